@@ -1,0 +1,172 @@
+//! A flow: who talks to whom.
+
+use model::{Key, KeyError, NodeName, kubernetes::Protocol};
+use std::{fmt, net::IpAddr, str::FromStr};
+
+/// One end of a flow.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// A bare address.
+    Ip(IpAddr),
+    /// `pod/NAMESPACE/NAME`.
+    Pod(Key),
+    /// `node/NAME`: a process on the node.
+    Node(NodeName),
+    /// `vm/NAME`.
+    Vm(String),
+    /// `svc/NAMESPACE/NAME`: the address that a client in the sender's place would use.
+    Service(Key),
+    /// A DNS name.
+    Name(String),
+}
+
+/// The text names no place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaceError {
+    /// Nothing was given.
+    Empty,
+    /// `pod/…` or `svc/…` without `NAMESPACE/NAME`.
+    Key(KeyError),
+    /// `node/` or `vm/` without a name.
+    Nameless(String),
+}
+
+impl fmt::Display for PlaceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("an address or a name is missing"),
+            Self::Key(error) => error.fmt(f),
+            Self::Nameless(text) => write!(f, "{text:?} names nothing"),
+        }
+    }
+}
+
+impl std::error::Error for PlaceError {}
+
+impl FromStr for Place {
+    type Err = PlaceError;
+
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
+        let named = |rest: &str| match rest {
+            "" => Err(PlaceError::Nameless(text.to_owned())),
+            name => Ok(name.to_owned()),
+        };
+        let key = |rest: &str| rest.parse().map_err(PlaceError::Key);
+        if let Some(rest) = text.strip_prefix("pod/") {
+            key(rest).map(Self::Pod)
+        } else if let Some(rest) = text.strip_prefix("svc/") {
+            key(rest).map(Self::Service)
+        } else if let Some(rest) = text.strip_prefix("node/") {
+            named(rest).map(|name| Self::Node(name.into()))
+        } else if let Some(rest) = text.strip_prefix("vm/") {
+            named(rest).map(Self::Vm)
+        } else if let Ok(ip) = text.trim_start_matches('[').trim_end_matches(']').parse() {
+            Ok(Self::Ip(ip))
+        } else if text.is_empty() {
+            Err(PlaceError::Empty)
+        } else {
+            Ok(Self::Name(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(ip) => write!(f, "{ip}"),
+            Self::Pod(key) => write!(f, "pod/{key}"),
+            Self::Node(name) => write!(f, "node/{name}"),
+            Self::Vm(name) => write!(f, "vm/{name}"),
+            Self::Service(key) => write!(f, "svc/{key}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Who talks to whom, and under which condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flow {
+    /// The sender.
+    pub from: Place,
+    /// The receiver as the sender names it.
+    pub to: Place,
+    /// The port it sends to, 1 to 65,535.
+    pub port: u16,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// HTTP host, for flows through an ingress.
+    pub host: Option<String>,
+    /// HTTP path, for flows through an ingress.
+    pub path: Option<String>,
+    /// Condition on the load balancer having picked this node.
+    pub via: Option<NodeName>,
+}
+
+impl Flow {
+    /// A TCP flow without conditions.
+    pub fn tcp(from: Place, to: Place, port: u16) -> Self {
+        Self { from, to, port, protocol: Protocol::Tcp, host: None, path: None, via: None }
+    }
+}
+
+/// `DST:PORT` is not of that form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DestinationError {
+    /// There is no `:PORT`.
+    NoPort(String),
+    /// The port is not 1 to 65,535.
+    Port(String),
+    /// The part before the port names no place.
+    Place(PlaceError),
+}
+
+impl fmt::Display for DestinationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoPort(text) => write!(f, "{text:?} has no port"),
+            Self::Port(port) => write!(f, "{port:?} is not a port from 1 to 65535"),
+            Self::Place(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for DestinationError {}
+
+/// Parses `DST:PORT`; an IPv6 address stands in brackets.
+pub fn parse_destination(text: &str) -> Result<(Place, u16), DestinationError> {
+    let unbracketed_v6 = !text.starts_with('[') && text.parse::<std::net::Ipv6Addr>().is_ok();
+    let (place, port) = match text.rsplit_once(':') {
+        Some(parts) if !unbracketed_v6 && !parts.1.ends_with(']') => parts,
+        _ => return Err(DestinationError::NoPort(text.to_owned())),
+    };
+    let port = match port.parse() {
+        Ok(port) if port != 0 => port,
+        _ => return Err(DestinationError::Port(port.to_owned())),
+    };
+    Ok((place.parse().map_err(DestinationError::Place)?, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn destinations() {
+        let ok = |text| parse_destination(text).map(|(place, port)| (place.to_string(), port));
+        for (text, place, port) in [
+            ("20.0.0.1:80", "20.0.0.1", 80),
+            ("[fd00::1]:443", "fd00::1", 443),
+            ("svc/default/echo:80", "svc/default/echo", 80),
+            ("pod/default/a:8080", "pod/default/a", 8080),
+            ("node/n0:30080", "node/n0", 30080),
+            ("echo.default.svc.cluster.local:80", "echo.default.svc.cluster.local", 80),
+        ] {
+            assert_eq!(ok(text), Ok((place.to_owned(), port)), "{text}");
+        }
+        for text in
+            ["20.0.0.1", "fd00::1", "[fd00::1]", "svc/echo:80", "x:0", "x:99999", "x:", ":80", "node/:1"]
+        {
+            assert!(parse_destination(text).is_err(), "{text}");
+        }
+    }
+}

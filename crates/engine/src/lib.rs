@@ -1,0 +1,15 @@
+//! The packet's journey: topology, forward and reply trace, every branch with its exact probability.
+//!
+//! The engine has no clock, no input or output, and no randomness without a seed: the same model and
+//! seed give the same bytes, natively and in wasm.
+
+mod flow;
+mod trace;
+mod world;
+
+pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
+pub use trace::{
+    Action, Assumption, AssumptionCode, Cause, Component, Endpoint, FlowSummary, Header, NearMiss, Owner,
+    PathOutcome, Paths, Reply, RuleRef, Station, StationKind, Step, Verdict,
+};
+pub use world::{FlowError, Run, RunRow, World};

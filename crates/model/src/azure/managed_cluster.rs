@@ -1,0 +1,151 @@
+//! `az aks show`.
+
+use crate::PoolName;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// An AKS cluster as `az aks show -o json` prints it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ManagedCluster {
+    /// The cluster's name in Azure (not the name in load-balancer names, which is `kubernetes`).
+    pub name: String,
+    /// The version of the control plane, e.g. `1.33.2`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubernetes_version: Option<String>,
+    /// The resource group that holds the nodes (`MC_…`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_resource_group: Option<String>,
+    /// The region, e.g. `westeurope`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// Plugin, address ranges, load balancer, outbound type.
+    pub network_profile: NetworkProfile,
+    /// The node pools.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub agent_pool_profiles: Vec<AgentPool>,
+}
+
+/// `networkProfile`. Absent values mean AKS's defaults.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NetworkProfile {
+    /// `azure` (default), `kubenet` or `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_plugin: Option<String>,
+    /// `overlay` (default with `azure`) or absent for VNet addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_plugin_mode: Option<String>,
+    /// `azure` (iptables) or `cilium`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_dataplane: Option<String>,
+    /// `azure`, `calico`, `cilium` or `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_policy: Option<String>,
+    /// Range of pod addresses; 10.244.0.0/16 where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_cidr: Option<String>,
+    /// The same, one per family.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pod_cidrs: Vec<String>,
+    /// Range of cluster IPs; 10.0.0.0/16 where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_cidr: Option<String>,
+    /// The same, one per family.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub service_cidrs: Vec<String>,
+    /// Address of the cluster DNS; 10.0.0.10 where absent.
+    #[serde(rename = "dnsServiceIP", alias = "dnsServiceIp", skip_serializing_if = "Option::is_none")]
+    pub dns_service_ip: Option<String>,
+    /// `standard` (default) or `basic`, in any case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer_sku: Option<String>,
+    /// `loadBalancer` (default), `managedNATGateway`, `userAssignedNATGateway`, `userDefinedRouting`, `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outbound_type: Option<String>,
+    /// Outbound settings of the load balancer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer_profile: Option<LoadBalancerProfile>,
+}
+
+/// `networkProfile.loadBalancerProfile`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LoadBalancerProfile {
+    /// Managed outbound addresses.
+    #[serde(
+        rename = "managedOutboundIPs",
+        alias = "managedOutboundIps",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub managed_outbound_ips: Option<ManagedOutboundIps>,
+    /// SNAT ports per node; 0 means Azure's table by pool size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocated_outbound_ports: Option<u32>,
+    /// Minutes, 4 to 120; 30 where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_timeout_in_minutes: Option<u32>,
+    /// `nodeIPConfiguration` (default) or `nodeIP`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend_pool_type: Option<String>,
+    /// `servicenodeport` (default) or `shared`, in any case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_service_load_balancer_health_probe_mode: Option<String>,
+}
+
+/// `managedOutboundIPs`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ManagedOutboundIps {
+    /// How many IPv4 addresses, 1 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+}
+
+/// One node pool.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AgentPool {
+    /// The pool's name.
+    pub name: PoolName,
+    /// System or User.
+    pub mode: AgentPoolMode,
+    /// Scale set or availability set.
+    #[serde(rename = "type")]
+    pub pool_type: AgentPoolType,
+    /// How many nodes are wanted; absent means as many as the input has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// E.g. `Standard_D4s_v5`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vm_size: Option<String>,
+    /// Most pods per node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_pods: Option<u32>,
+    /// Taints put on each node, as `key=value:Effect`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub node_taints: Vec<String>,
+    /// Labels put on each node.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_labels: BTreeMap<String, String>,
+}
+
+/// What a pool is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum AgentPoolMode {
+    /// Must exist; AKS's own pods prefer it.
+    System,
+    /// For applications.
+    #[default]
+    User,
+}
+
+/// What a pool is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum AgentPoolType {
+    /// A virtual machine scale set.
+    #[default]
+    VirtualMachineScaleSets,
+    /// An availability set (Basic load balancer; retired).
+    AvailabilitySet,
+}

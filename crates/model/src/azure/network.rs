@@ -1,0 +1,240 @@
+//! Virtual networks, security groups, routes, public addresses, NAT gateways.
+
+use super::{Sku, SubResource};
+use crate::ArmId;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt};
+
+/// `az network vnet show`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VirtualNetwork {
+    /// The name.
+    pub name: String,
+    /// The ARM id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<ArmId>,
+    /// The region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// The address ranges.
+    pub address_space: AddressSpace,
+    /// The subnets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subnets: Vec<Subnet>,
+}
+
+/// `addressSpace`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AddressSpace {
+    /// CIDRs.
+    pub address_prefixes: Vec<String>,
+}
+
+/// A subnet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Subnet {
+    /// The name.
+    pub name: String,
+    /// The ARM id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<ArmId>,
+    /// The CIDR.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address_prefix: Option<String>,
+    /// The CIDRs, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub address_prefixes: Vec<String>,
+    /// The security group of the subnet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_security_group: Option<SubResource>,
+    /// The route table of the subnet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route_table: Option<SubResource>,
+    /// The NAT gateway of the subnet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nat_gateway: Option<SubResource>,
+}
+
+/// `az network nsg show`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NetworkSecurityGroup {
+    /// The name; `aks-agentpool-<n>-nsg` where AKS made it.
+    pub name: String,
+    /// The ARM id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<ArmId>,
+    /// The region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// Rules of users and controllers, priority 100 to 4,096.
+    pub security_rules: Vec<SecurityRule>,
+    /// Azure's own rules, priority 65,000 and up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub default_security_rules: Vec<SecurityRule>,
+}
+
+/// A rule of a security group.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SecurityRule {
+    /// The name.
+    pub name: String,
+    /// Lower wins.
+    pub priority: u32,
+    /// Allow or Deny.
+    pub access: Access,
+    /// Inbound or Outbound.
+    pub direction: Direction,
+    /// Tcp, Udp, … or `*`.
+    pub protocol: SecurityProtocol,
+    /// One source: a CIDR, an address, a service tag or `*`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_address_prefix: Option<String>,
+    /// Several sources.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub source_address_prefixes: Vec<String>,
+    /// One source port range or `*`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_port_range: Option<String>,
+    /// Several source port ranges.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub source_port_ranges: Vec<String>,
+    /// One destination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_address_prefix: Option<String>,
+    /// Several destinations.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub destination_address_prefixes: Vec<String>,
+    /// One destination port range or `*`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_port_range: Option<String>,
+    /// Several destination port ranges.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub destination_port_ranges: Vec<String>,
+    /// A note.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// What a security rule does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Access {
+    /// Lets the flow pass.
+    #[default]
+    Allow,
+    /// Drops the flow silently.
+    Deny,
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Which way a security rule looks, seen from the VM.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Direction {
+    /// Towards the VM.
+    #[default]
+    Inbound,
+    /// From the VM.
+    Outbound,
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Protocol of a security rule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum SecurityProtocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// ICMP.
+    Icmp,
+    /// ESP.
+    Esp,
+    /// AH.
+    Ah,
+    /// Every protocol.
+    #[default]
+    #[serde(rename = "*")]
+    Any,
+}
+
+/// `az network route-table show`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RouteTable {
+    /// The name.
+    pub name: String,
+    /// The ARM id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<ArmId>,
+    /// User-defined routes.
+    pub routes: Vec<Route>,
+}
+
+/// A user-defined route.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Route {
+    /// The name.
+    pub name: String,
+    /// A CIDR or a service tag.
+    pub address_prefix: String,
+    /// `VirtualAppliance`, `VnetLocal`, `Internet`, `VirtualNetworkGateway` or `None`.
+    pub next_hop_type: String,
+    /// The appliance's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_hop_ip_address: Option<String>,
+}
+
+/// `az network public-ip show`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PublicIpAddress {
+    /// The name; `kubernetes-<prefix>` where the cloud controller made it.
+    pub name: String,
+    /// The ARM id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<ArmId>,
+    /// The address itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_address: Option<String>,
+    /// Basic or Standard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sku: Option<Sku>,
+    /// Tags, among them the Services that use it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// `az network nat gateway show`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NatGateway {
+    /// The name.
+    pub name: String,
+    /// The ARM id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<ArmId>,
+    /// TCP idle timeout in minutes, 4 to 120; 4 where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_timeout_in_minutes: Option<u32>,
+    /// The addresses it leaves from, 1 to 16.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub public_ip_addresses: Vec<SubResource>,
+    /// The subnets that it serves (Azure fills it in).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subnets: Vec<SubResource>,
+}

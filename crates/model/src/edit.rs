@@ -1,0 +1,281 @@
+//! One edit for one intention, whatever made it: drag, menu, keyboard, JSON, link.
+
+use crate::{
+    Key, Kind, Model, NodeName, Object, ObjectRef, PoolName,
+    azure::{ManagedCluster, SkuName},
+    kubernetes::{Condition, Node, Pod, Service, SessionAffinity, TrafficPolicy},
+};
+use serde::{Deserialize, Serialize};
+use std::{fmt, sync::Arc};
+
+/// A change of the model. Applying one returns the edit that takes it back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "edit", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Edit {
+    /// Gives a node to another agent pool: its pool labels change.
+    MoveNode {
+        /// The node.
+        node: NodeName,
+        /// The pool it joins.
+        pool: PoolName,
+    },
+    /// Binds a pod to another node. Its address is given up: an address belongs to a node.
+    MovePod {
+        /// The pod.
+        pod: Key,
+        /// The node it runs on from now on.
+        node: NodeName,
+    },
+    /// Sets a pod's `Ready` condition.
+    SetPodReady {
+        /// The pod.
+        pod: Key,
+        /// Whether it is ready.
+        ready: bool,
+    },
+    /// Sets `externalTrafficPolicy`.
+    SetExternalTrafficPolicy {
+        /// The Service.
+        service: Key,
+        /// The policy.
+        policy: TrafficPolicy,
+    },
+    /// Sets `internalTrafficPolicy`.
+    SetInternalTrafficPolicy {
+        /// The Service.
+        service: Key,
+        /// The policy.
+        policy: TrafficPolicy,
+    },
+    /// Sets `sessionAffinity`.
+    SetSessionAffinity {
+        /// The Service.
+        service: Key,
+        /// The affinity.
+        affinity: SessionAffinity,
+    },
+    /// Sets an annotation of a Service, or removes it.
+    SetServiceAnnotation {
+        /// The Service.
+        service: Key,
+        /// The annotation's key.
+        annotation: String,
+        /// The value; absent removes it.
+        value: Option<String>,
+    },
+    /// Sets the load balancer's SKU for the whole cluster.
+    SetLoadBalancerSku {
+        /// Basic or Standard.
+        sku: SkuName,
+    },
+    /// Adds an object or replaces the one of the same name.
+    #[serde(skip)]
+    Put(Object),
+    /// Removes an object.
+    Remove {
+        /// The object.
+        object: ObjectRef,
+    },
+    /// Several edits as one step of history, applied in order.
+    Many {
+        /// The edits.
+        edits: Vec<Edit>,
+    },
+}
+
+/// Why an edit was refused. The model is unchanged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EditError {
+    /// The edit names an object that the model does not have.
+    NotFound(ObjectRef),
+    /// The edit names an agent pool that the cluster does not have.
+    UnknownPool(PoolName),
+}
+
+impl fmt::Display for EditError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound(object) => write!(f, "there is no {object}"),
+            Self::UnknownPool(pool) => write!(f, "the cluster has no node pool {pool}"),
+        }
+    }
+}
+
+impl std::error::Error for EditError {}
+
+impl Edit {
+    /// Applies the edit and returns its inverse; on error the model is as it was.
+    pub fn apply(&self, model: &mut Model) -> Result<Self, EditError> {
+        match self {
+            Self::MoveNode { node, pool } => move_node(model, node, pool),
+            Self::MovePod { pod, node } => {
+                if !model.nodes.contains_key(node) {
+                    return Err(EditError::NotFound(ObjectRef::node(node)));
+                }
+                change_pod(model, pod, |pod| {
+                    node.as_str().clone_into(&mut pod.spec.node_name);
+                    pod.status.pod_ip.clear();
+                    pod.status.pod_ips.clear();
+                })
+            }
+            Self::SetPodReady { pod, ready } => change_pod(model, pod, |pod| {
+                pod.status.conditions.retain(|condition| condition.kind != "Ready");
+                pod.status.conditions.push(Condition::ready(*ready));
+            }),
+            Self::SetExternalTrafficPolicy { service, policy } => {
+                change_service(model, service, |service| service.spec.external_traffic_policy = Some(*policy))
+            }
+            Self::SetInternalTrafficPolicy { service, policy } => {
+                change_service(model, service, |service| service.spec.internal_traffic_policy = Some(*policy))
+            }
+            Self::SetSessionAffinity { service, affinity } => {
+                change_service(model, service, |service| service.spec.session_affinity = Some(*affinity))
+            }
+            Self::SetServiceAnnotation { service, annotation, value } => {
+                change_service(model, service, |service| {
+                    let annotations = &mut service.metadata.annotations;
+                    match value {
+                        Some(value) => annotations.insert(annotation.clone(), value.clone()),
+                        None => annotations.remove(annotation),
+                    };
+                })
+            }
+            Self::SetLoadBalancerSku { sku } => {
+                let mut cluster = model.managed_cluster.as_deref().cloned().unwrap_or_default();
+                cluster.network_profile.load_balancer_sku = Some(sku.to_string().to_lowercase());
+                Ok(put(model, Object::ManagedCluster(Arc::new(cluster))))
+            }
+            Self::Put(object) => Ok(put(model, object.clone())),
+            Self::Remove { object } => match model.remove(object) {
+                Some(removed) => Ok(Self::Put(removed)),
+                None => Err(EditError::NotFound(object.clone())),
+            },
+            Self::Many { edits } => {
+                let mut changed = model.clone();
+                let mut inverse =
+                    edits.iter().map(|edit| edit.apply(&mut changed)).collect::<Result<Vec<_>, _>>()?;
+                inverse.reverse();
+                *model = changed;
+                Ok(Self::Many { edits: inverse })
+            }
+        }
+    }
+}
+
+fn put(model: &mut Model, object: Object) -> Edit {
+    // A cluster document may be renamed by the edit: one model has at most one.
+    let id = object.object_ref();
+    match model.put(object) {
+        Some(previous) => Edit::Put(previous),
+        None => Edit::Remove { object: id },
+    }
+}
+
+fn change_service(
+    model: &mut Model,
+    key: &Key,
+    change: impl FnOnce(&mut Service),
+) -> Result<Edit, EditError> {
+    let missing = || EditError::NotFound(ObjectRef::namespaced(Kind::Service, key));
+    let slot = model.services.get_mut(key).ok_or_else(missing)?;
+    let previous = Arc::clone(slot);
+    change(Arc::make_mut(slot));
+    Ok(Edit::Put(Object::Service(previous)))
+}
+
+fn change_pod(model: &mut Model, key: &Key, change: impl FnOnce(&mut Pod)) -> Result<Edit, EditError> {
+    let missing = || EditError::NotFound(ObjectRef::namespaced(Kind::Pod, key));
+    let slot = model.pods.get_mut(key).ok_or_else(missing)?;
+    let previous = Arc::clone(slot);
+    change(Arc::make_mut(slot));
+    Ok(Edit::Put(Object::Pod(previous)))
+}
+
+fn move_node(model: &mut Model, name: &NodeName, pool: &PoolName) -> Result<Edit, EditError> {
+    let in_cluster =
+        |cluster: &Arc<ManagedCluster>| cluster.agent_pool_profiles.iter().any(|entry| entry.name == *pool);
+    let on_a_node = || model.nodes.values().any(|node| node.pool() == Some(pool.as_str()));
+    if !model.managed_cluster.as_ref().is_some_and(in_cluster) && !on_a_node() {
+        return Err(EditError::UnknownPool(pool.clone()));
+    }
+    let slot = model.nodes.get_mut(name).ok_or_else(|| EditError::NotFound(ObjectRef::node(name)))?;
+    let previous = Arc::clone(slot);
+    let labels = &mut Arc::make_mut(slot).metadata.labels;
+    labels.insert(Node::POOL_LABEL.into(), pool.to_string());
+    labels.insert("agentpool".into(), pool.to_string());
+    Ok(Edit::Put(Object::Node(previous)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model() -> Model {
+        let mut model = Model::default();
+        for (name, pool) in [("a", "system"), ("b", "user")] {
+            let mut node = Node::default();
+            node.metadata.name = name.into();
+            node.metadata.labels.insert(Node::POOL_LABEL.into(), pool.into());
+            model.put(Object::Node(Arc::new(node)));
+        }
+        let mut pod = Pod::default();
+        pod.metadata.name = "p".into();
+        pod.status.pod_ip = "10.244.0.5".into();
+        model.put(Object::Pod(Arc::new(pod)));
+        let mut service = Service::default();
+        service.metadata.name = "s".into();
+        model.put(Object::Service(Arc::new(service)));
+        model
+    }
+
+    #[test]
+    fn undo_of_every_edit_restores_the_model() {
+        let service = Key::new("default", "s");
+        let pod = Key::new("default", "p");
+        let edits = vec![
+            Edit::MoveNode { node: "a".into(), pool: "user".into() },
+            Edit::MovePod { pod: pod.clone(), node: "b".into() },
+            Edit::SetPodReady { pod: pod.clone(), ready: false },
+            Edit::SetExternalTrafficPolicy { service: service.clone(), policy: TrafficPolicy::Local },
+            Edit::SetInternalTrafficPolicy { service: service.clone(), policy: TrafficPolicy::Local },
+            Edit::SetSessionAffinity { service: service.clone(), affinity: SessionAffinity::ClientIP },
+            Edit::SetServiceAnnotation {
+                service: service.clone(),
+                annotation: "a".into(),
+                value: Some("b".into()),
+            },
+            Edit::SetLoadBalancerSku { sku: SkuName::Basic },
+            Edit::Remove { object: ObjectRef::namespaced(Kind::Service, &service) },
+        ];
+        let all = Edit::Many { edits: edits.clone() };
+        for edit in edits.iter().chain([&all]) {
+            let before = model();
+            let mut after = before.clone();
+            let inverse = edit.apply(&mut after).expect("the edit applies");
+            assert_ne!(before, after, "{edit:?}");
+            inverse.apply(&mut after).expect("the inverse applies");
+            assert_eq!(before, after, "{edit:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_edit_changes_nothing() {
+        let before = model();
+        let refused = [
+            Edit::MoveNode { node: "a".into(), pool: "gpu".into() },
+            Edit::MoveNode { node: "z".into(), pool: "user".into() },
+            Edit::SetPodReady { pod: Key::new("default", "z"), ready: true },
+            Edit::Many {
+                edits: vec![
+                    Edit::MoveNode { node: "a".into(), pool: "user".into() },
+                    Edit::Remove { object: ObjectRef::cluster_scoped(Kind::Node, "z") },
+                ],
+            },
+        ];
+        for edit in refused {
+            let mut after = before.clone();
+            assert!(edit.apply(&mut after).is_err(), "{edit:?}");
+            assert_eq!(before, after, "{edit:?}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! `v1` Pod.
+
+use super::{Effect, ObjectMeta, Protocol};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// A `v1` Pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Pod {
+    /// Name, namespace, labels.
+    pub metadata: ObjectMeta,
+    /// What is wanted.
+    pub spec: PodSpec,
+    /// What the kubelet reported.
+    pub status: PodStatus,
+}
+
+impl Pod {
+    /// The pod's addresses, in document order: `podIPs`, else `podIP`.
+    pub fn ips(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let list = self.status.pod_ips.iter().map(|entry| entry.ip.as_str());
+        let single = self.status.pod_ips.is_empty().then_some(self.status.pod_ip.as_str());
+        list.chain(single).filter_map(|ip| ip.parse().ok())
+    }
+
+    /// False only where the `Ready` condition says so; absent means ready.
+    pub fn is_ready(&self) -> bool {
+        self.status.conditions.iter().all(|condition| condition.kind != "Ready" || condition.is_true())
+    }
+
+    /// Being deleted: still running, no longer offered to new connections.
+    pub fn is_terminating(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
+    }
+
+    /// `Succeeded` and `Failed` pods have given up their address.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.status.phase.as_deref(), Some("Succeeded" | "Failed"))
+    }
+}
+
+/// `spec` of a Pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PodSpec {
+    /// The node it is bound to; empty means not scheduled.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub node_name: String,
+    /// Uses the node's own network namespace and address.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub host_network: bool,
+    /// The containers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<Container>,
+    /// Taints it accepts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tolerations: Vec<Toleration>,
+}
+
+/// One container: only what the network sees.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Container {
+    /// The container's name.
+    pub name: String,
+    /// The image, for display.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub image: String,
+    /// Ports it says that it listens on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<ContainerPort>,
+}
+
+/// A port that a container says it listens on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ContainerPort {
+    /// A name that Services may use as `targetPort`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// The port, 1 to 65,535.
+    pub container_port: u16,
+    /// TCP where absent.
+    pub protocol: Protocol,
+}
+
+/// A pod's acceptance of a taint.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Toleration {
+    /// The taint's key; empty with `Exists` matches every key.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub key: String,
+    /// How `value` is compared.
+    pub operator: TolerationOperator,
+    /// The value for `Equal`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub value: String,
+    /// The effect; absent matches all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
+    /// For `NoExecute`: how long it may stay; absent means for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub toleration_seconds: Option<i64>,
+}
+
+/// How a toleration compares the value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TolerationOperator {
+    /// The values are equal.
+    #[default]
+    Equal,
+    /// Any value.
+    Exists,
+}
+
+/// `status` of a Pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PodStatus {
+    /// `Pending`, `Running`, `Succeeded`, `Failed`; absent means running.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// The first address.
+    #[serde(rename = "podIP", skip_serializing_if = "String::is_empty")]
+    pub pod_ip: String,
+    /// One address per family.
+    #[serde(rename = "podIPs", skip_serializing_if = "Vec::is_empty")]
+    pub pod_ips: Vec<PodIp>,
+    /// Conditions such as `Ready`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+}
+
+/// An entry of `status.podIPs`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodIp {
+    /// The address.
+    pub ip: String,
+}
+
+/// A condition of a Node or Pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// `Ready` and others.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+}
+
+impl Condition {
+    /// A `Ready` condition with the given state.
+    pub fn ready(ready: bool) -> Self {
+        Self { kind: "Ready".into(), status: if ready { "True" } else { "False" }.into() }
+    }
+
+    /// Whether the status is `True`.
+    pub fn is_true(&self) -> bool {
+        self.status == "True"
+    }
+}

@@ -1,0 +1,18 @@
+//! What exists: plain data for Kubernetes and Azure objects, typed ids, and [`Edit`].
+//!
+//! This crate knows nothing of how anything behaves. Field names are those of the Kubernetes API and
+//! of `az … show -o json`, so a document deserializes straight into these types. Fields that the
+//! simulation never reads are not modelled; `formats` reports what it leaves out.
+//!
+//! A [`Model`] holds what its author wrote and nothing else. Whatever is absent (a cluster IP, an
+//! EndpointSlice, a load balancer) is computed downstream by the controller that would compute it.
+
+pub mod azure;
+mod edit;
+mod ids;
+pub mod kubernetes;
+mod object;
+
+pub use edit::{Edit, EditError};
+pub use ids::{ArmId, Key, NodeName, PoolName};
+pub use object::{Kind, Model, Object, ObjectRef};

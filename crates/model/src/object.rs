@@ -1,0 +1,277 @@
+//! The model: every object of one cluster and its surroundings.
+
+use crate::{
+    azure::{
+        LoadBalancer, ManagedCluster, NatGateway, NetworkSecurityGroup, PublicIpAddress, RouteTable,
+        VirtualNetwork,
+    },
+    ids::{Key, NodeName},
+    kubernetes::{EndpointSlice, KubeProxyConfiguration, Node, Pod, Service},
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+/// Everything that one input says, and nothing that it does not say.
+///
+/// Objects are shared: cloning a model (for undo, for comparing) copies pointers only.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Model {
+    /// Nodes by name.
+    pub nodes: BTreeMap<NodeName, Arc<Node>>,
+    /// Pods by `namespace/name`.
+    pub pods: BTreeMap<Key, Arc<Pod>>,
+    /// Services by `namespace/name`.
+    pub services: BTreeMap<Key, Arc<Service>>,
+    /// EndpointSlices by `namespace/name`.
+    pub endpoint_slices: BTreeMap<Key, Arc<EndpointSlice>>,
+    /// kube-proxy's configuration, one for all nodes.
+    pub kube_proxy: Option<Arc<KubeProxyConfiguration>>,
+    /// The AKS cluster.
+    pub managed_cluster: Option<Arc<ManagedCluster>>,
+    /// Load balancers by name. One given here is used as it is; none is programmed in its place.
+    pub load_balancers: BTreeMap<String, Arc<LoadBalancer>>,
+    /// Virtual networks by name.
+    pub virtual_networks: BTreeMap<String, Arc<VirtualNetwork>>,
+    /// Network security groups by name.
+    pub network_security_groups: BTreeMap<String, Arc<NetworkSecurityGroup>>,
+    /// Route tables by name.
+    pub route_tables: BTreeMap<String, Arc<RouteTable>>,
+    /// Public addresses by name.
+    pub public_ip_addresses: BTreeMap<String, Arc<PublicIpAddress>>,
+    /// NAT gateways by name.
+    pub nat_gateways: BTreeMap<String, Arc<NatGateway>>,
+}
+
+/// One object of any kind.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "each variant is named after the kind it holds")]
+pub enum Object {
+    Node(Arc<Node>),
+    Pod(Arc<Pod>),
+    Service(Arc<Service>),
+    EndpointSlice(Arc<EndpointSlice>),
+    KubeProxyConfiguration(Arc<KubeProxyConfiguration>),
+    ManagedCluster(Arc<ManagedCluster>),
+    LoadBalancer(Arc<LoadBalancer>),
+    VirtualNetwork(Arc<VirtualNetwork>),
+    NetworkSecurityGroup(Arc<NetworkSecurityGroup>),
+    RouteTable(Arc<RouteTable>),
+    PublicIPAddress(Arc<PublicIpAddress>),
+    NatGateway(Arc<NatGateway>),
+}
+
+/// The kinds of objects, spelled as in `kind:` of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each variant is the kind it names")]
+pub enum Kind {
+    Node,
+    Pod,
+    Service,
+    EndpointSlice,
+    KubeProxyConfiguration,
+    ManagedCluster,
+    LoadBalancer,
+    VirtualNetwork,
+    NetworkSecurityGroup,
+    RouteTable,
+    PublicIPAddress,
+    NatGateway,
+}
+
+impl Kind {
+    /// Every kind, in the order in which they are listed and exported.
+    pub const ALL: [Self; 12] = [
+        Self::ManagedCluster,
+        Self::VirtualNetwork,
+        Self::NetworkSecurityGroup,
+        Self::RouteTable,
+        Self::PublicIPAddress,
+        Self::NatGateway,
+        Self::LoadBalancer,
+        Self::KubeProxyConfiguration,
+        Self::Node,
+        Self::Service,
+        Self::Pod,
+        Self::EndpointSlice,
+    ];
+
+    /// Whether objects of this kind live in a namespace.
+    pub fn is_namespaced(self) -> bool {
+        matches!(self, Self::Pod | Self::Service | Self::EndpointSlice)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Names an object: kind, namespace (empty where the kind has none) and name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectRef {
+    /// The kind.
+    pub kind: Kind,
+    /// The namespace, or empty.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub namespace: Arc<str>,
+    /// The name.
+    pub name: Arc<str>,
+}
+
+impl ObjectRef {
+    /// A reference to an object without a namespace.
+    pub fn cluster_scoped(kind: Kind, name: &str) -> Self {
+        Self { kind, namespace: "".into(), name: name.into() }
+    }
+
+    /// A reference to an object in a namespace.
+    pub fn namespaced(kind: Kind, key: &Key) -> Self {
+        Self { kind, namespace: key.namespace.clone(), name: key.name.clone() }
+    }
+
+    /// A reference to a node.
+    pub fn node(name: &NodeName) -> Self {
+        Self::cluster_scoped(Kind::Node, name.as_str())
+    }
+
+    /// `namespace/name`, meaningful for namespaced kinds.
+    pub fn key(&self) -> Key {
+        Key { namespace: self.namespace.clone(), name: self.name.clone() }
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    /// `Service default/echo`, `Node aks-system-0`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            write!(f, "{} {}", self.kind, self.name)
+        } else {
+            write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+        }
+    }
+}
+
+impl Object {
+    /// The reference that names this object.
+    pub fn object_ref(&self) -> ObjectRef {
+        let named = ObjectRef::cluster_scoped;
+        match self {
+            Self::Node(object) => named(Kind::Node, &object.metadata.name),
+            Self::Pod(object) => ObjectRef::namespaced(Kind::Pod, &object.metadata.key()),
+            Self::Service(object) => ObjectRef::namespaced(Kind::Service, &object.metadata.key()),
+            Self::EndpointSlice(object) => ObjectRef::namespaced(Kind::EndpointSlice, &object.metadata.key()),
+            Self::KubeProxyConfiguration(_) => named(Kind::KubeProxyConfiguration, "kube-proxy"),
+            Self::ManagedCluster(object) => named(Kind::ManagedCluster, &object.name),
+            Self::LoadBalancer(object) => named(Kind::LoadBalancer, &object.name),
+            Self::VirtualNetwork(object) => named(Kind::VirtualNetwork, &object.name),
+            Self::NetworkSecurityGroup(object) => named(Kind::NetworkSecurityGroup, &object.name),
+            Self::RouteTable(object) => named(Kind::RouteTable, &object.name),
+            Self::PublicIPAddress(object) => named(Kind::PublicIPAddress, &object.name),
+            Self::NatGateway(object) => named(Kind::NatGateway, &object.name),
+        }
+    }
+}
+
+impl Model {
+    /// Looks an object up.
+    pub fn get(&self, id: &ObjectRef) -> Option<Object> {
+        let name: &str = &id.name;
+        match id.kind {
+            Kind::Node => self.nodes.get(name).cloned().map(Object::Node),
+            Kind::Pod => self.pods.get(&id.key()).cloned().map(Object::Pod),
+            Kind::Service => self.services.get(&id.key()).cloned().map(Object::Service),
+            Kind::EndpointSlice => self.endpoint_slices.get(&id.key()).cloned().map(Object::EndpointSlice),
+            Kind::KubeProxyConfiguration => self.kube_proxy.clone().map(Object::KubeProxyConfiguration),
+            Kind::ManagedCluster => {
+                self.managed_cluster.clone().filter(|object| object.name == name).map(Object::ManagedCluster)
+            }
+            Kind::LoadBalancer => self.load_balancers.get(name).cloned().map(Object::LoadBalancer),
+            Kind::VirtualNetwork => self.virtual_networks.get(name).cloned().map(Object::VirtualNetwork),
+            Kind::NetworkSecurityGroup => {
+                self.network_security_groups.get(name).cloned().map(Object::NetworkSecurityGroup)
+            }
+            Kind::RouteTable => self.route_tables.get(name).cloned().map(Object::RouteTable),
+            Kind::PublicIPAddress => self.public_ip_addresses.get(name).cloned().map(Object::PublicIPAddress),
+            Kind::NatGateway => self.nat_gateways.get(name).cloned().map(Object::NatGateway),
+        }
+    }
+
+    /// Adds an object, or replaces the one of the same name, and returns what it replaced.
+    pub fn put(&mut self, object: Object) -> Option<Object> {
+        let id = object.object_ref();
+        let key = || id.key();
+        let name = || id.name.to_string();
+        match object {
+            Object::Node(object) => self.nodes.insert(object.name(), object).map(Object::Node),
+            Object::Pod(object) => self.pods.insert(key(), object).map(Object::Pod),
+            Object::Service(object) => self.services.insert(key(), object).map(Object::Service),
+            Object::EndpointSlice(object) => {
+                self.endpoint_slices.insert(key(), object).map(Object::EndpointSlice)
+            }
+            Object::KubeProxyConfiguration(object) => {
+                self.kube_proxy.replace(object).map(Object::KubeProxyConfiguration)
+            }
+            Object::ManagedCluster(object) => {
+                self.managed_cluster.replace(object).map(Object::ManagedCluster)
+            }
+            Object::LoadBalancer(object) => {
+                self.load_balancers.insert(name(), object).map(Object::LoadBalancer)
+            }
+            Object::VirtualNetwork(object) => {
+                self.virtual_networks.insert(name(), object).map(Object::VirtualNetwork)
+            }
+            Object::NetworkSecurityGroup(object) => {
+                self.network_security_groups.insert(name(), object).map(Object::NetworkSecurityGroup)
+            }
+            Object::RouteTable(object) => self.route_tables.insert(name(), object).map(Object::RouteTable),
+            Object::PublicIPAddress(object) => {
+                self.public_ip_addresses.insert(name(), object).map(Object::PublicIPAddress)
+            }
+            Object::NatGateway(object) => self.nat_gateways.insert(name(), object).map(Object::NatGateway),
+        }
+    }
+
+    /// Removes an object and returns it.
+    pub fn remove(&mut self, id: &ObjectRef) -> Option<Object> {
+        let name: &str = &id.name;
+        match id.kind {
+            Kind::Node => self.nodes.remove(name).map(Object::Node),
+            Kind::Pod => self.pods.remove(&id.key()).map(Object::Pod),
+            Kind::Service => self.services.remove(&id.key()).map(Object::Service),
+            Kind::EndpointSlice => self.endpoint_slices.remove(&id.key()).map(Object::EndpointSlice),
+            Kind::KubeProxyConfiguration => self.kube_proxy.take().map(Object::KubeProxyConfiguration),
+            Kind::ManagedCluster => {
+                self.managed_cluster.take_if(|object| object.name == name).map(Object::ManagedCluster)
+            }
+            Kind::LoadBalancer => self.load_balancers.remove(name).map(Object::LoadBalancer),
+            Kind::VirtualNetwork => self.virtual_networks.remove(name).map(Object::VirtualNetwork),
+            Kind::NetworkSecurityGroup => {
+                self.network_security_groups.remove(name).map(Object::NetworkSecurityGroup)
+            }
+            Kind::RouteTable => self.route_tables.remove(name).map(Object::RouteTable),
+            Kind::PublicIPAddress => self.public_ip_addresses.remove(name).map(Object::PublicIPAddress),
+            Kind::NatGateway => self.nat_gateways.remove(name).map(Object::NatGateway),
+        }
+    }
+
+    /// Every object, kinds in the order of [`Kind::ALL`], names in order.
+    pub fn objects(&self) -> impl Iterator<Item = Object> + '_ {
+        fn of<K, T>(map: &BTreeMap<K, Arc<T>>, wrap: fn(Arc<T>) -> Object) -> impl Iterator<Item = Object> {
+            map.values().cloned().map(wrap)
+        }
+        (self.managed_cluster.iter().cloned().map(Object::ManagedCluster))
+            .chain(of(&self.virtual_networks, Object::VirtualNetwork))
+            .chain(of(&self.network_security_groups, Object::NetworkSecurityGroup))
+            .chain(of(&self.route_tables, Object::RouteTable))
+            .chain(of(&self.public_ip_addresses, Object::PublicIPAddress))
+            .chain(of(&self.nat_gateways, Object::NatGateway))
+            .chain(of(&self.load_balancers, Object::LoadBalancer))
+            .chain(self.kube_proxy.iter().cloned().map(Object::KubeProxyConfiguration))
+            .chain(of(&self.nodes, Object::Node))
+            .chain(of(&self.services, Object::Service))
+            .chain(of(&self.pods, Object::Pod))
+            .chain(of(&self.endpoint_slices, Object::EndpointSlice))
+    }
+}

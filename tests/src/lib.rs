@@ -1,0 +1,1 @@
+//! Tests that cross crates stand in the folders beside this one; see `Cargo.toml`.
