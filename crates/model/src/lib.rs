@@ -14,5 +14,5 @@ pub mod kubernetes;
 mod object;
 
 pub use edit::{Edit, EditError};
-pub use ids::{ArmId, Key, NodeName, PoolName};
+pub use ids::{ArmId, Key, KeyError, NodeName, PoolName};
 pub use object::{Kind, Model, Object, ObjectRef};
