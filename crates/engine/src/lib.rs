@@ -3,7 +3,18 @@
 //! The engine has no clock, no input or output, and no randomness without a seed: the same model and
 //! seed give the same bytes, natively and in wasm.
 
+mod answer;
+mod cloud;
 mod flow;
+mod host;
+mod journey;
+mod narrate;
+mod node;
+mod probe;
+mod receive;
+mod resolve;
+mod run;
+mod topology;
 mod trace;
 mod world;
 

@@ -6,12 +6,14 @@
 
 mod conntrack;
 mod host;
+mod kernel;
 mod packet;
 mod passage;
 mod rule;
 mod ruleset;
 
 pub use conntrack::Connection;
+pub use kernel::{Conntrack, Kernel, RulesetError, State};
 pub use host::{Host, Interface, Route};
 pub use packet::{Packet, Protocol};
 pub use passage::{Entry, Event, Hook, NearMiss, Outcome, Passage, RecentUpdate, RuleId, Segment};
