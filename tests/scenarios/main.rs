@@ -9,7 +9,10 @@ use std::{collections::BTreeMap, path::Path};
 /// Reads one example; its diagnostics must hold no error.
 fn world(example: &str) -> World {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(example);
-    let mut files: Vec<_> = std::fs::read_dir(&folder).expect("the example exists").map(|entry| entry.expect("readable").path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .expect("the example exists")
+        .map(|entry| entry.expect("readable").path())
+        .collect();
     files.sort();
     let sources: Vec<Source> = files
         .iter()
@@ -17,8 +20,7 @@ fn world(example: &str) -> World {
         .map(|path| Source::new(path.display().to_string(), std::fs::read(path).expect("readable")))
         .collect();
     let import = formats::import(&sources);
-    let errors: Vec<_> = import.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).collect();
-    assert!(errors.is_empty(), "{example}: {errors:?}");
+    assert!(!import.has_errors(), "{example}: {:?}", import.diagnostics);
     World::new(&import.model)
 }
 
@@ -31,7 +33,10 @@ fn flow(from: &str, to: &str) -> Flow {
 fn deciding(paths: &Paths) -> String {
     let mut text = String::new();
     for outcome in &paths.outcomes {
-        text += &format!("\n{:.4} {} {:?} {:?}", outcome.probability, outcome.verdict, outcome.cause, outcome.endpoint);
+        text += &format!(
+            "\n{:.4} {} {:?} {:?}",
+            outcome.probability, outcome.verdict, outcome.cause, outcome.endpoint
+        );
         for step in &outcome.steps {
             let rule = step.rule.as_ref().map(|rule| &*rule.text).unwrap_or_default();
             text += &format!("\n    {} {:?}: {} {rule}", step.station.name, step.action, step.why);
@@ -60,17 +65,31 @@ fn the_three_stories_of_the_uneven_load_balancer() {
     let node_system = "10.224.0.4";
     for (example, expected, source) in [
         ("caveat", vec![(POD_SYSTEM, 1.0)], CLIENT),
-        ("caveat-cluster", vec![(POD_SYSTEM, 1.0 / 3.0), (POD_A, 1.0 / 3.0), (POD_B, 1.0 / 3.0)], node_system),
+        (
+            "caveat-cluster",
+            vec![(POD_SYSTEM, 1.0 / 3.0), (POD_A, 1.0 / 3.0), (POD_B, 1.0 / 3.0)],
+            node_system,
+        ),
     ] {
-        let paths = world(example).paths(&flow(CLIENT, "svc/default/echo-service:80")).expect("the flow exists");
+        let paths =
+            world(example).paths(&flow(CLIENT, "svc/default/echo-service:80")).expect("the flow exists");
         let shares = shares(&paths);
         assert_eq!(shares.len(), expected.len(), "{example}: {shares:?} {}", deciding(&paths));
         for (pod, share) in expected {
             let got = shares.get(pod).copied().unwrap_or_default();
-            assert!((got - share).abs() < 1e-8, "{example}: {pod} {got} instead of {share}{}", deciding(&paths));
+            assert!(
+                (got - share).abs() < 1e-8,
+                "{example}: {pod} {got} instead of {share}{}",
+                deciding(&paths)
+            );
         }
         for outcome in &paths.outcomes {
-            assert_eq!(outcome.source_seen.map(|ip| ip.to_string()).as_deref(), Some(source), "{example}{}", deciding(&paths));
+            assert_eq!(
+                outcome.source_seen.map(|ip| ip.to_string()).as_deref(),
+                Some(source),
+                "{example}{}",
+                deciding(&paths)
+            );
             assert_eq!(outcome.verdict, Verdict::Delivered, "{example}{}", deciding(&paths));
         }
     }
@@ -83,15 +102,24 @@ fn with_the_balancer_on_pool_1_local_spreads_and_keeps_the_source() {
     let shares = shares(&paths);
     assert_eq!(shares.len(), 3, "{shares:?}{}", deciding(&paths));
     for outcome in &paths.outcomes {
-        assert_eq!(outcome.source_seen.map(|ip| ip.to_string()).as_deref(), Some(CLIENT), "{}", deciding(&paths));
+        assert_eq!(
+            outcome.source_seen.map(|ip| ip.to_string()).as_deref(),
+            Some(CLIENT),
+            "{}",
+            deciding(&paths)
+        );
     }
 }
 
 #[test]
 fn a_run_of_a_hundred_prints_idle_endpoints_with_zero() {
-    let run = world("caveat").run(&flow(CLIENT, "svc/default/echo-service:80"), 100, 1).expect("the flow exists");
-    let rows: Vec<(String, u64)> =
-        run.rows.iter().map(|row| (row.endpoint.as_ref().map(ToString::to_string).unwrap_or_default(), row.count)).collect();
+    let run =
+        world("caveat").run(&flow(CLIENT, "svc/default/echo-service:80"), 100, 1).expect("the flow exists");
+    let rows: Vec<(String, u64)> = run
+        .rows
+        .iter()
+        .map(|row| (row.endpoint.as_ref().map(ToString::to_string).unwrap_or_default(), row.count))
+        .collect();
     assert_eq!(rows, [(POD_SYSTEM.to_owned(), 100), (POD_A.to_owned(), 0), (POD_B.to_owned(), 0)]);
 }
 
@@ -125,9 +153,19 @@ fn single_flows() {
         let total: f64 = paths.outcomes.iter().map(|outcome| outcome.probability).sum();
         assert!((total - 1.0).abs() < 1e-8, "{example} {from} {to}: {total}");
         for outcome in &paths.outcomes {
-            assert_eq!((outcome.verdict, outcome.cause), (verdict, cause), "{example} {from} {to}{}", deciding(&paths));
+            assert_eq!(
+                (outcome.verdict, outcome.cause),
+                (verdict, cause),
+                "{example} {from} {to}{}",
+                deciding(&paths)
+            );
             if let Some(source) = source {
-                assert_eq!(outcome.source_seen.map(|ip| ip.to_string()).as_deref(), Some(source), "{example} {from} {to}{}", deciding(&paths));
+                assert_eq!(
+                    outcome.source_seen.map(|ip| ip.to_string()).as_deref(),
+                    Some(source),
+                    "{example} {from} {to}{}",
+                    deciding(&paths)
+                );
             }
         }
     }

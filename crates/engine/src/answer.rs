@@ -1,8 +1,8 @@
 //! The whole answer to a flow: every branch there, its reply, and what was assumed.
 
 use crate::{
-    Action, Assumption, AssumptionCode, Cause, Component, Endpoint, Flow, FlowError, FlowSummary, Owner, PathOutcome, Paths,
-    Reply, Verdict, World,
+    Action, Assumption, AssumptionCode, Cause, Component, Endpoint, Flow, FlowError, FlowSummary, Owner,
+    PathOutcome, Paths, Reply, Verdict, World,
     journey::{End, Party, Traveller, station_of, unmarked},
     receive::declares_nothing,
     resolve::Resolved,
@@ -66,7 +66,12 @@ impl World {
             Protocol::Udp => "sends a UDP datagram",
             Protocol::Sctp => "opens an SCTP association",
         };
-        let why = format!("{} {what} to port {} of {}.", sender_words(sender), packet.destination_port, packet.destination);
+        let why = format!(
+            "{} {what} to port {} of {}.",
+            sender_words(sender),
+            packet.destination_port,
+            packet.destination
+        );
         traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Originate, why);
         self.walk(traveller, self.departure(sender))
     }
@@ -114,18 +119,27 @@ impl World {
         traveller.packet = unmarked(traveller.packet).reversed();
         traveller.segment = Segment::Answer;
         traveller.hops = 0;
-        let why = format!("{} answers to the source that it saw, {}.", station_of(from).name, traveller.packet.destination);
+        let why = format!(
+            "{} answers to the source that it saw, {}.",
+            station_of(from).name,
+            traveller.packet.destination
+        );
         traveller.note(station_of(from), Component::Pod, Owner::Workload, Action::Answer, why);
         let Some((mut traveller, end)) = self.walk(traveller, self.departure(from)).into_iter().next() else {
             return Reply { verdict: Verdict::Dropped, cause: Some(Cause::NoRoute), steps: Vec::new() };
         };
         let arrived = match end {
-            End::Failed(verdict, cause) => return Reply { verdict, cause: Some(cause), steps: traveller.steps },
+            End::Failed(verdict, cause) => {
+                return Reply { verdict, cause: Some(cause), steps: traveller.steps };
+            }
             End::Arrived(party) => party,
         };
         let answer = unmarked(traveller.packet);
         if arrived == *sender && answer == packet.reversed() {
-            let why = format!("The answer comes from {}, the address that was called: the client accepts it.", answer.source);
+            let why = format!(
+                "The answer comes from {}, the address that was called: the client accepts it.",
+                answer.source
+            );
             traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Deliver, why);
             return Reply { verdict: Verdict::Delivered, cause: None, steps: traveller.steps };
         }
@@ -186,14 +200,18 @@ impl AssumptionCode {
             Self::IdealLbHash => {
                 "Azure does not publish its load balancer's hash: an ideal one is assumed, which spreads connections evenly over the healthy members."
             }
-            Self::UniformStatistic => "kube-proxy's random choice among endpoints is taken as exactly uniform.",
+            Self::UniformStatistic => {
+                "kube-proxy's random choice among endpoints is taken as exactly uniform."
+            }
             Self::PodListensOnTargetPort => {
                 "A pod whose containers declare no ports is assumed to listen wherever it is called."
             }
             Self::UnownedAddressIsVm => {
                 "An address of the virtual network that no object owns is taken as a VM with default settings."
             }
-            Self::UnknownAddressIsInternet => "An address outside of every known range is taken as a host on the internet.",
+            Self::UnknownAddressIsInternet => {
+                "An address outside of every known range is taken as a host on the internet."
+            }
             Self::AllocatedValues => {
                 "Values that the input leaves open (addresses, node ports, endpoints) were allocated as the controllers would."
             }
@@ -235,7 +253,14 @@ fn sender_words(sender: &Party) -> String {
 fn likelier_first(a: &PathOutcome, b: &PathOutcome) -> Ordering {
     let key = |outcome: &PathOutcome| {
         let endpoint: Option<Endpoint> = outcome.endpoint.clone();
-        (endpoint.is_none(), endpoint, outcome.node.clone(), outcome.verdict, outcome.cause, outcome.source_seen)
+        (
+            endpoint.is_none(),
+            endpoint,
+            outcome.node.clone(),
+            outcome.verdict,
+            outcome.cause,
+            outcome.source_seen,
+        )
     };
     if (a.probability - b.probability).abs() > 1e-9 {
         return b.probability.total_cmp(&a.probability);

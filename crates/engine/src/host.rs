@@ -58,7 +58,8 @@ fn subnet_length(model: &Model, ip: IpAddr) -> u8 {
 /// node goes to the network, neighbours included: Azure switches it there.
 fn routes(model: &Model, topology: &Topology, name: &NodeName) -> Vec<Route> {
     let Some(uplink) = InterfaceName::new(UPLINK) else { return Vec::new() };
-    let addresses: Vec<IpAddr> = model.nodes.get(name).map(|node| node.internal_ips().collect()).unwrap_or_default();
+    let addresses: Vec<IpAddr> =
+        model.nodes.get(name).map(|node| node.internal_ips().collect()).unwrap_or_default();
     let source = |v4: bool| addresses.iter().copied().find(|ip| ip.is_ipv4() == v4);
     let to_guest = topology.guests(name).into_iter().flat_map(|(site, interface)| {
         guest_addresses(model, site).into_iter().map(move |ip| Route {
@@ -72,7 +73,13 @@ fn routes(model: &Model, topology: &Topology, name: &NodeName) -> Vec<Route> {
     let any = |net: Result<IpNet, ipnet::PrefixLenError>, v4: bool| {
         let source = source(v4)?;
         let gateway = gateway_of(model, source);
-        Some(Route { destination: net.ok()?, via: gateway, interface: uplink, source: Some(source), metric: 100 })
+        Some(Route {
+            destination: net.ok()?,
+            via: gateway,
+            interface: uplink,
+            source: Some(source),
+            metric: 100,
+        })
     };
     let mut routes: Vec<Route> = to_guest.collect();
     routes.extend(any(IpNet::new(Ipv4Addr::UNSPECIFIED.into(), 0), true));

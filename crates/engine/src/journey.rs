@@ -99,7 +99,14 @@ pub(crate) enum Move {
 
 impl Traveller {
     /// Adds a step that does not change the packet.
-    pub(crate) fn note(&mut self, station: Station, component: Component, owner: Owner, action: Action, why: String) {
+    pub(crate) fn note(
+        &mut self,
+        station: Station,
+        component: Component,
+        owner: Owner,
+        action: Action,
+        why: String,
+    ) {
         let header = Header::from(self.packet);
         self.steps.push(Step {
             station,
@@ -209,11 +216,15 @@ impl World {
 
     fn on_internet(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
         let destination = traveller.packet.destination;
-        if let Some(flow) = traveller.cloud.iter().find(|flow| !flow.inbound && flow.outer.reversed() == unmarked(traveller.packet))
+        if let Some(flow) = traveller
+            .cloud
+            .iter()
+            .find(|flow| !flow.inbound && flow.outer.reversed() == unmarked(traveller.packet))
         {
             let inner = flow.inner.reversed();
             let why = format!("The outbound translation gives the answer back to {}.", inner.destination);
-            let step = plain(internet_station(), Component::AzureOutbound, Owner::Azure, Action::Untranslate, why);
+            let step =
+                plain(internet_station(), Component::AzureOutbound, Owner::Azure, Action::Untranslate, why);
             traveller.rewrite(inner, step);
             return vec![(traveller, Move::Go(At::Fabric))];
         }
@@ -235,7 +246,9 @@ impl World {
 
     fn in_fabric(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
         let packet = unmarked(traveller.packet);
-        if let Some(flow) = traveller.cloud.iter().find(|flow| flow.inbound && flow.inner.reversed() == packet) {
+        if let Some(flow) =
+            traveller.cloud.iter().find(|flow| flow.inbound && flow.inner.reversed() == packet)
+        {
             let outer = flow.outer.reversed();
             let restored = outer != packet;
             let why = if restored {
@@ -264,12 +277,18 @@ impl World {
             Some(AddressOwner::ExternalIp(_)) => vec![(traveller, Move::Go(At::AnyNode))],
             Some(AddressOwner::ClusterIp(_)) => no_such_address(
                 traveller,
-                format!("{destination} is a cluster IP: it exists only in the rules of the nodes, and the virtual network has no route to it."),
+                format!(
+                    "{destination} is a cluster IP: it exists only in the rules of the nodes, and the virtual network has no route to it."
+                ),
             ),
-            None if self.topology.in_service_range(destination) && !self.topology.in_vnet(destination) => no_such_address(
-                traveller,
-                format!("{destination} lies in the range of cluster IPs, but no Service has it, and the virtual network has no route to it."),
-            ),
+            None if self.topology.in_service_range(destination) && !self.topology.in_vnet(destination) => {
+                no_such_address(
+                    traveller,
+                    format!(
+                        "{destination} lies in the range of cluster IPs, but no Service has it, and the virtual network has no route to it."
+                    ),
+                )
+            }
             None if self.topology.in_pod_range(destination) => {
                 no_such_address(traveller, format!("{destination} is a pod address that no pod has."))
             }
@@ -282,7 +301,8 @@ impl World {
 
     /// The switch between neighbours and the load balancer: a public frontend is reached from outside.
     fn to_frontend(&self, traveller: Traveller) -> Vec<(Traveller, Move)> {
-        if self.is_internal_frontend(traveller.packet.destination) || !self.is_inside(traveller.packet.source) {
+        if self.is_internal_frontend(traveller.packet.destination) || !self.is_inside(traveller.packet.source)
+        {
             return vec![(traveller, Move::Go(At::LoadBalancer))];
         }
         self.leave_azure(traveller)
@@ -298,7 +318,9 @@ impl World {
             .cloned();
         match node {
             Some(node) => {
-                let why = format!("The virtual network knows that {destination} is on {node} and hands the packet to that node.");
+                let why = format!(
+                    "The virtual network knows that {destination} is on {node} and hands the packet to that node."
+                );
                 traveller.note(fabric_station(), Component::AzureVnet, Owner::Azure, Action::Route, why);
                 self.into_node(traveller, node)
             }
@@ -353,7 +375,10 @@ impl World {
         match self.topology.owner(ip) {
             Some(AddressOwner::Frontend) => self.is_internal_frontend(ip),
             Some(AddressOwner::ExternalIp(_)) | None => {
-                self.topology.in_vnet(ip) || self.topology.in_pod_range(ip) || self.topology.in_service_range(ip) || ip == PLATFORM
+                self.topology.in_vnet(ip)
+                    || self.topology.in_pod_range(ip)
+                    || self.topology.in_service_range(ip)
+                    || ip == PLATFORM
             }
             Some(_) => true,
         }
@@ -369,7 +394,13 @@ pub(crate) fn unmarked(packet: Packet) -> Packet {
 }
 
 /// A step without rule; `before` and `after` are filled in where it is used.
-pub(crate) fn plain(station: Station, component: Component, owner: Owner, action: Action, why: String) -> Step {
+pub(crate) fn plain(
+    station: Station,
+    component: Component,
+    owner: Owner,
+    action: Action,
+    why: String,
+) -> Step {
     let nowhere = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
     let header = Header {
         protocol: "tcp",

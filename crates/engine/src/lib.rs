@@ -10,15 +10,18 @@ mod host;
 mod journey;
 mod narrate;
 mod node;
+mod outbound;
 mod probe;
 mod receive;
 mod resolve;
 mod run;
+mod security;
 mod topology;
 mod trace;
 mod world;
 
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
+pub use probe::ProbeState;
 pub use trace::{
     Action, Assumption, AssumptionCode, Cause, Component, Endpoint, FlowSummary, Header, NearMiss, Owner,
     PathOutcome, Paths, Reply, RuleRef, Station, StationKind, Step, Verdict,

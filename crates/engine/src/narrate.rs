@@ -6,14 +6,13 @@ use crate::{
 };
 use model::{Key, Kind, NodeName, ObjectRef};
 use netfilter::{
-    Chain, CtState, Entry, Event, Hook, Host, Match, Outcome, Packet, Passage, Policy, RejectWith, Rule, RuleId, Ruleset,
-    TableName, Target,
+    Chain, CtState, Entry, Event, Hook, Host, Match, Outcome, Packet, Passage, Policy, RejectWith, Rule,
+    RuleId, Ruleset, TableName, Target,
 };
 
 /// Turns one passage through a node into steps.
 pub(crate) struct Narrator<'a> {
     node: &'a NodeName,
-    host: &'a Host,
     rules: &'a Ruleset,
     entry: Entry,
     ipv6: bool,
@@ -29,7 +28,7 @@ impl<'a> Narrator<'a> {
     pub(crate) fn new(node: &'a NodeName, host: &'a Host, ipv6: bool, entry: Entry) -> Self {
         let rules = if ipv6 { &host.ipv6 } else { &host.ipv4 };
         let station = node_station(node);
-        Self { node, host, rules, entry, ipv6, station, hook: Hook::Prerouting, service: None, translated: false }
+        Self { node, rules, entry, ipv6, station, hook: Hook::Prerouting, service: None, translated: false }
     }
 
     /// Appends the steps of the passage to the traveller and leaves the packet as it came out. A
@@ -57,7 +56,10 @@ impl<'a> Narrator<'a> {
             }
             Event::Mark { after, .. } => traveller.packet.mark = *after,
             Event::PolicyApplied { table, hook, policy: Policy::Drop } => {
-                let why = format!("No rule of {table} {} let the packet pass, and the chain's policy is DROP.", hook.chain());
+                let why = format!(
+                    "No rule of {table} {} let the packet pass, and the chain's policy is DROP.",
+                    hook.chain()
+                );
                 self.step(traveller, Component::Iptables, Action::Drop, why);
             }
             Event::Track(_)
@@ -70,7 +72,8 @@ impl<'a> Narrator<'a> {
     }
 
     fn translate(&self, traveller: &mut Traveller, before: Packet, after: Packet) {
-        let destination = (before.destination, before.destination_port) != (after.destination, after.destination_port);
+        let destination =
+            (before.destination, before.destination_port) != (after.destination, after.destination_port);
         let why = if destination {
             format!(
                 "Connection tracking knows this connection and gives the answer its client back: {} instead of {}. No rule is asked.",
@@ -83,7 +86,8 @@ impl<'a> Narrator<'a> {
                 socket(before.source, before.source_port)
             )
         };
-        let step = plain(self.station.clone(), Component::LinuxNetfilter, Owner::Node, Action::Untranslate, why);
+        let step =
+            plain(self.station.clone(), Component::LinuxNetfilter, Owner::Node, Action::Untranslate, why);
         traveller.packet = before;
         traveller.rewrite(after, step);
     }
@@ -107,7 +111,9 @@ impl<'a> Narrator<'a> {
                 self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
             }
             Target::Return if chain.name.as_str() == "IP-MASQ-AGENT" => {
-                let why = "The destination is in a range that is not masqueraded: the pod's own address stays.".to_owned();
+                let why =
+                    "The destination is in a range that is not masqueraded: the pod's own address stays."
+                        .to_owned();
                 self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
             }
             Target::Drop => {
@@ -127,7 +133,8 @@ impl<'a> Narrator<'a> {
                 self.rule_step(traveller, id, chain, rule, Action::Accept, None, why);
             }
             Target::Unsupported(_) => {
-                let why = "This rule's target is not modelled, so what follows from it is not known.".to_owned();
+                let why =
+                    "This rule's target is not modelled, so what follows from it is not known.".to_owned();
                 self.rule_step(traveller, id, chain, rule, Action::Match, None, why);
             }
             _ => {}
@@ -180,7 +187,10 @@ impl<'a> Narrator<'a> {
         let Some(Event::Snat { before, after, masquerade }) = rest.first() else { return };
         let action = if *masquerade { Action::Masquerade } else { Action::Snat };
         let why = if is_masq_agent(chain) {
-            format!("The destination is outside the pods' ranges, so the pod's address is replaced by the node's, {}.", after.source)
+            format!(
+                "The destination is outside the pods' ranges, so the pod's address is replaced by the node's, {}.",
+                after.source
+            )
         } else {
             format!(
                 "The mark asks for it: the source becomes {}, this node's address on the way out, so that the answer comes back here. The receiver sees the node, not the client.",
@@ -203,7 +213,8 @@ impl<'a> Narrator<'a> {
                 Some((Verdict::Unreachable, Cause::NoRoute))
             }
             Outcome::Martian => {
-                let why = "The kernel discards packets from or to 127.0.0.0/8 that cross the network.".to_owned();
+                let why =
+                    "The kernel discards packets from or to 127.0.0.0/8 that cross the network.".to_owned();
                 self.step(traveller, Component::LinuxNetfilter, Action::Drop, why);
                 Some((Verdict::Dropped, Cause::Martian))
             }
@@ -219,7 +230,9 @@ impl<'a> Narrator<'a> {
                 });
                 let why = "This rule has a part that is not modelled, and what happens to the packet depends on it.".to_owned();
                 match rule.and_then(|id| Some((id, self.rule(id)?))) {
-                    Some((id, (chain, rule))) => self.rule_step(traveller, id, chain, rule, Action::Match, None, why),
+                    Some((id, (chain, rule))) => {
+                        self.rule_step(traveller, id, chain, rule, Action::Match, None, why)
+                    }
                     None => self.step(traveller, Component::Iptables, Action::Match, why),
                 }
                 Some((Verdict::Ambiguous, Cause::UnsupportedRule))
@@ -242,7 +255,9 @@ impl<'a> Narrator<'a> {
             "KUBE-PROXY-FIREWALL" => Cause::SourceRange,
             "KUBE-FIREWALL" => Cause::Martian,
             name if name.starts_with("KUBE-") && comment.ends_with("has no endpoints") => Cause::NoEndpoints,
-            name if name.starts_with("KUBE-") && comment.ends_with("has no local endpoints") => Cause::NoLocalEndpoints,
+            name if name.starts_with("KUBE-") && comment.ends_with("has no local endpoints") => {
+                Cause::NoLocalEndpoints
+            }
             _ if invalid => Cause::InvalidState,
             _ => otherwise,
         }
@@ -292,7 +307,8 @@ impl<'a> Narrator<'a> {
     }
 
     fn jump_words(&self, chain: &Chain, rule: &Rule, target: &str) -> String {
-        let service = self.service.as_ref().map_or_else(|| "the Service".to_owned(), |key| format!("Service {key}"));
+        let service =
+            self.service.as_ref().map_or_else(|| "the Service".to_owned(), |key| format!("Service {key}"));
         let comment = comment(rule).unwrap_or_default();
         let prefix = |name: &str| name.get(..9).unwrap_or(name).to_owned();
         match (prefix(chain.name.as_str()).as_str(), prefix(target).as_str()) {
@@ -334,11 +350,6 @@ impl<'a> Narrator<'a> {
             _ => format!("The rule matches and sends the packet to the chain {target}."),
         }
     }
-
-    /// The host, for what a caller wants to look up beside the steps.
-    pub(crate) fn host(&self) -> &'a Host {
-        self.host
-    }
 }
 
 fn endpoint_words(chain: &Chain, rule: &Rule, what: &str) -> String {
@@ -353,7 +364,8 @@ fn endpoint_words(chain: &Chain, rule: &Rule, what: &str) -> String {
         .count();
     match endpoints {
         1 => format!("There is one {what}."),
-        count => format!("One of {count} {what}s is chosen at random, each with the same probability.").replace("endpoint on this nodes", "endpoints on this node"),
+        count => format!("One of {count} {what}s is chosen at random, each with the same probability.")
+            .replace("endpoint on this nodes", "endpoints on this node"),
     }
 }
 
@@ -391,7 +403,9 @@ fn drop_words(chain: &Chain, rule: &Rule, service: Option<&Key>) -> String {
 fn reject_words(rule: &Rule, with: Option<RejectWith>, service: Option<&Key>) -> String {
     let service = service.map_or_else(|| "the Service".to_owned(), |key| format!("Service {key}"));
     if comment(rule).unwrap_or_default().ends_with("has no endpoints") {
-        return format!("{service} has no ready endpoint anywhere: the node answers with an error at once (\"connection refused\").");
+        return format!(
+            "{service} has no ready endpoint anywhere: the node answers with an error at once (\"connection refused\")."
+        );
     }
     match with {
         Some(RejectWith::TcpReset) => "The rule answers with a TCP reset.".to_owned(),

@@ -11,7 +11,12 @@ use netfilter::{Connection, Entry, Outcome, Passage, State};
 
 impl World {
     /// Passes the packet through a node's kernel: hooks, tables, rules, routing.
-    pub(crate) fn through_node(&self, mut traveller: Traveller, name: &NodeName, entry: Entry) -> Vec<(Traveller, Move)> {
+    pub(crate) fn through_node(
+        &self,
+        mut traveller: Traveller,
+        name: &NodeName,
+        entry: Entry,
+    ) -> Vec<(Traveller, Move)> {
         let Some(kernel) = self.kernel(name) else {
             let why = format!("{name} is not there.");
             traveller.note(node_station(name), Component::LinuxNetfilter, Owner::Node, Action::Drop, why);
@@ -20,9 +25,15 @@ impl World {
         traveller.packet = unmarked(traveller.packet);
         let why = match entry {
             Entry::Received(interface) => {
-                format!("The packet enters the kernel of {name} by {}, addressed to {}.", interface.as_str(), traveller.packet.destination)
+                format!(
+                    "The packet enters the kernel of {name} by {}, addressed to {}.",
+                    interface.as_str(),
+                    traveller.packet.destination
+                )
             }
-            Entry::Sent => format!("A process on {name} sends the packet; the kernel's OUTPUT hooks see it first."),
+            Entry::Sent => {
+                format!("A process on {name} sends the packet; the kernel's OUTPUT hooks see it first.")
+            }
         };
         traveller.note(node_station(name), Component::LinuxNetfilter, Owner::Node, Action::EnterNode, why);
 
@@ -53,13 +64,19 @@ impl World {
         let (at, why) = match self.topology.across(name, *interface) {
             Some(Site::Pod(key)) => (
                 At::Party(Party::Pod(key.clone())),
-                format!("{destination} is on this node: the packet goes to pod {key} by {}.", interface.as_str()),
+                format!(
+                    "{destination} is on this node: the packet goes to pod {key} by {}.",
+                    interface.as_str()
+                ),
             ),
             Some(Site::Endpoint(ip)) => (
                 At::Party(Party::Endpoint(*ip)),
                 format!("{destination} is on this node: the packet goes to it by {}.", interface.as_str()),
             ),
-            _ => (At::Fabric, format!("{destination} is not on this node: the packet leaves by {}.", interface.as_str())),
+            _ => (
+                At::Fabric,
+                format!("{destination} is not on this node: the packet leaves by {}.", interface.as_str()),
+            ),
         };
         let action = if matches!(at, At::Fabric) { Action::LeaveNode } else { Action::Forward };
         traveller.note(node_station(name), Component::LinuxNetfilter, Owner::Node, action, why);

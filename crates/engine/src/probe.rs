@@ -80,12 +80,14 @@ impl World {
             .into_iter()
             .map(|(traveller, end)| (traveller.probability, self.answer(probe, &traveller, end)))
             .collect();
-        let healthy: f64 = answers.iter().filter(|(_, answer)| answer.is_healthy()).map(|(share, _)| share).sum();
+        let healthy: f64 =
+            answers.iter().filter(|(_, answer)| answer.is_healthy()).map(|(share, _)| share).sum();
         // An answer that only some branches give makes a probe flap; the settled state is the likelier one.
         let up = healthy >= 0.5;
         let answer = answers.into_iter().map(|(_, answer)| answer).find(|answer| answer.is_healthy() == up);
         let answer = answer.unwrap_or(Answer::None);
-        let why = format!("{} to {address}:{}{}: {}", probe.protocol, probe.port, path(probe), answer.sentence());
+        let why =
+            format!("{} to {address}:{}{}: {}", probe.protocol, probe.port, path(probe), answer.sentence());
         ProbeState { up, answer: answer.word(), why }
     }
 
@@ -105,17 +107,31 @@ impl World {
             (Party::Node(node), Listener::ProxyHealth) => {
                 let taint = |key: &str| key == "ToBeDeletedByClusterAutoscaler";
                 let leaving = self.model.nodes.get(node).is_some_and(|node| {
-                    node.metadata.deletion_timestamp.is_some() || node.spec.taints.iter().any(|entry| taint(&entry.key))
+                    node.metadata.deletion_timestamp.is_some()
+                        || node.spec.taints.iter().any(|entry| taint(&entry.key))
                 });
                 let status = if leaving { 503 } else { 200 };
-                Answer::Status(status, format!("kube-proxy on {node} says that the node is {}", if leaving { "leaving" } else { "healthy" }))
+                Answer::Status(
+                    status,
+                    format!(
+                        "kube-proxy on {node} says that the node is {}",
+                        if leaving { "leaving" } else { "healthy" }
+                    ),
+                )
             }
-            _ => Answer::Status(200, format!("{} answers (an application is taken to answer its probe path with 200)", receiver(&party))),
+            _ => Answer::Status(
+                200,
+                format!(
+                    "{} answers (an application is taken to answer its probe path with 200)",
+                    receiver(&party)
+                ),
+            ),
         }
     }
 
     fn service_health(&self, node: &NodeName, port: u16) -> Answer {
-        let service = self.model.services.iter().find(|(_, service)| health_check_port(service) == Some(port));
+        let service =
+            self.model.services.iter().find(|(_, service)| health_check_port(service) == Some(port));
         let Some((key, _)) = service else { return Answer::Refused };
         let count = self.local_ready_endpoints(key, node);
         let status = if count > 0 { 200 } else { 503 };
@@ -130,7 +146,9 @@ impl World {
     /// Distinct addresses of ready endpoints on a node: what kube-proxy's health server counts.
     fn local_ready_endpoints(&self, service: &Key, node: &NodeName) -> usize {
         let slices = self.model.endpoint_slices.values();
-        let own = slices.filter(|slice| slice.metadata.key().namespace == service.namespace && slice.service() == Some(&service.name));
+        let own = slices.filter(|slice| {
+            slice.metadata.key().namespace == service.namespace && slice.service() == Some(&service.name)
+        });
         let local = own.flat_map(|slice| &slice.endpoints).filter(|endpoint| {
             endpoint.node_name.as_deref() == Some(node.as_str())
                 && endpoint.conditions.ready.unwrap_or(true)
@@ -141,7 +159,8 @@ impl World {
 }
 
 /// The platform's address in an IPv6 network is link-local.
-const PLATFORM_V6: IpAddr = IpAddr::V6(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0x1234, 0x5678, 0x9abc, 0xdef0));
+const PLATFORM_V6: IpAddr =
+    IpAddr::V6(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0x1234, 0x5678, 0x9abc, 0xdef0));
 
 /// What a probe got.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -41,7 +41,11 @@ impl World {
         };
         match listener {
             Some(listener) => {
-                let why = format!("{} It sees {} as the client.", receiver_words(party, listener, &at), packet.source);
+                let why = format!(
+                    "{} It sees {} as the client.",
+                    receiver_words(party, listener, &at),
+                    packet.source
+                );
                 let component = match listener {
                     Listener::Application => Component::Pod,
                     Listener::ProxyHealth | Listener::ServiceHealth => Component::KubeProxyHealth,
@@ -55,7 +59,9 @@ impl World {
                     Party::Node(name) => format!(
                         "No rule rewrote the packet, so the kernel of {name} looks for a socket on {at} and finds none: it answers with a reset, \"connection refused\"."
                     ),
-                    _ => format!("Nothing in the pod listens on {at} (its containers declare other ports): the kernel answers with a reset, \"connection refused\"."),
+                    _ => format!(
+                        "Nothing in the pod listens on {at} (its containers declare other ports): the kernel answers with a reset, \"connection refused\"."
+                    ),
                 };
                 traveller.note(station.clone(), Component::LinuxNetfilter, owner, Action::SocketLookup, why);
                 let why = "The client gets the reset at once.".to_owned();
@@ -67,13 +73,21 @@ impl World {
 
     fn endpoint(&self, party: &Party, traveller: &Traveller) -> Endpoint {
         let packet = traveller.packet;
-        let mut endpoint = Endpoint { pod: None, node: None, host: None, ip: packet.destination, port: packet.destination_port };
+        let mut endpoint = Endpoint {
+            pod: None,
+            node: None,
+            host: None,
+            ip: packet.destination,
+            port: packet.destination_port,
+        };
         match party {
             Party::Pod(key) => endpoint.pod = Some(key.clone()),
-            Party::Node(name) => match self.host_network_pod(name, packet.destination_port, protocol(traveller)) {
-                Some(pod) => endpoint.pod = Some(pod.metadata.key()),
-                None => endpoint.node = Some(name.clone()),
-            },
+            Party::Node(name) => {
+                match self.host_network_pod(name, packet.destination_port, protocol(traveller)) {
+                    Some(pod) => endpoint.pod = Some(pod.metadata.key()),
+                    None => endpoint.node = Some(name.clone()),
+                }
+            }
             Party::Internet(ip) | Party::Vm(ip) | Party::Endpoint(ip) => endpoint.host = Some(ip.to_string()),
             Party::Platform => endpoint.host = Some("azure-platform".to_owned()),
         }
@@ -83,10 +97,15 @@ impl World {
     /// What listens on a party's port.
     pub(crate) fn listener(&self, party: &Party, port: u16, protocol: Protocol) -> Option<Listener> {
         match party {
-            Party::Internet(_) | Party::Vm(_) | Party::Endpoint(_) | Party::Platform => Some(Listener::Application),
-            Party::Pod(key) => {
-                self.model.pods.get(key).filter(|pod| listens(pod, port, protocol)).map(|_| Listener::Application)
+            Party::Internet(_) | Party::Vm(_) | Party::Endpoint(_) | Party::Platform => {
+                Some(Listener::Application)
             }
+            Party::Pod(key) => self
+                .model
+                .pods
+                .get(key)
+                .filter(|pod| listens(pod, port, protocol))
+                .map(|_| Listener::Application),
             Party::Node(name) => self.node_listener(name, port, protocol),
         }
     }
@@ -152,11 +171,19 @@ pub(crate) fn protocol(traveller: &Traveller) -> Protocol {
 fn receiver_words(party: &Party, listener: Listener, at: &str) -> String {
     match (party, listener) {
         (Party::Pod(key), _) => format!("Pod {key} receives the packet on {at} and answers."),
-        (Party::Node(name), Listener::ProxyHealth) => format!("kube-proxy's own health server on {name} answers on {at}."),
-        (Party::Node(name), Listener::ServiceHealth) => format!("kube-proxy on {name} answers the health check on {at}."),
+        (Party::Node(name), Listener::ProxyHealth) => {
+            format!("kube-proxy's own health server on {name} answers on {at}.")
+        }
+        (Party::Node(name), Listener::ServiceHealth) => {
+            format!("kube-proxy on {name} answers the health check on {at}.")
+        }
         (Party::Node(name), Listener::Kubelet) => format!("The kubelet of {name} answers on {at}."),
-        (Party::Node(name), Listener::Application) => format!("A pod in the network of {name} receives the packet on {at}."),
-        (Party::Internet(ip) | Party::Vm(ip) | Party::Endpoint(ip), _) => format!("{ip} receives the packet on {at}."),
+        (Party::Node(name), Listener::Application) => {
+            format!("A pod in the network of {name} receives the packet on {at}.")
+        }
+        (Party::Internet(ip) | Party::Vm(ip) | Party::Endpoint(ip), _) => {
+            format!("{ip} receives the packet on {at}.")
+        }
         (Party::Platform, _) => "Azure's platform receives the packet.".to_owned(),
     }
 }

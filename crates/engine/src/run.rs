@@ -68,7 +68,10 @@ impl World {
     /// Whether one client's connections all go the same way: session affinity by client address.
     fn is_sticky(&self, paths: &Paths) -> bool {
         paths.outcomes.iter().flat_map(|outcome| service_of(outcome)).any(|key| {
-            self.model.services.get(&key).is_some_and(|service| service.spec.session_affinity == Some(SessionAffinity::ClientIP))
+            self.model
+                .services
+                .get(&key)
+                .is_some_and(|service| service.spec.session_affinity == Some(SessionAffinity::ClientIP))
         })
     }
 
@@ -105,7 +108,8 @@ impl World {
         }
         let mut rows: Vec<RunRow> = rows.into_values().collect();
         for row in &mut rows {
-            row.sources_seen = row.sources_seen.iter().copied().collect::<BTreeSet<IpAddr>>().into_iter().collect();
+            row.sources_seen =
+                row.sources_seen.iter().copied().collect::<BTreeSet<IpAddr>>().into_iter().collect();
         }
         rows
     }
@@ -125,7 +129,10 @@ impl World {
         let services: BTreeSet<Key> = paths.outcomes.iter().flat_map(service_of).chain(asked).collect();
         let mut idle = Vec::new();
         for slice in self.model.endpoint_slices.values() {
-            let Some(service) = slice.service().map(|name| Key::new(&slice.metadata.key().namespace, name)) else { continue };
+            let Some(service) = slice.service().map(|name| Key::new(&slice.metadata.key().namespace, name))
+            else {
+                continue;
+            };
             if !services.contains(&service) {
                 continue;
             }
@@ -140,7 +147,13 @@ impl World {
                     _ => None,
                 };
                 let host = pod.is_none().then(|| ip.to_string());
-                idle.extend(ports.iter().map(|port| Endpoint { pod: pod.clone(), node: None, host: host.clone(), ip, port: *port }));
+                idle.extend(ports.iter().map(|port| Endpoint {
+                    pod: pod.clone(),
+                    node: None,
+                    host: host.clone(),
+                    ip,
+                    port: *port,
+                }));
             }
         }
         idle
@@ -151,7 +164,8 @@ impl World {
         let Some(service) = self.model.services.get(service) else { return Vec::new() };
         let asked = service.spec.ports.iter().filter(|entry| entry.port == port || entry.node_port == port);
         let names: BTreeSet<&str> = asked.map(|entry| entry.name.as_str()).collect();
-        let ports = slice.ports.iter().filter(|entry| names.contains(entry.name.as_deref().unwrap_or_default()));
+        let ports =
+            slice.ports.iter().filter(|entry| names.contains(entry.name.as_deref().unwrap_or_default()));
         ports.filter_map(|entry| entry.port).collect()
     }
 }
@@ -163,7 +177,11 @@ fn service_of(outcome: &PathOutcome) -> impl Iterator<Item = Key> + '_ {
         .iter()
         .filter(|step| step.component == Component::KubeProxy && step.action != Action::SkipMasquerade)
         .filter_map(|step| step.rule.as_ref()?.object.as_ref());
-    rules.filter(|object| object.kind == model::Kind::Service).map(model::ObjectRef::key).collect::<BTreeSet<_>>().into_iter()
+    rules
+        .filter(|object| object.kind == model::Kind::Service)
+        .map(model::ObjectRef::key)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
 }
 
 /// Picks outcomes by their probability.

@@ -86,10 +86,15 @@ impl Topology {
                 list.into_iter().flatten().chain(single).filter_map(|text| text.parse().ok()).collect();
             if listed.is_empty() { default.parse().into_iter().collect() } else { listed }
         };
-        let pods = ranges(profile.map(|p| &p.pod_cidrs), profile.and_then(|p| p.pod_cidr.as_ref()), DEFAULT_PODS);
-        let services =
-            ranges(profile.map(|p| &p.service_cidrs), profile.and_then(|p| p.service_cidr.as_ref()), DEFAULT_SERVICES);
-        let networks = model.virtual_networks.values().flat_map(|network| &network.address_space.address_prefixes);
+        let pods =
+            ranges(profile.map(|p| &p.pod_cidrs), profile.and_then(|p| p.pod_cidr.as_ref()), DEFAULT_PODS);
+        let services = ranges(
+            profile.map(|p| &p.service_cidrs),
+            profile.and_then(|p| p.service_cidr.as_ref()),
+            DEFAULT_SERVICES,
+        );
+        let networks =
+            model.virtual_networks.values().flat_map(|network| &network.address_space.address_prefixes);
         let mut vnet: Vec<IpNet> = networks.filter_map(|prefix| prefix.parse().ok()).collect();
         if vnet.is_empty() {
             vnet = DEFAULT_VNET.parse().into_iter().collect();
@@ -156,13 +161,16 @@ impl Topology {
         }
         for slice in model.endpoint_slices.values() {
             for endpoint in &slice.endpoints {
-                let Some(ip) = endpoint.addresses.first().and_then(|address| address.parse().ok()) else { continue };
+                let Some(ip) = endpoint.addresses.first().and_then(|address| address.parse().ok()) else {
+                    continue;
+                };
                 if self.owners.contains_key(&ip) {
                     continue;
                 }
                 self.owners.insert(ip, AddressOwner::Endpoint);
                 let index = self.add(Site::Endpoint(ip));
-                let node = endpoint.node_name.as_deref().and_then(|name| self.index.get(&Site::Node(name.into())));
+                let node =
+                    endpoint.node_name.as_deref().and_then(|name| self.index.get(&Site::Node(name.into())));
                 let (peer, interface) = match node {
                     Some(node) => (*node, veth(ip)),
                     None => (self.add(Site::Fabric), None),
@@ -252,11 +260,6 @@ impl Topology {
     pub(crate) fn pod_ranges(&self) -> impl Iterator<Item = IpNet> + '_ {
         self.pods.iter().copied().chain(self.pod_ranges.iter().map(|(range, _)| *range))
     }
-
-    /// The ranges of the virtual network.
-    pub(crate) fn vnet_ranges(&self) -> &[IpNet] {
-        &self.vnet
-    }
 }
 
 fn pod_cidrs(node: &Node) -> impl Iterator<Item = IpNet> + '_ {
@@ -275,23 +278,4 @@ pub(crate) fn veth(ip: IpAddr) -> Option<InterfaceName> {
     // Fibonacci hashing spreads neighbouring addresses over the name.
     let digits = digits.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
     InterfaceName::new(&format!("azv{digits:011x}"))
-}
-
-/// Whether the address may be used on the public internet.
-pub(crate) fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            let shared = ip.octets()[0] == 100 && (64..128).contains(&ip.octets()[1]);
-            !(ip.is_private()
-                || ip.is_loopback()
-                || ip.is_link_local()
-                || ip.is_multicast()
-                || ip.is_broadcast()
-                || ip.is_unspecified()
-                || shared)
-        }
-        IpAddr::V6(ip) => {
-            !(ip.is_loopback() || ip.is_unspecified() || ip.is_multicast() || ip.is_unique_local() || ip.is_unicast_link_local())
-        }
-    }
 }

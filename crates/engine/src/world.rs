@@ -1,12 +1,15 @@
 //! A settled cluster: every controller has run, every node can be asked what it does with a packet.
 
 use crate::{Assumption, Cause, Endpoint, Verdict, host, probe::Probes, topology::Topology};
-use azure::Cloud;
-use kubernetes::{Field, ip_masq_agent, kube_proxy::{self, ProxyConfig, ServiceMap}};
+use azure::{AddressSpace, Cloud};
+use kubernetes::{
+    Field, ip_masq_agent,
+    kube_proxy::{self, ProxyConfig, ServiceMap},
+};
 use model::{Model, NodeName, kubernetes::IpFamily};
 use netfilter::{Kernel, Ruleset};
 use serde::Serialize;
-use std::{cell::OnceCell, collections::BTreeMap, fmt, net::IpAddr};
+use std::{cell::OnceCell, collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 /// A settled cluster, ready to answer questions. Immutable: an edit makes a new one.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub struct World {
     pub(crate) allocated: bool,
     /// What the cloud controller programmed.
     pub(crate) cloud: Cloud,
+    /// Azure's view of which addresses belong to the virtual network.
+    pub(crate) space: AddressSpace,
     pub(crate) topology: Topology,
     services: [OnceCell<ServiceMap>; 2],
     nodes: BTreeMap<NodeName, OnceCell<Option<Kernel>>>,
@@ -44,7 +49,10 @@ impl fmt::Display for FlowError {
             Self::NotFound(what) => write!(f, "there is no {what}"),
             Self::NoAddress(what) => write!(f, "{what} has no address that this sender could use"),
             Self::MixedFamilies(from, to) => write!(f, "{from} and {to} are of different families"),
-            Self::ViaNotChosen(node) => write!(f, "the load balancer cannot pick {node} for this flow: it is not in the rule's backend pool"),
+            Self::ViaNotChosen(node) => write!(
+                f,
+                "the load balancer cannot pick {node} for this flow: it is not in the rule's backend pool"
+            ),
         }
     }
 }
@@ -94,12 +102,14 @@ impl World {
         let mut complete = settled.model;
         // Uids and pod ranges show in names only.
         let matters = |field: Field| !matches!(field, Field::Uid | Field::PodCidrs | Field::AffinityTimeout);
-        let allocated = settled.allocated.iter().any(|entry| matters(entry.field)) || !cloud.allocated.is_empty();
-        cloud.report(&mut complete);
+        let allocated =
+            settled.allocated.iter().any(|entry| matters(entry.field)) || !cloud.allocated().is_empty();
+        report(&cloud, &mut complete);
         let topology = Topology::new(&complete, cloud.frontend_addresses());
         let nodes = complete.nodes.keys().map(|name| (name.clone(), OnceCell::new())).collect();
         Self {
             input: model.clone(),
+            space: AddressSpace::of(&complete),
             model: complete,
             allocated,
             cloud,
@@ -161,8 +171,19 @@ impl World {
             ip_masq_agent::install(&mut rules, self.topology.pod_ranges(), family);
             rules
         };
-        let host = host::namespace(&self.model, &self.topology, node, rules(IpFamily::IPv4), rules(IpFamily::IPv6));
+        let host =
+            host::namespace(&self.model, &self.topology, node, rules(IpFamily::IPv4), rules(IpFamily::IPv6));
         // Rules that kube-proxy writes have neither loops nor missing chains.
         Kernel::new(host).ok()
+    }
+}
+
+/// Writes what the cloud controller reports into the Services that have no status of their own.
+fn report(cloud: &Cloud, model: &mut Model) {
+    for (key, ingress) in cloud.statuses() {
+        let Some(service) = model.services.get_mut(key) else { continue };
+        if service.status.load_balancer.ingress.is_empty() && !ingress.is_empty() {
+            Arc::make_mut(service).status.load_balancer.ingress.clone_from(ingress);
+        }
     }
 }

@@ -6,7 +6,7 @@
 //! ```
 
 use engine::{Flow, World, parse_destination};
-use formats::Source;
+use formats::{Severity, Source};
 use model::{Edit, Model, kubernetes::Protocol};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
@@ -69,7 +69,9 @@ impl Cluster {
         let sources: Vec<Source> =
             files.into_iter().map(|file| Source::new(file.name, file.text.into_bytes())).collect();
         let import = formats::import(&sources);
-        if let Some(error) = import.diagnostics.iter().find(|diagnostic| diagnostic.is_error()) {
+        if let Some(error) =
+            import.diagnostics.iter().find(|diagnostic| diagnostic.severity == Severity::Error)
+        {
             return Err(JsError::new(&error.to_string()));
         }
         Ok(Self { world: World::new(&import.model), model: import.model })

@@ -10,8 +10,7 @@ use std::sync::Arc;
 
 /// The agent's chain.
 const CHAIN: &str = "IP-MASQ-AGENT";
-const JUMP: &str =
-    "ip-masq-agent: ensure nat POSTROUTING directs all non-LOCAL destination traffic to our custom IP-MASQ-AGENT chain";
+const JUMP: &str = "ip-masq-agent: ensure nat POSTROUTING directs all non-LOCAL destination traffic to our custom IP-MASQ-AGENT chain";
 const KEEP: &str = "ip-masq-agent: local traffic is not subject to MASQUERADE";
 const MASQUERADE: &str = "ip-masq-agent: outbound traffic is subject to MASQUERADE (must be last in chain)";
 
@@ -19,7 +18,9 @@ const MASQUERADE: &str = "ip-masq-agent: outbound traffic is subject to MASQUERA
 pub fn install(rules: &mut Ruleset, unmasqueraded: impl IntoIterator<Item = IpNet>, family: IpFamily) {
     let Some(name) = ChainName::new(CHAIN) else { return };
     let nat = rules.tables.entry(TableName::Nat).or_default();
-    let Some(postrouting) = nat.chains.iter_mut().find(|chain| chain.name.as_str() == "POSTROUTING") else { return };
+    let Some(postrouting) = nat.chains.iter_mut().find(|chain| chain.name.as_str() == "POSTROUTING") else {
+        return;
+    };
     let not_local = Match::DestinationType { not: true, kind: AddressType::Local };
     postrouting.rules.push(Rule { matches: vec![comment(JUMP), not_local], target: Target::Jump(name) });
 
@@ -31,7 +32,10 @@ pub fn install(rules: &mut Ruleset, unmasqueraded: impl IntoIterator<Item = IpNe
     let ranges = IpNet::aggregate(&ranges);
     let mut chain: Vec<Rule> = ranges
         .into_iter()
-        .map(|net| Rule { matches: vec![Match::Destination { not: false, net }, keep.clone()], target: Target::Return })
+        .map(|net| Rule {
+            matches: vec![Match::Destination { not: false, net }, keep.clone()],
+            target: Target::Return,
+        })
         .collect();
     let target = Target::Masquerade { random_fully: false, to_ports: None };
     chain.push(Rule { matches: vec![comment(MASQUERADE)], target });

@@ -1,8 +1,9 @@
 //! Provisional kernel: a plain walk.
 
 use crate::{
-    AddressType, Connection, CtState, CtStates, Entry, Event, Hook, Host, InterfaceName, Match, NatTo, Outcome, Packet, Passage,
-    Policy, RejectWith, Rule, RuleId, Ruleset, Segment, Statistic, TableName, Target,
+    AddressType, Connection, CtState, CtStates, Entry, Event, Hook, Host, InterfaceName, Match, NatTo,
+    Outcome, Packet, Passage, Policy, RejectWith, Rule, RuleId, Ruleset, Segment, Statistic, TableName,
+    Target,
 };
 use std::{fmt, net::IpAddr};
 
@@ -85,7 +86,9 @@ impl Kernel {
     fn route(&self, ip: IpAddr) -> Option<(u32, InterfaceName, IpAddr)> {
         let mut best: Option<(usize, &crate::Route)> = None;
         for (i, r) in self.host.routes.iter().enumerate() {
-            if r.destination.contains(&ip) && best.is_none_or(|(_, b)| r.destination.prefix_len() > b.destination.prefix_len()) {
+            if r.destination.contains(&ip)
+                && best.is_none_or(|(_, b)| r.destination.prefix_len() > b.destination.prefix_len())
+            {
                 best = Some((i, r));
             }
         }
@@ -109,11 +112,13 @@ impl Kernel {
             snat: false,
             original: packet,
         };
-        let known = state.conntrack.0.iter().find(|c| same(c.reply, packet) || same(c.original, packet)).copied();
+        let known =
+            state.conntrack.0.iter().find(|c| same(c.reply, packet) || same(c.original, packet)).copied();
         let mut opening = true;
         if let Some(c) = known {
             opening = false;
-            walk.state = [CtState::Established].into_iter().chain(c.is_dnat().then_some(CtState::Dnat)).collect();
+            walk.state =
+                [CtState::Established].into_iter().chain(c.is_dnat().then_some(CtState::Dnat)).collect();
             walk.events.push(Event::Track(CtState::Established));
             let after = if same(c.reply, packet) { c.original.reversed() } else { c.reply.reversed() };
             if !same(after, packet) {
@@ -128,7 +133,11 @@ impl Kernel {
         }
         let first = if entry == Entry::Sent { Hook::Output } else { Hook::Prerouting };
         if entry == Entry::Sent {
-            walk.output = if self.is_local(packet.destination) { lo } else { self.route(packet.destination).map(|r| r.1) };
+            walk.output = if self.is_local(packet.destination) {
+                lo
+            } else {
+                self.route(packet.destination).map(|r| r.1)
+            };
         }
         let mut done = Vec::new();
         let mut walks = vec![walk];
@@ -187,17 +196,33 @@ impl Kernel {
                         answered: false,
                     })
                 });
-                Passage { probability: w.probability, packet: w.packet, outcome, connection, recent: Vec::new(), events: w.events }
+                Passage {
+                    probability: w.probability,
+                    packet: w.packet,
+                    outcome,
+                    connection,
+                    recent: Vec::new(),
+                    events: w.events,
+                }
             })
             .collect()
     }
 
-    fn hook(&self, walks: Vec<Walk>, table: TableName, hook: Hook, done: &mut Vec<(Walk, Outcome)>) -> Vec<Walk> {
+    fn hook(
+        &self,
+        walks: Vec<Walk>,
+        table: TableName,
+        hook: Hook,
+        done: &mut Vec<(Walk, Outcome)>,
+    ) -> Vec<Walk> {
         let mut on = Vec::new();
         for mut w in walks {
             w.events.push(Event::Hook { hook, table });
             let rules = self.rules(w.packet);
-            let chain = rules.tables.get(&table).and_then(|t| t.chains.iter().position(|c| c.name.as_str() == hook.chain()));
+            let chain = rules
+                .tables
+                .get(&table)
+                .and_then(|t| t.chains.iter().position(|c| c.name.as_str() == hook.chain()));
             let Some(chain) = chain else {
                 on.push(w);
                 continue;
@@ -221,7 +246,11 @@ impl Kernel {
         let mut open = vec![walk];
         let mut out = Vec::new();
         for (r, rule) in chain.rules.iter().enumerate() {
-            let id = RuleId { table, chain: u32::try_from(index).unwrap_or(0), rule: u32::try_from(r).unwrap_or(0) };
+            let id = RuleId {
+                table,
+                chain: u32::try_from(index).unwrap_or(0),
+                rule: u32::try_from(r).unwrap_or(0),
+            };
             let mut next = Vec::new();
             for w in open {
                 let (p, has) = self.matches(rule, &w);
@@ -250,7 +279,9 @@ impl Kernel {
                     Target::Accept => out.push((w, Verdict::Accept)),
                     Target::Drop => out.push((w, Verdict::Drop)),
                     Target::Return => out.push((w, Verdict::Return)),
-                    Target::Reject(with) => out.push((w, Verdict::Reject(with.unwrap_or(RejectWith::PortUnreachable)))),
+                    Target::Reject(with) => {
+                        out.push((w, Verdict::Reject(with.unwrap_or(RejectWith::PortUnreachable))))
+                    }
                     Target::Dnat(NatTo { first, ports, .. }) => {
                         let before = w.packet;
                         w.packet.destination = first.unwrap_or(before.destination);
@@ -261,10 +292,14 @@ impl Kernel {
                     }
                     Target::Masquerade { .. } => {
                         let before = w.packet;
-                        let own = self.host.routes.iter().filter(|r| Some(r.interface) == w.output).find_map(|r| {
-                            r.source.filter(|s| s.is_ipv4() == before.destination.is_ipv4())
-                        });
-                        let uplink = self.host.routes.iter().find_map(|r| r.source.filter(|s| s.is_ipv4() == before.destination.is_ipv4()));
+                        let own =
+                            self.host.routes.iter().filter(|r| Some(r.interface) == w.output).find_map(|r| {
+                                r.source.filter(|s| s.is_ipv4() == before.destination.is_ipv4())
+                            });
+                        let uplink =
+                            self.host.routes.iter().find_map(|r| {
+                                r.source.filter(|s| s.is_ipv4() == before.destination.is_ipv4())
+                            });
                         w.packet.source = own.or(uplink).unwrap_or(before.source);
                         w.snat = true;
                         w.events.push(Event::Snat { before, after: w.packet, masquerade: true });
@@ -301,12 +336,17 @@ impl Kernel {
                 Match::Protocol { not, protocol } => (w.packet.protocol == *protocol) != *not,
                 Match::Source { not, net } => net.contains(&w.packet.source) != *not,
                 Match::Destination { not, net } => net.contains(&w.packet.destination) != *not,
-                Match::SourcePort { not, ports } => (ports.first <= w.packet.source_port && w.packet.source_port <= ports.last) != *not,
+                Match::SourcePort { not, ports } => {
+                    (ports.first <= w.packet.source_port && w.packet.source_port <= ports.last) != *not
+                }
                 Match::DestinationPort { not, ports } => {
-                    (ports.first <= w.packet.destination_port && w.packet.destination_port <= ports.last) != *not
+                    (ports.first <= w.packet.destination_port && w.packet.destination_port <= ports.last)
+                        != *not
                 }
                 Match::SourceType { not, kind: AddressType::Local } => self.is_local(w.packet.source) != *not,
-                Match::DestinationType { not, kind: AddressType::Local } => self.is_local(w.packet.destination) != *not,
+                Match::DestinationType { not, kind: AddressType::Local } => {
+                    self.is_local(w.packet.destination) != *not
+                }
                 Match::Mark { not, value, mask } => ((w.packet.mark & mask) == *value) != *not,
                 Match::CtState { not, states } => {
                     let mut s = w.state;
@@ -315,7 +355,9 @@ impl Kernel {
                     }
                     states.intersects(s) != *not
                 }
-                Match::InInterface { not, name } => w.input.is_some_and(|i| interface(name.as_str(), i.as_str())) != *not,
+                Match::InInterface { not, name } => {
+                    w.input.is_some_and(|i| interface(name.as_str(), i.as_str())) != *not
+                }
                 Match::Statistic(Statistic::Random { probability, .. }) => {
                     p *= probability;
                     has = true;

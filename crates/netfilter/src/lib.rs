@@ -13,8 +13,8 @@ mod rule;
 mod ruleset;
 
 pub use conntrack::Connection;
-pub use kernel::{Conntrack, Kernel, RulesetError, State};
 pub use host::{Host, Interface, Route};
+pub use kernel::{Conntrack, Kernel, RulesetError, State};
 pub use packet::{Packet, Protocol};
 pub use passage::{Entry, Event, Hook, NearMiss, Outcome, Passage, RecentUpdate, RuleId, Segment};
 pub use rule::{
