@@ -15,7 +15,7 @@ pub(crate) struct Narrator<'a> {
     node: &'a NodeName,
     rules: &'a Ruleset,
     entry: Entry,
-    ipv6: bool,
+    family: Family,
     station: Station,
     hook: Hook,
     /// The Service that the last rule with a comment spoke of.
@@ -300,7 +300,7 @@ impl<'a> Narrator<'a> {
         let mut step = plain(self.station.clone(), component, Owner::Node, action, why);
         step.rule = Some(RuleRef {
             place: format!("{} {}", id.table, chain.name).into(),
-            text: rule.save_text(&chain.name, self.ipv6).into(),
+            text: rule.line(&chain.name, self.family, Form::Save).to_string().into(),
             object: self.service.as_ref().map(|key| ObjectRef::namespaced(Kind::Service, key)),
         });
         step

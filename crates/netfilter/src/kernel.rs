@@ -389,9 +389,3 @@ fn same(a: Packet, b: Packet) -> bool {
     Packet { mark: 0, ..a } == Packet { mark: 0, ..b }
 }
 
-impl Rule {
-    /// Provisional text.
-    pub fn save_text(&self, chain: &str, _ipv6: bool) -> String {
-        format!("-A {chain} {self:?}")
-    }
-}
