@@ -7,6 +7,7 @@
 //! Nothing here knows Azure.
 
 mod address;
+mod hashing;
 pub mod health;
 pub mod kube_proxy;
 pub mod scheduler;
