@@ -1,1 +1,16 @@
-//! TBD
+//! Who programs the node: what the API server and the controllers fill in, and what kube-proxy writes.
+//!
+//! Two steps. [`settle`] completes a model as the API server, address allocation, the scheduler and the
+//! EndpointSlice controller would; explicit values always win. [`kube_proxy`] turns the completed
+//! Services and EndpointSlices into the `netfilter` rules of one node.
+//!
+//! Nothing here knows Azure.
+
+mod address;
+pub mod kube_proxy;
+pub mod scheduler;
+mod settle;
+mod uid;
+
+pub use settle::{Allocation, Field, Settled, Unsettled, settle};
+pub use uid::uid_of;

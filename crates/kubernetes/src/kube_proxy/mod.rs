@@ -1,0 +1,25 @@
+//! kube-proxy in iptables mode.
+//!
+//! [`ServiceMap`] holds what kube-proxy knows of Services and endpoints; [`sync`] writes the payload that
+//! it feeds to `iptables-restore`; [`installed`] is the whole ruleset of a host that has loaded it.
+
+mod canonical;
+mod config;
+mod endpoints;
+mod fixed;
+mod names;
+mod programmed;
+mod service_map;
+mod service_rules;
+mod sync;
+mod words;
+
+pub use canonical::canonical;
+pub use config::{LocalDetector, NfacctCounter, ProxyConfig};
+pub use endpoints::{Choice, Needs, categorize};
+pub use fixed::{Jump, jumps};
+pub use names::{ChainHash, ChainKind};
+pub use programmed::{Owner, Programmed};
+pub use service_map::{ProxyEndpoint, ServiceMap, ServicePort};
+pub use service_rules::probability;
+pub use sync::{Sync, installed, sync};

@@ -1,0 +1,85 @@
+//! Names of the chains that kube-proxy makes per service port and per endpoint.
+
+use arrayvec::ArrayString;
+use netfilter::ChainName;
+use sha2::{Digest, Sha256};
+
+/// What a generated chain is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChainKind {
+    /// `KUBE-SVC-`: spreads over the endpoints of policy Cluster.
+    ServiceCluster,
+    /// `KUBE-SVL-`: spreads over the endpoints of policy Local.
+    ServiceLocal,
+    /// `KUBE-EXT-`: where every external destination enters.
+    External,
+    /// `KUBE-FW-`: the filter of `loadBalancerSourceRanges`.
+    Firewall,
+    /// `KUBE-SEP-`: one endpoint.
+    Endpoint,
+}
+
+impl ChainKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] =
+        [Self::ServiceCluster, Self::ServiceLocal, Self::External, Self::Firewall, Self::Endpoint];
+
+    /// The beginning of the names of such chains.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::ServiceCluster => "KUBE-SVC-",
+            Self::ServiceLocal => "KUBE-SVL-",
+            Self::External => "KUBE-EXT-",
+            Self::Firewall => "KUBE-FW-",
+            Self::Endpoint => "KUBE-SEP-",
+        }
+    }
+
+    /// The kind of a generated chain, from its name; `None` for fixed and foreign chains.
+    pub fn of(chain: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| chain.starts_with(kind.prefix()))
+    }
+}
+
+/// The hashed part of a chain name: 16 characters of base32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChainHash([u8; 16]);
+
+impl ChainHash {
+    /// Hashes the parts as if they were one string: base32 of SHA-256, cut to 16 characters.
+    pub fn of(parts: &[&str]) -> Self {
+        const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update(part);
+        }
+        let digest = hash.finalize();
+        // Sixteen characters of five bits are ten bytes of the digest.
+        let mut text = [0_u8; 16];
+        for (group, out) in digest.chunks_exact(5).zip(text.chunks_exact_mut(8)) {
+            let bits = group.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+            for (i, letter) in out.iter_mut().enumerate() {
+                *letter = ALPHABET[(bits >> (35 - 5 * i)) as usize & 31];
+            }
+        }
+        Self(text)
+    }
+
+    /// The name of the chain of a kind.
+    pub fn chain(self, kind: ChainKind) -> ChainName {
+        let mut name = ArrayString::<28>::new();
+        name.push_str(kind.prefix());
+        self.0.iter().for_each(|letter| name.push(char::from(*letter)));
+        chain_name(&name)
+    }
+}
+
+/// A chain name known to be short enough.
+///
+/// # Panics
+///
+/// Never for the names in this crate: each is a literal or a prefix of 9 bytes and 16 letters.
+#[expect(clippy::expect_used, reason = "only called with names of this crate, all at most 25 bytes")]
+pub(crate) fn chain_name(name: &str) -> ChainName {
+    ChainName::new(name).expect("chain names of kube-proxy fit the kernel's limit")
+}

@@ -1,0 +1,400 @@
+//! What kube-proxy remembers of Services and EndpointSlices: service ports and their endpoints, for one
+//! address family, before any node's point of view.
+
+use super::names::{ChainHash, ChainKind};
+use crate::address::{parse_cidr, parse_ip};
+use arrayvec::ArrayString;
+use ipnet::IpNet;
+use model::{
+    Key, ObjectRef,
+    kubernetes::{
+        AddressType, EndpointSlice, IpFamily, IpMode, Protocol, Service, ServiceType, SessionAffinity,
+        TrafficPolicy,
+    },
+};
+use netfilter::ChainName;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt::Write,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+/// Default of `sessionAffinityConfig.clientIP.timeoutSeconds`: three hours.
+const AFFINITY_TIMEOUT: u32 = 10_800;
+
+/// One port of one Service in one family: the unit for which kube-proxy writes chains.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServicePort {
+    /// The Service.
+    pub service: Key,
+    /// The port's name; often empty for a single port.
+    pub port_name: Arc<str>,
+    /// Transport protocol.
+    pub protocol: Protocol,
+    /// `namespace/service`, and `:portname` if the port has a name: the name in comments and hashes.
+    pub name: Arc<str>,
+    /// The cluster IP of the family.
+    pub cluster_ip: IpAddr,
+    /// The Service's port.
+    pub port: u16,
+    /// The node port; 0 if there is none.
+    pub node_port: u16,
+    /// `externalIPs` of the family.
+    pub external_ips: Vec<IpAddr>,
+    /// Addresses of the load balancer that kube-proxy catches: `ipMode` VIP, of the family.
+    pub vips: Vec<IpAddr>,
+    /// `loadBalancerSourceRanges` of the family.
+    pub source_ranges: Vec<IpNet>,
+    /// `externalTrafficPolicy: Local`, where the Service can have external traffic.
+    pub external_policy_local: bool,
+    /// `internalTrafficPolicy: Local`.
+    pub internal_policy_local: bool,
+    /// The port of the health answer; 0 unless type LoadBalancer with external policy Local.
+    pub health_check_node_port: u16,
+    /// Seconds for which a client sticks to an endpoint; `None` without session affinity.
+    pub affinity: Option<u32>,
+    /// The endpoints, ordered bytewise by `ip:port`.
+    pub endpoints: Vec<ProxyEndpoint>,
+    /// The hashed part of the names of this port's chains.
+    pub hash: ChainHash,
+}
+
+impl ServicePort {
+    /// Whether something outside the cluster can reach it: node port, load balancer or external address.
+    pub fn is_externally_accessible(&self) -> bool {
+        self.node_port != 0 || !self.vips.is_empty() || !self.external_ips.is_empty()
+    }
+
+    /// Whether some traffic uses the endpoints of policy Cluster.
+    pub fn uses_cluster_endpoints(&self) -> bool {
+        !self.internal_policy_local || self.is_externally_accessible()
+    }
+
+    /// Whether some traffic uses the endpoints of policy Local.
+    pub fn uses_local_endpoints(&self) -> bool {
+        self.internal_policy_local || (self.external_policy_local && self.is_externally_accessible())
+    }
+
+    /// The name of one of its chains other than those of endpoints.
+    pub fn chain(&self, kind: ChainKind) -> ChainName {
+        self.hash.chain(kind)
+    }
+}
+
+/// One endpoint of one service port.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProxyEndpoint {
+    /// The address.
+    pub ip: IpAddr,
+    /// The port, from the slice.
+    pub port: u16,
+    /// `ip:port`, IPv6 in brackets.
+    pub text: ArrayString<48>,
+    /// Receives new connections.
+    pub ready: bool,
+    /// Passes its readiness probe, terminating or not.
+    pub serving: bool,
+    /// Is being deleted.
+    pub terminating: bool,
+    /// The node that it runs on.
+    pub node: Option<Arc<str>>,
+    /// Zones that should use it.
+    pub zone_hints: Arc<[String]>,
+    /// Nodes that should use it.
+    pub node_hints: Arc<[String]>,
+    /// The object behind it.
+    pub target: Option<ObjectRef>,
+    /// Its `KUBE-SEP-` chain.
+    pub chain: ChainName,
+}
+
+impl ProxyEndpoint {
+    /// Address and port.
+    pub fn socket(&self) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port)
+    }
+}
+
+/// Service ports of one family in the order in which this crate writes them: by name, then protocol.
+///
+/// (Upstream's order is that of a Go map: random.)
+#[derive(Debug, Clone)]
+pub struct ServiceMap {
+    family: IpFamily,
+    entries: BTreeMap<Key, Entry>,
+    ports: Vec<Arc<ServicePort>>,
+}
+
+/// One Service with what it was made from.
+#[derive(Debug, Clone)]
+struct Entry {
+    service: Arc<Service>,
+    slices: Vec<Arc<EndpointSlice>>,
+    ports: Vec<Arc<ServicePort>>,
+}
+
+impl Entry {
+    fn is_made_from(&self, service: &Arc<Service>, slices: &[&Arc<EndpointSlice>]) -> bool {
+        fn same<T: PartialEq>(a: &Arc<T>, b: &Arc<T>) -> bool {
+            Arc::ptr_eq(a, b) || a == b
+        }
+        same(&self.service, service)
+            && self.slices.len() == slices.len()
+            && self.slices.iter().zip(slices).all(|(a, b)| same(a, b))
+    }
+}
+
+impl ServiceMap {
+    /// Reads Services and slices. Slices without a Service are ignored.
+    pub fn new(
+        family: IpFamily,
+        services: &BTreeMap<Key, Arc<Service>>,
+        slices: &BTreeMap<Key, Arc<EndpointSlice>>,
+    ) -> Self {
+        Self { family, entries: BTreeMap::new(), ports: Vec::new() }.next(services, slices)
+    }
+
+    /// The map after a change; what is unchanged is shared.
+    #[must_use]
+    pub fn next(
+        &self,
+        services: &BTreeMap<Key, Arc<Service>>,
+        slices: &BTreeMap<Key, Arc<EndpointSlice>>,
+    ) -> Self {
+        let by_service = slices_by_service(self.family, slices);
+        let mut nodes = Interner::default();
+        let mut entries = BTreeMap::new();
+        for (key, service) in services {
+            let slices = by_service.get(&(&*key.namespace, &*key.name)).map_or(&[][..], Vec::as_slice);
+            let entry = match self.entries.get(key) {
+                Some(entry) if entry.is_made_from(service, slices) => entry.clone(),
+                _ => Entry {
+                    ports: service_ports(self.family, key, service, slices, &mut nodes),
+                    service: Arc::clone(service),
+                    slices: slices.iter().map(|slice| Arc::clone(slice)).collect(),
+                },
+            };
+            entries.insert(key.clone(), entry);
+        }
+        let mut ports: Vec<_> = entries.values().flat_map(|entry| entry.ports.iter().cloned()).collect();
+        ports.sort_by(|a, b| (&*a.name, a.protocol.lower()).cmp(&(&*b.name, b.protocol.lower())));
+        Self { family: self.family, entries, ports }
+    }
+
+    /// The family.
+    pub fn family(&self) -> IpFamily {
+        self.family
+    }
+
+    /// The service ports in order.
+    pub fn ports(&self) -> &[Arc<ServicePort>] {
+        &self.ports
+    }
+
+    /// Whether there are so many endpoints that kube-proxy leaves comments out: more than 1,000, summed
+    /// over all service ports, ready or not.
+    pub fn is_large_cluster(&self) -> bool {
+        self.ports.iter().map(|port| port.endpoints.len()).sum::<usize>() > 1000
+    }
+
+    /// The Services whose chains a partial sync rewrites after the change from `previous`: those that
+    /// changed, came or went, or whose endpoints did.
+    pub fn changed_since(&self, previous: &Self) -> BTreeSet<Key> {
+        let differs = |key: &Key| match (self.entries.get(key), previous.entries.get(key)) {
+            (Some(now), Some(before)) => now.ports != before.ports,
+            (now, before) => now.or(before).is_some_and(|entry| !entry.ports.is_empty()),
+        };
+        self.entries.keys().chain(previous.entries.keys()).filter(|key| differs(key)).cloned().collect()
+    }
+}
+
+fn slices_by_service(
+    family: IpFamily,
+    slices: &BTreeMap<Key, Arc<EndpointSlice>>,
+) -> BTreeMap<(&str, &str), Vec<&Arc<EndpointSlice>>> {
+    let mut by_service: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (key, slice) in slices {
+        let wanted = match slice.address_type {
+            AddressType::IPv4 => family == IpFamily::IPv4,
+            AddressType::IPv6 => family == IpFamily::IPv6,
+            AddressType::Fqdn => false,
+        };
+        if let Some(service) = slice.service().filter(|_| wanted) {
+            by_service.entry((&*key.namespace, service)).or_default().push(slice);
+        }
+    }
+    by_service
+}
+
+/// The address that a Service has in a family: the entry of `clusterIPs` whose place `ipFamilies` gives,
+/// else `clusterIP` if it is of the family.
+pub(crate) fn cluster_ip(service: &Service, family: IpFamily) -> Option<IpAddr> {
+    let spec = &service.spec;
+    let of_family = |text: &String| parse_ip(text).filter(|ip| IpFamily::of(*ip) == family);
+    match spec.ip_families.iter().position(|entry| *entry == family) {
+        Some(place) => spec.cluster_ips.get(place).or(Some(&spec.cluster_ip)).and_then(of_family),
+        None if spec.ip_families.is_empty() => {
+            of_family(&spec.cluster_ip).or_else(|| spec.cluster_ips.iter().find_map(of_family))
+        }
+        None => None,
+    }
+}
+
+/// Whether kube-proxy leaves a Service alone.
+fn is_skipped(service: &Service) -> bool {
+    let labels = ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"];
+    service.spec.cluster_ip.is_empty()
+        || service.spec.cluster_ip == "None"
+        || service.spec.service_type == ServiceType::ExternalName
+        || labels.iter().any(|label| service.metadata.labels.contains_key(*label))
+}
+
+fn service_ports(
+    family: IpFamily,
+    key: &Key,
+    service: &Service,
+    slices: &[&Arc<EndpointSlice>],
+    nodes: &mut Interner,
+) -> Vec<Arc<ServicePort>> {
+    if is_skipped(service) {
+        return Vec::new();
+    }
+    let Some(cluster_ip) = cluster_ip(service, family) else { return Vec::new() };
+    let spec = &service.spec;
+    let of_family = |ip: &IpAddr| IpFamily::of(*ip) == family;
+    let external_ips: Vec<_> =
+        spec.external_ips.iter().filter_map(|ip| parse_ip(ip)).filter(of_family).collect();
+    let vips: Vec<_> = (service.status.load_balancer.ingress.iter())
+        .filter(|ingress| ingress.ip_mode.is_none_or(|mode| mode == IpMode::Vip))
+        .filter_map(|ingress| parse_ip(&ingress.ip))
+        .filter(of_family)
+        .collect();
+    let source_ranges: Vec<_> = (spec.load_balancer_source_ranges.iter())
+        .filter_map(|range| parse_cidr(range))
+        .filter(|range| of_family(&range.addr()))
+        .collect();
+    let has_external_traffic = match spec.service_type {
+        ServiceType::LoadBalancer | ServiceType::NodePort => true,
+        ServiceType::ClusterIP => !spec.external_ips.is_empty(),
+        ServiceType::ExternalName => false,
+    };
+    let external_policy_local =
+        has_external_traffic && spec.external_traffic_policy == Some(TrafficPolicy::Local);
+    let health_checked = external_policy_local && spec.service_type == ServiceType::LoadBalancer;
+    let timeout = || spec.session_affinity_config.as_ref()?.client_ip.as_ref()?.timeout_seconds;
+    let affinity = (spec.session_affinity == Some(SessionAffinity::ClientIP))
+        .then(|| timeout().unwrap_or(AFFINITY_TIMEOUT));
+    (spec.ports.iter())
+        .map(|port| {
+            let name = port_name(key, &port.name);
+            let hash = ChainHash::of(&[&name, port.protocol.lower()]);
+            Arc::new(ServicePort {
+                endpoints: endpoints(slices, &port.name, port.protocol, &name, nodes),
+                service: key.clone(),
+                port_name: port.name.as_str().into(),
+                protocol: port.protocol,
+                name,
+                cluster_ip,
+                port: port.port,
+                node_port: port.node_port,
+                external_ips: external_ips.clone(),
+                vips: vips.clone(),
+                source_ranges: source_ranges.clone(),
+                external_policy_local,
+                internal_policy_local: spec.internal_traffic_policy == Some(TrafficPolicy::Local),
+                health_check_node_port: if health_checked { spec.health_check_node_port } else { 0 },
+                affinity,
+                hash,
+            })
+        })
+        .collect()
+}
+
+/// `namespace/service[:portname]`.
+fn port_name(key: &Key, port: &str) -> Arc<str> {
+    let separator = if port.is_empty() { "" } else { ":" };
+    format!("{key}{separator}{port}").into()
+}
+
+/// The endpoints of the slice ports of equal name and protocol, ordered and without duplicates.
+fn endpoints(
+    slices: &[&Arc<EndpointSlice>],
+    port_name: &str,
+    protocol: Protocol,
+    name: &str,
+    nodes: &mut Interner,
+) -> Vec<ProxyEndpoint> {
+    let mut all = Vec::with_capacity(slices.iter().map(|slice| slice.endpoints.len()).sum());
+    for slice in slices {
+        for port in &slice.ports {
+            let Some(number) = port.port.filter(|number| *number != 0) else { continue };
+            if port.name.as_deref() != Some(port_name) || port.protocol != protocol {
+                continue;
+            }
+            all.extend(slice.endpoints.iter().filter_map(|endpoint| read(endpoint, number, nodes)));
+        }
+    }
+    all.sort_by(|a, b| a.text.cmp(&b.text));
+    // Later entries replace earlier ones unless they are terminating.
+    all.dedup_by(|later, kept| {
+        let duplicate = later.text == kept.text;
+        if duplicate && !later.terminating {
+            std::mem::swap(later, kept);
+        }
+        duplicate
+    });
+    for endpoint in &mut all {
+        endpoint.chain = ChainHash::of(&[name, protocol.lower(), &endpoint.text]).chain(ChainKind::Endpoint);
+    }
+    all
+}
+
+/// Reads one endpoint; its chain is named once duplicates are gone.
+fn read(endpoint: &model::kubernetes::Endpoint, port: u16, nodes: &mut Interner) -> Option<ProxyEndpoint> {
+    let ip = parse_ip(endpoint.addresses.first()?)?;
+    let mut text = ArrayString::new();
+    // The longest address and port take 47 bytes.
+    write!(text, "{}", SocketAddr::new(ip, port)).ok()?;
+    let hints = endpoint.hints.as_ref();
+    let zones = hints.map_or(&[][..], |hints| &hints.for_zones);
+    let hinted_nodes = hints.map_or(&[][..], |hints| &hints.for_nodes);
+    Some(ProxyEndpoint {
+        ip,
+        port,
+        text,
+        ready: endpoint.conditions.ready.unwrap_or(true),
+        serving: endpoint.conditions.serving.unwrap_or(true),
+        terminating: endpoint.conditions.terminating.unwrap_or(false),
+        node: endpoint.node_name.as_deref().map(|node| nodes.intern(node)),
+        zone_hints: nodes.list(zones.iter().map(|zone| &zone.name)),
+        node_hints: nodes.list(hinted_nodes.iter().map(|node| &node.name)),
+        target: endpoint.target_ref.clone(),
+        chain: super::names::chain_name("KUBE-SEP"),
+    })
+}
+
+/// Shares the strings that many endpoints have in common.
+#[derive(Default)]
+struct Interner {
+    strings: HashMap<String, Arc<str>>,
+    empty: Option<Arc<[String]>>,
+}
+
+impl Interner {
+    fn intern(&mut self, text: &str) -> Arc<str> {
+        if let Some(shared) = self.strings.get(text) {
+            return Arc::clone(shared);
+        }
+        let shared: Arc<str> = text.into();
+        self.strings.insert(text.to_owned(), Arc::clone(&shared));
+        shared
+    }
+
+    fn list<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a String>) -> Arc<[String]> {
+        if texts.len() == 0 {
+            return Arc::clone(self.empty.get_or_insert_with(|| Arc::new([])));
+        }
+        texts.cloned().collect()
+    }
+}

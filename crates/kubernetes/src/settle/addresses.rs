@@ -1,0 +1,180 @@
+//! Ranges of nodes, addresses of nodes and pods.
+
+use super::{
+    Field, Settled, Unsettled,
+    allocator::{Taken, nth, size},
+};
+use crate::{address::parse_cidr, scheduler::Scheduler};
+use ipnet::{IpNet, Ipv4Net};
+use model::{
+    Key, Kind, Model, NodeName, ObjectRef,
+    kubernetes::{Address, AddressKind, Node, Pod, PodIp},
+};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+/// The ranges of pod addresses, at most one per family: the cluster's, else AKS's default.
+pub(crate) fn pod_ranges(model: &Model) -> Vec<IpNet> {
+    let profile = model.managed_cluster.as_ref().map(|cluster| &cluster.network_profile);
+    let texts = profile.into_iter().flat_map(|profile| profile.pod_cidrs.iter().chain(&profile.pod_cidr));
+    ranges(texts, [10, 244, 0, 0])
+}
+
+/// The ranges of cluster IPs, the primary family first.
+pub(super) fn service_ranges(model: &Model) -> Vec<IpNet> {
+    let profile = model.managed_cluster.as_ref().map(|cluster| &cluster.network_profile);
+    let texts =
+        profile.into_iter().flat_map(|profile| profile.service_cidrs.iter().chain(&profile.service_cidr));
+    ranges(texts, [10, 0, 0, 0])
+}
+
+fn ranges<'a>(texts: impl Iterator<Item = &'a String>, default: [u8; 4]) -> Vec<IpNet> {
+    let mut ranges: Vec<IpNet> = Vec::new();
+    for range in texts.filter_map(|text| parse_cidr(text)) {
+        let same_family = |other: &IpNet| matches!(other, IpNet::V4(_)) == matches!(range, IpNet::V4(_));
+        if !ranges.iter().any(same_family) {
+            ranges.push(range);
+        }
+    }
+    if ranges.is_empty() {
+        ranges.push(Ipv4Net::new_assert(Ipv4Addr::from(default), 16).into());
+    }
+    ranges
+}
+
+/// Gives nodes an address and a range for their pods, in name order.
+pub(super) fn nodes(settled: &mut Settled) {
+    let ranges = pod_ranges(&settled.model);
+    let explicit = settled.model.nodes.values().flat_map(|node| cidrs(node).collect::<Vec<_>>());
+    let mut taken = Taken::new(explicit);
+    let addresses = settled.model.nodes.values().flat_map(|node| node.internal_ips().collect::<Vec<_>>());
+    let mut taken_addresses = Taken::new(addresses);
+    for (name, node) in settled.model.nodes.clone() {
+        let object = ObjectRef::node(&name);
+        let mut changed = Arc::clone(&node);
+        if cidrs(&node).next().is_none() {
+            let free: Vec<IpNet> =
+                ranges.iter().filter_map(|range| taken.take(node_ranges(*range))).collect();
+            if free.is_empty() {
+                settled.exhausted(object.clone(), Field::PodCidrs);
+            } else {
+                let spec = &mut Arc::make_mut(&mut changed).spec;
+                spec.pod_cidrs = free.iter().map(ToString::to_string).collect();
+                spec.pod_cidr = spec.pod_cidrs.first().cloned().unwrap_or_default();
+                settled.allocated(object.clone(), Field::PodCidrs);
+            }
+        }
+        if node.internal_ips().next().is_none() {
+            match taken_addresses.take(node_addresses()) {
+                Some(ip) => {
+                    let address = Address { kind: AddressKind::InternalIP, address: ip.to_string() };
+                    Arc::make_mut(&mut changed).status.addresses.push(address);
+                    settled.allocated(object, Field::InternalIp);
+                }
+                None => settled.exhausted(object, Field::InternalIp),
+            }
+        }
+        if !Arc::ptr_eq(&node, &changed) {
+            settled.model.nodes.insert(name, changed);
+        }
+    }
+}
+
+/// AKS's default node subnet is 10.224.0.0/16, of which Azure keeps the first four addresses.
+fn node_addresses() -> impl Iterator<Item = IpAddr> {
+    let subnet = Ipv4Net::new_assert(Ipv4Addr::new(10, 224, 0, 0), 16).into();
+    (4..size(subnet) - 1).map_while(move |offset| nth(subnet, offset))
+}
+
+/// The ranges that the node IPAM controller cuts out of a cluster range: /24, and for IPv6 /64 or, where the
+/// cluster's own range is so small, 16 bits longer than it.
+fn node_ranges(range: IpNet) -> impl Iterator<Item = IpNet> {
+    let length = match range {
+        IpNet::V4(net) => net.prefix_len().max(24),
+        IpNet::V6(net) if net.prefix_len() < 64 => 64,
+        IpNet::V6(net) => (net.prefix_len() + 16).min(120).max(net.prefix_len()),
+    };
+    range.subnets(length).into_iter().flatten()
+}
+
+fn cidrs(node: &Node) -> impl Iterator<Item = IpNet> + '_ {
+    let spec = &node.spec;
+    let single = spec.pod_cidrs.is_empty().then_some(&spec.pod_cidr);
+    spec.pod_cidrs.iter().chain(single).filter_map(|text| parse_cidr(text))
+}
+
+/// Binds pods without a node.
+pub(super) fn bind(settled: &mut Settled) {
+    let waiting = |pod: &Pod| pod.spec.node_name.is_empty() && !pod.is_finished() && !is_pending(pod);
+    if !settled.model.pods.values().any(|pod| waiting(pod)) {
+        return;
+    }
+    let mut scheduler = Scheduler::new(&settled.model);
+    let mut bound = Vec::new();
+    for (key, pod) in settled.model.pods.iter().filter(|(_, pod)| waiting(pod)) {
+        bound.push((key.clone(), scheduler.bind(pod)));
+    }
+    for (key, result) in bound {
+        let object = ObjectRef::namespaced(Kind::Pod, &key);
+        let Some(pod) = settled.model.pods.get_mut(&key).map(Arc::make_mut) else { continue };
+        match result {
+            Ok(node) => {
+                node.as_str().clone_into(&mut pod.spec.node_name);
+                settled.allocated(object, Field::NodeName);
+            }
+            Err(reason) => {
+                pod.status.phase = Some("Pending".into());
+                settled.unsettled.push(Unsettled::Unschedulable { pod: object, reason });
+            }
+        }
+    }
+}
+
+fn is_pending(pod: &Pod) -> bool {
+    pod.status.phase.as_deref() == Some("Pending")
+}
+
+/// Gives pods that run an address of their node's range.
+pub(super) fn pods(settled: &mut Settled) {
+    let mut taken = Taken::new(settled.model.pods.values().flat_map(|pod| pod.ips().collect::<Vec<_>>()));
+    let nodes: BTreeMap<NodeName, (Vec<IpNet>, Vec<IpAddr>)> = (settled.model.nodes.iter())
+        .map(|(name, node)| (name.clone(), (cidrs(node).collect(), node.internal_ips().collect())))
+        .collect();
+    let mut without: Vec<Key> = Vec::new();
+    for (key, pod) in &settled.model.pods {
+        if pod.ips().next().is_none() && !pod.is_finished() && !is_pending(pod) {
+            without.push(key.clone());
+        }
+    }
+    for key in without {
+        let Some(pod) = settled.model.pods.get_mut(&key) else { continue };
+        let object = ObjectRef::namespaced(Kind::Pod, &key);
+        let Some((ranges, node_ips)) = nodes.get(pod.spec.node_name.as_str()) else {
+            let node = pod.spec.node_name.clone();
+            settled.unsettled.push(Unsettled::NodeMissing { pod: object, node });
+            continue;
+        };
+        let ips: Vec<IpAddr> = if pod.spec.host_network {
+            node_ips.clone()
+        } else {
+            ranges.iter().filter_map(|range| pod_address(&mut taken, &key, *range)).collect()
+        };
+        let Some(first) = ips.first() else {
+            settled.exhausted(object, Field::PodIps);
+            continue;
+        };
+        let status = &mut Arc::make_mut(pod).status;
+        status.pod_ip = first.to_string();
+        status.pod_ips = ips.iter().map(|ip| PodIp { ip: ip.to_string() }).collect();
+        settled.allocated(object, Field::PodIps);
+    }
+}
+
+/// The first address of a node's range is its gateway, the last is the broadcast address.
+fn pod_address(taken: &mut Taken<IpAddr>, key: &Key, range: IpNet) -> Option<IpAddr> {
+    let places = size(range).min(1 << 16).checked_sub(3)?;
+    taken.take_by_name(&[&key.namespace, &key.name], places, |offset| nth(range, 2 + offset))
+}

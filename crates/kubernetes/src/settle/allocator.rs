@@ -1,0 +1,62 @@
+//! Picks free addresses and ports by name instead of chance.
+
+use ipnet::IpNet;
+use std::{
+    collections::HashSet,
+    hash::Hash,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+/// Values that are in use.
+#[derive(Debug)]
+pub(super) struct Taken<T>(HashSet<T>);
+
+impl<T: Copy + Eq + Hash> Taken<T> {
+    pub(super) fn new(values: impl IntoIterator<Item = T>) -> Self {
+        Self(values.into_iter().collect())
+    }
+
+    /// Takes the first free value of a ring of `size`, from the place that the name gives; `None` if
+    /// there is none.
+    pub(super) fn take_by_name(
+        &mut self,
+        name: &[&str],
+        size: u64,
+        value: impl Fn(u64) -> Option<T>,
+    ) -> Option<T> {
+        let start = hash(name).checked_rem(size)?;
+        self.take((start..size).chain(0..start).map_while(value))
+    }
+
+    /// Takes the first free value.
+    pub(super) fn take(&mut self, values: impl IntoIterator<Item = T>) -> Option<T> {
+        values.into_iter().find(|value| self.0.insert(*value))
+    }
+}
+
+/// FNV-1a over the parts, with a separator between them.
+fn hash(parts: &[&str]) -> u64 {
+    let bytes = parts.iter().flat_map(|part| part.bytes().chain([b'/']));
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    // The low bits of FNV of short names are poor; fold the high ones in.
+    hash ^ (hash >> 32)
+}
+
+/// The address that lies `offset` after the first of a range; `None` outside it.
+pub(super) fn nth(net: IpNet, offset: u64) -> Option<IpAddr> {
+    let ip = match net {
+        IpNet::V4(net) => {
+            let first = u32::from(net.network());
+            IpAddr::V4(Ipv4Addr::from(first.checked_add(u32::try_from(offset).ok()?)?))
+        }
+        IpNet::V6(net) => IpAddr::V6(Ipv6Addr::from(u128::from(net.network()).checked_add(offset.into())?)),
+    };
+    net.contains(&ip).then_some(ip)
+}
+
+/// How many addresses a range has, at most 2^32.
+pub(super) fn size(net: IpNet) -> u64 {
+    1 << u32::from(net.max_prefix_len() - net.prefix_len()).min(32)
+}
