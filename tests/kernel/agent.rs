@@ -11,6 +11,8 @@ use std::{
     io::{BufRead, BufReader, Write},
     net::SocketAddr,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 /// The argument that turns the test binary into an agent.
@@ -28,6 +30,8 @@ pub(crate) enum Request {
         /// Its standard input.
         input: String,
     },
+    /// Wait until every link carries packets. The kernel switches them on some time after they were set up.
+    AwaitLinks,
     /// Answer every connection and datagram at these places with the name and the sender's address.
     Listen {
         /// Who answers.
@@ -188,6 +192,7 @@ fn perform(request: Request) -> Response {
         Request::Connect(probes) => return Response::Answers(probe(&probes)),
         Request::Sysctl(values) => sysctl(&values).map(|()| String::new()),
         Request::Run { command, input } => run(&command, &input),
+        Request::AwaitLinks => await_links().map(|()| String::new()),
         Request::Listen { name, at } => listen(&name, &at).map(|()| String::new()),
     };
     result.map_or_else(Response::Failed, Response::Done)
@@ -197,6 +202,31 @@ fn sysctl(values: &[(String, String)]) -> Result<(), String> {
     values.iter().try_for_each(|(path, value)| {
         std::fs::write(format!("/proc/sys/{path}"), value).map_err(|why| format!("sysctl {path}: {why}"))
     })
+}
+
+/// How often links are looked at, 10 ms apart.
+const LOOKS: usize = 1000;
+
+fn await_links() -> Result<(), String> {
+    let pending = || -> Result<Option<String>, String> {
+        let links = std::fs::read_dir("/sys/class/net").map_err(|why| why.to_string())?;
+        for link in links.flatten().filter(|link| link.file_name() != "lo") {
+            let state = std::fs::read_to_string(link.path().join("operstate")).unwrap_or_default();
+            if state.trim() != "up" {
+                return Ok(Some(format!("link {} is {}", link.file_name().display(), state.trim())));
+            }
+        }
+        Ok(None)
+    };
+    for _ in 0..LOOKS {
+        let done = pending()?.is_none();
+        // Also when done: the queue is attached just after the state is set.
+        thread::sleep(Duration::from_millis(10));
+        if done {
+            return Ok(());
+        }
+    }
+    pending()?.map_or(Ok(()), Err)
 }
 
 fn run(command: &[String], input: &str) -> Result<String, String> {

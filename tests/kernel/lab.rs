@@ -87,6 +87,9 @@ impl Lab {
         lab.set_sysctls()?;
         ip_batch(&lab.links())?;
         lab.configure()?;
+        for agent in lab.vnet.iter_mut().chain(&mut lab.agents) {
+            agent.request(&Request::AwaitLinks)?;
+        }
         Ok(lab)
     }
 
