@@ -3,6 +3,7 @@
 //! A case is read whole: a field that the runner does not know fails it. Each mismatch is printed with
 //! what was expected and what came; the closing line counts case files and rows.
 
+mod kube_proxy;
 mod report;
 
 use report::Report;
@@ -25,7 +26,8 @@ fn cases() -> Option<PathBuf> {
 
 #[test]
 fn conformance() {
-    let Some(_directory) = cases() else { return };
-    let report = Report::default();
+    let Some(directory) = cases() else { return };
+    let mut report = Report::default();
+    kube_proxy::run(&directory.join("kube-proxy"), &mut report);
     report.close();
 }

@@ -3,7 +3,7 @@
 use crate::page::{self, Profile};
 use crate::server::{self, Port};
 use crate::tools::{self, Optimiser};
-use crate::workspace::{dist, target};
+use crate::workspace::{dist, root, target};
 use crate::{Stop, say};
 use std::process::ExitCode;
 
@@ -32,13 +32,29 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, Stop> {
     let (listener, address) =
         server::listen(port).map_err(|error| format!("cannot listen on {}: {error}", name(port)))?;
     if watch {
-        let mut trunk = page::trunk("watch", profile, &dist(), &target())?;
-        trunk.spawn().map_err(|error| format!("trunk watch could not start: {error}"))?;
-        say("watching the sources; reload the page after a change");
+        rebuild_on_change(profile)?;
     }
     println!("\n  Hopscope is at {address}   (Ctrl-C ends it)\n");
     server::serve(&listener, &dist());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Leaves Trunk running beside us; it ends with us when the terminal interrupts both.
+fn rebuild_on_change(profile: Profile) -> Result<(), Stop> {
+    let mut trunk = page::trunk("watch", profile, &dist(), &target())?;
+    // What the page is built from, and not what building it writes.
+    for source in ["Cargo.toml", "crates", "examples", "index.html", "www"] {
+        if root().join(source).exists() {
+            trunk.arg("--watch").arg(source);
+        }
+    }
+    let mut trunk = trunk.spawn().map_err(|error| format!("trunk watch could not start: {error}"))?;
+    std::thread::spawn(move || {
+        let status = trunk.wait();
+        say(format!("trunk watch ended ({status:?}); the page stays as it is"));
+    });
+    say("watching the sources; reload the page after a change");
+    Ok(())
 }
 
 fn name(port: Port) -> String {

@@ -133,6 +133,7 @@ fn clippy() -> Outcome {
             "clippy",
             "--workspace",
             "--all-targets",
+            "--keep-going",
             "--locked",
             "--quiet",
             "--",

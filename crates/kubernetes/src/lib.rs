@@ -2,11 +2,12 @@
 //!
 //! Two steps. [`settle`] completes a model as the API server, address allocation, the scheduler and the
 //! EndpointSlice controller would; explicit values always win. [`kube_proxy`] turns the completed
-//! Services and EndpointSlices into the `netfilter` rules of one node.
+//! Services and EndpointSlices into the `netfilter` rules of one node. [`health`] is what probes are told.
 //!
 //! Nothing here knows Azure.
 
 mod address;
+pub mod health;
 pub mod kube_proxy;
 pub mod scheduler;
 mod settle;

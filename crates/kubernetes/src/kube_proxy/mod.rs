@@ -20,6 +20,6 @@ pub use endpoints::{Choice, Needs, categorize};
 pub use fixed::{Jump, jumps};
 pub use names::{ChainHash, ChainKind};
 pub use programmed::{Owner, Programmed};
-pub use service_map::{ProxyEndpoint, ServiceMap, ServicePort};
+pub use service_map::{ProxyEndpoint, ServiceMap, ServicePort, endpoints_by_port};
 pub use service_rules::probability;
 pub use sync::{Sync, installed, sync};

@@ -227,6 +227,28 @@ fn slices_by_service(
     by_service
 }
 
+/// The endpoints of every port that a slice names, whether or not a Service has such a port: by Service, port
+/// name and protocol.
+pub fn endpoints_by_port(
+    family: IpFamily,
+    slices: &BTreeMap<Key, Arc<EndpointSlice>>,
+) -> BTreeMap<(Key, String, Protocol), Vec<ProxyEndpoint>> {
+    let mut nodes = Interner::default();
+    let mut by_port = BTreeMap::new();
+    for ((namespace, service), slices) in slices_by_service(family, slices) {
+        let key = Key::new(namespace, service);
+        let ports = slices.iter().flat_map(|slice| &slice.ports);
+        let named: BTreeSet<_> =
+            ports.filter_map(|port| Some((port.name.as_deref()?, port.protocol))).collect();
+        for (port, protocol) in named {
+            let endpoints = endpoints(&slices, port, protocol, &port_name(&key, port), &mut nodes);
+            by_port.insert((key.clone(), port.to_owned(), protocol), endpoints);
+        }
+    }
+    by_port.retain(|_, endpoints| !endpoints.is_empty());
+    by_port
+}
+
 /// The address that a Service has in a family: the entry of `clusterIPs` whose place `ipFamilies` gives,
 /// else `clusterIP` if it is of the family.
 pub(crate) fn cluster_ip(service: &Service, family: IpFamily) -> Option<IpAddr> {
