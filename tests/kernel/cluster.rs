@@ -7,9 +7,9 @@ use model::{
     Key, Model, NodeName, Object,
     azure::{AddressSpace, ManagedCluster, NetworkProfile, VirtualNetwork},
     kubernetes::{
-        Address, AddressKind, Condition, Container, ContainerPort, IntOrString, IpFamily, KubeProxyConfiguration,
-        LoadBalancerIngress, Node, Pod, PodIp, Protocol, Service, ServicePort, ServiceType,
-        TrafficPolicy,
+        Address, AddressKind, Condition, Container, ContainerPort, EndpointHints, EndpointSlice, HintZone,
+        IntOrString, IpFamily, KubeProxyConfiguration, LoadBalancerIngress, Node, Pod, PodIp, Protocol,
+        Service, ServicePort, ServiceType, TrafficPolicy,
     },
 };
 use std::{
@@ -77,11 +77,6 @@ fn cluster_ip(family: Family, at: u8) -> IpAddr {
 /// The frontend of the Service added as number `at`.
 fn frontend_ip(family: Family, at: u8) -> IpAddr {
     family.choose([20, 50, 0, 10 + at], [0x2603, 0x1010, 0, 1, 0, 0, 0, 10 + u16::from(at)])
-}
-
-/// An address that belongs to nothing and is listed in `externalIPs` by [`Spec::external_ip`].
-pub(crate) fn external_ip(family: Family, at: u8) -> IpAddr {
-    family.choose([198, 18, 0, 10 + at], [0x2001, 0x2, 0, 0, 0, 0, 0, 10 + u16::from(at)])
 }
 
 /// How a pod is.
@@ -257,6 +252,19 @@ impl Cluster {
             service.spec.health_check_node_port = 32080 + u16::from(at);
         }
         self.put(Object::Service(Arc::new(service)));
+        self
+    }
+
+    /// Writes the slices now, with every endpoint hinted for the zone that it is in.
+    pub(crate) fn hint_own_zone(mut self) -> Self {
+        for slice in kubernetes::settle(&self.model).model.endpoint_slices.values() {
+            let mut slice = EndpointSlice::clone(slice);
+            for endpoint in &mut slice.endpoints {
+                let for_zones = endpoint.zone.iter().map(|zone| HintZone { name: zone.clone() }).collect();
+                endpoint.hints = Some(EndpointHints { for_zones, for_nodes: Vec::new() });
+            }
+            self.put(Object::EndpointSlice(Arc::new(slice)));
+        }
         self
     }
 

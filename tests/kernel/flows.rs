@@ -55,6 +55,8 @@ pub(crate) struct Case {
     pub(crate) from: Vec<IpAddr>,
     /// The address that it connects to.
     pub(crate) to: IpAddr,
+    /// Whether that is a frontend of the load balancer.
+    pub(crate) is_frontend: bool,
 }
 
 impl Case {
@@ -111,7 +113,7 @@ impl Question {
     /// The cases of a question: one; for a frontend called from outside, one for each node that the load balancer
     /// can pick and one without such a condition.
     pub(crate) fn cases(self, world: &World) -> Result<Vec<Case>, QuestionError> {
-        let from_outside = matches!(self.source, Source::Client | Source::Vm);
+        let from_outside = matches!(self.source, Source::Client | Source::Clients | Source::Vm);
         if !(from_outside && matches!(self.target, Target::Frontend(_))) {
             return Ok(vec![self.case(world.model())?]);
         }
@@ -138,7 +140,7 @@ impl Question {
         let family = if self.family == Family::V4 { "IPv4" } else { "IPv6" };
         let name = format!("{} to {} {} {family}", self.source_name(), self.target_name(), self.transport);
         let flow = Flow { protocol, ..Flow::tcp(from, Place::Ip(to), port) };
-        Ok(Case { name, flow, host, from: bind, to })
+        Ok(Case { name, flow, host, from: bind, to, is_frontend: matches!(self.target, Target::Frontend(_)) })
     }
 
     fn sender(self) -> (Place, String, Vec<IpAddr>) {

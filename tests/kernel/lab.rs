@@ -1,8 +1,8 @@
 //! The lab: network namespaces joined by veth pairs, and nothing else. No namespace has a way out.
 //!
 //! One namespace, `vnet`, stands for Azure's fabric: every node, VM and internet host hangs on it by one link, and
-//! it forwards by destination. It also stands for the load balancer: a route for a frontend address leads to the
-//! node that was picked, so the packet gets there with the frontend as its destination, as floating IP does.
+//! it forwards by destination. It also stands for the load balancer: a route for a frontend address leads to a node,
+//! so the packet gets there with the frontend as its destination, as floating IP does.
 //! Pods hang on their node by a veth pair named `azv…`, routed and not bridged, as Azure CNI does.
 
 use crate::agent::{Agent, AgentError, Request, Transport};
@@ -60,8 +60,32 @@ const GATEWAY_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 1, 1));
 const GATEWAY_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0x1234, 0x5678, 0x9abc, 0));
 const GATEWAY_MAC: &str = "aa:aa:aa:aa:aa:aa";
 
-/// Where the frontends of the load balancer lead: the address and the names of the nodes, evenly picked.
-pub(crate) type Frontend = (IpAddr, Vec<String>);
+/// What the load balancer does with a frontend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Frontend {
+    /// It picks this node.
+    Picks(IpAddr, String),
+    /// It spreads connections evenly over these nodes, by a hash of the five-tuple.
+    Spreads(IpAddr, Vec<String>),
+}
+
+impl Frontend {
+    /// Whether both cannot hold at a time. A picked node is told by the packet's type of service.
+    pub(crate) fn clashes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Spreads(address, nodes), Self::Spreads(other, others)) => {
+                address == other && nodes != others
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The type of service that has the fabric pick the host number `at`, and the routing table that it selects.
+fn pick(at: usize) -> Result<(u8, usize), LabError> {
+    let tos = u8::try_from(4 * (at + 1)).ok().filter(|tos| *tos <= 0x1c);
+    Ok((tos.ok_or("the type of service tells seven nodes apart, which must be the first hosts")?, 100 + at))
+}
 
 /// A lab that stands. Dropping it removes its namespaces.
 #[derive(Debug)]
@@ -151,6 +175,7 @@ impl Lab {
         // Addresses of its own, so that its ICMP errors have a source that hosts accept.
         let mut vnet =
             String::from("link set lo up\naddr add 10.224.0.1/32 dev lo\naddr add fd00:224::1/128 dev lo\n");
+        let mut picks = String::new();
         for (at, host) in self.plan.hosts.iter().enumerate() {
             if let Some(own) = commands.get_mut(at) {
                 *own += &uplink(host);
@@ -163,11 +188,16 @@ impl Lab {
                 }
                 Role::Node { pod_ranges, .. } => {
                     vnet += &downlink(&format!("h{at}"), at, &host.addresses, pod_ranges);
+                    let (tos, table) = pick(at)?;
+                    let _ = writeln!(picks, "rule add tos {tos:#x} lookup {table}");
                 }
                 Role::Outside => vnet += &downlink(&format!("h{at}"), at, &host.addresses, &[]),
             }
         }
         self.vnet()?.run(&["ip", "-batch", "-"], &vnet)?;
+        for family in ["-4", "-6"] {
+            self.vnet()?.run(&["ip", family, "-batch", "-"], &picks)?;
+        }
         for ((agent, host), commands) in self.agents.iter_mut().zip(&self.plan.hosts).zip(&commands) {
             agent.run(&["ip", "-batch", "-"], commands)?;
             if let Role::Node { ipv4, ipv6, .. } = &host.role {
@@ -184,8 +214,14 @@ impl Lab {
     /// Points frontends at nodes; those named before stay as they are unless named again.
     pub(crate) fn point(&mut self, frontends: &[Frontend]) -> Result<(), LabError> {
         let mut text = String::new();
-        for (address, nodes) in frontends {
-            let _ = write!(text, "route replace {}", IpNet::from(*address));
+        for frontend in frontends {
+            let (address, nodes, table) = match frontend {
+                Frontend::Picks(address, node) => {
+                    (address, std::slice::from_ref(node), pick(self.position(node)?)?.1.to_string())
+                }
+                Frontend::Spreads(address, nodes) => (address, nodes.as_slice(), "main".into()),
+            };
+            let _ = write!(text, "route replace {} table {table}", IpNet::from(*address));
             for node in nodes {
                 let at = self.position(node)?;
                 let _ = write!(text, " nexthop via {} dev h{at} onlink", self.next_hop(at, *address)?);
@@ -194,6 +230,14 @@ impl Lab {
         }
         self.vnet()?.run(&["ip", "-batch", "-"], &text)?;
         Ok(())
+    }
+
+    /// The type of service to send with, so that the frontend leads where it should.
+    pub(crate) fn tos(&self, frontend: Option<&Frontend>) -> Result<u8, LabError> {
+        match frontend {
+            Some(Frontend::Picks(_, node)) => Ok(pick(self.position(node)?)?.0),
+            Some(Frontend::Spreads(..)) | None => Ok(0),
+        }
     }
 
     fn next_hop(&self, at: usize, like: IpAddr) -> Result<IpAddr, LabError> {

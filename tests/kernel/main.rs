@@ -9,13 +9,19 @@
 
 mod agent;
 mod arguments;
+mod ask;
+mod cluster;
 mod compare;
+mod flows;
 mod lab;
+mod plan;
 mod run;
 mod selfcheck;
 mod socket;
+mod topologies;
 
 use arguments::Arguments;
+use engine::World;
 use lab::{Lab, LabError};
 use run::Verdict;
 use std::{
@@ -47,6 +53,16 @@ fn main() -> ExitCode {
         let trials = report.select("lab", trials);
         if trials.is_empty() { Ok(Vec::new()) } else { run::run(&mut Lab::build(plan)?, &trials) }
     });
+    for topology in topologies::all() {
+        report.topology(topology.name, |report| {
+            let world = World::new(&topology.cluster.clone().model());
+            let trials = report.select(topology.name, ask::trials(&topology, &world)?);
+            if trials.is_empty() {
+                return Ok(Vec::new());
+            }
+            run::run(&mut Lab::build(plan::plan(&world))?, &trials)
+        });
+    }
     report.close(start)
 }
 

@@ -53,7 +53,7 @@ const CERTAIN: usize = 2;
 const STICKY: usize = 3;
 
 impl Trial {
-    fn probe(&self) -> Probe {
+    fn probe(&self, tos: u8) -> Probe {
         let silence = self.expected.silence();
         let (clients, repeat) = match self.clients {
             Clients::Sticky => (1, STICKY),
@@ -64,7 +64,7 @@ impl Trial {
         };
         let patience_ms = self.patience_ms(silence);
         let (transport, to, from) = (self.transport, self.to, self.from.clone());
-        Probe { transport, to, from, clients, repeat, patience_ms }
+        Probe { transport, to, from, clients, repeat, tos, patience_ms }
     }
 }
 
@@ -97,7 +97,11 @@ pub(crate) fn run(lab: &mut Lab, trials: &[Trial]) -> Result<Vec<Verdict>, LabEr
             by_host.entry(&trial.host).or_default().push((at, trial));
         }
         for (host, trials) in &by_host {
-            lab.agent(host)?.start_probes(trials.iter().map(|(_, trial)| trial.probe()).collect())?;
+            let mut probes = Vec::new();
+            for (_, trial) in trials {
+                probes.push(trial.probe(lab.tos(trial.frontend.as_ref())?));
+            }
+            lab.agent(host)?.start_probes(probes)?;
         }
         for (host, trials) in &by_host {
             let answers = lab.agent(host)?.answers()?;
@@ -116,12 +120,8 @@ type Round<'a> = (Vec<Frontend>, Vec<(usize, &'a Trial)>);
 fn rounds(trials: &[Trial]) -> Vec<Round<'_>> {
     let mut rounds: Vec<Round<'_>> = Vec::new();
     for (at, trial) in trials.iter().enumerate() {
-        let fits = |round: &Round<'_>| {
-            let clashes = |known: &Frontend| {
-                trial.frontend.as_ref().is_some_and(|wanted| known.0 == wanted.0 && known.1 != wanted.1)
-            };
-            !round.0.iter().any(clashes)
-        };
+        let clashes = |known: &Frontend| trial.frontend.as_ref().is_some_and(|wanted| wanted.clashes(known));
+        let fits = |round: &Round<'_>| !round.0.iter().any(clashes);
         let slot = match rounds.iter().position(fits) {
             Some(slot) => slot,
             None => {

@@ -138,7 +138,8 @@ pub(crate) fn selfcheck() -> Option<(Plan, Vec<Trial>)> {
 
 fn trials(of: &Addresses) -> Vec<Trial> {
     let saw = |by: &str, source| Sight::Answered { by: by.into(), source };
-    let via = |ip, nodes: &[&str]| Some((ip, nodes.iter().map(ToString::to_string).collect()));
+    let via = |ip| Some(Frontend::Picks(ip, "n0".into()));
+    let spread_over = |ip| Some(Frontend::Spreads(ip, vec!["n0".into(), "n1".into()]));
     let sure = |sight| vec![(sight, 1.0)];
     let family = if of.a.is_ipv4() { "IPv4" } else { "IPv6" };
     let trial = |name: &str, host: &str, to, port, frontend: Option<Frontend>, sights: Vec<(Sight, f64)>| {
@@ -161,18 +162,17 @@ fn trials(of: &Addresses) -> Vec<Trial> {
     };
     let third = vec![(saw("a", of.n0), 1.0 / 3.0), (saw("b", of.n0), 2.0 / 3.0)];
     let mixed = vec![(saw("a", of.n0), 0.5 / 3.0), (saw("b", of.n0), 1.0 / 3.0), (Sight::Unreachable, 0.5)];
-    let n0 = &["n0"];
     let spread = of.spread;
     let mut trials: Vec<_> = [
         trial("pod to pod keeps the source", "a", of.b, 8080, None, sure(saw("b", of.a))),
         trial("node to its pod", "n0", of.a, 8080, None, sure(saw("a", of.n0))),
         trial("nobody listens", "b", of.a, 8081, None, sure(Sight::Refused)),
         trial("no such address", "b", of.nothing, 80, None, sure(Sight::Unreachable)),
-        trial("by the rules of another node", "b", of.single, 80, via(of.single, n0), sure(saw("a", of.b))),
-        trial("a third and two", "client", spread, 80, via(spread, n0), third.clone()),
-        trial("half by a node without rules", "client", spread, 80, via(spread, &["n0", "n1"]), mixed),
-        trial("rejected", "client", of.rejected, 80, via(of.rejected, n0), sure(Sight::Refused)),
-        trial("dropped", "client", of.dropped, 80, via(of.dropped, n0), sure(Sight::Silence)),
+        trial("by the rules of another node", "b", of.single, 80, via(of.single), sure(saw("a", of.b))),
+        trial("a third and two", "client", spread, 80, via(spread), third.clone()),
+        trial("half by a node without rules", "client", spread, 80, spread_over(spread), mixed),
+        trial("rejected", "client", of.rejected, 80, via(of.rejected), sure(Sight::Refused)),
+        trial("dropped", "client", of.dropped, 80, via(of.dropped), sure(Sight::Silence)),
     ]
     .into_iter()
     .flatten()
@@ -190,7 +190,7 @@ fn trials(of: &Addresses) -> Vec<Trial> {
                 "client",
                 of.sticky,
                 80,
-                via(of.sticky, n0),
+                via(of.sticky),
                 vec![(sticky, 0.5), (saw("b", of.client), 0.5)],
             ))
         },

@@ -57,6 +57,8 @@ pub(crate) struct Probe {
     pub(crate) clients: usize,
     /// How many connections each client opens, one after the other; a failed one ends its client.
     pub(crate) repeat: usize,
+    /// Type of service (IPv6: traffic class) of what is sent: it picks the load balancer's choice.
+    pub(crate) tos: u8,
     /// How long silence is waited for.
     pub(crate) patience_ms: u64,
 }
@@ -118,6 +120,11 @@ fn connect(probe: &Probe, from: Option<IpAddr>) -> io::Result<Answer> {
         Transport::Udp => Type::DGRAM,
     };
     let socket = Socket::new(Domain::for_address(probe.to), kind, None)?;
+    if probe.to.is_ipv4() {
+        socket.set_tos_v4(probe.tos.into())?;
+    } else {
+        socket.set_tclass_v6(probe.tos.into())?;
+    }
     if let Some(from) = from {
         socket.bind(&SocketAddr::new(from, 0).into())?;
     }

@@ -26,7 +26,8 @@ fn local(service: &mut Service) {
 /// One Service without pods, one whose pods are not ready, and one of the latter with policy Local.
 fn none() -> Topology {
     let external = |service: &mut Service| {
-        service.spec.external_ips = Family::BOTH.map(|family| crate::cluster::node_ip(family, 1).to_string()).into();
+        service.spec.external_ips =
+            Family::BOTH.map(|family| crate::cluster::node_ip(family, 1).to_string()).into();
     };
     let cluster = Cluster::new(2)
         .service("none", LoadBalancer, |_| ())
@@ -35,10 +36,25 @@ fn none() -> Topology {
         .pod("unready-a", "unready", 0, State::NotReady)
         .pod("unready-local-a", "unready-local", 0, State::NotReady)
         .bystander("caller", 0);
-    let services = [ClusterIp("none"), NodePort("none", 1), ClusterIp("unready"), NodePort("unready", 0), ClusterIp("unready-local"), NodePort("unready-local", 0)];
+    let services = [
+        ClusterIp("none"),
+        NodePort("none", 1),
+        ClusterIp("unready"),
+        NodePort("unready", 0),
+        ClusterIp("unready-local"),
+        NodePort("unready-local", 0),
+    ];
     let mut questions = cross(&[Node(0), Pod("caller")], &services, &[Family::V4]);
-    questions.extend(cross(&[Vm], &[NodePort("none", 0), NodePort("unready-local", 0), External("unready")], &Family::BOTH));
-    questions.extend(cross(&[Client], &[Frontend("none"), Frontend("unready"), Frontend("unready-local")], &Family::BOTH));
+    questions.extend(cross(
+        &[Vm],
+        &[NodePort("none", 0), NodePort("unready-local", 0), External("unready")],
+        &Family::BOTH,
+    ));
+    questions.extend(cross(
+        &[Client],
+        &[Frontend("none"), Frontend("unready"), Frontend("unready-local")],
+        &Family::BOTH,
+    ));
     questions.extend(cross(&[Pod("caller")], &[Frontend("none"), External("unready")], &Family::BOTH));
     questions.extend(cross(&[Loopback(0)], &[NodePort("none", 0)], &Family::BOTH));
     questions.extend(cross(&[Pod("unready-a")], &[ClusterIp("unready")], &[Family::V4]));
@@ -62,10 +78,16 @@ fn one() -> Topology {
 
 /// Six endpoints, unevenly spread: exact shares, at every node.
 fn many() -> Topology {
-    let mut cluster = Cluster::new(3).service("web", LoadBalancer, |_| ()).service("own", LoadBalancer, local);
-    for (web, own, node) in
-        [("web-a", "own-a", 0), ("web-b", "own-b", 0), ("web-c", "own-c", 0), ("web-d", "own-d", 1), ("web-e", "own-e", 1), ("web-f", "own-f", 2)]
-    {
+    let mut cluster =
+        Cluster::new(3).service("web", LoadBalancer, |_| ()).service("own", LoadBalancer, local);
+    for (web, own, node) in [
+        ("web-a", "own-a", 0),
+        ("web-b", "own-b", 0),
+        ("web-c", "own-c", 0),
+        ("web-d", "own-d", 1),
+        ("web-e", "own-e", 1),
+        ("web-f", "own-f", 2),
+    ] {
         cluster = cluster.pod(web, "web", node, State::Ready).pod(own, "own", node, State::Ready);
     }
     let mut questions = cross(&[Client], &[Frontend("web"), Frontend("own")], &[Family::V4]);
@@ -87,10 +109,17 @@ fn terminating_cluster() -> Topology {
         .service("gone", LoadBalancer, |_| ())
         .pod("gone-a", "gone", 0, State::TerminatingNotReady)
         .bystander("caller", 0);
-    let mut questions =
-        cross(&[Pod("caller"), Node(1)], &[ClusterIp("web"), ClusterIp("last"), ClusterIp("gone")], &[Family::V4]);
+    let mut questions = cross(
+        &[Pod("caller"), Node(1)],
+        &[ClusterIp("web"), ClusterIp("last"), ClusterIp("gone")],
+        &[Family::V4],
+    );
     questions.extend(cross(&[Client], &[Frontend("web"), Frontend("last"), Frontend("gone")], &[Family::V4]));
-    questions.extend(cross(&[Vm], &[NodePort("web", 0), NodePort("last", 1), NodePort("gone", 0)], &[Family::V6]));
+    questions.extend(cross(
+        &[Vm],
+        &[NodePort("web", 0), NodePort("last", 1), NodePort("gone", 0)],
+        &[Family::V6],
+    ));
     Topology::new("terminating endpoints, policy Cluster", cluster, questions)
 }
 
@@ -105,7 +134,11 @@ fn terminating_local() -> Topology {
     let ports = [NodePort("web", 0), NodePort("web", 1), NodePort("web", 2)];
     let mut questions = cross(&[Vm], &ports, &Family::BOTH);
     questions.extend(cross(&[Client], &[Frontend("web")], &[Family::V4]));
-    questions.extend(cross(&[Pod("caller"), Node(0), Node(2)], &[Frontend("web"), ClusterIp("web")], &[Family::V4]));
+    questions.extend(cross(
+        &[Pod("caller"), Node(0), Node(2)],
+        &[Frontend("web"), ClusterIp("web")],
+        &[Family::V4],
+    ));
     Topology::new("terminating endpoints, policy Local", cluster, questions)
 }
 
@@ -122,7 +155,11 @@ fn host_network() -> Topology {
     let targets = [ClusterIp("web"), NodePort("web", 0), NodePort("own", 1), Frontend("own")];
     let mut questions = cross(&[Node(0), Node(1), Node(2), Pod("caller")], &targets, &[Family::V4]);
     questions.extend(cross(&[Client], &[Frontend("web"), Frontend("own")], &[Family::V4]));
-    questions.extend(cross(&[Vm], &[NodePort("web", 0), NodePort("own", 1), NodePort("own", 2)], &[Family::V6]));
+    questions.extend(cross(
+        &[Vm],
+        &[NodePort("web", 0), NodePort("own", 1), NodePort("own", 2)],
+        &[Family::V6],
+    ));
     questions.extend(cross(&[Loopback(0)], &[NodePort("web", 0)], &[Family::V4]));
     Topology::new("endpoints on the host network", cluster, questions)
 }
@@ -143,7 +180,8 @@ fn wrong_port() -> Topology {
         .pod("web-a", "web", 0, State::Ready)
         .pod("named-a", "named", 1, State::Ready)
         .bystander("caller", 1);
-    let mut questions = cross(&[Pod("caller"), Node(1)], &[ClusterIp("web"), ClusterIp("named")], &Family::BOTH);
+    let mut questions =
+        cross(&[Pod("caller"), Node(1)], &[ClusterIp("web"), ClusterIp("named")], &Family::BOTH);
     questions.extend(cross(&[Client], &[Frontend("web")], &Family::BOTH));
     questions.extend(cross(&[Vm], &[NodePort("web", 1)], &[Family::V4]));
     Topology::new("target ports", cluster, questions)

@@ -101,7 +101,8 @@ fn internal_load_balancer() -> Topology {
     let internal = |last: u8| {
         move |service: &mut Service| {
             let annotations = &mut service.metadata.annotations;
-            annotations.insert("service.beta.kubernetes.io/azure-load-balancer-internal".into(), "true".into());
+            annotations
+                .insert("service.beta.kubernetes.io/azure-load-balancer-internal".into(), "true".into());
             service.status.load_balancer.ingress.truncate(1);
             for ingress in &mut service.status.load_balancer.ingress {
                 ingress.ip = format!("10.224.0.{last}");

@@ -83,7 +83,11 @@ fn affinity() -> Topology {
         .pod("own-b", "own", 0, State::Ready)
         .bystander("caller", 0);
     let mut questions = cross(&[Clients], &[Frontend("web"), Frontend("own")], &Family::BOTH);
-    questions.extend(cross(&[Pod("caller"), Node(1), Pod("web-a")], &[ClusterIp("web"), Frontend("own")], &Family::BOTH));
+    questions.extend(cross(
+        &[Pod("caller"), Node(1), Pod("web-a")],
+        &[ClusterIp("web"), Frontend("own")],
+        &Family::BOTH,
+    ));
     questions.extend(cross(&[Vm, Loopback(0)], &[NodePort("web", 0)], &[Family::V4]));
     Topology { sticky: true, ..Topology::new("session affinity", cluster, questions) }
 }
@@ -142,7 +146,11 @@ fn proxy_mode() -> Topology {
             ingress.ip_mode = Some(IpMode::Proxy);
         }
     });
-    Topology::new("ipMode Proxy", cluster, cross(&[Vm, Pod("caller"), Node(1)], &[NodePort("web", 0)], &Family::BOTH))
+    Topology::new(
+        "ipMode Proxy",
+        cluster,
+        cross(&[Vm, Pod("caller"), Node(1)], &[NodePort("web", 0)], &Family::BOTH),
+    )
 }
 
 /// Endpoints in two zones, each hinted for its own.
