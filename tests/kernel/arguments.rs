@@ -2,6 +2,7 @@
 
 /// Which flows to test, and how to speak of them.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag of the command line")]
 pub(crate) struct Arguments {
     filters: Vec<String>,
     skips: Vec<String>,

@@ -120,7 +120,7 @@ impl Question {
         let mut cases = vec![self.case(world.model())?];
         for node in world.model().nodes.keys() {
             let mut case = self.case(world.model())?;
-            case.name += &format!(" via {node}");
+            case.name = format!("{} via {node}", case.name);
             case.flow.via = Some(node.clone());
             match world.paths(&case.flow) {
                 Err(FlowError::ViaNotChosen(_)) => {}

@@ -87,12 +87,12 @@ fn pick(at: usize) -> Result<(u8, usize), LabError> {
     Ok((tos.ok_or("the type of service tells seven nodes apart, which must be the first hosts")?, 100 + at))
 }
 
-/// A lab that stands. Dropping it removes its namespaces.
+/// A lab that stands. Dropping it ends the agents and then removes the namespaces: fields are dropped in order.
 #[derive(Debug)]
 pub(crate) struct Lab {
     plan: Plan,
     agents: Vec<Agent>,
-    vnet: Option<Agent>,
+    vnet: Agent,
     namespaces: Namespaces,
 }
 
@@ -103,15 +103,14 @@ impl Lab {
     /// Builds the namespaces, loads the rules, and starts the servers.
     pub(crate) fn build(plan: Plan) -> Result<Self, LabError> {
         let namespaces = Namespaces::create(plan.hosts.len())?;
-        let mut lab =
-            Self { agents: Vec::new(), vnet: Some(Agent::start(&namespaces.vnet)?), namespaces, plan };
+        let mut lab = Self { agents: Vec::new(), vnet: Agent::start(&namespaces.vnet)?, namespaces, plan };
         for name in &lab.namespaces.hosts {
             lab.agents.push(Agent::start(name)?);
         }
         lab.set_sysctls()?;
         ip_batch(&lab.links())?;
         lab.configure()?;
-        for agent in lab.vnet.iter_mut().chain(&mut lab.agents) {
+        for agent in std::iter::once(&mut lab.vnet).chain(&mut lab.agents) {
             agent.request(&Request::AwaitLinks)?;
         }
         Ok(lab)
@@ -147,7 +146,7 @@ impl Lab {
                 Role::Pod { .. } | Role::Outside => request(&[&common]),
             })?;
         }
-        self.vnet()?.request(&request(&[&common, &forwards, &vnet]))?;
+        self.vnet.request(&request(&[&common, &forwards, &vnet]))?;
         Ok(())
     }
 
@@ -194,9 +193,9 @@ impl Lab {
                 Role::Outside => vnet += &downlink(&format!("h{at}"), at, &host.addresses, &[]),
             }
         }
-        self.vnet()?.run(&["ip", "-batch", "-"], &vnet)?;
+        self.vnet.run(&["ip", "-batch", "-"], &vnet)?;
         for family in ["-4", "-6"] {
-            self.vnet()?.run(&["ip", family, "-batch", "-"], &picks)?;
+            self.vnet.run(&["ip", family, "-batch", "-"], &picks)?;
         }
         for ((agent, host), commands) in self.agents.iter_mut().zip(&self.plan.hosts).zip(&commands) {
             agent.run(&["ip", "-batch", "-"], commands)?;
@@ -228,7 +227,7 @@ impl Lab {
             }
             text.push('\n');
         }
-        self.vnet()?.run(&["ip", "-batch", "-"], &text)?;
+        self.vnet.run(&["ip", "-batch", "-"], &text)?;
         Ok(())
     }
 
@@ -252,14 +251,6 @@ impl Lab {
         Ok(self.agents.get_mut(at).ok_or("no agent")?)
     }
 
-    fn vnet(&mut self) -> Result<&mut Agent, AgentError> {
-        // Present until the lab is dropped.
-        match &mut self.vnet {
-            Some(agent) => Ok(agent),
-            None => unreachable!("the lab is gone"),
-        }
-    }
-
     fn position(&self, name: &str) -> Result<usize, LabError> {
         let at = self.plan.hosts.iter().position(|host| host.name == name);
         Ok(at.ok_or_else(|| format!("the lab has no {name}"))?)
@@ -267,14 +258,6 @@ impl Lab {
 
     fn namespace_of(&self, name: &str) -> &str {
         self.plan.hosts.iter().position(|host| host.name == name).map_or("", |at| self.namespaces.host(at))
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        // The agents hold the namespaces: they go first.
-        self.agents.clear();
-        self.vnet = None;
     }
 }
 

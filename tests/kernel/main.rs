@@ -122,7 +122,9 @@ impl Report {
             trials.into_iter().filter(|trial| self.arguments.selects(&name(trial))).collect();
         self.filtered += all - wanted.len();
         if self.arguments.list {
-            wanted.iter().for_each(|trial| println!("{}: test", name(trial)));
+            for trial in &wanted {
+                println!("{}: test", name(trial));
+            }
             return Vec::new();
         }
         wanted

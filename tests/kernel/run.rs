@@ -122,13 +122,10 @@ fn rounds(trials: &[Trial]) -> Vec<Round<'_>> {
     for (at, trial) in trials.iter().enumerate() {
         let clashes = |known: &Frontend| trial.frontend.as_ref().is_some_and(|wanted| wanted.clashes(known));
         let fits = |round: &Round<'_>| !round.0.iter().any(clashes);
-        let slot = match rounds.iter().position(fits) {
-            Some(slot) => slot,
-            None => {
-                rounds.push(Round::default());
-                rounds.len() - 1
-            }
-        };
+        let slot = rounds.iter().position(fits).unwrap_or(rounds.len());
+        if slot == rounds.len() {
+            rounds.push(Round::default());
+        }
         if let Some((frontends, round)) = rounds.get_mut(slot) {
             frontends.extend(trial.frontend.clone().filter(|wanted| !frontends.contains(wanted)));
             round.push((at, trial));

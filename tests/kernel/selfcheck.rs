@@ -145,7 +145,9 @@ fn trials(of: &Addresses) -> Vec<Trial> {
     let trial = |name: &str, host: &str, to, port, frontend: Option<Frontend>, sights: Vec<(Sight, f64)>| {
         [Transport::Tcp, Transport::Udp].map(|transport| {
             let mut expected = Expected::default();
-            sights.iter().for_each(|(sight, share)| expected.add(sight.clone(), *share, ""));
+            for (sight, share) in &sights {
+                expected.add(sight.clone(), *share, "");
+            }
             let (host, to, frontend) = (host.to_owned(), SocketAddr::new(to, port), frontend.clone());
             let name = format!("{name} {transport} {family}");
             Trial {
