@@ -6,6 +6,7 @@
 
 mod conntrack;
 mod host;
+mod kernel;
 mod packet;
 mod passage;
 mod rule;
@@ -13,6 +14,7 @@ mod ruleset;
 
 pub use conntrack::Connection;
 pub use host::{Host, Interface, Route};
+pub use kernel::{Conntrack, Kernel, RulesetError, State};
 pub use packet::{Packet, Protocol};
 pub use passage::{Entry, Event, Hook, NearMiss, Outcome, Passage, RecentUpdate, RuleId, Segment};
 pub use rule::{

@@ -249,6 +249,12 @@ impl CtStates {
         self.0 & state as u8 != 0
     }
 
+    /// With a state more.
+    #[must_use]
+    pub fn with(self, state: CtState) -> Self {
+        Self(self.0 | state as u8)
+    }
+
     /// Whether the two sets share a state.
     pub fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
