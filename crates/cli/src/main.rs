@@ -85,9 +85,8 @@ fn paths(arguments: &args::PathsArguments) -> Result<String, Failure> {
 }
 
 fn trace(arguments: &FlowArguments, seed: u64) -> Result<String, Failure> {
-    let (world, flow, paths) = ask(arguments)?;
-    let outcome = world.trace(&flow, seed).map_err(|error| refused(&world, &flow, &error))?;
-    let sampled = Paths { outcomes: vec![outcome], ..paths };
+    let (world, flow) = world(arguments)?;
+    let sampled = world.trace(&flow, seed).map_err(|error| refused(&world, &flow, &error))?;
     match arguments.output {
         OutputFormat::Json => output::json(&output::Seeded { seed, paths: &sampled }),
         OutputFormat::Text => Ok(text::trace(&sampled, seed)),
