@@ -1,1 +1,51 @@
-//! TBD
+//! Azure: the cloud controller that programs load balancers, and the fabric that moves packets.
+//!
+//! [`program`] turns a settled model into a [`Cloud`]: load balancers with their pools, security groups,
+//! public addresses and Service statuses, as cloud-provider-azure and AKS make them. The fabric then
+//! decides about packets: [`Cloud::select`] finds frontend, rule and members, [`Guards::ask`] the security
+//! rule. Nothing here knows iptables.
+
+pub mod access;
+mod allocate;
+mod annotations;
+mod balancer;
+pub mod choose;
+mod cloud;
+mod given;
+pub mod membership;
+pub mod names;
+mod nodes;
+mod outbound;
+mod plan;
+mod probes;
+mod program;
+pub mod reconcile;
+mod refusal;
+pub mod routes;
+mod rules;
+mod security_group;
+mod select;
+mod settings;
+pub mod snat;
+mod space;
+pub mod storage;
+
+#[cfg(test)]
+mod tests;
+
+pub use balancer::{AdminState, Balancer, Frontend, Member, Origin, Pool, Rule};
+pub use cloud::{Allocated, Cloud, is_given, program, program_with};
+pub use membership::{Exclusion, Vm};
+pub use outbound::{Method, Outbound, winner};
+pub use refusal::{Reason, Refusal, Stage};
+pub use security_group::{
+    Asked, Attachment, GuardedPacket, Guards, Mismatch, Ruling, SecurityGroup, default_rules,
+};
+pub use select::{
+    ExistingFlow, HashInput, Health, PoolState, ProbeRequest, RuleMismatch, Selected, Selection, Targets,
+    existing_flow, hash_inputs,
+};
+pub use settings::{
+    BackendPoolType, BalancerConfiguration, OutboundRuleSettings, OutboundType, Scope, Settings, SharedProbe,
+};
+pub use space::{AddressSpace, PROBE_SOURCE};

@@ -1,1 +1,77 @@
-//! TBD
+//! The outside: documents in, documents out, and share links. The only crate that sees foreign formats.
+//!
+//! Everything imported is hostile: size, depth and alias expansion are limited, and no input panics.
+//! Nothing is lost silently: a document is modelled, or a [`Diagnostic`] says where it is and why it is not.
+
+mod classify;
+mod de;
+mod diagnostic;
+mod document;
+mod export;
+mod near;
+mod presets;
+mod scalar;
+mod share;
+mod tree;
+mod validate;
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use export::{model_json, model_yaml, object_json, object_yaml};
+pub use presets::{PRESETS, Preset};
+pub use share::{MAX_LINK_CHARS, ShareError, decode, encode};
+
+use model::Model;
+
+/// Most bytes of input, over all sources.
+pub const MAX_INPUT_BYTES: usize = 64 << 20;
+
+/// One piece of input: a file, standard input, pasted text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// What diagnostics call it.
+    pub name: String,
+    /// The content; UTF-8 is checked by [`import`].
+    pub bytes: Vec<u8>,
+}
+
+impl Source {
+    /// Joins a name and a content.
+    pub fn new(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        Self { name: name.into(), bytes: bytes.into() }
+    }
+}
+
+/// What [`import`] made of its input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Import {
+    /// The objects that could be read; to be used only if there is no error.
+    pub model: Model,
+    /// Remarks in the order of the input, those about the whole last.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Import {
+    /// Whether the input must be refused.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// Reads multi-document YAML and JSON: Kubernetes objects, Azure objects, lists of either.
+pub fn import(sources: &[Source]) -> Import {
+    let mut reader = document::Reader::default();
+    let mut budget = MAX_INPUT_BYTES;
+    for source in sources {
+        match budget.checked_sub(source.bytes.len()) {
+            Some(left) => {
+                budget = left;
+                reader.read(source);
+            }
+            None => {
+                reader.too_large(source);
+                break;
+            }
+        }
+    }
+    reader.finish()
+}

@@ -69,7 +69,6 @@ pub enum Edit {
         sku: SkuName,
     },
     /// Adds an object or replaces the one of the same name.
-    #[serde(skip)]
     Put(Object),
     /// Removes an object.
     Remove {

@@ -43,8 +43,9 @@ pub struct Model {
     pub nat_gateways: BTreeMap<String, Arc<NatGateway>>,
 }
 
-/// One object of any kind.
-#[derive(Debug, Clone, PartialEq)]
+/// One object of any kind; in JSON `{"kind": "Node", "object": {…}}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "object")]
 #[expect(missing_docs, reason = "each variant is named after the kind it holds")]
 pub enum Object {
     Node(Arc<Node>),

@@ -6,6 +6,7 @@
 
 mod conntrack;
 mod host;
+mod kernel;
 mod matches;
 mod net;
 mod packet;
@@ -17,6 +18,7 @@ mod target;
 
 pub use conntrack::Connection;
 pub use host::{Host, Interface, Route};
+pub use kernel::{Conntrack, Kernel, RulesetError, State};
 pub use matches::{
     AddressType, CtState, CtStates, Match, PortRange, Recent, RecentAction, Statistic, Transport,
 };

@@ -1,2 +1,20 @@
-//! TBD
-fn main() {}
+//! The page.
+
+mod app;
+mod panels;
+mod panic;
+mod ptr;
+mod state;
+mod theme;
+mod ui;
+
+fn main() {
+    panic::hook();
+    theme::restore();
+    let root = web_sys::window()
+        .and_then(|window| window.document())
+        .and_then(|document| document.get_element_by_id("app"));
+    if let Some(root) = root {
+        yew::Renderer::<app::App>::with_root(root).render();
+    }
+}

@@ -1,5 +1,6 @@
 //! `az aks show`.
 
+use super::SubResource;
 use crate::PoolName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -79,6 +80,13 @@ pub struct LoadBalancerProfile {
         skip_serializing_if = "Option::is_none"
     )]
     pub managed_outbound_ips: Option<ManagedOutboundIps>,
+    /// The outbound addresses in use (AKS fills it in).
+    #[serde(
+        rename = "effectiveOutboundIPs",
+        alias = "effectiveOutboundIps",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub effective_outbound_ips: Vec<SubResource>,
     /// SNAT ports per node; 0 means Azure's table by pool size.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allocated_outbound_ports: Option<u32>,

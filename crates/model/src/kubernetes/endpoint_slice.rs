@@ -90,6 +90,7 @@ pub struct EndpointConditions {
 }
 
 impl EndpointConditions {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
     fn is_default(&self) -> bool {
         *self == Self::default()
     }

@@ -1,0 +1,162 @@
+//! What one Service asks of Azure, before it meets other Services.
+
+use crate::{
+    allocate::{Allocator, is_private},
+    annotations::Annotations,
+    names::{Namer, balancer_part_id, network_id},
+    refusal::Reason,
+    rules::{self, Target, Wanted},
+    settings::Settings,
+};
+use model::{
+    Key, Model,
+    azure::{FrontendIpConfiguration, PublicIpAddress},
+    kubernetes::{IpFamily, Service},
+};
+use std::{net::IpAddr, sync::Arc};
+
+/// The frontend of one family of a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Half {
+    pub(crate) family: IpFamily,
+    pub(crate) frontend: String,
+    pub(crate) pool: Arc<str>,
+    pub(crate) address: IpAddr,
+    /// The address was not in the input.
+    pub(crate) allocated: bool,
+    /// The public address's name; absent on an internal frontend.
+    pub(crate) public_ip: Option<String>,
+}
+
+/// Rules and probes of a Service, kept as long as the Service and its frontends stay the same.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) service: Arc<Service>,
+    pub(crate) key: Key,
+    pub(crate) prefix: String,
+    pub(crate) balancer: Arc<str>,
+    pub(crate) vm_set: Option<Arc<str>>,
+    pub(crate) halves: Vec<Half>,
+    pub(crate) wanted: Result<Vec<Wanted>, Reason>,
+}
+
+/// Addresses for every family of a Service.
+pub(crate) fn halves(
+    service: &Service,
+    names: &Namer,
+    model: &Model,
+    settings: &Settings,
+    allocator: &mut Allocator,
+) -> Result<Vec<Half>, Reason> {
+    let annotations = Annotations::of(service);
+    let internal = annotations.is_internal();
+    let mut halves = Vec::new();
+    for &family in &names.families {
+        let v6 = family == IpFamily::IPv6;
+        let public_ip = (!internal).then(|| {
+            let generated =
+                || names.public_ip(&settings.cluster_name, annotations.public_ip_prefix_id(v6), family);
+            annotations.public_ip_name(v6).unwrap_or_else(generated)
+        });
+        let document =
+            public_ip.as_deref().and_then(|name| model.public_ip_addresses.get(name)).map(Arc::as_ref);
+        if let Some(name) = annotations.public_ip_name(v6).filter(|_| !internal)
+            && document.is_none()
+        {
+            return Err(Reason::PublicIpNotFound(name));
+        }
+        let known = annotations
+            .fixed_address(v6)
+            .or_else(|| document.and_then(|document| document.ip_address.as_deref()?.parse().ok()))
+            .or_else(|| status_address(service, family, internal));
+        let address = known.unwrap_or_else(|| match internal {
+            true => allocator.private(family, annotations.internal_subnet()),
+            false => allocator.public(family),
+        });
+        allocator.claim(address);
+        halves.push(Half {
+            family,
+            frontend: names.frontend(family),
+            pool: rules::pool_name(service, settings, family).into(),
+            address,
+            allocated: known.is_none(),
+            public_ip,
+        });
+    }
+    Ok(halves)
+}
+
+/// The address in the Service's status. A public one left over from before the Service became internal
+/// does not count.
+fn status_address(service: &Service, family: IpFamily, internal: bool) -> Option<IpAddr> {
+    let ingress = &service.status.load_balancer.ingress;
+    let addresses = ingress.iter().filter_map(|entry| entry.ip.parse::<IpAddr>().ok());
+    addresses.filter(|ip| IpFamily::of(*ip) == family).find(|ip| !internal || is_private(*ip))
+}
+
+/// The rules of all families, or the first reason against them.
+pub(crate) fn wanted(
+    service: &Service,
+    settings: &Settings,
+    names: &Namer,
+    balancer: &str,
+    halves: &[Half],
+) -> Result<Vec<Wanted>, Reason> {
+    if service.metadata.uid.is_empty() {
+        return Err(Reason::NoUid);
+    }
+    let of_half = |half: &Half| {
+        let target = Target { balancer, frontend: &half.frontend, pool: &half.pool, family: half.family };
+        rules::wanted(service, settings, names, &target)
+    };
+    halves.iter().map(of_half).collect()
+}
+
+/// The frontend's document.
+pub(crate) fn frontend(half: &Half, plan: &Plan, settings: &Settings) -> FrontendIpConfiguration {
+    let annotations = Annotations::of(&plan.service);
+    let scope = &settings.scope;
+    let mut configuration = FrontendIpConfiguration {
+        name: half.frontend.clone(),
+        id: Some(balancer_part_id(scope, &plan.balancer, "frontendIPConfigurations", &half.frontend)),
+        private_ip_allocation_method: Some("Dynamic".into()),
+        ..FrontendIpConfiguration::default()
+    };
+    if let Some(name) = &half.public_ip {
+        configuration.public_ip_address = Some(network_id(scope, "publicIPAddresses", name).into());
+    } else {
+        let subnet = annotations.internal_subnet().unwrap_or("aks-subnet");
+        let v6 = half.family == IpFamily::IPv6;
+        configuration.private_ip_address = Some(half.address.to_string());
+        configuration.private_ip_address_version = Some(half.family.to_string());
+        if annotations.fixed_address(v6).is_some() {
+            configuration.private_ip_allocation_method = Some("Static".into());
+        }
+        let id = network_id(scope, "virtualNetworks", &format!("aks-vnet/subnets/{subnet}"));
+        configuration.subnet = Some(id.into());
+    }
+    configuration
+}
+
+/// The public address's document, with the tags by which the controller finds its own.
+pub(crate) fn public_ip(half: &Half, plan: &Plan, settings: &Settings) -> Option<PublicIpAddress> {
+    let name = half.public_ip.as_ref()?;
+    let annotations = Annotations::of(&plan.service);
+    let mut address = PublicIpAddress {
+        name: name.clone(),
+        id: Some(network_id(&settings.scope, "publicIPAddresses", name)),
+        ip_address: Some(half.address.to_string()),
+        sku: Some(model::azure::Sku { name: settings.sku, tier: Some("Regional".into()) }),
+        ..PublicIpAddress::default()
+    };
+    for pair in annotations.commas("azure-pip-tags") {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        address.tags.insert(key.trim().into(), value.trim().into());
+    }
+    address.tags.insert("k8s-azure-cluster-name".into(), settings.cluster_name.clone());
+    address.tags.insert("k8s-azure-service".into(), plan.key.to_string());
+    if annotations.get("azure-dns-label-name").is_some_and(|label| !label.is_empty()) {
+        address.tags.insert("k8s-azure-dns-label-service".into(), plan.key.to_string());
+    }
+    Some(address)
+}

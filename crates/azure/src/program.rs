@@ -1,0 +1,589 @@
+//! Services meet: one load balancer, one security group, shared addresses.
+
+use crate::{
+    access::{self, AccessControl, Writer},
+    allocate::{Allocator, managed_outbound_count, managed_outbound_name, node_subnets, subnet_prefixes},
+    annotations::Annotations,
+    balancer::{Balancer, Frontend, Member, Origin, Rule},
+    choose::{BASIC_RULES, Chooser, STANDARD_RULES},
+    cloud::Allocated,
+    given::Resolver,
+    names::{self, Namer, OUTBOUND_POOL, OUTBOUND_RULE, balancer_part_id, network_id},
+    nodes::Nodes,
+    plan::{self, Plan},
+    refusal::{Reason, Refusal, Stage},
+    security_group::SecurityGroup,
+    settings::Settings,
+};
+use ipnet::IpNet;
+use model::{
+    Key, Model, NodeName,
+    azure::{
+        FrontendIpConfiguration, LoadBalancer, NetworkSecurityGroup, OutboundRule, Probe, PublicIpAddress,
+        RuleProtocol, SkuName,
+    },
+    kubernetes::{EndpointSlice, IpFamily, LoadBalancerIngress, Service, ServiceType},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
+
+/// Who is in a pool.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum PoolMembers {
+    /// Every eligible node.
+    All,
+    /// The eligible nodes of one vmset.
+    VmSet(Arc<str>),
+    /// These nodes, as far as eligible.
+    Nodes(BTreeSet<NodeName>),
+    /// As the input says.
+    Given(Vec<Arc<Member>>),
+}
+
+/// A pool before its members are looked up.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PoolSpec {
+    pub(crate) name: Arc<str>,
+    pub(crate) v6: bool,
+    pub(crate) members: PoolMembers,
+}
+
+/// The part of the model, apart from nodes, that Azure's state is computed from.
+#[derive(Debug, Clone)]
+struct Inputs {
+    services: Vec<Arc<Service>>,
+    slices: Vec<Arc<EndpointSlice>>,
+    load_balancers: BTreeMap<String, Arc<LoadBalancer>>,
+    security_groups: BTreeMap<String, Arc<NetworkSecurityGroup>>,
+    public_ips: BTreeMap<String, Arc<PublicIpAddress>>,
+    networks: Vec<Arc<model::azure::VirtualNetwork>>,
+    vm_sets: Vec<Arc<str>>,
+}
+
+/// Everything that Services make of Azure; pools hold no members yet.
+#[derive(Debug)]
+pub(crate) struct Programmed {
+    inputs: Inputs,
+    plans: Vec<Arc<Plan>>,
+    pub(crate) balancers: BTreeMap<Arc<str>, Arc<Balancer>>,
+    pub(crate) pools: BTreeMap<Arc<str>, Vec<PoolSpec>>,
+    /// Load balancer and position of the frontend.
+    pub(crate) by_address: BTreeMap<IpAddr, (Arc<str>, usize)>,
+    pub(crate) security_groups: BTreeMap<String, Arc<SecurityGroup>>,
+    pub(crate) node_group: String,
+    /// The security groups of subnets.
+    pub(crate) subnet_groups: Vec<(Vec<IpNet>, Arc<SecurityGroup>)>,
+    pub(crate) public_ips: BTreeMap<String, Arc<PublicIpAddress>>,
+    pub(crate) statuses: BTreeMap<Key, Vec<LoadBalancerIngress>>,
+    pub(crate) refused: Vec<Refusal>,
+    pub(crate) allocated: Vec<Allocated>,
+    pub(crate) node_subnets: Vec<IpNet>,
+}
+
+fn same<T>(a: &[Arc<T>], b: impl ExactSizeIterator<Item = impl AsRef<T>>) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| std::ptr::eq(&raw const **a, b.as_ref()))
+}
+
+/// Services that this controller takes care of: a class names another controller.
+fn is_mine(service: &Service) -> bool {
+    service.spec.service_type == ServiceType::LoadBalancer
+        && service.spec.load_balancer_class.is_none()
+        && service.metadata.deletion_timestamp.is_none()
+}
+
+impl Programmed {
+    pub(crate) fn new(model: &Model, settings: &Settings, nodes: &Nodes, old: Option<&Self>) -> Self {
+        let mut builder = Builder::new(model, settings, nodes, old);
+        builder.take_given();
+        builder.take_public_ips();
+        builder.outbound();
+        for (key, service) in &model.services {
+            if is_mine(service) {
+                builder.service(key, service);
+            }
+        }
+        builder.security_group();
+        builder.finish()
+    }
+
+    /// Whether the model's Services and documents are still the same objects and the nodes alike.
+    pub(crate) fn is_of(&self, model: &Model, nodes: &Nodes, old_nodes: &Nodes) -> bool {
+        let maps_same = |a: &BTreeMap<String, Arc<LoadBalancer>>, b: &BTreeMap<String, Arc<LoadBalancer>>| {
+            a.len() == b.len() && a.values().zip(b.values()).all(|(a, b)| Arc::ptr_eq(a, b))
+        };
+        let inputs = &self.inputs;
+        same(&inputs.services, model.services.values())
+            && maps_same(&inputs.load_balancers, &model.load_balancers)
+            && inputs.security_groups == model.network_security_groups
+            && inputs.public_ips == model.public_ip_addresses
+            && same(&inputs.networks, model.virtual_networks.values())
+            && (inputs.slices.is_empty() || same(&inputs.slices, model.endpoint_slices.values()))
+            && nodes.is_alike(old_nodes)
+            && (inputs.vm_sets.is_empty() || inputs.vm_sets == self.vm_sets_now(nodes))
+    }
+
+    fn vm_sets_now(&self, nodes: &Nodes) -> Vec<Arc<str>> {
+        let settings = Settings {
+            primary_vm_set: self.inputs.vm_sets.first().map(ToString::to_string),
+            ..Settings::default()
+        };
+        nodes.vm_sets(&settings)
+    }
+}
+
+/// A load balancer while Services are added to it.
+#[derive(Debug, Default)]
+struct Draft {
+    frontends: Vec<Frontend>,
+    by_address: BTreeMap<IpAddr, usize>,
+    probes: Vec<Arc<Probe>>,
+    probe_names: BTreeSet<String>,
+    pools: Vec<PoolSpec>,
+    outbound_rules: Vec<OutboundRule>,
+    rules: usize,
+}
+
+impl Draft {
+    fn add_pool(&mut self, name: &str, v6: bool, members: impl FnOnce() -> PoolMembers) {
+        if !self.pools.iter().any(|pool| *pool.name == *name) {
+            self.pools.push(PoolSpec { name: name.into(), v6, members: members() });
+        }
+    }
+}
+
+struct Builder<'a> {
+    model: &'a Model,
+    settings: &'a Settings,
+    nodes: &'a Nodes,
+    old_plans: BTreeMap<Key, Arc<Plan>>,
+    resolver: Option<Resolver<'a>>,
+    chooser: Chooser<'a>,
+    allocator: Allocator,
+    drafts: BTreeMap<Arc<str>, Draft>,
+    security: Vec<(Key, Result<AccessControl, Reason>, Vec<IpAddr>)>,
+    done: Programmed,
+}
+
+impl<'a> Builder<'a> {
+    fn new(model: &'a Model, settings: &'a Settings, nodes: &'a Nodes, old: Option<&Programmed>) -> Self {
+        let vm_sets = if settings.is_standard() { Vec::new() } else { nodes.vm_sets(settings) };
+        let follows_slices = !settings.balancers.is_empty();
+        let inputs = Inputs {
+            services: model.services.values().cloned().collect(),
+            slices: model.endpoint_slices.values().filter(|_| follows_slices).cloned().collect(),
+            load_balancers: model.load_balancers.clone(),
+            security_groups: model.network_security_groups.clone(),
+            public_ips: model.public_ip_addresses.clone(),
+            networks: model.virtual_networks.values().cloned().collect(),
+            vm_sets: vm_sets.clone(),
+        };
+        let old_plans = old.map(|old| old.plans.as_slice()).unwrap_or_default();
+        Self {
+            model,
+            settings,
+            nodes,
+            old_plans: old_plans.iter().map(|plan| (plan.key.clone(), Arc::clone(plan))).collect(),
+            resolver: (!model.load_balancers.is_empty()).then(|| Resolver::new(model)),
+            chooser: Chooser::new(settings, vm_sets, BTreeMap::new()),
+            allocator: Allocator::new(model),
+            drafts: BTreeMap::new(),
+            security: Vec::new(),
+            done: Programmed {
+                inputs,
+                plans: Vec::new(),
+                balancers: BTreeMap::new(),
+                pools: BTreeMap::new(),
+                by_address: BTreeMap::new(),
+                security_groups: BTreeMap::new(),
+                node_group: String::new(),
+                subnet_groups: Vec::new(),
+                public_ips: BTreeMap::new(),
+                statuses: BTreeMap::new(),
+                refused: Vec::new(),
+                allocated: Vec::new(),
+                node_subnets: node_subnets(model),
+            },
+        }
+    }
+
+    fn take_given(&mut self) {
+        let Some(resolver) = &self.resolver else { return };
+        for document in self.model.load_balancers.values() {
+            let (mut balancer, pools) = resolver.balancer(document);
+            for frontend in &mut balancer.frontends {
+                if frontend.address.is_none() {
+                    let address = self.allocator.outbound();
+                    self.done.allocated.push(Allocated {
+                        owner: format!("frontend {}", frontend.configuration.name),
+                        address,
+                    });
+                    *frontend = Arc::new(Frontend { address: Some(address), ..(**frontend).clone() });
+                }
+            }
+            self.done.pools.insert(balancer.name.clone(), pools);
+            self.done.balancers.insert(balancer.name.clone(), Arc::new(balancer));
+        }
+    }
+
+    fn take_public_ips(&mut self) {
+        self.done.public_ips = self.model.public_ip_addresses.clone();
+    }
+
+    /// What AKS itself keeps on the public load balancer: both pools, the outbound rule and its addresses.
+    fn outbound(&mut self) {
+        let settings = self.settings;
+        let name: Arc<str> = settings.cluster_name.as_str().into();
+        if !settings.has_outbound_rule() || self.done.balancers.contains_key(&name) {
+            return;
+        }
+        let mut addresses: Vec<(String, IpAddr)> = self
+            .model
+            .public_ip_addresses
+            .values()
+            .filter(|document| {
+                document
+                    .tags
+                    .get("aks-managed-type")
+                    .is_some_and(|kind| kind == "aks-slb-managed-outbound-ip")
+                    || self.is_effective_outbound(document)
+            })
+            .filter_map(|document| {
+                Some((document.name.clone(), document.ip_address.as_deref()?.parse().ok()?))
+            })
+            .collect();
+        let missing = managed_outbound_count(settings).saturating_sub(addresses.len() as u32);
+        for index in 0..missing {
+            let address = self.allocator.outbound();
+            let public_ip = managed_outbound_name(index);
+            self.done
+                .allocated
+                .push(Allocated { owner: format!("managed outbound address {}", index + 1), address });
+            let mut document = PublicIpAddress {
+                id: Some(network_id(&settings.scope, "publicIPAddresses", &public_ip)),
+                name: public_ip.clone(),
+                ip_address: Some(address.to_string()),
+                sku: Some(model::azure::Sku { name: SkuName::Standard, tier: Some("Regional".into()) }),
+                ..PublicIpAddress::default()
+            };
+            document.tags.insert("aks-managed-type".into(), "aks-slb-managed-outbound-ip".into());
+            self.done.public_ips.insert(public_ip.clone(), Arc::new(document));
+            addresses.push((public_ip, address));
+        }
+        let scope = &settings.scope;
+        let id = |kind: &str, part: &str| balancer_part_id(scope, &name, kind, part);
+        let rule_id = id("outboundRules", OUTBOUND_RULE);
+        let mut draft = Draft::default();
+        draft.add_pool(OUTBOUND_POOL, false, || PoolMembers::All);
+        draft.add_pool(&settings.cluster_name, false, || PoolMembers::All);
+        for (public_ip, address) in &addresses {
+            draft.by_address.insert(*address, draft.frontends.len());
+            draft.frontends.push(Frontend {
+                configuration: FrontendIpConfiguration {
+                    name: public_ip.clone(),
+                    id: Some(id("frontendIPConfigurations", public_ip)),
+                    private_ip_allocation_method: Some("Dynamic".into()),
+                    public_ip_address: Some(network_id(scope, "publicIPAddresses", public_ip).into()),
+                    outbound_rules: vec![rule_id.clone().into()],
+                    ..FrontendIpConfiguration::default()
+                },
+                address: Some(*address),
+                rules: Vec::new(),
+            });
+        }
+        draft.outbound_rules.push(OutboundRule {
+            name: OUTBOUND_RULE.into(),
+            id: Some(rule_id),
+            protocol: RuleProtocol::All,
+            allocated_outbound_ports: settings.outbound_rule.allocated_ports,
+            enable_tcp_reset: Some(true),
+            idle_timeout_in_minutes: Some(settings.outbound_rule.idle_timeout_in_minutes),
+            backend_address_pool: Some(id("backendAddressPools", OUTBOUND_POOL).into()),
+            frontend_ip_configurations: addresses
+                .iter()
+                .map(|(public_ip, _)| id("frontendIPConfigurations", public_ip).into())
+                .collect(),
+        });
+        self.drafts.insert(name, draft);
+    }
+
+    fn is_effective_outbound(&self, document: &PublicIpAddress) -> bool {
+        let cluster = self.model.managed_cluster.as_deref();
+        let profile = cluster.and_then(|cluster| cluster.network_profile.load_balancer_profile.as_ref());
+        let ids = profile.map(|profile| profile.effective_outbound_ips.as_slice()).unwrap_or_default();
+        ids.iter().any(|reference| Some(&reference.id) == document.id.as_ref())
+    }
+
+    fn refuse(&mut self, service: &Key, stage: Stage, reason: Reason) {
+        self.done.refused.push(Refusal { service: service.clone(), stage, reason });
+    }
+
+    fn service(&mut self, key: &Key, service: &Arc<Service>) {
+        let choice = match self.chooser.choose(service) {
+            Ok(choice) => choice,
+            Err(reason) => return self.refuse(key, Stage::LoadBalancer, reason),
+        };
+        let balancer: Arc<str> = choice.balancer.as_str().into();
+        if let Some(given) = self.done.balancers.get(&balancer) {
+            let given = Arc::clone(given);
+            return self.service_in_given(key, service, &given);
+        }
+        let names = Namer::new(service);
+        let halves = plan::halves(service, &names, self.model, self.settings, &mut self.allocator);
+        let halves = match halves {
+            Ok(halves) => halves,
+            Err(reason) => return self.refuse(key, Stage::Rules, reason),
+        };
+        let old = self.old_plans.get(key).filter(|old| {
+            Arc::ptr_eq(&old.service, service) && old.balancer == balancer && old.halves == halves
+        });
+        let plan = match old {
+            Some(old) => Arc::clone(old),
+            None => {
+                let wanted = plan::wanted(service, self.settings, &names, &balancer, &halves);
+                Arc::new(Plan {
+                    service: Arc::clone(service),
+                    key: key.clone(),
+                    prefix: names.prefix,
+                    balancer,
+                    vm_set: choice.vm_set,
+                    halves,
+                    wanted,
+                })
+            }
+        };
+        self.place(&plan);
+        self.done.plans.push(plan);
+    }
+
+    /// A Service whose load balancer is given: nothing is programmed, its frontends are looked up.
+    fn service_in_given(&mut self, key: &Key, service: &Service, given: &Balancer) {
+        let prefix = names::service_prefix(service);
+        let own = given.frontends.iter().filter(|frontend| {
+            names::is_owned(&frontend.configuration.name, &prefix)
+                || frontend.rules.iter().any(|rule| rule.service.as_ref() == Some(key))
+        });
+        let addresses: Vec<IpAddr> = own.filter_map(|frontend| frontend.address).collect();
+        self.report(key, service, &addresses);
+        self.secure(key, service, addresses);
+    }
+
+    /// The status: what the Service has, else the frontends' addresses.
+    fn report(&mut self, key: &Key, service: &Service, addresses: &[IpAddr]) {
+        let ingress = &service.status.load_balancer.ingress;
+        let holds = |ip: &IpAddr| ingress.iter().any(|entry| entry.ip.parse() == Ok(*ip));
+        let status = if !ingress.is_empty() && addresses.iter().all(holds) {
+            ingress.clone()
+        } else {
+            let entry = |ip: &IpAddr| LoadBalancerIngress { ip: ip.to_string(), ..Default::default() };
+            addresses.iter().map(entry).collect()
+        };
+        if !status.is_empty() {
+            self.done.statuses.insert(key.clone(), status);
+        }
+    }
+
+    fn secure(&mut self, key: &Key, service: &Service, addresses: Vec<IpAddr>) {
+        let annotations = Annotations::of(service);
+        if annotations.disables_nsg_rule() || addresses.is_empty() {
+            return;
+        }
+        let mut destinations = addresses;
+        if annotations.disables_floating_ip() {
+            let v4 = destinations.iter().any(IpAddr::is_ipv4);
+            let v6 = destinations.iter().any(IpAddr::is_ipv6);
+            destinations = self.nodes.member_addresses();
+            destinations.retain(|ip| if ip.is_ipv6() { v6 } else { v4 });
+        }
+        destinations.extend(annotations.additional_public_ips());
+        self.security.push((key.clone(), AccessControl::new(service), destinations));
+    }
+
+    /// Adds a Service to its load balancer, unless it clashes with a Service that is there already.
+    fn place(&mut self, plan: &Arc<Plan>) {
+        let wanted = match &plan.wanted {
+            Ok(wanted) => wanted,
+            Err(reason) => return self.refuse(&plan.key, Stage::Rules, reason.clone()),
+        };
+        for half in &plan.halves {
+            if half.allocated {
+                self.done
+                    .allocated
+                    .push(Allocated { owner: format!("Service {}", plan.key), address: half.address });
+            }
+        }
+        let zero = wanted.iter().flat_map(|wanted| &wanted.probes).find(|probe| probe.port == 0);
+        if let Some(probe) = zero {
+            self.refuse(&plan.key, Stage::ResourceManager, Reason::ProbePortZero(probe.name.clone()));
+        }
+        let draft = self.drafts.entry(plan.balancer.clone()).or_default();
+        let limit = if self.settings.is_standard() { STANDARD_RULES } else { BASIC_RULES };
+        let count: usize = wanted.iter().map(|wanted| wanted.rules.len()).sum();
+        let clash = if draft.rules + count > limit {
+            Some(Reason::TooManyRules(limit))
+        } else {
+            plan.halves.iter().zip(wanted).find_map(|(half, wanted)| clash(draft, half, wanted, plan))
+        };
+        if let Some(reason) = clash {
+            return self.refuse(&plan.key, Stage::Rules, reason);
+        }
+        draft.rules += count;
+        for (half, wanted) in plan.halves.iter().zip(wanted) {
+            let v6 = half.family == IpFamily::IPv6;
+            let members = || pool_members(plan, self.settings, self.model);
+            draft.add_pool(&half.pool, v6, members);
+            // Several Services may share one address; the first owns the frontend.
+            let at = *draft.by_address.entry(half.address).or_insert(draft.frontends.len());
+            if at == draft.frontends.len() {
+                draft.frontends.push(Frontend {
+                    configuration: plan::frontend(half, plan, self.settings),
+                    address: Some(half.address),
+                    rules: Vec::new(),
+                });
+                if let Some(document) = plan::public_ip(half, plan, self.settings) {
+                    self.done.public_ips.entry(document.name.clone()).or_insert_with(|| Arc::new(document));
+                }
+            } else {
+                tag_shared(&mut self.done.public_ips, half, plan);
+            }
+            let Some(frontend) = draft.frontends.get_mut(at) else { continue };
+            let probes: Vec<Arc<Probe>> = wanted.probes.iter().cloned().map(Arc::new).collect();
+            for rule in &wanted.rules {
+                let mut rule = rule.clone();
+                rule.frontend_ip_configuration = frontend.configuration.id.clone().map(Into::into);
+                let own = rule.probe.as_ref().map(|reference| reference.id.name());
+                let probe = own.and_then(|name| probes.iter().find(|probe| probe.name == name)).cloned();
+                let service = Some(plan.key.clone());
+                frontend.rules.push(Arc::new(Rule { rule, probe, pool: half.pool.clone(), service }));
+            }
+            for probe in probes {
+                if draft.probe_names.insert(probe.name.clone()) {
+                    draft.probes.push(probe);
+                }
+            }
+        }
+        let addresses: Vec<IpAddr> = plan.halves.iter().map(|half| half.address).collect();
+        self.report(&plan.key, &plan.service, &addresses);
+        self.secure(&plan.key, &plan.service, addresses);
+    }
+
+    /// The cluster's own security group: a given one keeps its rules, and one without managed rules gets them.
+    fn security_group(&mut self) {
+        let given = &self.model.network_security_groups;
+        for (name, document) in given {
+            self.done
+                .security_groups
+                .insert(name.clone(), Arc::new(SecurityGroup::new(Arc::clone(document))));
+        }
+        let own = given.iter().find(|(name, _)| name.starts_with("aks-agentpool-"));
+        let name = own.map_or_else(|| "aks-agentpool-00000000-nsg".to_owned(), |(name, _)| name.clone());
+        self.done.node_group.clone_from(&name);
+        let existing = own.map(|(_, document)| Arc::clone(document));
+        let as_it_is =
+            existing.as_ref().is_some_and(|document| document.security_rules.iter().any(access::is_managed));
+        let mut document = existing.as_deref().cloned().unwrap_or_else(|| NetworkSecurityGroup {
+            id: Some(network_id(&self.settings.scope, "networkSecurityGroups", &name)),
+            location: Some(self.settings.scope.location.clone()),
+            name: name.clone(),
+            ..NetworkSecurityGroup::default()
+        });
+        let mut writer = Writer::new(&document.security_rules);
+        for (key, access, destinations) in std::mem::take(&mut self.security) {
+            let written = access.and_then(|access| match as_it_is {
+                true => Ok(()),
+                false => writer.add(&access, &destinations),
+            });
+            if let Err(reason) = written {
+                self.refuse(&key, Stage::SecurityGroup, reason);
+            }
+        }
+        if !as_it_is {
+            document.security_rules = writer.finish();
+            self.done.security_groups.insert(name, Arc::new(SecurityGroup::new(Arc::new(document))));
+        }
+        for subnet in self.model.virtual_networks.values().flat_map(|network| &network.subnets) {
+            let Some(reference) = &subnet.network_security_group else { continue };
+            let Some(group) = self.done.security_groups.get(reference.id.name()) else { continue };
+            self.done.subnet_groups.push((subnet_prefixes(subnet), Arc::clone(group)));
+        }
+    }
+
+    fn finish(mut self) -> Programmed {
+        for (name, draft) in self.drafts {
+            let balancer = Balancer {
+                name: name.clone(),
+                sku: self.settings.sku,
+                origin: Origin::Programmed,
+                frontends: draft.frontends.into_iter().map(Arc::new).collect(),
+                probes: draft.probes,
+                outbound_rules: draft.outbound_rules,
+            };
+            self.done.pools.insert(name.clone(), draft.pools);
+            self.done.balancers.insert(name, Arc::new(balancer));
+        }
+        for (name, balancer) in &self.done.balancers {
+            for (at, frontend) in balancer.frontends.iter().enumerate() {
+                if let Some(address) = frontend.address {
+                    self.done.by_address.entry(address).or_insert((name.clone(), at));
+                }
+            }
+        }
+        self.done
+    }
+}
+
+/// Whether a rule on the frontend stands in the way of another Service's.
+fn clash(draft: &Draft, half: &plan::Half, wanted: &crate::rules::Wanted, plan: &Plan) -> Option<Reason> {
+    let frontend = draft.by_address.get(&half.address).and_then(|at| draft.frontends.get(*at))?;
+    for rule in &wanted.rules {
+        let taken = frontend.rules.iter().find(|other| {
+            other.rule.frontend_port == rule.frontend_port && other.rule.protocol == rule.protocol
+        });
+        if let Some(taken) = taken {
+            let ports = &plan.service.spec.ports;
+            let protocol =
+                ports.iter().find(|port| port.port == rule.frontend_port).map(|port| port.protocol);
+            return Some(Reason::PortTaken {
+                protocol: protocol.unwrap_or_default(),
+                port: rule.frontend_port,
+                rule: taken.rule.name.clone(),
+            });
+        }
+    }
+    None
+}
+
+fn pool_members(plan: &Plan, settings: &Settings, model: &Model) -> PoolMembers {
+    if let Some(set) = &plan.vm_set {
+        return PoolMembers::VmSet(set.clone());
+    }
+    if settings.balancers.is_empty() || !crate::probes::has_health_check_node_port(&plan.service) {
+        return PoolMembers::All;
+    }
+    let slices = model.endpoint_slices.values().filter(|slice| {
+        slice.metadata.key().namespace == plan.key.namespace && slice.service() == Some(&*plan.key.name)
+    });
+    let endpoints =
+        slices.flat_map(|slice| &slice.endpoints).filter(|endpoint| endpoint.conditions.ready != Some(false));
+    PoolMembers::Nodes(
+        endpoints.filter_map(|endpoint| endpoint.node_name.as_deref().map(NodeName::from)).collect(),
+    )
+}
+
+/// Notes on a shared public address that one more Service uses it.
+fn tag_shared(public_ips: &mut BTreeMap<String, Arc<PublicIpAddress>>, half: &plan::Half, plan: &Plan) {
+    let shared = public_ips
+        .values_mut()
+        .find(|document| document.ip_address.as_deref().and_then(|ip| ip.parse().ok()) == Some(half.address));
+    let Some(shared) = shared else { return };
+    let tag = Arc::make_mut(shared).tags.entry("k8s-azure-service".into()).or_default();
+    let key = plan.key.to_string();
+    if !tag.split(',').any(|own| own == key) {
+        if !tag.is_empty() {
+            tag.push(',');
+        }
+        tag.push_str(&key);
+    }
+}

@@ -1,0 +1,396 @@
+//! Network security groups: which rule decides about a packet.
+
+use crate::space::AddressSpace;
+use ipnet::IpNet;
+use model::azure::{Access, Direction, NetworkSecurityGroup, SecurityProtocol, SecurityRule};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::IpAddr,
+    sync::Arc,
+};
+
+/// A security group, its rules ready to match. Rules are in order of priority, Azure's own last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SecurityGroup {
+    /// The document.
+    pub document: Arc<NetworkSecurityGroup>,
+    inbound: Table,
+    outbound: Table,
+}
+
+/// What a security group sees of a packet. With floating IP the destination is the frontend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuardedPacket {
+    /// The protocol.
+    pub protocol: SecurityProtocol,
+    /// Source address.
+    pub source: IpAddr,
+    /// Source port.
+    pub source_port: u16,
+    /// Destination address.
+    pub destination: IpAddr,
+    /// Destination port.
+    pub destination_port: u16,
+}
+
+/// The word of one security group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruling {
+    /// Allow or Deny.
+    pub access: Access,
+    /// The rule that decided.
+    pub rule: Arc<SecurityRule>,
+    /// Rules of higher precedence that failed in one condition only, at most five.
+    pub near_misses: Vec<(Arc<SecurityRule>, Mismatch)>,
+}
+
+/// The first condition of a rule that a packet fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mismatch {
+    /// The rule is for another protocol.
+    Protocol,
+    /// The source is not among the rule's.
+    Source(IpAddr),
+    /// The source port is not among the rule's.
+    SourcePort(u16),
+    /// The destination is not among the rule's.
+    Destination(IpAddr),
+    /// The destination port is not among the rule's.
+    DestinationPort(u16),
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol => f.write_str("the rule is for another protocol"),
+            Self::Source(ip) => write!(f, "source {ip} is not among the rule's sources"),
+            Self::SourcePort(port) => write!(f, "source port {port} is not among the rule's"),
+            Self::Destination(ip) => write!(f, "destination {ip} is not among the rule's destinations"),
+            Self::DestinationPort(port) => write!(f, "destination port {port} is not among the rule's"),
+        }
+    }
+}
+
+/// Rules of one direction.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Table {
+    rules: Vec<Compiled>,
+    /// Positions of the rules for single destination ports only, by port.
+    by_port: BTreeMap<u16, Vec<usize>>,
+    /// Positions of all other rules.
+    wide: Vec<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Compiled {
+    rule: Arc<SecurityRule>,
+    sources: Addresses,
+    source_ports: Ports,
+    destinations: Addresses,
+    destination_ports: Ports,
+}
+
+/// A set of addresses, prefixes and service tags.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Addresses {
+    any: bool,
+    hosts: BTreeSet<IpAddr>,
+    nets: Vec<IpNet>,
+    tags: Vec<String>,
+}
+
+impl Addresses {
+    fn parse(one: Option<&String>, several: &[String]) -> Self {
+        let mut addresses = Self::default();
+        for text in several.iter().chain(one).flat_map(|text| text.split(',')).map(str::trim) {
+            if text == "*" || text.eq_ignore_ascii_case("any") {
+                addresses.any = true;
+            } else if let Ok(ip) = text.parse() {
+                addresses.hosts.insert(ip);
+            } else if let Ok(net) = text.parse::<IpNet>() {
+                addresses.nets.push(net.trunc());
+            } else if !text.is_empty() {
+                addresses.tags.push(text.to_owned());
+            }
+        }
+        addresses
+    }
+
+    fn contains(&self, ip: IpAddr, space: &AddressSpace) -> bool {
+        self.any
+            || self.hosts.contains(&ip)
+            || self.nets.iter().any(|net| net.contains(&ip))
+            || self.tags.iter().any(|tag| space.has_tag(ip, tag))
+    }
+}
+
+/// A set of port ranges.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Ports {
+    any: bool,
+    ranges: Vec<(u16, u16)>,
+}
+
+impl Ports {
+    fn parse(one: Option<&String>, several: &[String]) -> Self {
+        let mut ports = Self { any: one.is_none() && several.is_empty(), ranges: Vec::new() };
+        for text in several.iter().chain(one).flat_map(|text| text.split(',')).map(str::trim) {
+            if text == "*" {
+                ports.any = true;
+                continue;
+            }
+            let (low, high) = text.split_once('-').unwrap_or((text, text));
+            if let (Ok(low), Ok(high)) = (low.trim().parse(), high.trim().parse()) {
+                ports.ranges.push((low, high));
+            }
+        }
+        ports
+    }
+
+    fn contains(&self, port: u16) -> bool {
+        self.any || self.ranges.iter().any(|(low, high)| (*low..=*high).contains(&port))
+    }
+
+    fn is_single(&self) -> bool {
+        !self.any && self.ranges.iter().all(|(low, high)| low == high)
+    }
+}
+
+impl Compiled {
+    fn new(rule: SecurityRule) -> Self {
+        Self {
+            sources: Addresses::parse(rule.source_address_prefix.as_ref(), &rule.source_address_prefixes),
+            source_ports: Ports::parse(rule.source_port_range.as_ref(), &rule.source_port_ranges),
+            destinations: Addresses::parse(
+                rule.destination_address_prefix.as_ref(),
+                &rule.destination_address_prefixes,
+            ),
+            destination_ports: Ports::parse(
+                rule.destination_port_range.as_ref(),
+                &rule.destination_port_ranges,
+            ),
+            rule: Arc::new(rule),
+        }
+    }
+
+    fn mismatches(&self, packet: &GuardedPacket, space: &AddressSpace) -> Vec<Mismatch> {
+        let protocol = self.rule.protocol;
+        let checks = [
+            (protocol != SecurityProtocol::Any && protocol != packet.protocol, Mismatch::Protocol),
+            (!self.sources.contains(packet.source, space), Mismatch::Source(packet.source)),
+            (!self.source_ports.contains(packet.source_port), Mismatch::SourcePort(packet.source_port)),
+            (
+                !self.destinations.contains(packet.destination, space),
+                Mismatch::Destination(packet.destination),
+            ),
+            (
+                !self.destination_ports.contains(packet.destination_port),
+                Mismatch::DestinationPort(packet.destination_port),
+            ),
+        ];
+        checks.into_iter().filter(|(failed, _)| *failed).map(|(_, mismatch)| mismatch).collect()
+    }
+}
+
+impl Table {
+    fn new(mut rules: Vec<SecurityRule>) -> Self {
+        rules.sort_by_key(|rule| rule.priority);
+        let rules: Vec<Compiled> = rules.into_iter().map(Compiled::new).collect();
+        let mut table = Self::default();
+        for (at, rule) in rules.iter().enumerate() {
+            if rule.destination_ports.is_single() {
+                for (port, _) in &rule.destination_ports.ranges {
+                    let entry = table.by_port.entry(*port).or_default();
+                    if entry.last() != Some(&at) {
+                        entry.push(at);
+                    }
+                }
+            } else {
+                table.wide.push(at);
+            }
+        }
+        table.rules = rules;
+        table
+    }
+
+    /// Positions that can match a port, in order of priority.
+    fn candidates(&self, port: u16) -> Vec<usize> {
+        let exact = self.by_port.get(&port).map(Vec::as_slice).unwrap_or_default();
+        let mut positions = [exact, self.wide.as_slice()].concat();
+        positions.sort_unstable();
+        positions
+    }
+
+    fn decide(&self, packet: &GuardedPacket, space: &AddressSpace) -> Option<Ruling> {
+        let mut near_misses = Vec::new();
+        for at in self.candidates(packet.destination_port) {
+            let rule = self.rules.get(at)?;
+            let mut mismatches = rule.mismatches(packet, space);
+            match (mismatches.pop(), mismatches.is_empty()) {
+                (None, _) => {
+                    self.near_ports(packet, space, at, &mut near_misses);
+                    let access = rule.rule.access;
+                    return Some(Ruling { access, rule: Arc::clone(&rule.rule), near_misses });
+                }
+                (Some(mismatch), true) if near_misses.len() < NEAR_MISSES => {
+                    near_misses.push((Arc::clone(&rule.rule), mismatch));
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Rules for neighbouring ports that fail in nothing but the port.
+    fn near_ports(
+        &self,
+        packet: &GuardedPacket,
+        space: &AddressSpace,
+        decided: usize,
+        near_misses: &mut Vec<(Arc<SecurityRule>, Mismatch)>,
+    ) {
+        let port = packet.destination_port;
+        let above = self.by_port.range(port..).take(NEAR_MISSES);
+        let below = self.by_port.range(..port).rev().take(NEAR_MISSES);
+        let mut seen = BTreeSet::new();
+        for at in above.chain(below).flat_map(|(_, positions)| positions).take(4 * NEAR_MISSES) {
+            let Some(rule) = self.rules.get(*at).filter(|_| *at < decided) else { continue };
+            let mismatches = rule.mismatches(packet, space);
+            let only_port = mismatches == [Mismatch::DestinationPort(port)];
+            if only_port && near_misses.len() < NEAR_MISSES && seen.insert(*at) {
+                near_misses.push((Arc::clone(&rule.rule), Mismatch::DestinationPort(port)));
+            }
+        }
+    }
+}
+
+const NEAR_MISSES: usize = 5;
+
+impl SecurityGroup {
+    /// Prepares a document. Azure's default rules are added where the document lists none.
+    pub fn new(document: Arc<NetworkSecurityGroup>) -> Self {
+        let mut rules = document.security_rules.clone();
+        if document.default_security_rules.is_empty() {
+            rules.extend(default_rules());
+        } else {
+            rules.extend(document.default_security_rules.iter().cloned());
+        }
+        let (inbound, outbound) = rules.into_iter().partition(|rule| rule.direction == Direction::Inbound);
+        Self { document, inbound: Table::new(inbound), outbound: Table::new(outbound) }
+    }
+
+    /// The group's name.
+    pub fn name(&self) -> &str {
+        &self.document.name
+    }
+
+    /// The first rule by priority that matches. Without any (a document with odd default rules), Azure
+    /// denies; then there is no ruling.
+    pub fn decide(
+        &self,
+        direction: Direction,
+        packet: &GuardedPacket,
+        space: &AddressSpace,
+    ) -> Option<Ruling> {
+        match direction {
+            Direction::Inbound => self.inbound.decide(packet, space),
+            Direction::Outbound => self.outbound.decide(packet, space),
+        }
+    }
+}
+
+/// The rules that every security group ends with.
+pub fn default_rules() -> Vec<SecurityRule> {
+    let rule = |name: &str, priority, direction, source: &str, destination: &str, access| SecurityRule {
+        name: name.into(),
+        priority,
+        access,
+        direction,
+        protocol: SecurityProtocol::Any,
+        source_address_prefix: Some(source.into()),
+        source_port_range: Some("*".into()),
+        destination_address_prefix: Some(destination.into()),
+        destination_port_range: Some("*".into()),
+        ..SecurityRule::default()
+    };
+    use Access::{Allow, Deny};
+    use Direction::{Inbound, Outbound};
+    vec![
+        rule("AllowVnetInBound", 65000, Inbound, "VirtualNetwork", "VirtualNetwork", Allow),
+        rule("AllowAzureLoadBalancerInBound", 65001, Inbound, "AzureLoadBalancer", "*", Allow),
+        rule("DenyAllInBound", 65500, Inbound, "*", "*", Deny),
+        rule("AllowVnetOutBound", 65000, Outbound, "VirtualNetwork", "VirtualNetwork", Allow),
+        rule("AllowInternetOutBound", 65001, Outbound, "*", "Internet", Allow),
+        rule("DenyAllOutBound", 65500, Outbound, "*", "*", Deny),
+    ]
+}
+
+/// Where a security group is attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attachment {
+    /// To the subnet.
+    Subnet,
+    /// To the NIC.
+    Nic,
+}
+
+impl fmt::Display for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Subnet => "subnet",
+            Self::Nic => "nic",
+        })
+    }
+}
+
+/// The security groups between the network and one VM.
+#[derive(Debug, Clone, Default)]
+pub struct Guards {
+    /// The group of the subnet.
+    pub subnet: Option<Arc<SecurityGroup>>,
+    /// The group of the NIC.
+    pub nic: Option<Arc<SecurityGroup>>,
+}
+
+/// One group asked on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// Where it is attached.
+    pub attachment: Attachment,
+    /// The group.
+    pub group: Arc<SecurityGroup>,
+    /// Its word; absent means that no rule matched, which denies.
+    pub ruling: Option<Ruling>,
+}
+
+impl Asked {
+    /// Whether this group lets the packet pass.
+    pub fn allows(&self) -> bool {
+        self.ruling.as_ref().is_some_and(|ruling| ruling.access == Access::Allow)
+    }
+}
+
+impl Guards {
+    /// Asks the groups in Azure's order (inbound: subnet, then NIC; outbound: NIC, then subnet) up to the
+    /// first that denies. Both must allow; without groups the flow passes. Only the first packet of a flow
+    /// is asked about: replies and established flows pass.
+    pub fn ask(&self, direction: Direction, packet: &GuardedPacket, space: &AddressSpace) -> Vec<Asked> {
+        let subnet = (Attachment::Subnet, self.subnet.as_ref());
+        let nic = (Attachment::Nic, self.nic.as_ref());
+        let order = match direction {
+            Direction::Inbound => [subnet, nic],
+            Direction::Outbound => [nic, subnet],
+        };
+        let mut asked = Vec::new();
+        for (attachment, group) in order {
+            let Some(group) = group else { continue };
+            let ruling = group.decide(direction, packet, space);
+            asked.push(Asked { attachment, group: Arc::clone(group), ruling });
+            if asked.last().is_some_and(|last| !last.allows()) {
+                break;
+            }
+        }
+        asked
+    }
+}

@@ -1,0 +1,83 @@
+//! What the virtual network covers, and what service tags mean.
+
+use crate::allocate::{is_private, node_subnets, subnet_prefixes};
+use ipnet::IpNet;
+use model::Model;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// The address from which Azure probes backends and answers DNS and DHCP.
+pub const PROBE_SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16));
+
+/// The ranges behind the tag `VirtualNetwork`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddressSpace {
+    prefixes: Vec<IpNet>,
+}
+
+impl AddressSpace {
+    /// A space of these prefixes: the VNet's own, peered and on-premises ones, and those of user routes.
+    pub fn new(prefixes: Vec<IpNet>) -> Self {
+        Self { prefixes }
+    }
+
+    /// The space around a cluster: its virtual networks (AKS's default where there is none), the nodes'
+    /// subnet, the pods' range, and the prefixes of user routes.
+    pub fn of(model: &Model) -> Self {
+        let mut prefixes: Vec<IpNet> = Vec::new();
+        for network in model.virtual_networks.values() {
+            let own = network
+                .address_space
+                .address_prefixes
+                .iter()
+                .filter_map(|prefix| prefix.parse::<IpNet>().ok());
+            prefixes.extend(own);
+            prefixes.extend(network.subnets.iter().flat_map(subnet_prefixes));
+            let remote =
+                network.virtual_network_peerings.iter().filter_map(|p| p.remote_address_space.as_ref());
+            let remote = remote.flat_map(|space| &space.address_prefixes);
+            prefixes.extend(remote.filter_map(|prefix| prefix.parse::<IpNet>().ok()));
+        }
+        if model.virtual_networks.is_empty() {
+            prefixes.extend(
+                ["10.224.0.0/12", "fd12:3456:789a::/64"].iter().filter_map(|p| p.parse::<IpNet>().ok()),
+            );
+        }
+        prefixes.extend(node_subnets(model));
+        let profile = model.managed_cluster.as_deref().map(|cluster| &cluster.network_profile);
+        let pods = profile.and_then(|profile| profile.pod_cidr.as_deref()).unwrap_or("10.244.0.0/16");
+        let several = profile.map(|profile| profile.pod_cidrs.as_slice()).unwrap_or_default();
+        prefixes
+            .extend(several.iter().map(String::as_str).chain([pods]).filter_map(|p| p.parse::<IpNet>().ok()));
+        let routes = model.route_tables.values().flat_map(|table| &table.routes);
+        let user = routes.filter_map(|route| route.address_prefix.parse::<IpNet>().ok());
+        // A default route to an appliance does not make the whole internet part of the network.
+        prefixes.extend(user.filter(|prefix| prefix.prefix_len() > 0 && is_private(prefix.addr())));
+        Self::new(IpNet::aggregate(&prefixes))
+    }
+
+    /// Whether an address lies in the virtual network, peered networks or user routes.
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        self.prefixes.iter().any(|prefix| prefix.contains(&ip))
+    }
+
+    /// Whether a whole prefix lies inside.
+    pub fn covers(&self, net: IpNet) -> bool {
+        self.prefixes.iter().any(|prefix| prefix.contains(&net))
+    }
+
+    /// The prefixes.
+    pub fn prefixes(&self) -> &[IpNet] {
+        &self.prefixes
+    }
+
+    /// Whether a service tag covers an address. Regional tags (`Storage.WestEurope`, `AzureCloud`) are
+    /// lists of Azure's that are not known here: they cover nothing.
+    pub fn has_tag(&self, ip: IpAddr, tag: &str) -> bool {
+        match tag.to_ascii_lowercase().as_str() {
+            "virtualnetwork" => ip == PROBE_SOURCE || self.contains(ip),
+            "azureloadbalancer" => ip == PROBE_SOURCE,
+            "internet" => ip != PROBE_SOURCE && !self.contains(ip) && !is_private(ip),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! From a tree to typed objects, with the place and the path of whatever does not fit.
+
+use crate::{
+    near::nearest,
+    scalar::Scalar,
+    tree::{Data, Entry, Node, Position},
+};
+use serde::{
+    Deserialize,
+    de::{self, IntoDeserializer, Unexpected, Visitor},
+};
+use std::{cell::RefCell, fmt};
+
+/// How documents of one world spell things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// As the API server reads: letter case counts, text is not a number and a number is not text.
+    Kubernetes,
+    /// As Azure's tools have printed over the years: letter case does not count, `properties` may or may not be
+    /// flattened away. A number where text is expected is taken as written (`kubernetesVersion: 1.30`).
+    Azure,
+}
+
+/// A value that does not fit its field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FieldError {
+    pub(crate) at: Option<Position>,
+    /// The path of the field: `spec.ports[0].nodePort`.
+    pub(crate) path: String,
+    pub(crate) what: String,
+    pub(crate) hint: String,
+}
+
+/// A field that the types do not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ignored {
+    pub(crate) at: Position,
+    pub(crate) path: String,
+    /// A field that it may have been meant to be.
+    pub(crate) near: Option<&'static str>,
+}
+
+/// Reads a typed value, and lists the fields that its type does not have.
+pub(crate) fn read<'de, T: Deserialize<'de>>(
+    node: &'de Node,
+    dialect: Dialect,
+) -> Result<(T, Vec<Ignored>), FieldError> {
+    let context = Context { dialect, ignored: RefCell::default() };
+    let value = T::deserialize(At { node, context: &context })?;
+    let mut ignored = context.ignored.into_inner();
+    for field in &mut ignored {
+        // Paths are collected from the inside out.
+        field.path = field.path.trim_start_matches('.').to_owned();
+    }
+    Ok((value, ignored))
+}
+
+struct Context {
+    dialect: Dialect,
+    ignored: RefCell<Vec<Ignored>>,
+}
+
+#[derive(Clone, Copy)]
+struct At<'de, 'c> {
+    node: &'de Node,
+    context: &'c Context,
+}
+
+impl FieldError {
+    fn plain(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { at: None, path: String::new(), what: what.into(), hint: hint.into() }
+    }
+
+    /// Adds the place, unless it is known already.
+    fn at(mut self, at: Position) -> Self {
+        self.at.get_or_insert(at);
+        self
+    }
+
+    /// Puts a segment before the path.
+    fn under(mut self, segment: &str) -> Self {
+        self.path = join(segment, &self.path);
+        self
+    }
+}
+
+fn join(segment: &str, path: &str) -> String {
+    if path.is_empty() || path.starts_with('[') {
+        format!("{segment}{path}")
+    } else {
+        format!("{segment}.{path}")
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for FieldError {}
+
+/// What serde calls a type, in words.
+fn in_words(expected: &dyn de::Expected) -> String {
+    let expected = expected.to_string();
+    match expected.as_str() {
+        "u8" => "a whole number from 0 to 255".into(),
+        "u16" => "a whole number from 0 to 65535".into(),
+        "u32" | "u64" | "usize" => "a whole number, 0 or more".into(),
+        "i64" | "i32" => "a whole number".into(),
+        "a boolean" => "true or false".into(),
+        "a string" | "str" => "text".into(),
+        "a sequence" => "a list".into(),
+        "a map" => "a mapping".into(),
+        other if other.starts_with("struct ") => "a mapping".into(),
+        other if other.starts_with("enum ") => "a word".into(),
+        _ => expected,
+    }
+}
+
+fn found(unexpected: Unexpected<'_>) -> String {
+    match unexpected {
+        Unexpected::Bool(value) => format!("{value}"),
+        Unexpected::Unsigned(value) => format!("the number {value}"),
+        Unexpected::Signed(value) => format!("the number {value}"),
+        Unexpected::Float(value) => format!("the number {value}"),
+        Unexpected::Str(text) => format!("the text {text:?}"),
+        Unexpected::Unit | Unexpected::Option => "nothing".into(),
+        Unexpected::Seq => "a list".into(),
+        Unexpected::Map => "a mapping".into(),
+        other => other.to_string(),
+    }
+}
+
+impl de::Error for FieldError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        let message = message.to_string();
+        if message.contains("untagged enum IntOrString") {
+            return Self::plain(
+                "expected a port number from 0 to 65535, or the name of a port",
+                "write a number without quotes, or a name in letters",
+            );
+        }
+        Self::plain(message, "correct the value")
+    }
+
+    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        let words = in_words(expected);
+        let hint = match unexpected {
+            Unexpected::Str(text) if words.contains("number") && text.parse::<f64>().is_ok() => {
+                format!("write {text} without quotes")
+            }
+            Unexpected::Bool(_) | Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_)
+                if words == "text" =>
+            {
+                "put the value in quotes; YAML takes yes, no, on, off and numbers for something else than text"
+                    .into()
+            }
+            Unexpected::Str(_) if words == "true or false" => "write true or false without quotes".into(),
+            _ => format!("write {words}"),
+        };
+        Self::plain(format!("expected {words}, found {}", found(unexpected)), hint)
+    }
+
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        let words = in_words(expected);
+        Self::plain(format!("expected {words}, found {}", found(unexpected)), format!("write {words}"))
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        let known = expected.join(", ");
+        let hint = match nearest(variant, expected.iter().copied()) {
+            Some(near) => format!("did you mean {near}? Known are: {known}"),
+            None => format!("known are: {known}"),
+        };
+        Self::plain(format!("{variant:?} is not a known value"), hint)
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::plain(format!("the field {field} is missing"), format!("add {field}"))
+    }
+}
+
+impl<'de> At<'de, '_> {
+    fn unexpected(&self) -> Unexpected<'de> {
+        match &self.node.data {
+            Data::Scalar(scalar, text) => match scalar {
+                Scalar::Null => Unexpected::Unit,
+                Scalar::Bool(value) => Unexpected::Bool(*value),
+                Scalar::Unsigned(value) => Unexpected::Unsigned(*value),
+                Scalar::Signed(value) => Unexpected::Signed(*value),
+                Scalar::Float(value) => Unexpected::Float(*value),
+                Scalar::Text => Unexpected::Str(text),
+            },
+            Data::Sequence(_) => Unexpected::Seq,
+            Data::Mapping(_) => Unexpected::Map,
+        }
+    }
+
+    fn mismatch<V: Visitor<'de>>(&self, visitor: &V) -> FieldError {
+        de::Error::invalid_type(self.unexpected(), visitor)
+    }
+
+    fn any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
+        match &self.node.data {
+            Data::Scalar(scalar, text) => match scalar {
+                Scalar::Null => visitor.visit_unit(),
+                Scalar::Bool(value) => visitor.visit_bool(*value),
+                Scalar::Unsigned(value) => visitor.visit_u64(*value),
+                Scalar::Signed(value) => visitor.visit_i64(*value),
+                Scalar::Float(value) => visitor.visit_f64(*value),
+                Scalar::Text => visitor.visit_borrowed_str(text),
+            },
+            Data::Sequence(items) => visitor.visit_seq(Items { nodes: items, at: 0, context: self.context }),
+            Data::Mapping(_) => self.mapping(&[], visitor),
+        }
+    }
+
+    fn mapping<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, FieldError> {
+        let Data::Mapping(entries) = &self.node.data else { return Err(self.mismatch(&visitor)) };
+        let flatten = self.context.dialect == Dialect::Azure && !fields.is_empty();
+        let mut found: Vec<(&'de str, &'de Entry)> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            // The API server and Azure take null for absent.
+            if entry.value.is_null() && !fields.is_empty() {
+                continue;
+            }
+            if flatten && entry.key.eq_ignore_ascii_case("properties") {
+                let inner = entry.value.entries().iter().filter(|entry| !entry.value.is_null());
+                found.extend(inner.map(|entry| (self.spelled(entry, fields), entry)));
+            } else {
+                found.push((self.spelled(entry, fields), entry));
+            }
+        }
+        visitor.visit_map(Entries { found: found.into_iter(), value: None, fields, context: self.context })
+    }
+
+    /// The key as the type spells it.
+    fn spelled(&self, entry: &'de Entry, fields: &'static [&'static str]) -> &'de str {
+        if self.context.dialect == Dialect::Kubernetes || fields.contains(&entry.key.as_str()) {
+            return &entry.key;
+        }
+        fields.iter().copied().find(|field| field.eq_ignore_ascii_case(&entry.key)).unwrap_or(&entry.key)
+    }
+}
+
+/// Adds the place of the node to what goes wrong in it.
+macro_rules! located {
+    ($($method:ident($self:ident, $visitor:ident $(, $argument:ident: $type:ty)*) $body:block)*) => {$(
+        fn $method<V: Visitor<'de>>($self $(, $argument: $type)*, $visitor: V) -> Result<V::Value, FieldError> {
+            let at = $self.node.at;
+            let result: Result<V::Value, FieldError> = $body;
+            result.map_err(|error| error.at(at))
+        }
+    )*};
+}
+
+impl<'de> de::Deserializer<'de> for At<'de, '_> {
+    type Error = FieldError;
+
+    located! {
+        deserialize_any(self, visitor) { self.any(visitor) }
+        deserialize_bool(self, visitor) { self.any(visitor) }
+        deserialize_i8(self, visitor) { self.any(visitor) }
+        deserialize_i16(self, visitor) { self.any(visitor) }
+        deserialize_i32(self, visitor) { self.any(visitor) }
+        deserialize_i64(self, visitor) { self.any(visitor) }
+        deserialize_u8(self, visitor) { self.any(visitor) }
+        deserialize_u16(self, visitor) { self.any(visitor) }
+        deserialize_u32(self, visitor) { self.any(visitor) }
+        deserialize_u64(self, visitor) { self.any(visitor) }
+        deserialize_f32(self, visitor) { self.any(visitor) }
+        deserialize_f64(self, visitor) { self.any(visitor) }
+        deserialize_bytes(self, visitor) { self.any(visitor) }
+        deserialize_byte_buf(self, visitor) { self.any(visitor) }
+        deserialize_seq(self, visitor) { self.any(visitor) }
+        deserialize_map(self, visitor) { self.mapping(&[], visitor) }
+        deserialize_identifier(self, visitor) { self.any(visitor) }
+        deserialize_unit(self, visitor) { self.any(visitor) }
+        deserialize_char(self, visitor) { self.deserialize_str(visitor) }
+        deserialize_string(self, visitor) { self.deserialize_str(visitor) }
+        deserialize_str(self, visitor) {
+            match &self.node.data {
+                Data::Scalar(Scalar::Null, _) => Err(self.mismatch(&visitor)),
+                Data::Scalar(_, text) if self.context.dialect == Dialect::Azure => visitor.visit_borrowed_str(text),
+                _ => self.any(visitor),
+            }
+        }
+        deserialize_option(self, visitor) {
+            if self.node.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        }
+        deserialize_unit_struct(self, visitor, _name: &'static str) { self.any(visitor) }
+        deserialize_newtype_struct(self, visitor, _name: &'static str) { visitor.visit_newtype_struct(self) }
+        deserialize_tuple(self, visitor, _length: usize) { self.any(visitor) }
+        deserialize_tuple_struct(self, visitor, _name: &'static str, _length: usize) { self.any(visitor) }
+        deserialize_struct(self, visitor, _name: &'static str, fields: &'static [&'static str]) {
+            self.mapping(fields, visitor)
+        }
+        deserialize_enum(self, visitor, _name: &'static str, variants: &'static [&'static str]) {
+            match &self.node.data {
+                Data::Scalar(Scalar::Text, text) => {
+                    let known = match self.context.dialect {
+                        Dialect::Azure => variants.iter().find(|variant| variant.eq_ignore_ascii_case(text)),
+                        Dialect::Kubernetes => None,
+                    };
+                    visitor.visit_enum(known.copied().unwrap_or(text).into_deserializer())
+                }
+                Data::Mapping(_) if self.node.entries().len() == 1 => visitor.visit_enum(de::value::MapAccessDeserializer::new(
+                    Entries {
+                        found: self.node.entries().iter().map(|entry| (entry.key.as_str(), entry)).collect::<Vec<_>>().into_iter(),
+                        value: None,
+                        fields: &[],
+                        context: self.context,
+                    },
+                )),
+                _ => Err(self.mismatch(&visitor)),
+            }
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
+        visitor.visit_unit()
+    }
+}
+
+struct Items<'de, 'c> {
+    nodes: &'de [Node],
+    at: usize,
+    context: &'c Context,
+}
+
+impl<'de> de::SeqAccess<'de> for Items<'de, '_> {
+    type Error = FieldError;
+
+    fn next_element_seed<T: de::DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, FieldError> {
+        let Some(node) = self.nodes.get(self.at) else { return Ok(None) };
+        let segment = format!("[{}]", self.at);
+        self.at += 1;
+        below(self.context, &segment, || seed.deserialize(At { node, context: self.context })).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.nodes.len().saturating_sub(self.at))
+    }
+}
+
+struct Entries<'de, 'c> {
+    found: std::vec::IntoIter<(&'de str, &'de Entry)>,
+    value: Option<&'de Entry>,
+    fields: &'static [&'static str],
+    context: &'c Context,
+}
+
+impl<'de> de::MapAccess<'de> for Entries<'de, '_> {
+    type Error = FieldError;
+
+    fn next_key_seed<K: de::DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, FieldError> {
+        let Some((key, entry)) = self.found.next() else { return Ok(None) };
+        self.value = Some(entry);
+        if !self.fields.is_empty() && !self.fields.contains(&key) {
+            let near = nearest(key, self.fields.iter().copied());
+            self.context.ignored.borrow_mut().push(Ignored { at: entry.at, path: key.to_owned(), near });
+        }
+        seed.deserialize(de::value::BorrowedStrDeserializer::new(key)).map(Some)
+    }
+
+    fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, FieldError> {
+        let Some(entry) = self.value.take() else {
+            return Err(FieldError::plain("a value was asked for before its key", "report this as a bug"));
+        };
+        below(self.context, &entry.key, || seed.deserialize(At { node: &entry.value, context: self.context }))
+            .map_err(|error| error.at(entry.at))
+    }
+}
+
+/// Puts a segment before the paths of everything that is reported inside.
+fn below<T>(
+    context: &Context,
+    segment: &str,
+    inside: impl FnOnce() -> Result<T, FieldError>,
+) -> Result<T, FieldError> {
+    let before = context.ignored.borrow().len();
+    let result = inside().map_err(|error| error.under(segment));
+    for ignored in context.ignored.borrow_mut().iter_mut().skip(before) {
+        ignored.path = join(segment, &ignored.path);
+    }
+    result
+}
