@@ -8,6 +8,7 @@
 
 mod address;
 pub mod health;
+pub mod ingress;
 pub mod kube_proxy;
 pub mod scheduler;
 mod settle;
