@@ -1,1 +1,19 @@
-//! TBD
+//! Pictures and texts of a flow. [`scene`] lays a cluster and a flow out as plain data; [`svg`] writes it as
+//! an SVG document, the web page draws the same data itself; [`text`] and [`mermaid`] write the flow without
+//! a layout.
+//!
+//! This crate knows no DOM, no files and no clock: the same view gives the same bytes.
+
+mod geometry;
+mod layout;
+pub mod measure;
+mod scene;
+pub mod svg;
+mod view;
+
+pub use geometry::{Curve, Point, Rect, Track, number};
+pub use layout::scene;
+pub use scene::{
+    Anchor, Capsule, Field, Group, Ink, Kind, Leg, Link, Look, Scene, Shape, State, Text, TextStyle, Tone,
+};
+pub use view::{Format, LoadBalancerView, Options, ProbeState, View};

@@ -8,7 +8,6 @@ pub(crate) mod input;
 mod misc;
 mod mutations;
 mod rules;
-mod text;
 mod topology;
 mod tracer;
 
