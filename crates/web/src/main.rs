@@ -1,5 +1,7 @@
 //! The page.
 
+mod canvas;
+
 use yew::{Html, component, html};
 
 #[component]
