@@ -4,6 +4,7 @@ use crate::{
     balancer::{Balancer, Frontend, Member, Origin, Pool},
     membership::Vm,
     nodes::Nodes,
+    outbound::Network,
     program::{PoolMembers, Programmed},
     refusal::Refusal,
     security_group::{Guards, SecurityGroup},
@@ -26,6 +27,7 @@ pub struct Cloud {
     nodes: Arc<Nodes>,
     pools: BTreeMap<Arc<str>, Vec<Arc<Pool>>>,
     space: Arc<AddressSpace>,
+    network: Arc<Network>,
 }
 
 /// An address that the input leaves open and that Hopscope allocated.
@@ -48,7 +50,8 @@ pub fn program_with(model: &Model, settings: Settings) -> Cloud {
     let nodes = Arc::new(Nodes::new(model, &settings, None));
     let programmed = Arc::new(Programmed::new(model, &settings, &nodes, None));
     let pools = fill_all(&programmed, &nodes, None);
-    Cloud { settings, programmed, nodes, pools, space: Arc::new(AddressSpace::of(model)) }
+    let space = Arc::new(AddressSpace::of(model));
+    Cloud { settings, programmed, nodes, pools, space, network: Arc::new(Network::of(model)) }
 }
 
 impl Cloud {
@@ -76,7 +79,8 @@ impl Cloud {
         } else {
             fill_all(&programmed, &nodes, Some((&self.nodes, &self.pools)))
         };
-        Self { settings, programmed, nodes, pools, space: Arc::new(AddressSpace::of(model)) }
+        let space = Arc::new(AddressSpace::of(model));
+        Self { settings, programmed, nodes, pools, space, network: Arc::new(Network::of(model)) }
     }
 
     /// What the controller was configured with.
@@ -156,6 +160,10 @@ impl Cloud {
     /// The security group that AKS puts on the NICs of nodes.
     pub fn node_security_group(&self) -> Option<&Arc<SecurityGroup>> {
         self.programmed.security_groups.get(&self.programmed.node_group)
+    }
+
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
     }
 
     /// What the tag `VirtualNetwork` covers.

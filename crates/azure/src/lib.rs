@@ -15,15 +15,20 @@ mod given;
 pub mod membership;
 pub mod names;
 mod nodes;
+mod outbound;
 mod plan;
 mod probes;
 mod program;
+pub mod reconcile;
 mod refusal;
+pub mod routes;
 mod rules;
 mod security_group;
 mod select;
 mod settings;
+pub mod snat;
 mod space;
+pub mod storage;
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +36,7 @@ mod tests;
 pub use balancer::{AdminState, Balancer, Frontend, Member, Origin, Pool, Rule};
 pub use cloud::{Allocated, Cloud, is_given, program, program_with};
 pub use membership::{Exclusion, Vm};
+pub use outbound::{Method, Outbound, winner};
 pub use refusal::{Reason, Refusal, Stage};
 pub use security_group::{
     Asked, Attachment, GuardedPacket, Guards, Mismatch, Ruling, SecurityGroup, default_rules,

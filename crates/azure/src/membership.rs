@@ -4,7 +4,7 @@ use crate::settings::Settings;
 use model::{
     ArmId, NodeName,
     azure::{AgentPoolType, ManagedCluster},
-    kubernetes::Node,
+    kubernetes::{AddressKind, Node},
 };
 use std::{fmt, net::IpAddr, sync::Arc};
 
@@ -91,6 +91,8 @@ pub struct Vm {
     pub vm_set: Arc<str>,
     /// The addresses inside the virtual network.
     pub addresses: Vec<IpAddr>,
+    /// A public address of the VM itself.
+    pub public_address: Option<IpAddr>,
     /// The NIC's configuration for IPv4.
     pub ip_configuration: ArmId,
     /// The NIC's configuration for IPv6.
@@ -111,6 +113,12 @@ impl Vm {
         Self {
             node: node.name(),
             addresses: node.internal_ips().collect(),
+            public_address: node
+                .status
+                .addresses
+                .iter()
+                .filter(|entry| entry.kind == AddressKind::ExternalIP)
+                .find_map(|entry| entry.address.parse().ok()),
             ip_configuration: ArmId::from(format!("{nic}/ipConfigurations/ipconfig1")),
             ip_configuration_v6: ArmId::from(format!("{nic}/ipConfigurations/ipconfigv6")),
             excluded: excludes(node, settings),

@@ -32,6 +32,10 @@ impl AddressSpace {
                 .filter_map(|prefix| prefix.parse::<IpNet>().ok());
             prefixes.extend(own);
             prefixes.extend(network.subnets.iter().flat_map(subnet_prefixes));
+            let remote =
+                network.virtual_network_peerings.iter().filter_map(|p| p.remote_address_space.as_ref());
+            let remote = remote.flat_map(|space| &space.address_prefixes);
+            prefixes.extend(remote.filter_map(|prefix| prefix.parse::<IpNet>().ok()));
         }
         if model.virtual_networks.is_empty() {
             prefixes.extend(
@@ -54,6 +58,11 @@ impl AddressSpace {
     /// Whether an address lies in the virtual network, peered networks or user routes.
     pub fn contains(&self, ip: IpAddr) -> bool {
         self.prefixes.iter().any(|prefix| prefix.contains(&ip))
+    }
+
+    /// Whether a whole prefix lies inside.
+    pub fn covers(&self, net: IpNet) -> bool {
+        self.prefixes.iter().any(|prefix| prefix.contains(&net))
     }
 
     /// The prefixes.

@@ -3,11 +3,25 @@
 //! The engine has no clock, no input or output, and no randomness without a seed: the same model and
 //! seed give the same bytes, natively and in wasm.
 
+mod answer;
+mod cloud;
 mod flow;
+mod host;
+mod journey;
+mod narrate;
+mod node;
+mod outbound;
+mod probe;
+mod receive;
+mod resolve;
+mod run;
+mod security;
+mod topology;
 mod trace;
 mod world;
 
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
+pub use probe::ProbeState;
 pub use trace::{
     Action, Assumption, AssumptionCode, Cause, Component, Endpoint, FlowSummary, Header, NearMiss, Owner,
     PathOutcome, Paths, Reply, RuleRef, Station, StationKind, Step, Verdict,

@@ -1,14 +1,33 @@
-//! A settled cluster: every controller has run, every node is programmed.
+//! A settled cluster: every controller has run, every node can be asked what it does with a packet.
 
-use crate::{Assumption, Cause, Endpoint, Flow, PathOutcome, Paths, Verdict};
-use model::{Model, NodeName};
+use crate::{Assumption, Cause, Endpoint, Verdict, host, probe::Probes, topology::Topology};
+use azure::{AddressSpace, Cloud};
+use kubernetes::{
+    Field, ip_masq_agent,
+    kube_proxy::{self, ProxyConfig, ServiceMap},
+};
+use model::{Model, NodeName, kubernetes::IpFamily};
+use netfilter::{Kernel, Ruleset};
 use serde::Serialize;
-use std::{fmt, net::IpAddr};
+use std::{cell::OnceCell, collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 /// A settled cluster, ready to answer questions. Immutable: an edit makes a new one.
 #[derive(Debug)]
 pub struct World {
-    model: Model,
+    /// What the author wrote.
+    pub(crate) input: Model,
+    /// The input with everything that controllers filled in.
+    pub(crate) model: Model,
+    /// Whether anything was filled in.
+    pub(crate) allocated: bool,
+    /// What the cloud controller programmed.
+    pub(crate) cloud: Cloud,
+    /// Azure's view of which addresses belong to the virtual network.
+    pub(crate) space: AddressSpace,
+    pub(crate) topology: Topology,
+    services: [OnceCell<ServiceMap>; 2],
+    nodes: BTreeMap<NodeName, OnceCell<Option<Kernel>>>,
+    pub(crate) probes: Probes,
 }
 
 /// Why a flow cannot be asked about.
@@ -28,9 +47,12 @@ impl fmt::Display for FlowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotFound(what) => write!(f, "there is no {what}"),
-            Self::NoAddress(what) => write!(f, "{what} has no address"),
+            Self::NoAddress(what) => write!(f, "{what} has no address that this sender could use"),
             Self::MixedFamilies(from, to) => write!(f, "{from} and {to} are of different families"),
-            Self::ViaNotChosen(node) => write!(f, "the load balancer cannot pick {node} for this flow"),
+            Self::ViaNotChosen(node) => write!(
+                f,
+                "the load balancer cannot pick {node} for this flow: it is not in the rule's backend pool"
+            ),
         }
     }
 }
@@ -73,9 +95,34 @@ pub struct RunRow {
 }
 
 impl World {
-    /// Runs every controller over the model and programs every node.
+    /// Runs every controller over the model. Nodes are programmed when a packet first reaches them.
     pub fn new(model: &Model) -> Self {
-        Self { model: model.clone() }
+        let settled = kubernetes::settle(model);
+        let cloud = azure::program(&settled.model);
+        let mut complete = settled.model;
+        // Uids and pod ranges show in names only.
+        let matters = |field: Field| !matches!(field, Field::Uid | Field::PodCidrs | Field::AffinityTimeout);
+        let allocated =
+            settled.allocated.iter().any(|entry| matters(entry.field)) || !cloud.allocated().is_empty();
+        report(&cloud, &mut complete);
+        let topology = Topology::new(&complete, cloud.frontend_addresses());
+        let nodes = complete.nodes.keys().map(|name| (name.clone(), OnceCell::new())).collect();
+        Self {
+            input: model.clone(),
+            space: AddressSpace::of(&complete),
+            model: complete,
+            allocated,
+            cloud,
+            topology,
+            services: [OnceCell::new(), OnceCell::new()],
+            nodes,
+            probes: Probes::default(),
+        }
+    }
+
+    /// The model as its author wrote it.
+    pub fn input(&self) -> &Model {
+        &self.input
     }
 
     /// The model with everything that the controllers filled in.
@@ -83,18 +130,60 @@ impl World {
         &self.model
     }
 
-    /// Every branch of a flow with its exact probability.
-    pub fn paths(&self, _flow: &Flow) -> Result<Paths, FlowError> {
-        Err(FlowError::NotFound("engine".into()))
+    /// What the cloud controller programmed: load balancers, security groups, public addresses.
+    pub fn cloud(&self) -> &Cloud {
+        &self.cloud
     }
 
-    /// One branch, sampled with a seed.
-    pub fn trace(&self, _flow: &Flow, _seed: u64) -> Result<PathOutcome, FlowError> {
-        Err(FlowError::NotFound("engine".into()))
+    /// The rules of a node and family, as loaded: kube-proxy's with their jumps, and ip-masq-agent's.
+    pub fn rules(&self, node: &NodeName, family: IpFamily) -> Option<&Ruleset> {
+        let host = self.kernel(node)?.host();
+        Some(match family {
+            IpFamily::IPv4 => &host.ipv4,
+            IpFamily::IPv6 => &host.ipv6,
+        })
     }
 
-    /// Counts of `requests` connections sampled with a seed, beside the exact shares.
-    pub fn run(&self, _flow: &Flow, _requests: u64, _seed: u64) -> Result<Run, FlowError> {
-        Err(FlowError::NotFound("engine".into()))
+    /// What kube-proxy feeds to `iptables-restore` on a node in a full sync.
+    pub fn payload(&self, node: &NodeName, family: IpFamily) -> Option<Ruleset> {
+        let config = ProxyConfig::of_node(&self.model, node, family)?;
+        Some(kube_proxy::sync(&config, self.services(family)).ruleset)
+    }
+
+    /// The Services as kube-proxy sees them, the same on every node.
+    fn services(&self, family: IpFamily) -> &ServiceMap {
+        let [ipv4, ipv6] = &self.services;
+        let cell = if family == IpFamily::IPv4 { ipv4 } else { ipv6 };
+        cell.get_or_init(|| ServiceMap::new(family, &self.model.services, &self.model.endpoint_slices))
+    }
+
+    /// The kernel of a node, programmed at first use; `None` for a node that is not there.
+    pub(crate) fn kernel(&self, name: &NodeName) -> Option<&Kernel> {
+        self.nodes.get(name)?.get_or_init(|| self.program(name)).as_ref()
+    }
+
+    fn program(&self, name: &NodeName) -> Option<Kernel> {
+        let node = self.model.nodes.get(name)?;
+        let rules = |family| {
+            let mut rules = ProxyConfig::of_node(&self.model, name, family)
+                .map(|config| kube_proxy::installed(&config, self.services(family)).ruleset)
+                .unwrap_or_default();
+            ip_masq_agent::install(&mut rules, self.topology.pod_ranges(), family);
+            rules
+        };
+        let host =
+            host::namespace(&self.model, &self.topology, node, rules(IpFamily::IPv4), rules(IpFamily::IPv6));
+        // Rules that kube-proxy writes have neither loops nor missing chains.
+        Kernel::new(host).ok()
+    }
+}
+
+/// Writes what the cloud controller reports into the Services that have no status of their own.
+fn report(cloud: &Cloud, model: &mut Model) {
+    for (key, ingress) in cloud.statuses() {
+        let Some(service) = model.services.get_mut(key) else { continue };
+        if service.status.load_balancer.ingress.is_empty() && !ingress.is_empty() {
+            Arc::make_mut(service).status.load_balancer.ingress.clone_from(ingress);
+        }
     }
 }

@@ -214,7 +214,7 @@ impl<'de> At<'de, '_> {
                 Scalar::Float(value) => visitor.visit_f64(*value),
                 Scalar::Text => visitor.visit_borrowed_str(text),
             },
-            Data::Sequence(items) => visitor.visit_seq(Items { items, at: 0, context: self.context }),
+            Data::Sequence(items) => visitor.visit_seq(Items { nodes: items, at: 0, context: self.context }),
             Data::Mapping(_) => self.mapping(&[], visitor),
         }
     }
@@ -331,7 +331,7 @@ impl<'de> de::Deserializer<'de> for At<'de, '_> {
 }
 
 struct Items<'de, 'c> {
-    items: &'de [Node],
+    nodes: &'de [Node],
     at: usize,
     context: &'c Context,
 }
@@ -343,14 +343,14 @@ impl<'de> de::SeqAccess<'de> for Items<'de, '_> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, FieldError> {
-        let Some(node) = self.items.get(self.at) else { return Ok(None) };
+        let Some(node) = self.nodes.get(self.at) else { return Ok(None) };
         let segment = format!("[{}]", self.at);
         self.at += 1;
         below(self.context, &segment, || seed.deserialize(At { node, context: self.context })).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.items.len().saturating_sub(self.at))
+        Some(self.nodes.len().saturating_sub(self.at))
     }
 }
 

@@ -104,7 +104,10 @@ impl Reader {
                 None,
             );
         }
-        validate::validate(&self.model, &self.places, &mut self.diagnostics);
+        // Whatever could not be read would be missed by others: one cause, one error.
+        if self.diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error) {
+            validate::validate(&self.model, &self.places, &mut self.diagnostics);
+        }
         Import { model: self.model, diagnostics: self.diagnostics }
     }
 
@@ -379,7 +382,7 @@ fn typed(kind: Kind, node: &Node, dialect: Dialect) -> Result<(Object, Vec<Ignor
 fn complete(object: &mut Object, document: &Node) {
     let default_namespace = |namespace: &mut String| {
         if namespace.is_empty() {
-            *namespace = "default".to_owned();
+            "default".clone_into(namespace);
         }
     };
     let default_name = |name: &mut String| {

@@ -132,7 +132,18 @@ impl Node {
 pub(crate) fn parse(text: &str) -> (Vec<Node>, Option<TreeError>) {
     let mut builder = Builder { budget: MAX_COPIES, ..Builder::default() };
     let mut parser = Parser::new_from_str(text);
-    let error = builder.run(&mut parser).err();
+    let mut error = builder.run(&mut parser).err();
+    if let Some(error) = &mut error
+        && error.hint == TAB
+    {
+        // The parser names the line on which the value before the tab began.
+        let skipped = usize::try_from(error.at.line).unwrap_or_default().saturating_sub(1);
+        let indent = |line: &str| {
+            line.chars().take_while(|letter| letter.is_whitespace()).any(|letter| letter == '\t')
+        };
+        let line = text.lines().zip(1_u32..).skip(skipped).find(|(line, _)| indent(line));
+        error.at = line.map_or(error.at, |(_, line)| Position { line, column: 1 });
+    }
     (builder.documents, error)
 }
 
@@ -330,9 +341,11 @@ fn complex_key(at: Position) -> TreeError {
     }
 }
 
+const TAB: &str = "YAML indents with spaces, never with tabs";
+
 fn hint(info: &str) -> &'static str {
     if info.contains("tab") {
-        "YAML indents with spaces, never with tabs"
+        TAB
     } else if info.contains("mapping values") {
         "check the indentation of this line; a value that contains `: ` needs quotes"
     } else if info.contains("anchor") || info.contains("alias") {

@@ -1,6 +1,6 @@
 //! Documents in: what is read, and what is said about the rest.
 
-use formats::{Import, PRESETS, Severity, Source, import};
+use formats::{Diagnostic, Import, PRESETS, Severity, Source, import};
 use model::{Key, Kind, ObjectRef};
 
 fn read(text: &str) -> Import {
@@ -27,4 +27,276 @@ fn presets_import_without_a_remark() {
         let id = ObjectRef::cluster_scoped(Kind::ManagedCluster, "echo");
         assert!(import.model.get(&id).is_some(), "{}", preset.name);
     }
+}
+
+const NODE: &str = "apiVersion: v1
+kind: Node
+metadata: {name: n0}
+status:
+  addresses:
+  - {type: InternalIP, address: 10.224.0.4}
+";
+
+const POD: &str = "apiVersion: v1
+kind: Pod
+metadata:
+  name: p0
+  labels: {app: echo-pod}
+spec: {nodeName: n0}
+status: {podIP: 10.244.0.5}
+";
+
+/// Documents joined, with what is wrong marked by the caller.
+fn with(documents: &[&str]) -> String {
+    documents.join("---\n")
+}
+
+#[test]
+fn bad_input_says_line_what_and_hint() {
+    let node_at_the_same_address = NODE.replace("n0", "n1");
+    let second_pod = POD.replace("p0", "p1");
+    // Input; line of the error; part of what is wrong; part of the hint.
+    let cases: &[(&str, u32, &str, &str)] = &[
+        ("a: b: c\n", 1, "not YAML", "indentation"),
+        ("kind: Service\n\tname: x\n", 2, "not YAML", "tabs"),
+        ("a: [1, 2\nb: 3\n", 2, "not YAML", "brackets"),
+        ("kind: \"Service\n", 1, "not YAML", "quote"),
+        ("just words\n", 1, "single word", "apiVersion"),
+        ("a: 1\n", 1, "neither `kind` nor `type`", "az … show"),
+        ("a: 1\na: 2\n", 2, "second time", "remove"),
+        ("? [a]\n: 1\n", 1, "a key must be a single word", ""),
+        ("a: &a [*a]\n", 1, "", ""),
+        ("a: !secret x\n", 1, "the tag !secret", "remove"),
+        ("apiVersion: v1\nkind: Servce\n", 2, "unknown kind Servce", "did you mean Service?"),
+        (
+            "apiVersion: example.com/v1\nkind: Zebra\n",
+            2,
+            "unknown kind Zebra of apiVersion example.com/v1",
+            "known are",
+        ),
+        ("kind: Service\n", 1, "no apiVersion", "apiVersion: v1"),
+        ("kind: ManagedCluster\n", 1, "no apiVersion", "hopscope.dev/v1"),
+        ("apiVersion: v1\n", 1, "no kind", "kind: Service"),
+        ("apiVersion: v2\nkind: Pod\n", 2, "Pod of apiVersion v2", "apiVersion: v1"),
+        (
+            "apiVersion: hopscope.dev/v1\nkind: LoadBalancr\n",
+            2,
+            "unknown kind LoadBalancr",
+            "did you mean LoadBalancer?",
+        ),
+        (
+            "apiVersion: hopscope.dev/v1\nkind: LoadBalancer\nmetadata: {name: x}\n",
+            1,
+            "no spec",
+            "under `spec:`",
+        ),
+        ("{\"$schema\": \"x\", \"resources\": []}", 1, "ARM template", "az … show"),
+        (
+            "apiVersion: v1\nkind: Node\nmetadata:\n  labels: {a: b}\n",
+            4,
+            "this Node has no name",
+            "`name:` under `metadata:`",
+        ),
+        ("apiVersion: v1\nkind: Node\n", 1, "this Node has no name", "`name:` under `metadata:`"),
+        (
+            "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  ports:\n  - port: 80\n    nodePort: \"30080\"\n",
+            7,
+            "Service s: spec.ports[0].nodePort: expected a whole number from 0 to 65535, found the text \"30080\"",
+            "write 30080 without quotes",
+        ),
+        (
+            "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  ports:\n  - port: 70000\n",
+            6,
+            "spec.ports[0].port: expected a whole number from 0 to 65535, found the number 70000",
+            "",
+        ),
+        (
+            "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  type: Loadbalancer\n",
+            5,
+            "spec.type: \"Loadbalancer\" is not a known value",
+            "did you mean LoadBalancer?",
+        ),
+        (
+            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  labels:\n    debug: on\n",
+            6,
+            "metadata.labels.debug: expected text, found true",
+            "quotes",
+        ),
+        (
+            "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  ports:\n  - {port: 80, targetPort: -1}\n",
+            6,
+            "spec.ports[0].targetPort: expected a port number from 0 to 65535, or the name of a port",
+            "",
+        ),
+        (
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: {a: b}}\n",
+            4,
+            "spec.containers: expected a list, found a mapping",
+            "",
+        ),
+        (&with(&[NODE, NODE]), 8, "Node n0 stands here for the second time", "in.yaml:1"),
+        (
+            &with(&[NODE, &node_at_the_same_address]),
+            13,
+            "10.224.0.4 is the address of Node n0 already",
+            "in.yaml:1",
+        ),
+        (&with(&[NODE, POD, &second_pod]), 22, "10.244.0.5 is the address of Pod default/p0 already", ""),
+        (&with(&[NODE, &POD.replace("n0", "n-0")]), 13, "there is no Node n-0", "did you mean n0?"),
+        (POD, 6, "there is no Node n0", "the input has no Node"),
+        (&NODE.replace("10.224.0.4", "10.224.0.400"), 6, "\"10.224.0.400\" is not an IP address", ""),
+        (
+            &NODE.replace("status:", "spec: {podCIDR: 10.244.0.0}\nstatus:"),
+            4,
+            "is not a range",
+            "10.244.0.0/32",
+        ),
+        (
+            &with(&[
+                NODE,
+                POD,
+                "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  selector: {app: echo}\n  ports: [{port: 80}]\n",
+            ]),
+            20,
+            "Service default/s: selects nothing: no Pod in namespace default has app=echo",
+            "app=echo-pod",
+        ),
+        (
+            &with(&[
+                NODE,
+                POD,
+                "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  selector: {tier: web}\n",
+            ]),
+            20,
+            "selects nothing",
+            "no Pod there has a label tier; Pod p0 has app=echo-pod",
+        ),
+        (
+            "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n  ports: [{port: 80, nodePort: 30080}]\n---\napiVersion: v1\nkind: Service\nmetadata: {name: b}\nspec:\n  ports: [{port: 80, nodePort: 30080}]\n",
+            11,
+            "Service default/b: the node port 30080/TCP belongs to Service default/a already",
+            "in.yaml:1",
+        ),
+        (
+            "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n  clusterIP: 10.0.0.1\n---\napiVersion: v1\nkind: Service\nmetadata: {name: b}\nspec:\n  clusterIP: 10.0.0.1\n",
+            11,
+            "10.0.0.1 is the address of Service default/a already",
+            "",
+        ),
+        (
+            "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n  ports:\n  - port: 0\n",
+            6,
+            "port must be from 1 to 65535",
+            "",
+        ),
+        (
+            "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n  ports:\n  - port: 80\n    targetPort: \"8080\"\n",
+            7,
+            "targetPort \"8080\" in quotes",
+            "write 8080 without quotes",
+        ),
+        (
+            "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec:\n  ports:\n  - port: 80\n  - port: 81\n    name: x\n",
+            6,
+            "this port has no name",
+            "",
+        ),
+        (
+            "apiVersion: hopscope.dev/v1\nkind: ManagedCluster\nspec:\n  networkProfile:\n    loadBalancerSku: standart\n",
+            5,
+            "\"standart\" is not a known value",
+            "did you mean standard?",
+        ),
+        (
+            "apiVersion: hopscope.dev/v1\nkind: ManagedCluster\nspec: {}\n---\napiVersion: hopscope.dev/v1\nkind: ManagedCluster\nmetadata: {name: b}\nspec: {}\n",
+            5,
+            "a second ManagedCluster",
+            "in.yaml:1",
+        ),
+        (
+            "apiVersion: hopscope.dev/v1\nkind: VirtualNetwork\nmetadata: {name: v}\nspec:\n  addressSpace: {addressPrefixes: [10.0.0.0/16]}\n  subnets:\n  - {name: s, addressPrefix: 10.1.0.0/24}\n",
+            7,
+            "outside of the network's addressSpace",
+            "widen",
+        ),
+        (
+            "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: e}\naddressType: IPv4\nendpoints:\n- addresses: [fd00::1]\n",
+            6,
+            "fd00::1 is not of the addressType IPv4",
+            "",
+        ),
+    ];
+    let mut wrong = String::new();
+    for (text, line, what, hint) in cases {
+        let import = read(text);
+        let errors: Vec<_> =
+            import.diagnostics.iter().filter(|one| one.severity == Severity::Error).collect();
+        let fits = |error: &Diagnostic| {
+            error.line == *line
+                && error.what.contains(what)
+                && error.hint.contains(hint)
+                && !error.hint.is_empty()
+        };
+        match errors.as_slice() {
+            [error] if fits(error) && error.file == "in.yaml" => {}
+            errors => wrong += &format!("{text}wanted line {line}: {what}\ngot {errors:#?}\n\n"),
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn what_is_left_out_is_reported() {
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\n",
+            &["1: notice: Secret x is left out: it may hold secrets"],
+        ),
+        ("apiVersion: v1\nkind: ConfigMap\n", &["1: notice: ConfigMap is left out: it may hold secrets"]),
+        (
+            "# a comment\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n",
+            &["2: notice: Deployment d is left out: its pods are read from Pod documents"],
+        ),
+        (
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\n",
+            &[
+                "1: warning: NetworkPolicy p is left out: it is not simulated, and it can change where packets go",
+            ],
+        ),
+        (
+            "{\"name\": \"st\", \"type\": \"Microsoft.Storage/storageAccounts\"}",
+            &[
+                "1: warning: Microsoft.Storage/storageAccounts st is left out: it is not simulated, and it can change where packets go",
+            ],
+        ),
+        (
+            "apiVersion: v1\nkind: Service\nmetadata: {name: s, creationTimestamp: x}\nspec:\n  externalTrafficpolicy: Local\n  trafficDistribution: PreferClose\n",
+            &[
+                "5: warning: Service default/s: unknown field spec.externalTrafficpolicy",
+                "6: notice: Service: fields that are not modelled were left out: spec.trafficDistribution",
+            ],
+        ),
+        (
+            "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  selector: {app: x}\n",
+            &["5: warning: Service default/s: selects nothing: the input has no Pod in namespace default"],
+        ),
+        (
+            "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: e}\naddressType: IPv4\nendpoints: null\n",
+            &[
+                "3: warning: EndpointSlice default/e: it has no label kubernetes.io/service-name, so no Service uses it",
+            ],
+        ),
+        ("", &[]),
+        ("---\n---\n# nothing\n", &[]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(remarks(&read(text)), *expected, "{text}");
+    }
+}
+
+#[test]
+fn a_slice_for_a_service_stands_for_its_pods() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  selector: {app: none}\n";
+    let slice = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: e, labels: {kubernetes.io/service-name: s}}\naddressType: IPv4\n";
+    assert_eq!(remarks(&read(&with(&[NODE, POD, service, slice]))), [""; 0]);
 }

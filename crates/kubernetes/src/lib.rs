@@ -7,7 +7,9 @@
 //! Nothing here knows Azure.
 
 mod address;
+mod hashing;
 pub mod health;
+pub mod ip_masq_agent;
 pub mod kube_proxy;
 pub mod scheduler;
 mod settle;

@@ -1,19 +1,22 @@
 //! The page.
 
+mod app;
 mod canvas;
-
-use yew::{Html, component, html};
-
-#[component]
-fn App() -> Html {
-    html! { <main><h1>{"Hopscope"}</h1></main> }
-}
+mod panels;
+mod panic;
+mod picture;
+mod ptr;
+mod state;
+mod theme;
+mod ui;
 
 fn main() {
+    panic::hook();
+    theme::restore();
     let root = web_sys::window()
         .and_then(|window| window.document())
         .and_then(|document| document.get_element_by_id("app"));
     if let Some(root) = root {
-        yew::Renderer::<App>::with_root(root).render();
+        yew::Renderer::<app::App>::with_root(root).render();
     }
 }

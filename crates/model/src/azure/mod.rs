@@ -15,5 +15,5 @@ pub use managed_cluster::{
 };
 pub use network::{
     Access, AddressSpace, Direction, NatGateway, NetworkSecurityGroup, PublicIpAddress, Route, RouteTable,
-    SecurityProtocol, SecurityRule, Subnet, VirtualNetwork,
+    SecurityProtocol, SecurityRule, ServiceEndpoint, Subnet, VirtualNetwork, VirtualNetworkPeering,
 };

@@ -22,6 +22,26 @@ pub struct VirtualNetwork {
     /// The subnets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subnets: Vec<Subnet>,
+    /// Links to other virtual networks. They are not transitive.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub virtual_network_peerings: Vec<VirtualNetworkPeering>,
+}
+
+/// One side of a peering.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VirtualNetworkPeering {
+    /// The name.
+    pub name: String,
+    /// The network on the other side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_virtual_network: Option<SubResource>,
+    /// The address ranges on the other side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_address_space: Option<AddressSpace>,
+    /// `Initiated`, `Connected` or `Disconnected`; absent means connected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peering_state: Option<String>,
 }
 
 /// `addressSpace`.
@@ -56,6 +76,23 @@ pub struct Subnet {
     /// The NAT gateway of the subnet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nat_gateway: Option<SubResource>,
+    /// Services that the subnet reaches with its own identity.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub service_endpoints: Vec<ServiceEndpoint>,
+    /// `Disabled` (default), `Enabled`, `NetworkSecurityGroupEnabled` or `RouteTableEnabled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private_endpoint_network_policies: Option<String>,
+    /// False in a private subnet: no way out unless one is set up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_outbound_access: Option<bool>,
+}
+
+/// A service endpoint of a subnet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ServiceEndpoint {
+    /// E.g. `Microsoft.Storage`.
+    pub service: String,
 }
 
 /// `az network nsg show`.

@@ -1,0 +1,271 @@
+//! The whole answer to a flow: every branch there, its reply, and what was assumed.
+
+use crate::{
+    Action, Assumption, AssumptionCode, Cause, Component, Endpoint, Flow, FlowError, FlowSummary, Owner,
+    PathOutcome, Paths, Reply, Verdict, World,
+    journey::{End, Party, Traveller, station_of, unmarked},
+    receive::declares_nothing,
+    resolve::Resolved,
+};
+use model::kubernetes::Protocol;
+use netfilter::{Packet, Segment};
+use std::{cmp::Ordering, collections::BTreeSet};
+
+/// The source port of traced packets: an ephemeral one, always the same.
+const SOURCE_PORT: u16 = 51514;
+
+impl World {
+    /// Every branch of a flow with its exact probability.
+    ///
+    /// # Errors
+    /// The flow names something that is not there, or has no address in common.
+    pub fn paths(&self, flow: &Flow) -> Result<Paths, FlowError> {
+        let resolved = self.resolve(flow)?;
+        let packet = opening(flow, &resolved);
+        let mut outcomes: Vec<PathOutcome> = self
+            .send(&resolved.sender, packet, flow)
+            .into_iter()
+            .map(|(traveller, end)| self.conclude(&resolved.sender, packet, traveller, end))
+            .collect();
+        if let (true, Some(node)) = (outcomes.is_empty(), &flow.via) {
+            return Err(FlowError::ViaNotChosen(node.clone()));
+        }
+        outcomes.sort_by(likelier_first);
+        Ok(Paths {
+            assumptions: self.assumptions(&resolved, &outcomes),
+            flow: FlowSummary {
+                from: flow.from.to_string(),
+                source: resolved.source,
+                to: format!("{}:{}", flow.to, flow.port),
+                destination: resolved.destination,
+                port: flow.port,
+                protocol: flow.protocol.lower(),
+            },
+            outcomes,
+        })
+    }
+
+    /// Sends the opening packet and walks it to the end of every branch.
+    fn send(&self, sender: &Party, packet: Packet, flow: &Flow) -> Vec<(Traveller, End)> {
+        let mut traveller = Traveller {
+            probability: 1.0,
+            packet,
+            segment: Segment::Opening,
+            steps: Vec::new(),
+            tracked: Vec::new(),
+            cloud: Vec::new(),
+            entered: None,
+            via: flow.via.clone(),
+            hops: 0,
+        };
+        if let Party::Node(name) = sender {
+            traveller.entered = Some(name.clone());
+        }
+        let what = match flow.protocol {
+            Protocol::Tcp => "opens a TCP connection",
+            Protocol::Udp => "sends a UDP datagram",
+            Protocol::Sctp => "opens an SCTP association",
+        };
+        let why = format!(
+            "{} {what} to port {} of {}.",
+            sender_words(sender),
+            packet.destination_port,
+            packet.destination
+        );
+        traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Originate, why);
+        self.walk(traveller, self.departure(sender))
+    }
+
+    /// From the end of the way there to the outcome: the socket, then the way back.
+    fn conclude(&self, sender: &Party, packet: Packet, mut traveller: Traveller, end: End) -> PathOutcome {
+        let failed = |traveller: Traveller, verdict, cause| PathOutcome {
+            probability: traveller.probability,
+            verdict,
+            cause: Some(cause),
+            endpoint: None,
+            node: traveller.entered,
+            count: 1,
+            source_seen: None,
+            steps: traveller.steps,
+            reply: None,
+        };
+        let party = match end {
+            End::Failed(verdict, cause) => return failed(traveller, verdict, cause),
+            End::Arrived(party) => party,
+        };
+        let source_seen = traveller.packet.source;
+        let Some(endpoint) = self.receive(&mut traveller, &party) else {
+            let mut outcome = failed(traveller, Verdict::Refused, Cause::NoListener);
+            outcome.source_seen = Some(source_seen);
+            return outcome;
+        };
+        let probability = traveller.probability;
+        let node = traveller.entered.clone();
+        let steps = std::mem::take(&mut traveller.steps);
+        let reply = self.reply(sender, packet, traveller, &party);
+        PathOutcome {
+            probability,
+            verdict: reply.verdict,
+            cause: reply.cause,
+            endpoint: Some(endpoint),
+            node,
+            count: 1,
+            source_seen: Some(source_seen),
+            steps,
+            reply: Some(reply),
+        }
+    }
+
+    /// The way back. It does not branch: tracked connections decide every translation.
+    fn reply(&self, sender: &Party, packet: Packet, mut traveller: Traveller, from: &Party) -> Reply {
+        traveller.packet = unmarked(traveller.packet).reversed();
+        traveller.segment = Segment::Answer;
+        traveller.hops = 0;
+        let why = format!(
+            "{} answers to the source that it saw, {}.",
+            station_of(from).name,
+            traveller.packet.destination
+        );
+        traveller.note(station_of(from), Component::Pod, Owner::Workload, Action::Answer, why);
+        let Some((mut traveller, end)) = self.walk(traveller, self.departure(from)).into_iter().next() else {
+            return Reply { verdict: Verdict::Dropped, cause: Some(Cause::NoRoute), steps: Vec::new() };
+        };
+        let arrived = match end {
+            End::Failed(verdict, cause) => {
+                return Reply { verdict, cause: Some(cause), steps: traveller.steps };
+            }
+            End::Arrived(party) => party,
+        };
+        let answer = unmarked(traveller.packet);
+        if arrived == *sender && answer == packet.reversed() {
+            let why = format!(
+                "The answer comes from {}, the address that was called: the client accepts it.",
+                answer.source
+            );
+            traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Deliver, why);
+            return Reply { verdict: Verdict::Delivered, cause: None, steps: traveller.steps };
+        }
+        let why = format!(
+            "The client called {} and gets an answer from {}: it belongs to no connection of its own, and the client rejects it. The answer did not pass the host that translated the request.",
+            packet.destination, answer.source
+        );
+        traveller.note(station_of(&arrived), Component::Client, Owner::Client, Action::Drop, why);
+        Reply { verdict: Verdict::Dropped, cause: Some(Cause::AsymmetricReturn), steps: traveller.steps }
+    }
+
+    fn assumptions(&self, resolved: &Resolved, outcomes: &[PathOutcome]) -> Vec<Assumption> {
+        let steps = || outcomes.iter().flat_map(|outcome| &outcome.steps);
+        let mut codes = BTreeSet::new();
+        if steps().any(|step| step.action == Action::SelectBackend) {
+            codes.insert(AssumptionCode::IdealLbHash);
+            codes.insert(AssumptionCode::ProbesSettled);
+        }
+        if steps().any(|step| step.component == Component::KubeProxy && step.probability.is_some()) {
+            codes.insert(AssumptionCode::UniformStatistic);
+        }
+        let receivers = outcomes.iter().filter_map(|outcome| outcome.endpoint.as_ref());
+        let pods = receivers.clone().filter_map(|endpoint| self.model.pods.get(endpoint.pod.as_ref()?));
+        if pods.into_iter().any(|pod| declares_nothing(pod)) {
+            codes.insert(AssumptionCode::PodListensOnTargetPort);
+        }
+        let ends = receivers.filter(|endpoint| endpoint.host.is_some()).map(|endpoint| endpoint.ip);
+        for ip in ends.chain([resolved.source]) {
+            if self.topology.owner(ip).is_some() {
+                continue;
+            }
+            codes.insert(if self.topology.in_vnet(ip) {
+                AssumptionCode::UnownedAddressIsVm
+            } else {
+                AssumptionCode::UnknownAddressIsInternet
+            });
+        }
+        if self.allocated {
+            codes.insert(AssumptionCode::AllocatedValues);
+        }
+        if self.input.managed_cluster.is_none() {
+            codes.insert(AssumptionCode::DefaultCluster);
+        }
+        codes.into_iter().map(Assumption::from).collect()
+    }
+}
+
+impl From<AssumptionCode> for Assumption {
+    fn from(code: AssumptionCode) -> Self {
+        Self { code, text: code.sentence().to_owned() }
+    }
+}
+
+impl AssumptionCode {
+    /// The assumption in one sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::IdealLbHash => {
+                "Azure does not publish its load balancer's hash: an ideal one is assumed, which spreads connections evenly over the healthy members."
+            }
+            Self::UniformStatistic => {
+                "kube-proxy's random choice among endpoints is taken as exactly uniform."
+            }
+            Self::PodListensOnTargetPort => {
+                "A pod whose containers declare no ports is assumed to listen wherever it is called."
+            }
+            Self::UnownedAddressIsVm => {
+                "An address of the virtual network that no object owns is taken as a VM with default settings."
+            }
+            Self::UnknownAddressIsInternet => {
+                "An address outside of every known range is taken as a host on the internet."
+            }
+            Self::AllocatedValues => {
+                "Values that the input leaves open (addresses, node ports, endpoints) were allocated as the controllers would."
+            }
+            Self::DefaultCluster => {
+                "No ManagedCluster document: Azure CNI Overlay, Standard load balancer, outbound by load balancer."
+            }
+            Self::ProbesSettled => "Health probes have had time to see the cluster as it is.",
+        }
+    }
+}
+
+fn opening(flow: &Flow, resolved: &Resolved) -> Packet {
+    Packet {
+        protocol: match flow.protocol {
+            Protocol::Tcp => netfilter::Protocol::Tcp,
+            Protocol::Udp => netfilter::Protocol::Udp,
+            Protocol::Sctp => netfilter::Protocol::Sctp,
+        },
+        source: resolved.source,
+        source_port: SOURCE_PORT,
+        destination: resolved.destination,
+        destination_port: flow.port,
+        mark: 0,
+    }
+}
+
+fn sender_words(sender: &Party) -> String {
+    match sender {
+        Party::Internet(ip) => format!("The client {ip}"),
+        Party::Vm(ip) => format!("The VM {ip}"),
+        Party::Node(name) => format!("A process on {name}"),
+        Party::Pod(key) => format!("Pod {key}"),
+        Party::Endpoint(ip) => format!("The endpoint {ip}"),
+        Party::Platform => "Azure's platform".to_owned(),
+    }
+}
+
+/// Most probable first; then by receiver, node and cause, so that the order is stable.
+fn likelier_first(a: &PathOutcome, b: &PathOutcome) -> Ordering {
+    let key = |outcome: &PathOutcome| {
+        let endpoint: Option<Endpoint> = outcome.endpoint.clone();
+        (
+            endpoint.is_none(),
+            endpoint,
+            outcome.node.clone(),
+            outcome.verdict,
+            outcome.cause,
+            outcome.source_seen,
+        )
+    };
+    if (a.probability - b.probability).abs() > 1e-9 {
+        return b.probability.total_cmp(&a.probability);
+    }
+    key(a).cmp(&key(b))
+}

@@ -1,0 +1,271 @@
+//! A packet at a load balancer: frontend, rule, probe, member.
+
+use crate::{
+    Action, Cause, Component, NearMiss, Owner, RuleRef, Station, StationKind, Verdict, World,
+    journey::{At, CloudFlow, End, Move, Party, Traveller, plain, unmarked},
+    narrate::socket,
+    receive::protocol,
+};
+use azure::{AdminState, Balancer, Health, Member, PoolState, Rule, Selected, Selection};
+use model::azure::LoadDistribution;
+use std::net::IpAddr;
+
+/// At most so many rules or members are named as near misses.
+const MOST_MISSES: usize = 5;
+
+impl World {
+    /// Whether the address is the frontend of an internal load balancer.
+    pub(crate) fn is_internal_frontend(&self, ip: IpAddr) -> bool {
+        self.cloud
+            .frontend(ip)
+            .is_some_and(|(_, frontend)| frontend.configuration.public_ip_address.is_none())
+    }
+
+    /// The load balancer looks for a rule, then for a healthy member of its pool.
+    pub(crate) fn at_load_balancer(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
+        let packet = unmarked(traveller.packet);
+        let to = socket(packet.destination, packet.destination_port);
+        match self.cloud.select(packet.destination, packet.destination_port, protocol(&traveller)) {
+            Selected::NoFrontend => {
+                vec![(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoSuchAddress)))]
+            }
+            Selected::NoRule { balancer, near_misses, .. } => {
+                let why = format!(
+                    "No rule of {} takes {} {to}: Azure discards the packet, and the client times out.",
+                    balancer.name, packet.protocol
+                );
+                let mut step =
+                    plain(station(balancer), Component::AzureLoadBalancer, Owner::Azure, Action::Drop, why);
+                step.near_misses = near_misses
+                    .into_iter()
+                    .map(|(rule, mismatch)| NearMiss {
+                        rule: rule_ref(balancer, rule),
+                        failed: mismatch.to_string(),
+                    })
+                    .collect();
+                traveller.rewrite(packet, step);
+                vec![(traveller, Move::End(End::Failed(Verdict::Dropped, Cause::NoLoadBalancerRule)))]
+            }
+            Selected::Rule(selection) => {
+                let Selection { balancer, rule, .. } = &selection;
+                let why = format!(
+                    "Rule {} takes {} {to} for the backend pool {}.",
+                    rule.rule.name, packet.protocol, rule.pool
+                );
+                let mut step = plain(
+                    station(balancer),
+                    Component::AzureLoadBalancer,
+                    Owner::Azure,
+                    Action::SelectFrontend,
+                    why,
+                );
+                step.rule = Some(rule_ref(balancer, rule));
+                traveller.rewrite(packet, step);
+                self.choose_member(traveller, &selection)
+            }
+        }
+    }
+
+    fn choose_member(&self, mut traveller: Traveller, selection: &Selection<'_>) -> Vec<(Traveller, Move)> {
+        if let Some(via) = traveller.via.clone() {
+            let picked = selection.members().iter().find(|member| member.node.as_ref() == Some(&via));
+            let Some(member) = picked else { return Vec::new() };
+            let why =
+                format!("Under the condition that the load balancer picked {via}, whatever its probe says.");
+            traveller.note(
+                station(selection.balancer),
+                Component::AzureLoadBalancer,
+                Owner::Azure,
+                Action::SkipProbe,
+                why,
+            );
+            return self.send_to(traveller, selection, member, None, Vec::new());
+        }
+        let targets = selection.targets(|member| {
+            let state = self.probe_state(&selection.balancer.name, selection.probe(), member);
+            if state.up { Health::Up } else { Health::Down }
+        });
+        let failure = match targets.state {
+            PoolState::Empty => Some((
+                Cause::EmptyBackendPool,
+                format!("The backend pool {} has no member: Azure discards the packet.", selection.rule.pool),
+            )),
+            PoolState::AllDown => Some((
+                Cause::AllProbesDown,
+                "No member's health probe is up: Azure takes no new connection, and the client times out."
+                    .to_owned(),
+            )),
+            PoolState::Unprobed | PoolState::Healthy | PoolState::AllDownUsed => None,
+        };
+        let misses = self.members_left_out(selection, &targets.members);
+        if let Some((cause, why)) = failure {
+            let mut step = plain(
+                station(selection.balancer),
+                Component::AzureLoadBalancer,
+                Owner::Azure,
+                Action::ProbeGate,
+                why,
+            );
+            step.near_misses = misses;
+            let packet = traveller.packet;
+            traveller.rewrite(packet, step);
+            return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, cause)))];
+        }
+        let share = targets.share();
+        let to_each = targets.members.iter().flat_map(|member| {
+            self.send_to(traveller.share(share), selection, member, Some(share), misses.clone())
+        });
+        to_each.collect()
+    }
+
+    /// Why the other members and nodes get no new connection, a few of them.
+    fn members_left_out(
+        &self,
+        selection: &Selection<'_>,
+        chosen: &[&std::sync::Arc<Member>],
+    ) -> Vec<NearMiss> {
+        let members = selection.members();
+        let down = members.iter().filter(|member| !chosen.iter().any(|own| own == member)).map(|member| {
+            let failed = if member.admin_state == AdminState::Down {
+                "its admin state is Down".to_owned()
+            } else {
+                self.probe_state(&selection.balancer.name, selection.probe(), member).why
+            };
+            member_miss(selection.rule, &member.label(), failed)
+        });
+        let outside = self
+            .model
+            .nodes
+            .keys()
+            .filter(|name| !members.iter().any(|member| member.node.as_ref() == Some(name)));
+        let outside = outside.map(|name| {
+            member_miss(
+                selection.rule,
+                name.as_str(),
+                format!("it is no member of the backend pool {}", selection.rule.pool),
+            )
+        });
+        down.chain(outside).take(MOST_MISSES).collect()
+    }
+
+    fn send_to(
+        &self,
+        mut traveller: Traveller,
+        selection: &Selection<'_>,
+        member: &Member,
+        share: Option<f64>,
+        misses: Vec<NearMiss>,
+    ) -> Vec<(Traveller, Move)> {
+        let outer = unmarked(traveller.packet);
+        let label = member.label();
+        let mut inner = outer;
+        if let Some((address, port)) = selection.destination_at(member) {
+            inner.destination = address;
+            inner.destination_port = port;
+        }
+        let destination = if inner == outer {
+            format!(
+                "Floating IP is on, so the destination stays the frontend, {}.",
+                socket(outer.destination, outer.destination_port)
+            )
+        } else {
+            format!(
+                "Floating IP is off, so the destination becomes the member's own, {}.",
+                socket(inner.destination, inner.destination_port)
+            )
+        };
+        let choice = match share {
+            Some(share) if share < 1.0 => {
+                format!("{label} is one of the healthy members; {}.", hash_words(selection.distribution()))
+            }
+            Some(_) => format!("{label} is the only member that takes new connections."),
+            None => format!("{label} is picked."),
+        };
+        let mut step = plain(
+            station(selection.balancer),
+            Component::AzureLoadBalancer,
+            Owner::Azure,
+            Action::SelectBackend,
+            format!("{choice} {destination}"),
+        );
+        step.rule = Some(rule_ref(selection.balancer, selection.rule));
+        step.near_misses = misses;
+        step.probability = share;
+        traveller.rewrite(inner, step);
+        if member.address == Some(outer.source) {
+            let why = format!(
+                "{label} is both the client and the chosen member: Azure does not carry that flow, and the client times out."
+            );
+            traveller.note(
+                station(selection.balancer),
+                Component::AzureLoadBalancer,
+                Owner::Azure,
+                Action::Drop,
+                why,
+            );
+            return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, Cause::LoadBalancerHairpin)))];
+        }
+        traveller.cloud.push(CloudFlow { outer, inner, inbound: true });
+        match (&member.node, member.address) {
+            (Some(node), _) => self.into_node(traveller, node.clone()),
+            (None, Some(address)) => vec![(traveller, Move::Go(At::Party(Party::Vm(address))))],
+            (None, None) => {
+                vec![(traveller, Move::End(End::Failed(Verdict::Ambiguous, Cause::NoSuchAddress)))]
+            }
+        }
+    }
+}
+
+fn station(balancer: &Balancer) -> Station {
+    Station::new(StationKind::LoadBalancer, &*balancer.name)
+}
+
+fn member_miss(rule: &Rule, label: &str, failed: String) -> NearMiss {
+    let place = format!("pool {}", rule.pool);
+    NearMiss { rule: RuleRef { place: place.into(), text: label.into(), object: None }, failed }
+}
+
+fn rule_ref(balancer: &Balancer, rule: &Rule) -> RuleRef {
+    RuleRef {
+        place: format!("load balancer {}, rule {}", balancer.name, rule.rule.name).into(),
+        text: rule_text(rule).into(),
+        object: rule.service.as_ref().map(|key| model::ObjectRef::namespaced(model::Kind::Service, key)),
+    }
+}
+
+/// A rule in one line: `Tcp 80 → 80, pool kubernetes, probe … Http 32649/healthz, floating IP on, Default`.
+fn rule_text(rule: &Rule) -> String {
+    let document = &rule.rule;
+    let probe = rule.probe.as_ref().map_or_else(
+        || "no probe".to_owned(),
+        |probe| {
+            format!(
+                "probe {} {}{}",
+                probe.protocol,
+                probe.port,
+                probe.request_path.as_deref().unwrap_or_default()
+            )
+        },
+    );
+    format!(
+        "{} {} → {}, pool {}, {probe}, floating IP {}, distribution {}",
+        document.protocol,
+        document.frontend_port,
+        document.backend_port,
+        rule.pool,
+        if document.enable_floating_ip { "on" } else { "off" },
+        document.load_distribution
+    )
+}
+
+fn hash_words(distribution: LoadDistribution) -> &'static str {
+    match distribution {
+        LoadDistribution::Default => "the hash of addresses, ports and protocol picks it for this connection",
+        LoadDistribution::SourceIP => {
+            "the hash of both addresses picks it, for all connections of this client"
+        }
+        LoadDistribution::SourceIPProtocol => {
+            "the hash of both addresses and the protocol picks it, for all such connections of this client"
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The network namespace of a node: interfaces, routes and rules.
+
+use crate::topology::{Site, Topology, UPLINK};
+use ipnet::IpNet;
+use model::{Model, NodeName, kubernetes::Node};
+use netfilter::{Host, Interface, InterfaceName, Route, Ruleset};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Builds a node's namespace around the given rules.
+pub(crate) fn namespace(
+    model: &Model,
+    topology: &Topology,
+    node: &Node,
+    ipv4: Ruleset,
+    ipv6: Ruleset,
+) -> Host {
+    let name = node.name();
+    Host {
+        interfaces: interfaces(model, topology, node),
+        routes: routes(model, topology, &name),
+        ipv4,
+        ipv6,
+        forwarding: true,
+        // kube-proxy sets it while node ports answer on 127.0.0.1, its default.
+        route_localnet: model
+            .kube_proxy
+            .as_ref()
+            .is_none_or(|config| config.iptables.localhost_node_ports.unwrap_or(true)),
+    }
+}
+
+/// Loopback, the uplink with the node's addresses, and one interface per pod.
+fn interfaces(model: &Model, topology: &Topology, node: &Node) -> Vec<Interface> {
+    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    let loopback = loopback.into_iter().zip([8, 128]).filter_map(|(ip, length)| IpNet::new(ip, length).ok());
+    let uplink = node.internal_ips().filter_map(|ip| IpNet::new(ip, subnet_length(model, ip)).ok());
+    let interface = |name: InterfaceName, addresses| Interface { name, addresses, hairpin: true };
+    [("lo", loopback.collect()), (UPLINK, uplink.collect::<Vec<_>>())]
+        .into_iter()
+        .filter_map(|(name, addresses)| Some(interface(InterfaceName::new(name)?, addresses)))
+        .chain(topology.guests(&node.name()).into_iter().map(|(_, name)| interface(name, Vec::new())))
+        .collect()
+}
+
+/// The prefix length of the subnet that holds the address: a document's, else AKS's /16 (IPv6: /64).
+fn subnet_length(model: &Model, ip: IpAddr) -> u8 {
+    let subnets = model.virtual_networks.values().flat_map(|network| &network.subnets);
+    subnets
+        .flat_map(|subnet| subnet.address_prefix.iter().chain(&subnet.address_prefixes))
+        .filter_map(|prefix| prefix.parse::<IpNet>().ok())
+        .filter(|subnet| subnet.contains(&ip))
+        .map(|subnet| subnet.prefix_len())
+        .max()
+        .unwrap_or(if ip.is_ipv4() { 16 } else { 64 })
+}
+
+/// One route per pod on the node, and the default route by the uplink. Everything that is not on the
+/// node goes to the network, neighbours included: Azure switches it there.
+fn routes(model: &Model, topology: &Topology, name: &NodeName) -> Vec<Route> {
+    let Some(uplink) = InterfaceName::new(UPLINK) else { return Vec::new() };
+    let addresses: Vec<IpAddr> =
+        model.nodes.get(name).map(|node| node.internal_ips().collect()).unwrap_or_default();
+    let source = |v4: bool| addresses.iter().copied().find(|ip| ip.is_ipv4() == v4);
+    let to_guest = topology.guests(name).into_iter().flat_map(|(site, interface)| {
+        guest_addresses(model, site).into_iter().map(move |ip| Route {
+            destination: IpNet::from(ip),
+            via: None,
+            interface,
+            source: None,
+            metric: 0,
+        })
+    });
+    let any = |net: Result<IpNet, ipnet::PrefixLenError>, v4: bool| {
+        let source = source(v4)?;
+        let gateway = gateway_of(model, source);
+        Some(Route {
+            destination: net.ok()?,
+            via: gateway,
+            interface: uplink,
+            source: Some(source),
+            metric: 100,
+        })
+    };
+    let mut routes: Vec<Route> = to_guest.collect();
+    routes.extend(any(IpNet::new(Ipv4Addr::UNSPECIFIED.into(), 0), true));
+    routes.extend(any(IpNet::new(Ipv6Addr::UNSPECIFIED.into(), 0), false));
+    routes
+}
+
+fn guest_addresses(model: &Model, site: &Site) -> Vec<IpAddr> {
+    match site {
+        Site::Pod(key) => model.pods.get(key).map(|pod| pod.ips().collect()).unwrap_or_default(),
+        Site::Endpoint(ip) => vec![*ip],
+        Site::Internet | Site::Fabric | Site::Node(_) => Vec::new(),
+    }
+}
+
+/// Azure's gateway: the first address of the subnet.
+fn gateway_of(model: &Model, ip: IpAddr) -> Option<IpAddr> {
+    let subnet = IpNet::new(ip, subnet_length(model, ip)).ok()?;
+    subnet.hosts().next()
+}

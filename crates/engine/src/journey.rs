@@ -1,0 +1,430 @@
+//! Walking a packet from station to station, every branch at once.
+//!
+//! The same walk serves the way there and the way back: a reply is a packet like any other, and what
+//! brings it home is only the state that the way there left behind (tracked connections on nodes,
+//! flow state in the cloud).
+
+use crate::{
+    Action, Cause, Component, Header, Owner, Station, StationKind, Step, Verdict, World,
+    topology::{AddressOwner, Site, UPLINK},
+};
+use model::{Key, NodeName};
+use netfilter::{Connection, Entry, InterfaceName, Packet, Segment};
+use std::net::IpAddr;
+
+/// A place that can send and receive for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Party {
+    /// A host on the internet.
+    Internet(IpAddr),
+    /// A virtual machine in the network that is no node.
+    Vm(IpAddr),
+    /// A process in a node's own network namespace.
+    Node(NodeName),
+    /// A pod with its own network namespace.
+    Pod(Key),
+    /// An endpoint that no Pod of the input owns.
+    Endpoint(IpAddr),
+    /// Azure's platform address 168.63.129.16: source of probes, DNS.
+    Platform,
+}
+
+/// Where a packet is.
+#[derive(Debug, Clone)]
+pub(crate) enum At {
+    /// On the internet.
+    Internet,
+    /// In the virtual network.
+    Fabric,
+    /// At a load balancer's frontend.
+    LoadBalancer,
+    /// At some node, for an address that something outside routes to the nodes alike.
+    AnyNode,
+    /// Entering a node's kernel.
+    Node(NodeName, Entry),
+    /// At a party's own stack.
+    Party(Party),
+}
+
+/// Flow state that the cloud keeps, by which it takes the reply back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CloudFlow {
+    /// The packet on the outer side.
+    pub(crate) outer: Packet,
+    /// The packet on the inner side.
+    pub(crate) inner: Packet,
+    /// Inbound by a load balancer, or outbound by translation.
+    pub(crate) inbound: bool,
+}
+
+/// One branch on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Traveller {
+    /// Exact probability so far.
+    pub(crate) probability: f64,
+    /// The packet as it is now.
+    pub(crate) packet: Packet,
+    /// What it is to connection tracking.
+    pub(crate) segment: Segment,
+    /// What happened so far.
+    pub(crate) steps: Vec<Step>,
+    /// Connections that nodes track for this flow.
+    pub(crate) tracked: Vec<(NodeName, Connection)>,
+    /// Flow state in the cloud.
+    pub(crate) cloud: Vec<CloudFlow>,
+    /// The node by which it entered the cluster.
+    pub(crate) entered: Option<NodeName>,
+    /// Condition on the load balancer's choice.
+    pub(crate) via: Option<NodeName>,
+    /// Stations passed.
+    pub(crate) hops: u8,
+}
+
+/// How a walk ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// At a party's stack.
+    Arrived(Party),
+    /// Nowhere.
+    Failed(Verdict, Cause),
+}
+
+/// More stations than any path of this network has: beyond it, the packet goes in circles.
+const MOST_HOPS: u8 = 16;
+
+pub(crate) enum Move {
+    Go(At),
+    End(End),
+}
+
+impl Traveller {
+    /// Adds a step that does not change the packet.
+    pub(crate) fn note(
+        &mut self,
+        station: Station,
+        component: Component,
+        owner: Owner,
+        action: Action,
+        why: String,
+    ) {
+        let header = Header::from(self.packet);
+        self.steps.push(Step {
+            station,
+            component,
+            owner,
+            action,
+            rule: None,
+            near_misses: Vec::new(),
+            before: header,
+            after: header,
+            probability: None,
+            why,
+        });
+    }
+
+    /// Replaces the packet, keeping what it was in the step.
+    pub(crate) fn rewrite(&mut self, packet: Packet, mut step: Step) {
+        step.before = self.packet.into();
+        step.after = packet.into();
+        self.packet = packet;
+        self.steps.push(step);
+    }
+
+    /// The same branch with a share of its probability.
+    pub(crate) fn share(&self, share: f64) -> Self {
+        Self { probability: self.probability * share, ..self.clone() }
+    }
+}
+
+/// The party's station in a trace.
+pub(crate) fn station_of(party: &Party) -> Station {
+    match party {
+        Party::Internet(ip) => Station::new(StationKind::Client, ip.to_string()),
+        Party::Vm(ip) => Station::new(StationKind::Vm, ip.to_string()),
+        Party::Node(name) => node_station(name),
+        Party::Pod(key) => Station::new(StationKind::Pod, key.to_string()),
+        Party::Endpoint(ip) => Station::new(StationKind::Pod, ip.to_string()),
+        Party::Platform => Station::new(StationKind::AzureService, "168.63.129.16"),
+    }
+}
+
+/// A node's station.
+pub(crate) fn node_station(name: &NodeName) -> Station {
+    Station::new(StationKind::Node, name.as_str())
+}
+
+/// The virtual network's station.
+pub(crate) fn fabric_station() -> Station {
+    Station::new(StationKind::Internet, "virtual network")
+}
+
+/// The internet's station.
+pub(crate) fn internet_station() -> Station {
+    Station::new(StationKind::Internet, "internet")
+}
+
+impl World {
+    /// Walks a packet to the end of every branch, in a stable order.
+    pub(crate) fn walk(&self, traveller: Traveller, at: At) -> Vec<(Traveller, End)> {
+        let mut ended = Vec::new();
+        let mut open = vec![(traveller, at)];
+        while let Some((mut traveller, at)) = open.pop() {
+            traveller.hops += 1;
+            if traveller.hops > MOST_HOPS {
+                let why = "The packet keeps coming back: it goes in circles.".to_owned();
+                traveller.note(fabric_station(), Component::AzureVnet, Owner::Azure, Action::Drop, why);
+                ended.push((traveller, End::Failed(Verdict::Looped, Cause::Loop)));
+                continue;
+            }
+            let moves = match at {
+                At::Internet => self.on_internet(traveller),
+                At::Fabric => self.in_fabric(traveller),
+                At::LoadBalancer => self.at_load_balancer(traveller),
+                At::AnyNode => self.at_any_node(traveller),
+                At::Node(name, entry) => self.through_node(traveller, &name, entry),
+                At::Party(party) => vec![(traveller, Move::End(End::Arrived(party)))],
+            };
+            let before = open.len();
+            for (traveller, step) in moves {
+                match step {
+                    Move::Go(at) => open.push((traveller, at)),
+                    Move::End(end) => ended.push((traveller, end)),
+                }
+            }
+            // A stack: the first branch is walked first.
+            if let Some(added) = open.get_mut(before..) {
+                added.reverse();
+            }
+        }
+        ended
+    }
+
+    /// Where a party's packets begin.
+    pub(crate) fn departure(&self, party: &Party) -> At {
+        let received = |site: Site| {
+            let (node, interface) = self.topology.attachment(&site)?;
+            Some(At::Node(node.clone(), Entry::Received(interface)))
+        };
+        match party {
+            Party::Internet(_) => At::Internet,
+            Party::Vm(_) | Party::Platform => At::Fabric,
+            Party::Node(name) => At::Node(name.clone(), Entry::Sent),
+            Party::Pod(key) => received(Site::Pod(key.clone())).unwrap_or(At::Fabric),
+            Party::Endpoint(ip) => received(Site::Endpoint(*ip)).unwrap_or(At::Fabric),
+        }
+    }
+
+    fn on_internet(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
+        let destination = traveller.packet.destination;
+        if let Some(flow) = traveller
+            .cloud
+            .iter()
+            .find(|flow| !flow.inbound && flow.outer.reversed() == unmarked(traveller.packet))
+        {
+            let inner = flow.inner.reversed();
+            let why = format!("The outbound translation gives the answer back to {}.", inner.destination);
+            let step =
+                plain(internet_station(), Component::AzureOutbound, Owner::Azure, Action::Untranslate, why);
+            traveller.rewrite(inner, step);
+            return vec![(traveller, Move::Go(At::Fabric))];
+        }
+        match self.topology.owner(destination) {
+            Some(AddressOwner::Frontend) => vec![(traveller, Move::Go(At::LoadBalancer))],
+            Some(AddressOwner::ExternalIp(_)) => vec![(traveller, Move::Go(At::AnyNode))],
+            None if !self.is_inside(destination) => {
+                vec![(traveller, Move::Go(At::Party(Party::Internet(destination))))]
+            }
+            _ => {
+                let why = format!(
+                    "{destination} is a private address inside the virtual network: nothing on the internet has a route to it."
+                );
+                traveller.note(internet_station(), Component::Internet, Owner::Client, Action::Drop, why);
+                vec![(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoRoute)))]
+            }
+        }
+    }
+
+    fn in_fabric(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
+        let packet = unmarked(traveller.packet);
+        if let Some(flow) =
+            traveller.cloud.iter().find(|flow| flow.inbound && flow.inner.reversed() == packet)
+        {
+            let outer = flow.outer.reversed();
+            let restored = outer != packet;
+            let why = if restored {
+                format!("Azure restores the frontend as source: the client sees {}.", outer.source)
+            } else {
+                "The answer already carries the frontend as source; it goes straight to the client, not through a load-balancer box.".to_owned()
+            };
+            let action = if restored { Action::Untranslate } else { Action::SkipLoadBalancer };
+            let step = plain(fabric_station(), Component::AzureLoadBalancer, Owner::Azure, action, why);
+            traveller.rewrite(outer, step);
+            let at = if self.is_inside(outer.destination) { At::Fabric } else { At::Internet };
+            return vec![(traveller, Move::Go(at))];
+        }
+        let destination = packet.destination;
+        if destination == PLATFORM {
+            return vec![(traveller, Move::Go(At::Party(Party::Platform)))];
+        }
+        match self.topology.owner(destination) {
+            Some(AddressOwner::Node(name)) => {
+                let name = name.clone();
+                self.into_node(traveller, name)
+            }
+            Some(AddressOwner::Pod(key)) => self.to_guest(traveller, &Site::Pod(key.clone())),
+            Some(AddressOwner::Endpoint) => self.to_guest(traveller, &Site::Endpoint(destination)),
+            Some(AddressOwner::Frontend) => self.to_frontend(traveller),
+            Some(AddressOwner::ExternalIp(_)) => vec![(traveller, Move::Go(At::AnyNode))],
+            Some(AddressOwner::ClusterIp(_)) => no_such_address(
+                traveller,
+                format!(
+                    "{destination} is a cluster IP: it exists only in the rules of the nodes, and the virtual network has no route to it."
+                ),
+            ),
+            None if self.topology.in_service_range(destination) && !self.topology.in_vnet(destination) => {
+                no_such_address(
+                    traveller,
+                    format!(
+                        "{destination} lies in the range of cluster IPs, but no Service has it, and the virtual network has no route to it."
+                    ),
+                )
+            }
+            None if self.topology.in_pod_range(destination) => {
+                no_such_address(traveller, format!("{destination} is a pod address that no pod has."))
+            }
+            None if self.topology.in_vnet(destination) => {
+                vec![(traveller, Move::Go(At::Party(Party::Vm(destination))))]
+            }
+            None => self.leave_azure(traveller),
+        }
+    }
+
+    /// The switch between neighbours and the load balancer: a public frontend is reached from outside.
+    fn to_frontend(&self, traveller: Traveller) -> Vec<(Traveller, Move)> {
+        if self.is_internal_frontend(traveller.packet.destination) || !self.is_inside(traveller.packet.source)
+        {
+            return vec![(traveller, Move::Go(At::LoadBalancer))];
+        }
+        self.leave_azure(traveller)
+    }
+
+    fn to_guest(&self, mut traveller: Traveller, site: &Site) -> Vec<(Traveller, Move)> {
+        let destination = traveller.packet.destination;
+        let node = self
+            .topology
+            .attachment(site)
+            .map(|(node, _)| node)
+            .or_else(|| self.topology.node_of_pod_range(destination))
+            .cloned();
+        match node {
+            Some(node) => {
+                let why = format!(
+                    "The virtual network knows that {destination} is on {node} and hands the packet to that node."
+                );
+                traveller.note(fabric_station(), Component::AzureVnet, Owner::Azure, Action::Route, why);
+                self.into_node(traveller, node)
+            }
+            None => match site {
+                Site::Endpoint(ip) => vec![(traveller, Move::Go(At::Party(Party::Endpoint(*ip))))],
+                _ => no_such_address(traveller, format!("{destination} is on no node.")),
+            },
+        }
+    }
+
+    /// Into a node by its uplink, past the security groups.
+    pub(crate) fn into_node(&self, mut traveller: Traveller, node: NodeName) -> Vec<(Traveller, Move)> {
+        if let Some(cause) = self.security_groups(&mut traveller, &node) {
+            return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, cause)))];
+        }
+        if traveller.entered.is_none() {
+            traveller.entered = Some(node.clone());
+        }
+        match InterfaceName::new(UPLINK) {
+            Some(uplink) => vec![(traveller, Move::Go(At::Node(node, Entry::Received(uplink))))],
+            None => Vec::new(),
+        }
+    }
+
+    /// An external IP that Azure does not own: something outside brings it to the nodes.
+    fn at_any_node(&self, traveller: Traveller) -> Vec<(Traveller, Move)> {
+        let nodes: Vec<NodeName> = match &traveller.via {
+            Some(node) => vec![node.clone()],
+            None => self.model.nodes.keys().cloned().collect(),
+        };
+        if nodes.is_empty() {
+            return no_such_address(traveller, "There is no node to take the external IP.".to_owned());
+        }
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 nodes")]
+        let share = 1.0 / nodes.len() as f64;
+        nodes
+            .into_iter()
+            .flat_map(|node| {
+                let mut branch = traveller.share(share);
+                let why = format!(
+                    "{} is an external IP of a Service: Azure does not own it; something outside routes it to the nodes, here to {node}.",
+                    branch.packet.destination
+                );
+                branch.note(fabric_station(), Component::AzureVnet, Owner::Client, Action::Route, why);
+                self.into_node(branch, node)
+            })
+            .collect()
+    }
+
+    /// Whether the address belongs to the cluster or its network, as opposed to the internet.
+    pub(crate) fn is_inside(&self, ip: IpAddr) -> bool {
+        match self.topology.owner(ip) {
+            Some(AddressOwner::Frontend) => self.is_internal_frontend(ip),
+            Some(AddressOwner::ExternalIp(_)) | None => {
+                self.topology.in_vnet(ip)
+                    || self.topology.in_pod_range(ip)
+                    || self.topology.in_service_range(ip)
+                    || ip == PLATFORM
+            }
+            Some(_) => true,
+        }
+    }
+}
+
+/// Azure's platform address.
+pub(crate) const PLATFORM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(168, 63, 129, 16));
+
+/// The packet as it is outside of a node: marks do not travel.
+pub(crate) fn unmarked(packet: Packet) -> Packet {
+    Packet { mark: 0, ..packet }
+}
+
+/// A step without rule; `before` and `after` are filled in where it is used.
+pub(crate) fn plain(
+    station: Station,
+    component: Component,
+    owner: Owner,
+    action: Action,
+    why: String,
+) -> Step {
+    let nowhere = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+    let header = Header {
+        protocol: "tcp",
+        source: nowhere,
+        source_port: 0,
+        destination: nowhere,
+        destination_port: 0,
+        mark: 0,
+    };
+    Step {
+        station,
+        component,
+        owner,
+        action,
+        rule: None,
+        near_misses: Vec::new(),
+        before: header,
+        after: header,
+        probability: None,
+        why,
+    }
+}
+
+fn no_such_address(mut traveller: Traveller, why: String) -> Vec<(Traveller, Move)> {
+    traveller.note(fabric_station(), Component::AzureVnet, Owner::Azure, Action::Drop, why);
+    vec![(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoSuchAddress)))]
+}

@@ -1,0 +1,471 @@
+//! From kernel events to steps that a person can read.
+
+use crate::{
+    Action, Cause, Component, Header, Owner, RuleRef, Station, Step, Verdict,
+    journey::{Traveller, node_station, plain},
+};
+use model::{Key, Kind, NodeName, ObjectRef};
+use netfilter::{
+    Chain, CtState, Entry, Event, Family, Form, Hook, Host, Match, Outcome, Packet, Passage, Policy,
+    RejectWith, Rule, RuleId, Ruleset, TableName, Target,
+};
+
+/// Turns one passage through a node into steps.
+pub(crate) struct Narrator<'a> {
+    node: &'a NodeName,
+    rules: &'a Ruleset,
+    entry: Entry,
+    family: Family,
+    station: Station,
+    hook: Hook,
+    /// The Service that the last rule with a comment spoke of.
+    service: Option<Key>,
+    /// Whether a rule translated the destination in this passage.
+    translated: bool,
+}
+
+impl<'a> Narrator<'a> {
+    pub(crate) fn new(node: &'a NodeName, host: &'a Host, family: Family, entry: Entry) -> Self {
+        let rules = if family == Family::V6 { &host.ipv6 } else { &host.ipv4 };
+        let station = node_station(node);
+        Self { node, rules, entry, family, station, hook: Hook::Prerouting, service: None, translated: false }
+    }
+
+    /// Appends the steps of the passage to the traveller and leaves the packet as it came out. A
+    /// passage that ends here gives the verdict.
+    pub(crate) fn tell(&mut self, traveller: &mut Traveller, passage: &Passage) -> Option<(Verdict, Cause)> {
+        for (at, event) in passage.events.iter().enumerate() {
+            let rest = passage.events.get(at + 1..).unwrap_or_default();
+            self.event(traveller, event, rest);
+        }
+        traveller.packet = passage.packet;
+        self.outcome(traveller, passage)
+    }
+
+    fn event(&mut self, traveller: &mut Traveller, event: &Event, rest: &[Event]) {
+        match event {
+            Event::Hook { hook, .. } => self.hook = *hook,
+            Event::Track(CtState::Invalid) => {
+                let why = "Connection tracking knows no connection that this packet could belong to: it is INVALID.";
+                self.step(traveller, Component::LinuxNetfilter, Action::Track, why.to_owned());
+            }
+            Event::Translate { before, after } => self.translate(traveller, *before, *after),
+            Event::Matched { rule, probability, packet } => {
+                traveller.packet = *packet;
+                self.matched(traveller, *rule, *probability, rest);
+            }
+            Event::Mark { after, .. } => traveller.packet.mark = *after,
+            Event::PolicyApplied { table, hook, policy: Policy::Drop } => {
+                let why = format!(
+                    "No rule of {table} {} let the packet pass, and the chain's policy is DROP.",
+                    hook.chain()
+                );
+                self.step(traveller, Component::Iptables, Action::Drop, why);
+            }
+            Event::Track(_)
+            | Event::PolicyApplied { .. }
+            | Event::Routed { .. }
+            | Event::Dnat { .. }
+            | Event::Snat { .. }
+            | Event::Unsupported { .. } => {}
+        }
+    }
+
+    fn translate(&self, traveller: &mut Traveller, before: Packet, after: Packet) {
+        let destination =
+            (before.destination, before.destination_port) != (after.destination, after.destination_port);
+        let why = if destination {
+            format!(
+                "Connection tracking knows this connection and gives the answer its client back: {} instead of {}. No rule is asked.",
+                after.destination, before.destination
+            )
+        } else {
+            format!(
+                "Connection tracking knows this connection and restores the address that the client called: {} instead of {}.",
+                socket(after.source, after.source_port),
+                socket(before.source, before.source_port)
+            )
+        };
+        let step =
+            plain(self.station.clone(), Component::LinuxNetfilter, Owner::Node, Action::Untranslate, why);
+        traveller.packet = before;
+        traveller.rewrite(after, step);
+    }
+
+    fn matched(&mut self, traveller: &mut Traveller, id: RuleId, probability: Option<f64>, rest: &[Event]) {
+        let Some((chain, rule)) = self.rule(id) else { return };
+        if let Some(service) = commented_service(rule) {
+            self.service = Some(service);
+        }
+        match &rule.target {
+            Target::Jump(target) | Target::Goto(target) => {
+                if !leads_on(self.rules, id.table, target, rest) {
+                    return;
+                }
+                self.jump(traveller, id, chain, rule, target, probability, rest);
+            }
+            Target::Dnat(_) | Target::Redirect(_) => self.dnat(traveller, id, chain, rule, rest),
+            Target::Masquerade { .. } | Target::Snat(_) => self.snat(traveller, id, chain, rule, rest),
+            Target::Return if chain.name.as_str() == "KUBE-POSTROUTING" && self.translated => {
+                let why = "The packet carries no masquerade mark, so its source stays as it is: the receiver sees it.".to_owned();
+                self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
+            }
+            Target::Return if chain.name.as_str() == "IP-MASQ-AGENT" => {
+                let why =
+                    "The destination is in a range that is not masqueraded: the pod's own address stays."
+                        .to_owned();
+                self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
+            }
+            Target::Drop => {
+                let why = drop_words(chain, rule, self.service.as_ref());
+                self.rule_step(traveller, id, chain, rule, Action::Drop, None, why);
+            }
+            Target::Reject(with) => {
+                let why = reject_words(rule, *with, self.service.as_ref());
+                self.rule_step(traveller, id, chain, rule, Action::Reject, None, why);
+            }
+            Target::Accept if chain.name.as_str() == "KUBE-NODEPORTS" => {
+                let why = "kube-proxy keeps its health-check port open in the firewall.".to_owned();
+                self.rule_step(traveller, id, chain, rule, Action::Accept, None, why);
+            }
+            Target::Accept if !chain.name.as_str().starts_with("KUBE-") => {
+                let why = format!("A rule in {} {} lets the packet pass.", id.table, chain.name);
+                self.rule_step(traveller, id, chain, rule, Action::Accept, None, why);
+            }
+            Target::Unsupported(_) => {
+                let why =
+                    "This rule's target is not modelled, so what follows from it is not known.".to_owned();
+                self.rule_step(traveller, id, chain, rule, Action::Match, None, why);
+            }
+            _ => {}
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one event, taken apart once by the caller")]
+    fn jump(
+        &self,
+        traveller: &mut Traveller,
+        id: RuleId,
+        chain: &Chain,
+        rule: &Rule,
+        target: &str,
+        probability: Option<f64>,
+        rest: &[Event],
+    ) {
+        if let Some(Event::Mark { after, .. }) = following_mark(self.rules, rest) {
+            let why = mark_words(chain, rule);
+            let mut step = self.with_rule(id, chain, rule, Action::Mark, why);
+            step.before = traveller.packet.into();
+            step.after = Header { mark: *after, ..traveller.packet.into() };
+            traveller.steps.push(step);
+            return;
+        }
+        let why = self.jump_words(chain, rule, target);
+        self.rule_step(traveller, id, chain, rule, Action::Match, probability, why);
+    }
+
+    fn dnat(&mut self, traveller: &mut Traveller, id: RuleId, chain: &Chain, rule: &Rule, rest: &[Event]) {
+        let Some(Event::Dnat { before, after }) = rest.first() else { return };
+        self.translated = true;
+        let why = format!(
+            "The destination becomes {}. From now on connection tracking does the same for every packet of this connection, and the reverse for its answers.",
+            socket(after.destination, after.destination_port)
+        );
+        let step = self.with_rule(id, chain, rule, Action::Dnat, why);
+        traveller.packet = *before;
+        traveller.rewrite(*after, step);
+        let at = if self.entry == Entry::Sent { "OUTPUT" } else { "PREROUTING" };
+        let why = format!(
+            "No socket was looked up for {}: {at} runs before the kernel asks who listens, so nothing on the node has to listen on port {}.",
+            socket(before.destination, before.destination_port),
+            before.destination_port
+        );
+        self.step(traveller, Component::LinuxNetfilter, Action::SkipSocketLookup, why);
+    }
+
+    fn snat(&self, traveller: &mut Traveller, id: RuleId, chain: &Chain, rule: &Rule, rest: &[Event]) {
+        let Some(Event::Snat { before, after, masquerade }) = rest.first() else { return };
+        let action = if *masquerade { Action::Masquerade } else { Action::Snat };
+        let why = if is_masq_agent(chain) {
+            format!(
+                "The destination is outside the pods' ranges, so the pod's address is replaced by the node's, {}.",
+                after.source
+            )
+        } else {
+            format!(
+                "The mark asks for it: the source becomes {}, this node's address on the way out, so that the answer comes back here. The receiver sees the node, not the client.",
+                after.source
+            )
+        };
+        let step = self.with_rule(id, chain, rule, action, why);
+        traveller.packet = *before;
+        traveller.rewrite(*after, step);
+    }
+
+    fn outcome(&self, traveller: &mut Traveller, passage: &Passage) -> Option<(Verdict, Cause)> {
+        match &passage.outcome {
+            Outcome::Local | Outcome::Out { .. } => None,
+            Outcome::Dropped => Some((Verdict::Dropped, self.cause(passage, Cause::FirewallDropped))),
+            Outcome::Rejected(_) => Some((Verdict::Rejected, self.cause(passage, Cause::FirewallRejected))),
+            Outcome::NoRoute => {
+                let why = format!("{} has no route to {}.", self.node, passage.packet.destination);
+                self.step(traveller, Component::LinuxNetfilter, Action::Drop, why);
+                Some((Verdict::Unreachable, Cause::NoRoute))
+            }
+            Outcome::Martian => {
+                let why =
+                    "The kernel discards packets from or to 127.0.0.0/8 that cross the network.".to_owned();
+                self.step(traveller, Component::LinuxNetfilter, Action::Drop, why);
+                Some((Verdict::Dropped, Cause::Martian))
+            }
+            Outcome::ForwardingOff => {
+                let why = format!("{} does not forward packets (net.ipv4.ip_forward is 0).", self.node);
+                self.step(traveller, Component::LinuxNetfilter, Action::Drop, why);
+                Some((Verdict::Dropped, Cause::ForwardingOff))
+            }
+            Outcome::Ambiguous => {
+                let rule = passage.events.iter().rev().find_map(|event| match event {
+                    Event::Unsupported { rule } => Some(*rule),
+                    _ => None,
+                });
+                let why = "This rule has a part that is not modelled, and what happens to the packet depends on it.".to_owned();
+                match rule.and_then(|id| Some((id, self.rule(id)?))) {
+                    Some((id, (chain, rule))) => {
+                        self.rule_step(traveller, id, chain, rule, Action::Match, None, why)
+                    }
+                    None => self.step(traveller, Component::Iptables, Action::Match, why),
+                }
+                Some((Verdict::Ambiguous, Cause::UnsupportedRule))
+            }
+        }
+    }
+
+    /// The cause that the deciding rule's chain and comment state.
+    fn cause(&self, passage: &Passage, otherwise: Cause) -> Cause {
+        let deciding = passage.events.iter().rev().find_map(|event| match event {
+            Event::Matched { rule, .. } => Some(*rule),
+            _ => None,
+        });
+        let Some((chain, rule)) = deciding.and_then(|id| self.rule(id)) else { return otherwise };
+        let comment = comment(rule).unwrap_or_default();
+        let invalid = rule.matches.iter().any(
+            |condition| matches!(condition, Match::CtState { not: false, states } if states.contains(CtState::Invalid)),
+        );
+        match chain.name.as_str() {
+            "KUBE-PROXY-FIREWALL" => Cause::SourceRange,
+            "KUBE-FIREWALL" => Cause::Martian,
+            name if name.starts_with("KUBE-") && comment.ends_with("has no endpoints") => Cause::NoEndpoints,
+            name if name.starts_with("KUBE-") && comment.ends_with("has no local endpoints") => {
+                Cause::NoLocalEndpoints
+            }
+            _ if invalid => Cause::InvalidState,
+            _ => otherwise,
+        }
+    }
+
+    fn rule(&self, id: RuleId) -> Option<(&'a Chain, &'a Rule)> {
+        let chain = self.rules.tables.get(&id.table)?.chains.get(usize::try_from(id.chain).ok()?)?;
+        Some((chain, chain.rules.get(usize::try_from(id.rule).ok()?)?))
+    }
+
+    fn step(&self, traveller: &mut Traveller, component: Component, action: Action, why: String) {
+        traveller.note(self.station.clone(), component, Owner::Node, action, why);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one rule, taken apart once by the caller")]
+    fn rule_step(
+        &self,
+        traveller: &mut Traveller,
+        id: RuleId,
+        chain: &Chain,
+        rule: &Rule,
+        action: Action,
+        probability: Option<f64>,
+        why: String,
+    ) {
+        let mut step = self.with_rule(id, chain, rule, action, why);
+        step.before = traveller.packet.into();
+        step.after = step.before;
+        step.probability = probability;
+        traveller.steps.push(step);
+    }
+
+    fn with_rule(&self, id: RuleId, chain: &Chain, rule: &Rule, action: Action, why: String) -> Step {
+        let component = match chain.name.as_str() {
+            name if name.starts_with("KUBE-") => Component::KubeProxy,
+            _ if is_masq_agent(chain) => Component::IpMasqAgent,
+            _ if jump_target(rule).is_some_and(|target| target.starts_with("KUBE-")) => Component::KubeProxy,
+            _ => Component::Iptables,
+        };
+        let mut step = plain(self.station.clone(), component, Owner::Node, action, why);
+        step.rule = Some(RuleRef {
+            place: format!("{} {}", id.table, chain.name).into(),
+            text: rule.line(&chain.name, self.family, Form::Save).to_string().into(),
+            object: self.service.as_ref().map(|key| ObjectRef::namespaced(Kind::Service, key)),
+        });
+        step
+    }
+
+    fn jump_words(&self, chain: &Chain, rule: &Rule, target: &str) -> String {
+        let service =
+            self.service.as_ref().map_or_else(|| "the Service".to_owned(), |key| format!("Service {key}"));
+        let comment = comment(rule).unwrap_or_default();
+        let prefix = |name: &str| name.get(..9).unwrap_or(name).to_owned();
+        match (prefix(chain.name.as_str()).as_str(), prefix(target).as_str()) {
+            (_, "KUBE-SERV") => format!(
+                "Before anything else, {} {} shows every packet to kube-proxy's rules.",
+                if self.hook == Hook::Output { "a packet that the node itself sends:" } else { "a packet that arrives:" },
+                self.hook.chain()
+            ),
+            (_, "KUBE-NODE") => {
+                "The address is the node's own and no Service address matched, so the node ports are tried.".to_owned()
+            }
+            ("KUBE-SERV", "KUBE-SVC-") => format!("The destination is the cluster IP of {service}; any ready endpoint will do."),
+            ("KUBE-SERV", "KUBE-SVL-") => {
+                format!("The destination is the cluster IP of {service}; its internal policy Local allows endpoints on this node only.")
+            }
+            ("KUBE-SERV", "KUBE-EXT-") if comment.ends_with("external IP") => {
+                format!("The destination is an external IP of {service}.")
+            }
+            ("KUBE-SERV", "KUBE-EXT-" | "KUBE-FW-") => {
+                format!("The destination is the load balancer address of {service}: kube-proxy knows it and takes the packet, on every node.")
+            }
+            ("KUBE-NODE", _) => format!("The destination port is the node port of {service}."),
+            ("KUBE-FW-", _) | ("KUBE-FW-N", _) => "The client is in loadBalancerSourceRanges.".to_owned(),
+            (_, "KUBE-EXT-") => format!("The client is allowed to call {service}."),
+            ("KUBE-EXT-", "KUBE-SVL-") => {
+                "External policy Local: only endpoints on this node, and the client's address is kept.".to_owned()
+            }
+            ("KUBE-EXT-", "KUBE-SVC-") if comment.starts_with("pod traffic") => {
+                "The client is a pod of this cluster: for it Local does not apply, every endpoint will do, and its address is kept.".to_owned()
+            }
+            ("KUBE-EXT-", "KUBE-SVC-") if comment.starts_with("route LOCAL") => {
+                "The client is this node itself: for it Local does not apply, every endpoint will do.".to_owned()
+            }
+            ("KUBE-EXT-", "KUBE-SVC-") => "External policy Cluster: every ready endpoint, on whatever node.".to_owned(),
+            ("KUBE-SVC-", _) => endpoint_words(chain, rule, "endpoint"),
+            ("KUBE-SVL-", _) => endpoint_words(chain, rule, "endpoint on this node"),
+            (_, "KUBE-POST") => "On the way out, kube-proxy looks whether the source must change.".to_owned(),
+            (_, "IP-MASQ-A") => "On the way out, ip-masq-agent looks whether a pod's address may leave as it is.".to_owned(),
+            _ => format!("The rule matches and sends the packet to the chain {target}."),
+        }
+    }
+}
+
+fn endpoint_words(chain: &Chain, rule: &Rule, what: &str) -> String {
+    if rule.matches.iter().any(|condition| matches!(condition, Match::Recent(_))) {
+        return "Session affinity: this client was here before and stays with its endpoint.".to_owned();
+    }
+    let endpoints = chain
+        .rules
+        .iter()
+        .filter(|rule| jump_target(rule).is_some_and(|target| target.starts_with("KUBE-SEP-")))
+        .filter(|rule| !rule.matches.iter().any(|condition| matches!(condition, Match::Recent(_))))
+        .count();
+    match endpoints {
+        1 => format!("There is one {what}."),
+        count => format!("One of {count} {what}s is chosen at random, each with the same probability.")
+            .replace("endpoint on this nodes", "endpoints on this node"),
+    }
+}
+
+fn mark_words(chain: &Chain, rule: &Rule) -> String {
+    let comment = comment(rule).unwrap_or_default();
+    match chain.name.as_str() {
+        name if name.starts_with("KUBE-SEP-") => {
+            "The client is the very endpoint that was chosen: it is marked, since its answer must come back through the node.".to_owned()
+        }
+        _ if comment.starts_with("masquerade LOCAL") => {
+            "The client is this node itself, so the packet is marked for masquerade.".to_owned()
+        }
+        _ if comment.starts_with("masquerade traffic") => {
+            "External policy Cluster: the packet is marked, so that on the way out its source becomes this node's address. The endpoint may be on another node, and its answer must come back through here.".to_owned()
+        }
+        _ => "The client is not a pod of this cluster, so the packet to the cluster IP is marked for masquerade.".to_owned(),
+    }
+}
+
+fn drop_words(chain: &Chain, rule: &Rule, service: Option<&Key>) -> String {
+    let service = service.map_or_else(|| "the Service".to_owned(), |key| format!("Service {key}"));
+    let comment = comment(rule).unwrap_or_default();
+    match chain.name.as_str() {
+        "KUBE-PROXY-FIREWALL" => {
+            format!("The client is not in loadBalancerSourceRanges of {service}, so its packet was not translated and is dropped here. The client times out.")
+        }
+        "KUBE-FIREWALL" => "A packet for 127.0.0.0/8 from outside is dropped: node ports on localhost are for the node itself.".to_owned(),
+        _ if comment.ends_with("has no local endpoints") => format!(
+            "{service} has policy Local and no endpoint on this node: the packet is dropped in silence, and the client times out."
+        ),
+        name => format!("A rule in {name} drops the packet."),
+    }
+}
+
+fn reject_words(rule: &Rule, with: Option<RejectWith>, service: Option<&Key>) -> String {
+    let service = service.map_or_else(|| "the Service".to_owned(), |key| format!("Service {key}"));
+    if comment(rule).unwrap_or_default().ends_with("has no endpoints") {
+        return format!(
+            "{service} has no ready endpoint anywhere: the node answers with an error at once (\"connection refused\")."
+        );
+    }
+    match with {
+        Some(RejectWith::TcpReset) => "The rule answers with a TCP reset.".to_owned(),
+        _ => "The rule answers with an ICMP error.".to_owned(),
+    }
+}
+
+/// Whether a jump is worth a step: something in the chain it leads to matched.
+fn leads_on(rules: &Ruleset, table: TableName, target: &str, rest: &[Event]) -> bool {
+    rest.iter()
+        .find_map(|event| match event {
+            Event::Matched { rule, .. } | Event::Unsupported { rule } => Some(*rule),
+            _ => None,
+        })
+        .is_some_and(|next| next.table == table && chain_name(rules, next) == Some(target))
+}
+
+/// The change of the mark, if the very next rule makes one.
+fn following_mark<'e>(rules: &Ruleset, rest: &'e [Event]) -> Option<&'e Event> {
+    match rest {
+        [Event::Matched { rule, .. }, mark @ Event::Mark { .. }, ..]
+            if chain_name(rules, *rule) == Some("KUBE-MARK-MASQ") =>
+        {
+            Some(mark)
+        }
+        _ => None,
+    }
+}
+
+fn chain_name(rules: &Ruleset, id: RuleId) -> Option<&str> {
+    let chain = rules.tables.get(&id.table)?.chains.get(usize::try_from(id.chain).ok()?)?;
+    Some(chain.name.as_str())
+}
+
+fn is_masq_agent(chain: &Chain) -> bool {
+    chain.name.as_str() == "IP-MASQ-AGENT"
+}
+
+fn jump_target(rule: &Rule) -> Option<&str> {
+    match &rule.target {
+        Target::Jump(target) | Target::Goto(target) => Some(target.as_str()),
+        _ => None,
+    }
+}
+
+fn comment(rule: &Rule) -> Option<&str> {
+    rule.matches.iter().find_map(|condition| match condition {
+        Match::Comment(text) => Some(&**text),
+        _ => None,
+    })
+}
+
+/// The Service that kube-proxy's comment names: `ns/svc:port …` or `… for ns/svc:port …`.
+fn commented_service(rule: &Rule) -> Option<Key> {
+    let word = comment(rule)?.split(' ').find(|word| word.contains('/'))?;
+    let name = word.split(':').next()?;
+    name.parse().ok()
+}
+
+/// `10.0.0.1:80`, `[fd00::1]:80`.
+pub(crate) fn socket(ip: std::net::IpAddr, port: u16) -> String {
+    std::net::SocketAddr::new(ip, port).to_string()
+}

@@ -1,0 +1,214 @@
+//! What health probes see: the probe's own packet, walked like any other.
+
+use crate::{
+    Verdict, World,
+    journey::{At, End, PLATFORM, Party, Traveller},
+    receive::{Listener, health_check_port, protocol},
+};
+use azure::Member;
+use model::{
+    Key, NodeName,
+    azure::{Probe, ProbeProtocol},
+};
+use netfilter::{Packet, Segment};
+use serde::Serialize;
+use std::{cell::RefCell, collections::BTreeMap, collections::BTreeSet, net::IpAddr};
+
+/// What a probe thinks of one member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProbeState {
+    /// Whether new connections go there.
+    pub up: bool,
+    /// What the probe got: `200`, `503`, `connected`, `refused`, `no answer`.
+    pub answer: String,
+    /// One sentence.
+    pub why: String,
+}
+
+/// Which member of which load balancer a probe asks.
+type Asked = (String, String, String);
+
+/// Probe states, each asked once.
+#[derive(Debug, Default)]
+pub(crate) struct Probes(RefCell<BTreeMap<Asked, ProbeState>>);
+
+/// The source port of probes; any will do.
+const SOURCE_PORT: u16 = 50_000;
+
+impl World {
+    /// What a probe of a load balancer thinks of a member. Without a probe, every member counts as up.
+    pub fn probe_state(&self, balancer: &str, probe: Option<&Probe>, member: &Member) -> ProbeState {
+        let Some(probe) = probe else {
+            let why = "The rule has no probe: the member always counts as up.".to_owned();
+            return ProbeState { up: true, answer: "not probed".to_owned(), why };
+        };
+        let asked = (balancer.to_owned(), probe.name.clone(), member.label());
+        if let Some(state) = self.probes.0.borrow().get(&asked) {
+            return state.clone();
+        }
+        let state = self.ask(probe, member);
+        self.probes.0.borrow_mut().insert(asked, state.clone());
+        state
+    }
+
+    fn ask(&self, probe: &Probe, member: &Member) -> ProbeState {
+        let Some(address) = member.address else {
+            let why = format!("The address of {} is not known: it is taken as up.", member.label());
+            return ProbeState { up: true, answer: "unknown".to_owned(), why };
+        };
+        let packet = Packet {
+            protocol: netfilter::Protocol::Tcp,
+            source: if address.is_ipv4() { PLATFORM } else { PLATFORM_V6 },
+            source_port: SOURCE_PORT,
+            destination: address,
+            destination_port: probe.port,
+            mark: 0,
+        };
+        let traveller = Traveller {
+            probability: 1.0,
+            packet,
+            segment: Segment::Opening,
+            steps: Vec::new(),
+            tracked: Vec::new(),
+            cloud: Vec::new(),
+            entered: None,
+            via: None,
+            hops: 0,
+        };
+        let answers: Vec<(f64, Answer)> = self
+            .walk(traveller, At::Fabric)
+            .into_iter()
+            .map(|(traveller, end)| (traveller.probability, self.answer(probe, &traveller, end)))
+            .collect();
+        let healthy: f64 =
+            answers.iter().filter(|(_, answer)| answer.is_healthy()).map(|(share, _)| share).sum();
+        // An answer that only some branches give makes a probe flap; the settled state is the likelier one.
+        let up = healthy >= 0.5;
+        let answer = answers.into_iter().map(|(_, answer)| answer).find(|answer| answer.is_healthy() == up);
+        let answer = answer.unwrap_or(Answer::None);
+        let why =
+            format!("{} to {address}:{}{}: {}", probe.protocol, probe.port, path(probe), answer.sentence());
+        ProbeState { up, answer: answer.word(), why }
+    }
+
+    fn answer(&self, probe: &Probe, traveller: &Traveller, end: End) -> Answer {
+        let party = match end {
+            End::Arrived(party) => party,
+            End::Failed(Verdict::Rejected | Verdict::Refused, _) => return Answer::Refused,
+            End::Failed(..) => return Answer::None,
+        };
+        let port = traveller.packet.destination_port;
+        let Some(listener) = self.listener(&party, port, protocol(traveller)) else { return Answer::Refused };
+        if probe.protocol == ProbeProtocol::Tcp {
+            return Answer::Connected(receiver(&party));
+        }
+        match (&party, listener) {
+            (Party::Node(node), Listener::ServiceHealth) => self.service_health(node, port),
+            (Party::Node(node), Listener::ProxyHealth) => {
+                let taint = |key: &str| key == "ToBeDeletedByClusterAutoscaler";
+                let leaving = self.model.nodes.get(node).is_some_and(|node| {
+                    node.metadata.deletion_timestamp.is_some()
+                        || node.spec.taints.iter().any(|entry| taint(&entry.key))
+                });
+                let status = if leaving { 503 } else { 200 };
+                Answer::Status(
+                    status,
+                    format!(
+                        "kube-proxy on {node} says that the node is {}",
+                        if leaving { "leaving" } else { "healthy" }
+                    ),
+                )
+            }
+            _ => Answer::Status(
+                200,
+                format!(
+                    "{} answers (an application is taken to answer its probe path with 200)",
+                    receiver(&party)
+                ),
+            ),
+        }
+    }
+
+    fn service_health(&self, node: &NodeName, port: u16) -> Answer {
+        let service =
+            self.model.services.iter().find(|(_, service)| health_check_port(service) == Some(port));
+        let Some((key, _)) = service else { return Answer::Refused };
+        let count = self.local_ready_endpoints(key, node);
+        let status = if count > 0 { 200 } else { 503 };
+        let words = match count {
+            0 => format!("kube-proxy on {node} knows no ready endpoint of {key} on this node"),
+            1 => format!("kube-proxy on {node} knows one ready endpoint of {key} on this node"),
+            _ => format!("kube-proxy on {node} knows {count} ready endpoints of {key} on this node"),
+        };
+        Answer::Status(status, words)
+    }
+
+    /// Distinct addresses of ready endpoints on a node: what kube-proxy's health server counts.
+    fn local_ready_endpoints(&self, service: &Key, node: &NodeName) -> usize {
+        let slices = self.model.endpoint_slices.values();
+        let own = slices.filter(|slice| {
+            slice.metadata.key().namespace == service.namespace && slice.service() == Some(&service.name)
+        });
+        let local = own.flat_map(|slice| &slice.endpoints).filter(|endpoint| {
+            endpoint.node_name.as_deref() == Some(node.as_str())
+                && endpoint.conditions.ready.unwrap_or(true)
+                && !endpoint.conditions.terminating.unwrap_or(false)
+        });
+        local.filter_map(|endpoint| endpoint.addresses.first()).collect::<BTreeSet<_>>().len()
+    }
+}
+
+/// The platform's address in an IPv6 network is link-local.
+const PLATFORM_V6: IpAddr =
+    IpAddr::V6(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0x1234, 0x5678, 0x9abc, 0xdef0));
+
+/// What a probe got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Answer {
+    /// A TCP handshake, with whom.
+    Connected(String),
+    /// An HTTP status, and who gave it and why.
+    Status(u16, String),
+    /// A reset, or an ICMP error.
+    Refused,
+    /// Silence.
+    None,
+}
+
+impl Answer {
+    /// TCP: a handshake. HTTP: 200 and nothing else.
+    fn is_healthy(&self) -> bool {
+        matches!(self, Self::Connected(_) | Self::Status(200, _))
+    }
+
+    fn word(&self) -> String {
+        match self {
+            Self::Connected(_) => "connected".to_owned(),
+            Self::Status(status, _) => status.to_string(),
+            Self::Refused => "refused".to_owned(),
+            Self::None => "no answer".to_owned(),
+        }
+    }
+
+    fn sentence(&self) -> String {
+        match self {
+            Self::Connected(whom) => format!("connected; {whom} took the connection."),
+            Self::Status(status, words) => format!("{status}; {words}."),
+            Self::Refused => "refused at once.".to_owned(),
+            Self::None => "no answer.".to_owned(),
+        }
+    }
+}
+
+fn receiver(party: &Party) -> String {
+    match party {
+        Party::Pod(key) => format!("pod {key}"),
+        Party::Node(name) => name.to_string(),
+        Party::Internet(ip) | Party::Vm(ip) | Party::Endpoint(ip) => ip.to_string(),
+        Party::Platform => "Azure's platform".to_owned(),
+    }
+}
+
+fn path(probe: &Probe) -> &str {
+    probe.request_path.as_deref().filter(|_| probe.protocol != ProbeProtocol::Tcp).unwrap_or_default()
+}

@@ -1,0 +1,189 @@
+//! At the receiver's stack: does anything listen there?
+
+use crate::{
+    Action, Component, Endpoint, Owner, World,
+    journey::{Party, Traveller, station_of},
+    narrate::socket,
+};
+use model::{
+    NodeName,
+    kubernetes::{Pod, Protocol, Service, ServiceType, TrafficPolicy},
+};
+
+/// What a port of a party is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listener {
+    /// The application of a pod, VM or host.
+    Application,
+    /// The kubelet.
+    Kubelet,
+    /// kube-proxy's own health server, port 10256.
+    ProxyHealth,
+    /// kube-proxy's server for one Service's healthCheckNodePort.
+    ServiceHealth,
+}
+
+/// kube-proxy's health port.
+pub(crate) const PROXY_HEALTH_PORT: u16 = 10256;
+/// The kubelet's port.
+const KUBELET_PORT: u16 = 10250;
+
+impl World {
+    /// Ends the way there: the socket is looked up, and the answer is who received the packet.
+    pub(crate) fn receive(&self, traveller: &mut Traveller, party: &Party) -> Option<Endpoint> {
+        let packet = traveller.packet;
+        let station = station_of(party);
+        let listener = self.listener(party, packet.destination_port, protocol(traveller));
+        let at = socket(packet.destination, packet.destination_port);
+        let owner = match party {
+            Party::Node(_) => Owner::Node,
+            _ => Owner::Workload,
+        };
+        match listener {
+            Some(listener) => {
+                let why = format!(
+                    "{} It sees {} as the client.",
+                    receiver_words(party, listener, &at),
+                    packet.source
+                );
+                let component = match listener {
+                    Listener::Application => Component::Pod,
+                    Listener::ProxyHealth | Listener::ServiceHealth => Component::KubeProxyHealth,
+                    Listener::Kubelet => Component::LinuxNetfilter,
+                };
+                traveller.note(station, component, owner, Action::Deliver, why);
+                Some(self.endpoint(party, traveller))
+            }
+            None => {
+                let why = match party {
+                    Party::Node(name) => format!(
+                        "No rule rewrote the packet, so the kernel of {name} looks for a socket on {at} and finds none: it answers with a reset, \"connection refused\"."
+                    ),
+                    _ => format!(
+                        "Nothing in the pod listens on {at} (its containers declare other ports): the kernel answers with a reset, \"connection refused\"."
+                    ),
+                };
+                traveller.note(station.clone(), Component::LinuxNetfilter, owner, Action::SocketLookup, why);
+                let why = "The client gets the reset at once.".to_owned();
+                traveller.note(station, Component::LinuxNetfilter, owner, Action::Refuse, why);
+                None
+            }
+        }
+    }
+
+    fn endpoint(&self, party: &Party, traveller: &Traveller) -> Endpoint {
+        let packet = traveller.packet;
+        let mut endpoint = Endpoint {
+            pod: None,
+            node: None,
+            host: None,
+            ip: packet.destination,
+            port: packet.destination_port,
+        };
+        match party {
+            Party::Pod(key) => endpoint.pod = Some(key.clone()),
+            Party::Node(name) => {
+                match self.host_network_pod(name, packet.destination_port, protocol(traveller)) {
+                    Some(pod) => endpoint.pod = Some(pod.metadata.key()),
+                    None => endpoint.node = Some(name.clone()),
+                }
+            }
+            Party::Internet(ip) | Party::Vm(ip) | Party::Endpoint(ip) => endpoint.host = Some(ip.to_string()),
+            Party::Platform => endpoint.host = Some("azure-platform".to_owned()),
+        }
+        endpoint
+    }
+
+    /// What listens on a party's port.
+    pub(crate) fn listener(&self, party: &Party, port: u16, protocol: Protocol) -> Option<Listener> {
+        match party {
+            Party::Internet(_) | Party::Vm(_) | Party::Endpoint(_) | Party::Platform => {
+                Some(Listener::Application)
+            }
+            Party::Pod(key) => self
+                .model
+                .pods
+                .get(key)
+                .filter(|pod| listens(pod, port, protocol))
+                .map(|_| Listener::Application),
+            Party::Node(name) => self.node_listener(name, port, protocol),
+        }
+    }
+
+    fn node_listener(&self, name: &NodeName, port: u16, protocol: Protocol) -> Option<Listener> {
+        if protocol == Protocol::Tcp {
+            if port == PROXY_HEALTH_PORT {
+                return Some(Listener::ProxyHealth);
+            }
+            if port == KUBELET_PORT {
+                return Some(Listener::Kubelet);
+            }
+            if self.model.services.values().any(|service| health_check_port(service) == Some(port)) {
+                return Some(Listener::ServiceHealth);
+            }
+        }
+        self.host_network_pod(name, port, protocol).map(|_| Listener::Application)
+    }
+
+    fn host_network_pod(&self, node: &NodeName, port: u16, protocol: Protocol) -> Option<&Pod> {
+        self.model.pods.values().map(|pod| &**pod).find(|pod| {
+            pod.spec.host_network
+                && pod.spec.node_name == node.as_str()
+                && !pod.is_finished()
+                && declared(pod, protocol).any(|declared| declared == port)
+        })
+    }
+}
+
+/// The port on which kube-proxy answers for a Service, if it does: type LoadBalancer and policy Local.
+pub(crate) fn health_check_port(service: &Service) -> Option<u16> {
+    let spec = &service.spec;
+    let local = spec.external_traffic_policy == Some(TrafficPolicy::Local);
+    (spec.service_type == ServiceType::LoadBalancer && local && spec.health_check_node_port != 0)
+        .then_some(spec.health_check_node_port)
+}
+
+/// Whether a pod listens on a port: its declared ports decide; a pod that declares none listens wherever
+/// it is called.
+fn listens(pod: &Pod, port: u16, protocol: Protocol) -> bool {
+    declares_nothing(pod) || declared(pod, protocol).any(|declared| declared == port)
+}
+
+/// Whether a pod says nothing of its ports.
+pub(crate) fn declares_nothing(pod: &Pod) -> bool {
+    pod.spec.containers.iter().all(|container| container.ports.is_empty())
+}
+
+fn declared(pod: &Pod, protocol: Protocol) -> impl Iterator<Item = u16> + '_ {
+    let ports = pod.spec.containers.iter().flat_map(|container| &container.ports);
+    ports.filter(move |port| port.protocol == protocol).map(|port| port.container_port)
+}
+
+/// The protocol of the traveller's packet, as the API names it.
+pub(crate) fn protocol(traveller: &Traveller) -> Protocol {
+    match traveller.packet.protocol {
+        netfilter::Protocol::Udp => Protocol::Udp,
+        netfilter::Protocol::Sctp => Protocol::Sctp,
+        netfilter::Protocol::Tcp | netfilter::Protocol::Icmp | netfilter::Protocol::Icmpv6 => Protocol::Tcp,
+    }
+}
+
+fn receiver_words(party: &Party, listener: Listener, at: &str) -> String {
+    match (party, listener) {
+        (Party::Pod(key), _) => format!("Pod {key} receives the packet on {at} and answers."),
+        (Party::Node(name), Listener::ProxyHealth) => {
+            format!("kube-proxy's own health server on {name} answers on {at}.")
+        }
+        (Party::Node(name), Listener::ServiceHealth) => {
+            format!("kube-proxy on {name} answers the health check on {at}.")
+        }
+        (Party::Node(name), Listener::Kubelet) => format!("The kubelet of {name} answers on {at}."),
+        (Party::Node(name), Listener::Application) => {
+            format!("A pod in the network of {name} receives the packet on {at}.")
+        }
+        (Party::Internet(ip) | Party::Vm(ip) | Party::Endpoint(ip), _) => {
+            format!("{ip} receives the packet on {at}.")
+        }
+        (Party::Platform, _) => "Azure's platform receives the packet.".to_owned(),
+    }
+}

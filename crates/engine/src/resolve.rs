@@ -1,0 +1,192 @@
+//! From the words of a flow to addresses.
+
+use crate::{
+    Flow, FlowError, Place, World,
+    journey::{PLATFORM, Party},
+    topology::AddressOwner,
+};
+use model::{
+    Key,
+    kubernetes::{Service, ServiceType},
+};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A flow with addresses.
+#[derive(Debug, Clone)]
+pub(crate) struct Resolved {
+    /// Who sends.
+    pub(crate) sender: Party,
+    /// The address that it sends from.
+    pub(crate) source: IpAddr,
+    /// The address that it sends to.
+    pub(crate) destination: IpAddr,
+}
+
+impl World {
+    /// Finds the sender and the addresses of both ends, of one family.
+    pub(crate) fn resolve(&self, flow: &Flow) -> Result<Resolved, FlowError> {
+        let (sender, sources) = self.sender(&flow.from)?;
+        let in_cluster = !matches!(sender, Party::Internet(_) | Party::Vm(_) | Party::Platform);
+        let destinations = self.receiver(flow, &sender, in_cluster)?;
+        let nameless = |place: &Place| FlowError::NoAddress(place.to_string());
+        let first = (
+            *sources.first().ok_or_else(|| nameless(&flow.from))?,
+            *destinations.first().ok_or_else(|| nameless(&flow.to))?,
+        );
+        let pair = destinations.iter().find_map(|destination| {
+            sources
+                .iter()
+                .find(|source| source.is_ipv4() == destination.is_ipv4())
+                .map(|source| (*source, *destination))
+        });
+        let (mut source, destination) = pair.ok_or(FlowError::MixedFamilies(first.0, first.1))?;
+        if destination.is_loopback() {
+            if !matches!(sender, Party::Node(_)) {
+                return Err(FlowError::NotFound(format!(
+                    "way from {} to {destination}: only a node's own processes reach its loopback",
+                    flow.from
+                )));
+            }
+            source =
+                if destination.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+        }
+        Ok(Resolved { sender, source, destination })
+    }
+
+    fn sender(&self, place: &Place) -> Result<(Party, Vec<IpAddr>), FlowError> {
+        match place {
+            Place::Ip(ip) => Ok((
+                self.party_at(*ip).ok_or_else(|| FlowError::NotFound(format!("sender at {ip}")))?,
+                vec![*ip],
+            )),
+            Place::Pod(key) => {
+                let pod =
+                    self.model.pods.get(key).ok_or_else(|| FlowError::NotFound(format!("pod {key}")))?;
+                if pod.spec.host_network {
+                    return self.sender(&Place::Node(pod.spec.node_name.as_str().into()));
+                }
+                Ok((Party::Pod(key.clone()), pod.ips().collect()))
+            }
+            Place::Node(name) => {
+                let node =
+                    self.model.nodes.get(name).ok_or_else(|| FlowError::NotFound(format!("node {name}")))?;
+                Ok((Party::Node(name.clone()), node.internal_ips().collect()))
+            }
+            Place::Vm(name) => match name.parse() {
+                Ok(ip) if self.topology.in_vnet(ip) && self.topology.owner(ip).is_none() => {
+                    Ok((Party::Vm(ip), vec![ip]))
+                }
+                _ => Err(FlowError::NotFound(format!(
+                    "VM {name} (name it by a free address of the virtual network)"
+                ))),
+            },
+            Place::Service(key) => {
+                Err(FlowError::NotFound(format!("sender svc/{key}: a Service receives, it does not send")))
+            }
+            Place::Name(name) => Err(FlowError::NotFound(format!(
+                "sender {name:?} (use an address, pod/NS/NAME, node/NAME or vm/ADDRESS)"
+            ))),
+        }
+    }
+
+    /// Who sends and receives at an address; `None` for addresses that are nobody's (frontends, cluster IPs).
+    fn party_at(&self, ip: IpAddr) -> Option<Party> {
+        match self.topology.owner(ip) {
+            Some(AddressOwner::Node(name)) => Some(Party::Node(name.clone())),
+            Some(AddressOwner::Pod(key)) => Some(Party::Pod(key.clone())),
+            Some(AddressOwner::Endpoint) => Some(Party::Endpoint(ip)),
+            Some(AddressOwner::Frontend | AddressOwner::ClusterIp(_) | AddressOwner::ExternalIp(_)) => None,
+            None if ip == PLATFORM => Some(Party::Platform),
+            None if ip.is_loopback() || ip.is_multicast() || ip.is_unspecified() => None,
+            None if self.topology.in_vnet(ip) => Some(Party::Vm(ip)),
+            None if self.is_inside(ip) => None,
+            None => Some(Party::Internet(ip)),
+        }
+    }
+
+    fn receiver(&self, flow: &Flow, sender: &Party, in_cluster: bool) -> Result<Vec<IpAddr>, FlowError> {
+        match &flow.to {
+            Place::Ip(ip) => Ok(vec![*ip]),
+            Place::Service(key) => {
+                let service = self
+                    .model
+                    .services
+                    .get(key)
+                    .ok_or_else(|| FlowError::NotFound(format!("Service {key}")))?;
+                Ok(self.service_addresses(key, service, in_cluster))
+            }
+            Place::Name(name) => {
+                let key = self
+                    .cluster_name(name, sender)
+                    .ok_or_else(|| FlowError::NotFound(format!("address for the name {name:?}")))?;
+                let service = self
+                    .model
+                    .services
+                    .get(&key)
+                    .ok_or_else(|| FlowError::NotFound(format!("Service {key}")))?;
+                Ok(self.service_addresses(&key, service, true))
+            }
+            other @ (Place::Pod(_) | Place::Node(_) | Place::Vm(_)) => Ok(self.sender(other)?.1),
+        }
+    }
+
+    /// The addresses at which a client calls a Service: cluster IPs inside, else what a headless
+    /// Service's name resolves to; outside, frontends, else external IPs.
+    fn service_addresses(&self, key: &Key, service: &Service, in_cluster: bool) -> Vec<IpAddr> {
+        let parse = |texts: &mut dyn Iterator<Item = &str>| {
+            texts.filter_map(|text| text.trim().parse().ok()).collect::<Vec<IpAddr>>()
+        };
+        let spec = &service.spec;
+        if in_cluster {
+            let listed = if spec.cluster_ips.is_empty() {
+                vec![spec.cluster_ip.as_str()]
+            } else {
+                spec.cluster_ips.iter().map(String::as_str).collect()
+            };
+            let cluster_ips = parse(&mut listed.into_iter());
+            if cluster_ips.is_empty() && spec.service_type != ServiceType::ExternalName {
+                return self.ready_endpoints(key);
+            }
+            return cluster_ips;
+        }
+        let frontends =
+            parse(&mut service.status.load_balancer.ingress.iter().map(|ingress| ingress.ip.as_str()));
+        if frontends.is_empty() {
+            parse(&mut spec.external_ips.iter().map(String::as_str))
+        } else {
+            frontends
+        }
+    }
+
+    /// The addresses of a Service's ready endpoints, in order.
+    pub(crate) fn ready_endpoints(&self, key: &Key) -> Vec<IpAddr> {
+        let slices = self.model.endpoint_slices.values();
+        let mut addresses: Vec<IpAddr> = slices
+            .filter(|slice| {
+                slice.metadata.key().namespace == key.namespace && slice.service() == Some(&key.name)
+            })
+            .flat_map(|slice| &slice.endpoints)
+            .filter(|endpoint| endpoint.conditions.ready.unwrap_or(true))
+            .filter_map(|endpoint| endpoint.addresses.first()?.parse().ok())
+            .collect();
+        addresses.sort();
+        addresses.dedup();
+        addresses
+    }
+
+    /// The Service that a name of the cluster's DNS stands for: `svc`, `svc.ns`, `svc.ns.svc` and
+    /// `svc.ns.svc.cluster.local`, as the search path of the sender's pod completes it.
+    fn cluster_name(&self, name: &str, sender: &Party) -> Option<Key> {
+        let name = name.trim_end_matches('.');
+        let name = name.strip_suffix(".cluster.local").unwrap_or(name);
+        let name = name.strip_suffix(".svc").unwrap_or(name);
+        let own = match sender {
+            Party::Pod(key) => key.namespace.to_string(),
+            _ => "default".to_owned(),
+        };
+        let (service, namespace) =
+            name.split_once('.').map_or((name, own.as_str()), |(service, rest)| (service, rest));
+        let key = Key::new(namespace, service);
+        self.model.services.contains_key(&key).then_some(key)
+    }
+}

@@ -1,0 +1,281 @@
+//! Who is connected to whom, and who owns an address.
+//!
+//! The graph is petgraph's and stays inside this module: nothing outside sees an index. Its nodes are
+//! the stations at which a packet can be, its edges the links between them.
+
+use ipnet::IpNet;
+use model::{Key, Model, NodeName, kubernetes::Node};
+use netfilter::InterfaceName;
+use petgraph::{
+    stable_graph::{NodeIndex, StableUnGraph},
+    visit::EdgeRef,
+};
+use std::{collections::BTreeMap, net::IpAddr};
+
+/// A place where a packet can be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Site {
+    /// Everything outside Azure.
+    Internet,
+    /// The virtual network: Azure's switching and routing.
+    Fabric,
+    /// A node's kernel.
+    Node(NodeName),
+    /// The network namespace of a pod.
+    Pod(Key),
+    /// An endpoint that an EndpointSlice names and no Pod of the input owns.
+    Endpoint(IpAddr),
+}
+
+/// Who owns an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AddressOwner {
+    /// A node's own address (its processes and host-network pods).
+    Node(NodeName),
+    /// A pod.
+    Pod(Key),
+    /// An endpoint without a Pod object.
+    Endpoint,
+    /// A load balancer's frontend.
+    Frontend,
+    /// A Service's cluster IP: exists only in the nodes' rules.
+    ClusterIp(Key),
+    /// An external IP of a Service.
+    ExternalIp(Key),
+}
+
+/// A link, seen from the node's side.
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    /// The node's interface, where one end is a node.
+    interface: Option<InterfaceName>,
+}
+
+/// The sites, the links between them, and the owners of addresses.
+#[derive(Debug)]
+pub(crate) struct Topology {
+    graph: StableUnGraph<Site, Link>,
+    index: BTreeMap<Site, NodeIndex>,
+    owners: BTreeMap<IpAddr, AddressOwner>,
+    /// Ranges of pod addresses, by node.
+    pod_ranges: Vec<(IpNet, NodeName)>,
+    /// Ranges of the virtual network.
+    vnet: Vec<IpNet>,
+    /// Ranges of cluster IPs.
+    services: Vec<IpNet>,
+    /// Ranges of pod addresses of the whole cluster.
+    pods: Vec<IpNet>,
+}
+
+/// The name of a node's interface towards the network.
+pub(crate) const UPLINK: &str = "eth0";
+
+/// AKS's managed virtual network, where no document gives one.
+const DEFAULT_VNET: &str = "10.224.0.0/12";
+/// AKS's default range of cluster IPs.
+const DEFAULT_SERVICES: &str = "10.0.0.0/16";
+/// AKS's default range of pod addresses.
+const DEFAULT_PODS: &str = "10.244.0.0/16";
+
+impl Topology {
+    /// Builds the topology of a settled model. Frontends are the addresses of its load balancers.
+    pub(crate) fn new(model: &Model, frontends: impl IntoIterator<Item = IpAddr>) -> Self {
+        let profile = model.managed_cluster.as_deref().map(|cluster| &cluster.network_profile);
+        let ranges = |list: Option<&Vec<String>>, single: Option<&String>, default: &str| {
+            let listed: Vec<IpNet> =
+                list.into_iter().flatten().chain(single).filter_map(|text| text.parse().ok()).collect();
+            if listed.is_empty() { default.parse().into_iter().collect() } else { listed }
+        };
+        let pods =
+            ranges(profile.map(|p| &p.pod_cidrs), profile.and_then(|p| p.pod_cidr.as_ref()), DEFAULT_PODS);
+        let services = ranges(
+            profile.map(|p| &p.service_cidrs),
+            profile.and_then(|p| p.service_cidr.as_ref()),
+            DEFAULT_SERVICES,
+        );
+        let networks =
+            model.virtual_networks.values().flat_map(|network| &network.address_space.address_prefixes);
+        let mut vnet: Vec<IpNet> = networks.filter_map(|prefix| prefix.parse().ok()).collect();
+        if vnet.is_empty() {
+            vnet = DEFAULT_VNET.parse().into_iter().collect();
+        }
+
+        let mut topology = Self {
+            graph: StableUnGraph::default(),
+            index: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            pod_ranges: Vec::new(),
+            vnet,
+            services,
+            pods,
+        };
+        topology.place_network();
+        topology.place_nodes(model);
+        topology.place_pods(model);
+        topology.place_services(model, frontends);
+        topology
+    }
+
+    fn add(&mut self, site: Site) -> NodeIndex {
+        if let Some(index) = self.index.get(&site) {
+            return *index;
+        }
+        let index = self.graph.add_node(site.clone());
+        self.index.insert(site, index);
+        index
+    }
+
+    fn place_network(&mut self) {
+        let internet = self.add(Site::Internet);
+        let fabric = self.add(Site::Fabric);
+        self.graph.add_edge(internet, fabric, Link { interface: None });
+    }
+
+    fn place_nodes(&mut self, model: &Model) {
+        let fabric = self.add(Site::Fabric);
+        for (name, node) in &model.nodes {
+            let index = self.add(Site::Node(name.clone()));
+            self.graph.add_edge(fabric, index, Link { interface: InterfaceName::new(UPLINK) });
+            for ip in node.internal_ips() {
+                self.owners.entry(ip).or_insert_with(|| AddressOwner::Node(name.clone()));
+            }
+            self.pod_ranges.extend(pod_cidrs(node).map(|range| (range, name.clone())));
+        }
+    }
+
+    fn place_pods(&mut self, model: &Model) {
+        for (key, pod) in &model.pods {
+            if pod.is_finished() || pod.spec.host_network || pod.spec.node_name.is_empty() {
+                continue;
+            }
+            let Some(node) = self.index.get(&Site::Node(pod.spec.node_name.as_str().into())).copied() else {
+                continue;
+            };
+            let mut addresses = pod.ips().peekable();
+            let Some(first) = addresses.peek().copied() else { continue };
+            let index = self.add(Site::Pod(key.clone()));
+            self.graph.add_edge(node, index, Link { interface: veth(first) });
+            for ip in addresses {
+                self.owners.entry(ip).or_insert_with(|| AddressOwner::Pod(key.clone()));
+            }
+        }
+        for slice in model.endpoint_slices.values() {
+            for endpoint in &slice.endpoints {
+                let Some(ip) = endpoint.addresses.first().and_then(|address| address.parse().ok()) else {
+                    continue;
+                };
+                if self.owners.contains_key(&ip) {
+                    continue;
+                }
+                self.owners.insert(ip, AddressOwner::Endpoint);
+                let index = self.add(Site::Endpoint(ip));
+                let node =
+                    endpoint.node_name.as_deref().and_then(|name| self.index.get(&Site::Node(name.into())));
+                let (peer, interface) = match node {
+                    Some(node) => (*node, veth(ip)),
+                    None => (self.add(Site::Fabric), None),
+                };
+                self.graph.add_edge(peer, index, Link { interface });
+            }
+        }
+    }
+
+    fn place_services(&mut self, model: &Model, frontends: impl IntoIterator<Item = IpAddr>) {
+        for (key, service) in &model.services {
+            let spec = &service.spec;
+            for ip in spec.cluster_ips.iter().chain([&spec.cluster_ip]).filter_map(|ip| ip.parse().ok()) {
+                self.owners.entry(ip).or_insert_with(|| AddressOwner::ClusterIp(key.clone()));
+            }
+            for ip in spec.external_ips.iter().filter_map(|ip| ip.trim().parse().ok()) {
+                self.owners.entry(ip).or_insert_with(|| AddressOwner::ExternalIp(key.clone()));
+            }
+        }
+        for ip in frontends {
+            self.owners.insert(ip, AddressOwner::Frontend);
+        }
+    }
+
+    /// Who owns the address.
+    pub(crate) fn owner(&self, ip: IpAddr) -> Option<&AddressOwner> {
+        self.owners.get(&ip)
+    }
+
+    /// What is at the other end of a node's interface and owns the address. The uplink leads to the
+    /// fabric whatever the address.
+    pub(crate) fn across(&self, node: &NodeName, interface: InterfaceName) -> Option<&Site> {
+        let index = *self.index.get(&Site::Node(node.clone()))?;
+        let edge = self.graph.edges(index).find(|edge| edge.weight().interface == Some(interface))?;
+        let other = if edge.source() == index { edge.target() } else { edge.source() };
+        self.graph.node_weight(other)
+    }
+
+    /// The node that a pod or endpoint hangs on, and the node's interface towards it.
+    pub(crate) fn attachment(&self, site: &Site) -> Option<(&NodeName, InterfaceName)> {
+        let index = *self.index.get(site)?;
+        self.graph.edges(index).find_map(|edge| {
+            let other = if edge.source() == index { edge.target() } else { edge.source() };
+            match self.graph.node_weight(other) {
+                Some(Site::Node(node)) => Some((node, edge.weight().interface?)),
+                _ => None,
+            }
+        })
+    }
+
+    /// The pods and endpoints on a node, with the node's interface towards each.
+    pub(crate) fn guests(&self, node: &NodeName) -> Vec<(&Site, InterfaceName)> {
+        let Some(index) = self.index.get(&Site::Node(node.clone())) else { return Vec::new() };
+        let mut guests: Vec<_> = self
+            .graph
+            .neighbors(*index)
+            .filter_map(|other| self.graph.node_weight(other))
+            .filter(|site| matches!(site, Site::Pod(_) | Site::Endpoint(_)))
+            .filter_map(|site| Some((site, self.attachment(site)?.1)))
+            .collect();
+        guests.sort();
+        guests
+    }
+
+    /// The node to which the network routes a pod address, by the nodes' pod ranges.
+    pub(crate) fn node_of_pod_range(&self, ip: IpAddr) -> Option<&NodeName> {
+        self.pod_ranges.iter().find(|(range, _)| range.contains(&ip)).map(|(_, node)| node)
+    }
+
+    /// Whether the address lies in the virtual network.
+    pub(crate) fn in_vnet(&self, ip: IpAddr) -> bool {
+        self.vnet.iter().any(|range| range.contains(&ip))
+    }
+
+    /// Whether the address lies in the range of cluster IPs.
+    pub(crate) fn in_service_range(&self, ip: IpAddr) -> bool {
+        self.services.iter().any(|range| range.contains(&ip))
+    }
+
+    /// Whether the address lies in a range of pod addresses.
+    pub(crate) fn in_pod_range(&self, ip: IpAddr) -> bool {
+        self.pods.iter().any(|range| range.contains(&ip))
+            || self.pod_ranges.iter().any(|(range, _)| range.contains(&ip))
+    }
+
+    /// The ranges of pod addresses, of the cluster and of each node.
+    pub(crate) fn pod_ranges(&self) -> impl Iterator<Item = IpNet> + '_ {
+        self.pods.iter().copied().chain(self.pod_ranges.iter().map(|(range, _)| *range))
+    }
+}
+
+fn pod_cidrs(node: &Node) -> impl Iterator<Item = IpNet> + '_ {
+    let list = node.spec.pod_cidrs.iter();
+    let single = node.spec.pod_cidrs.is_empty().then_some(&node.spec.pod_cidr);
+    list.chain(single).filter_map(|range| range.parse().ok())
+}
+
+/// The node's end of a pod's veth pair, named as the Azure CNI names it: `azv` and eleven hexadecimal
+/// digits (here of the address, so that the name is stable).
+pub(crate) fn veth(ip: IpAddr) -> Option<InterfaceName> {
+    let digits = match ip {
+        IpAddr::V4(ip) => u64::from(u32::from(ip)),
+        IpAddr::V6(ip) => u64::try_from(u128::from(ip) & u128::from(u64::MAX)).unwrap_or_default(),
+    };
+    // Fibonacci hashing spreads neighbouring addresses over the name.
+    let digits = digits.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+    InterfaceName::new(&format!("azv{digits:011x}"))
+}

@@ -1,0 +1,195 @@
+//! Services: addresses, ports, and whether their selectors select anything.
+
+use super::Check;
+use model::{
+    Key, Kind, ObjectRef,
+    kubernetes::{IntOrString, Pod, Protocol, Service, ServiceType},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Who has a port on every node, and where it says so.
+type NodePorts = BTreeMap<(Protocol, u16), ObjectRef>;
+
+impl Check<'_> {
+    pub(super) fn services(&mut self) {
+        let mut node_ports = NodePorts::new();
+        let sliced: BTreeSet<Key> = self
+            .model
+            .endpoint_slices
+            .values()
+            .filter_map(|slice| Some(Key::new(&slice.metadata.key().namespace, slice.service()?)))
+            .collect();
+        for (key, service) in &self.model.services {
+            let id = ObjectRef::namespaced(Kind::Service, key);
+            self.addresses(&id, service);
+            self.ports(&id, service, &mut node_ports);
+            if service.spec.service_type != ServiceType::ExternalName && !sliced.contains(key) {
+                self.selector(&id, service);
+            }
+        }
+    }
+
+    fn addresses(&mut self, id: &ObjectRef, service: &Service) {
+        let spec = &service.spec;
+        let listed =
+            spec.cluster_ips.iter().enumerate().map(|(at, ip)| (format!("spec.clusterIPs[{at}]"), ip));
+        let single = std::iter::once(("spec.clusterIP".to_owned(), &spec.cluster_ip));
+        for (path, text) in single.chain(listed).filter(|(_, text)| !text.is_empty() && *text != "None") {
+            if let Some(ip) = self.address(id, &path, text) {
+                self.own(id, &path, ip);
+            }
+        }
+        // kube-proxy skips what it cannot read in these fields, so the answer is still that of the cluster.
+        for (at, text) in spec.external_ips.iter().enumerate() {
+            if text.parse::<std::net::IpAddr>().is_err() {
+                let path = format!("spec.externalIPs[{at}]");
+                self.warning(
+                    id,
+                    &path,
+                    format!("{path}: {text:?} is not an IP address"),
+                    "kube-proxy ignores it",
+                );
+            }
+        }
+        for (at, text) in spec.load_balancer_source_ranges.iter().enumerate() {
+            if text.trim().parse::<ipnet::IpNet>().is_err() {
+                let path = format!("spec.loadBalancerSourceRanges[{at}]");
+                self.warning(
+                    id,
+                    &path,
+                    format!("{path}: {text:?} is not a range of addresses (CIDR)"),
+                    "kube-proxy ignores it; write a range such as 203.0.113.0/24",
+                );
+            }
+        }
+    }
+
+    fn ports(&mut self, id: &ObjectRef, service: &Service, node_ports: &mut NodePorts) {
+        let ports = &service.spec.ports;
+        let (mut numbers, mut names) = (BTreeSet::new(), BTreeSet::new());
+        for (at, port) in ports.iter().enumerate() {
+            let path = |field: &str| format!("spec.ports[{at}].{field}");
+            if port.port == 0 {
+                let hint = "write the port that clients connect to";
+                self.error(id, &path("port"), "port must be from 1 to 65535", hint);
+            } else if !numbers.insert((port.protocol, port.port)) {
+                let what = format!("port {}/{} stands here for the second time", port.port, port.protocol);
+                self.error(id, &path("port"), what, "remove one of the two");
+            }
+            if ports.len() > 1 && port.name.is_empty() {
+                let hint = "the API server wants a name for each of several ports";
+                self.error(id, &format!("spec.ports[{at}]"), "this port has no name", hint);
+            } else if !port.name.is_empty() && !names.insert(port.name.as_str()) {
+                let what = format!("two ports are named {}", port.name);
+                self.error(id, &path("name"), what, "give each port a name of its own");
+            }
+            match &port.target_port {
+                Some(IntOrString::Int(0)) => {
+                    let hint = "write the port that the pods listen on";
+                    self.error(id, &path("targetPort"), "targetPort must be from 1 to 65535", hint);
+                }
+                Some(IntOrString::String(name)) if name.parse::<u32>().is_ok() => {
+                    self.error(
+                        id,
+                        &path("targetPort"),
+                        format!(
+                            "targetPort {name:?} in quotes is the name of a port, and names have letters"
+                        ),
+                        format!("write {name} without quotes"),
+                    );
+                }
+                _ => {}
+            }
+            self.node_port(id, &path("nodePort"), port.protocol, port.node_port, node_ports);
+        }
+        let health = service.spec.health_check_node_port;
+        self.node_port(id, "spec.healthCheckNodePort", Protocol::Tcp, health, node_ports);
+    }
+
+    fn node_port(
+        &mut self,
+        id: &ObjectRef,
+        path: &str,
+        protocol: Protocol,
+        port: u16,
+        node_ports: &mut NodePorts,
+    ) {
+        if port == 0 {
+            return;
+        }
+        if let Some(first) = node_ports.insert((protocol, port), id.clone()) {
+            let line = self.line_of(&first);
+            self.error(
+                id,
+                path,
+                format!("the node port {port}/{protocol} belongs to {first} already"),
+                format!("{first} is at {line}; give one of the two another port, or leave it out"),
+            );
+        }
+    }
+
+    fn selector(&mut self, id: &ObjectRef, service: &Service) {
+        let selector = &service.spec.selector;
+        if selector.is_empty() {
+            return;
+        }
+        let namespace = service.metadata.key().namespace;
+        let pods: Vec<&Pod> = self
+            .model
+            .pods
+            .iter()
+            .filter(|(key, _)| key.namespace == namespace)
+            .map(|(_, pod)| &**pod)
+            .collect();
+        let wanted =
+            |pod: &Pod| selector.iter().all(|(label, value)| pod.metadata.label(label) == Some(value));
+        if pods.iter().any(|pod| wanted(pod)) {
+            return;
+        }
+        let labels =
+            selector.iter().map(|(label, value)| format!("{label}={value}")).collect::<Vec<_>>().join(",");
+        if pods.is_empty() {
+            return self.warning(
+                id,
+                "spec.selector",
+                format!("selects nothing: the input has no Pod in namespace {namespace}"),
+                "add the output of `kubectl get pods -o yaml`; until then the Service has no endpoints",
+            );
+        }
+        let hint = nearest_labels(&pods, selector);
+        let what = format!("selects nothing: no Pod in namespace {namespace} has {labels}");
+        self.error(id, "spec.selector", what, hint);
+    }
+}
+
+/// What the pods have in place of the labels that are wanted.
+fn nearest_labels(pods: &[&Pod], selector: &BTreeMap<String, String>) -> String {
+    // The pod that has most of the labels shows which one is wrong.
+    let held = |pod: &Pod| {
+        selector.iter().filter(|(label, value)| pod.metadata.label(label) == Some(value.as_str())).count()
+    };
+    let Some(nearest) = pods.iter().rev().max_by_key(|pod| held(pod)) else { return String::new() };
+    let wrong = selector.iter().find(|(label, value)| nearest.metadata.label(label) != Some(value.as_str()));
+    let Some((label, value)) = wrong else { return String::new() };
+    let values: BTreeSet<&str> = pods.iter().filter_map(|pod| pod.metadata.label(label)).collect();
+    if values.is_empty() {
+        let name = &nearest.metadata.name;
+        let labels = nearest
+            .metadata
+            .labels
+            .iter()
+            .map(|(label, value)| format!("{label}={value}"))
+            .collect::<Vec<_>>();
+        return match labels.is_empty() {
+            true => format!("no Pod there has a label {label}; Pod {name} has no labels at all"),
+            false => format!("no Pod there has a label {label}; Pod {name} has {}", labels.join(",")),
+        };
+    }
+    match crate::near::nearest(value, values.iter().copied()) {
+        Some(near) => format!("did you mean {label}: {near}?"),
+        None => {
+            let known = values.iter().take(5).map(|value| format!("{label}={value}")).collect::<Vec<_>>();
+            format!("the Pods there have {}", known.join(", "))
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Switches of the cluster.
+
+use crate::{
+    ptr::Ptr,
+    state::{Action, Dispatch, facts},
+    ui::{Choice, Segmented},
+};
+use model::{Edit, Model, azure::SkuName};
+use yew::prelude::*;
+
+/// What the switches need.
+#[derive(Properties, PartialEq)]
+pub(super) struct ClusterProps {
+    /// The cluster as its author wrote it.
+    pub(super) model: Ptr<Model>,
+    /// How to change the store.
+    pub(super) dispatch: Dispatch,
+}
+
+const SKUS: [SkuName; 2] = [SkuName::Basic, SkuName::Standard];
+
+/// Switches of the cluster.
+#[component]
+pub(super) fn ClusterSwitches(props: &ClusterProps) -> Html {
+    let sku = facts::load_balancer_sku(&props.model);
+    let on_choose = {
+        let dispatch = props.dispatch.clone();
+        Callback::from(move |at: usize| {
+            if let Some(sku) = SKUS.get(at) {
+                dispatch.dispatch(Action::Edit(Edit::SetLoadBalancerSku { sku: *sku }));
+            }
+        })
+    };
+    let profile = props.model.managed_cluster.as_ref().map(|cluster| &cluster.network_profile);
+    let text = |value: Option<&String>, default: &str| value.map_or(default.to_owned(), Clone::clone);
+    html! {
+        <>
+            <dl class="facts">
+                <dt>{ "Network plugin" }</dt>
+                <dd>{ text(profile.and_then(|profile| profile.network_plugin.as_ref()), "azure, overlay") }</dd>
+                <dt>{ "Outbound type" }</dt>
+                <dd>{ text(profile.and_then(|profile| profile.outbound_type.as_ref()), "loadBalancer") }</dd>
+                <dt>{ "Pods" }</dt><dd>{ props.model.pods.len() }</dd>
+                <dt>{ "Nodes" }</dt><dd>{ props.model.nodes.len() }</dd>
+            </dl>
+            <Segmented label="Load balancer SKU" choices={vec![Choice::new("Basic"), Choice::new("Standard")]}
+                chosen={SKUS.iter().position(|one| *one == sku)} {on_choose}
+                hint={match sku {
+                    SkuName::Basic => "One availability set behind each load balancer. Azure retired Basic on 30 September 2025.",
+                    _ => "Nodes of all pools behind one load balancer.",
+                }} />
+        </>
+    }
+}

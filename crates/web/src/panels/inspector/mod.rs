@@ -1,0 +1,150 @@
+//! The inspector: what is selected, its switches, and its YAML.
+
+mod cluster;
+mod node;
+mod pod;
+mod service;
+
+use crate::{
+    ptr::Ptr,
+    state::{Action, Dispatch, describe},
+};
+use model::{Kind, Model, Object, ObjectRef};
+use yew::prelude::*;
+
+/// What the inspector needs.
+#[derive(Properties, PartialEq)]
+pub(crate) struct InspectorProps {
+    /// The cluster as its author wrote it.
+    pub(crate) model: Ptr<Model>,
+    /// The cluster with what controllers filled in.
+    pub(crate) settled: Ptr<Model>,
+    /// What is selected; `None` is the cluster.
+    pub(crate) selection: Option<ObjectRef>,
+    /// How to change the store.
+    pub(crate) dispatch: Dispatch,
+}
+
+/// The inspector.
+#[component]
+pub(crate) fn Inspector(props: &InspectorProps) -> Html {
+    let object = props.selection.as_ref().and_then(|id| props.settled.get(id));
+    let (kind, name) = match &props.selection {
+        Some(id) if object.is_some() => (place(id), id.name.to_string()),
+        _ => ("Managed cluster".to_owned(), cluster_name(&props.model)),
+    };
+    let body = match &object {
+        Some(Object::Service(service)) => html! {
+            <service::ServiceSwitches service={std::sync::Arc::clone(service)} model={props.model.clone()}
+                dispatch={props.dispatch.clone()} />
+        },
+        Some(Object::Node(node)) => html! {
+            <node::NodeSwitches node={std::sync::Arc::clone(node)} model={props.model.clone()}
+                dispatch={props.dispatch.clone()} />
+        },
+        Some(Object::Pod(pod)) => html! {
+            <pod::PodSwitches pod={std::sync::Arc::clone(pod)} model={props.model.clone()}
+                dispatch={props.dispatch.clone()} />
+        },
+        None | Some(Object::ManagedCluster(_)) => html! {
+            <cluster::ClusterSwitches model={props.model.clone()} dispatch={props.dispatch.clone()} />
+        },
+        Some(_) => Html::default(),
+    };
+    let written = props.selection.as_ref().and_then(|id| props.model.get(id));
+    html! {
+        <section class="inspector" aria-labelledby="inspector-title">
+            <ObjectPicker model={props.settled.clone()} selection={props.selection.clone()}
+                dispatch={props.dispatch.clone()} />
+            <div>
+                <p class="kicker">{ kind }</p>
+                <h2 id="inspector-title">{ name }</h2>
+            </div>
+            { body }
+            <Yaml written={written} settled={object} cluster={props.model.clone()} />
+        </section>
+    }
+}
+
+/// `Service in default`.
+fn place(id: &ObjectRef) -> String {
+    if id.kind.is_namespaced() {
+        format!("{} in {}", describe::kind(id.kind), id.namespace)
+    } else {
+        describe::kind(id.kind).to_owned()
+    }
+}
+
+fn cluster_name(model: &Model) -> String {
+    let name =
+        model.managed_cluster.as_ref().map(|cluster| cluster.name.clone()).filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| "AKS with default settings".into())
+}
+
+#[derive(Properties, PartialEq)]
+struct ObjectPickerProps {
+    model: Ptr<Model>,
+    selection: Option<ObjectRef>,
+    dispatch: Dispatch,
+}
+
+/// Every object by name: the way to select without the picture.
+#[component]
+fn ObjectPicker(props: &ObjectPickerProps) -> Html {
+    const MOST: usize = 500;
+    let objects: Vec<ObjectRef> = props
+        .model
+        .objects()
+        .map(|object| object.object_ref())
+        .filter(|id| matches!(id.kind, Kind::Service | Kind::Node | Kind::Pod))
+        .take(MOST)
+        .collect();
+    let onchange = {
+        let (dispatch, objects) = (props.dispatch.clone(), objects.clone());
+        Callback::from(move |event: Event| {
+            let value = event.target_dyn_into::<web_sys::HtmlSelectElement>().map(|select| select.value());
+            let chosen = value.and_then(|value| objects.get(value.parse::<usize>().ok()?).cloned());
+            dispatch.dispatch(Action::Select(chosen));
+        })
+    };
+    let group = |kind: Kind| {
+        let options = objects.iter().enumerate().filter(|(_, id)| id.kind == kind);
+        html! {
+            <optgroup label={format!("{}s", describe::kind(kind))}>
+                { for options.map(|(at, id)| html! {
+                    <option value={at.to_string()} selected={props.selection.as_ref() == Some(id)}>{ &*id.name }</option>
+                }) }
+            </optgroup>
+        }
+    };
+    html! {
+        <select class="picker" aria-label="Inspect" {onchange}>
+            <option value="" selected={props.selection.is_none()}>{ "Cluster" }</option>
+            { group(Kind::Service) }
+            { group(Kind::Node) }
+            { group(Kind::Pod) }
+        </select>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct YamlProps {
+    written: Option<Object>,
+    settled: Option<Object>,
+    cluster: Ptr<Model>,
+}
+
+/// The object's document, with what controllers filled in.
+#[component]
+fn Yaml(props: &YamlProps) -> Html {
+    let cluster = || props.cluster.managed_cluster.clone().map(Object::ManagedCluster);
+    let Some(object) = props.settled.clone().or_else(cluster) else { return Html::default() };
+    let filled = props.written.is_some() && props.written != props.settled;
+    html! {
+        <details class="yaml">
+            <summary>{ "YAML" }</summary>
+            if filled { <p class="hint">{ "With what controllers filled in." }</p> }
+            <pre tabindex="0" aria-label="YAML">{ formats::object_yaml(&object) }</pre>
+        </details>
+    }
+}

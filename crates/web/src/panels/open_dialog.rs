@@ -1,0 +1,120 @@
+//! Opening a cluster: paste or choose files.
+
+use crate::{
+    state::{Action, Dispatch},
+    ui::Dialog,
+};
+use formats::{Diagnostic, Severity, Source, import};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{HtmlInputElement, HtmlTextAreaElement};
+use yew::prelude::*;
+
+/// What the dialog needs.
+#[derive(Properties, PartialEq)]
+pub(crate) struct OpenProps {
+    /// How to change the store.
+    pub(crate) dispatch: Dispatch,
+}
+
+/// The dialog. Nothing of the page changes unless the input has no error.
+#[component]
+pub(crate) fn OpenDialog(props: &OpenProps) -> Html {
+    let text = use_node_ref();
+    let report = use_state(Vec::<Diagnostic>::new);
+    let close = {
+        let dispatch = props.dispatch.clone();
+        Callback::from(move |()| dispatch.dispatch(Action::Show(None)))
+    };
+    let read = {
+        let (dispatch, report) = (props.dispatch.clone(), report.clone());
+        Callback::from(move |sources: Vec<Source>| {
+            let import = import(&sources);
+            let refused = import.has_errors();
+            if !refused {
+                dispatch.dispatch(Action::Open(Box::new(import.model)));
+            }
+            if refused || import.diagnostics.iter().any(|one| one.severity == Severity::Warning) {
+                report.set(import.diagnostics);
+            } else {
+                dispatch.dispatch(Action::Show(None));
+            }
+        })
+    };
+    let onsubmit = {
+        let (text, read) = (text.clone(), read.clone());
+        Callback::from(move |event: SubmitEvent| {
+            event.prevent_default();
+            let value = text.cast::<HtmlTextAreaElement>().map(|area| area.value()).unwrap_or_default();
+            read.emit(vec![Source::new("pasted text", value)]);
+        })
+    };
+    let onchange = Callback::from(move |event: Event| {
+        let files = event.target_dyn_into::<HtmlInputElement>().and_then(|input| input.files());
+        let Some(files) = files else { return };
+        let files: Vec<web_sys::File> = (0..files.length()).filter_map(|at| files.get(at)).collect();
+        let read = read.clone();
+        spawn_local(async move { read.emit(read_all(files).await) });
+    });
+    html! {
+        <Dialog title="Open a cluster" on_close={close}>
+            <form class="open" {onsubmit}>
+                <p>{ "Kubernetes and Azure documents as YAML or JSON: " }<code>{ "kubectl get … -o yaml" }</code>
+                    { ", " }<code>{ "az … show -o json" }</code>{ ". They are read here, on this page, and sent nowhere." }</p>
+                <label class="field"><span class="field-name">{ "Files" }</span>
+                    <input type="file" multiple=true accept=".yaml,.yml,.json" {onchange} /></label>
+                <label class="field"><span class="field-name">{ "Or paste" }</span>
+                    <textarea ref={text} class="mono" rows="10" spellcheck="false"
+                        placeholder="apiVersion: v1&#10;kind: Service" /></label>
+                <button type="submit" class="btn strong">{ "Open what is pasted" }</button>
+            </form>
+            <Report diagnostics={(*report).clone()} />
+        </Dialog>
+    }
+}
+
+/// Reads files as bytes; one that cannot be read is an empty source of its name.
+async fn read_all(files: Vec<web_sys::File>) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for file in files {
+        let bytes = match JsFuture::from(file.array_buffer()).await {
+            Ok(buffer) => js_sys::Uint8Array::new(&buffer).to_vec(),
+            Err(_) => Vec::new(),
+        };
+        sources.push(Source::new(file.name(), bytes));
+    }
+    sources.sort_by(|a, b| a.name.cmp(&b.name));
+    sources
+}
+
+#[derive(Properties, PartialEq)]
+struct ReportProps {
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// What the import has to say.
+#[component]
+fn Report(props: &ReportProps) -> Html {
+    let refused = props.diagnostics.iter().any(|one| one.severity == Severity::Error);
+    let line = |one: &Diagnostic| {
+        let class = match one.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Notice => "notice",
+        };
+        html! {
+            <li class={class}>
+                <span class="mono where">{ format!("{}:{}", one.file, one.line) }</span>
+                <strong>{ one.severity.to_string() }</strong>{ " " }{ &one.what }
+                if !one.hint.is_empty() { <span class="hint">{ &one.hint }</span> }
+            </li>
+        }
+    };
+    html! {
+        <div class="report" role="status" data-testid="diagnostics">
+            if !props.diagnostics.is_empty() {
+                <p><strong>{ if refused { "Not opened: nothing has changed." } else { "Opened, with remarks." } }</strong></p>
+                <ul>{ for props.diagnostics.iter().map(line) }</ul>
+            }
+        </div>
+    }
+}

@@ -1,0 +1,45 @@
+//! A packet's header with what a step changed in it.
+
+use engine::Header;
+use std::net::{IpAddr, SocketAddr};
+use yew::prelude::*;
+
+/// What a header line needs.
+#[derive(Properties, PartialEq)]
+pub(super) struct PacketProps {
+    /// The packet before the step.
+    pub(super) before: Header,
+    /// The packet after it.
+    pub(super) after: Header,
+}
+
+/// `198.51.100.7:51514 → 10.244.0.11:8080`, changed ends with the old value struck out.
+#[component]
+pub(super) fn Packet(props: &PacketProps) -> Html {
+    let PacketProps { before, after } = props;
+    let source = end((before.source, before.source_port), (after.source, after.source_port));
+    let destination =
+        end((before.destination, before.destination_port), (after.destination, after.destination_port));
+    html! {
+        <p class="packet">
+            <span class="end">{ source }</span>
+            <span class="arrow">{ " → " }</span>
+            <span class="end">{ destination }</span>
+            if before.mark != after.mark {
+                <span class="end">
+                    { " mark " }<del>{ format!("{:#x}", before.mark) }</del>{ " " }
+                    <ins>{ format!("{:#x}", after.mark) }</ins>
+                </span>
+            }
+        </p>
+    }
+}
+
+fn end(before: (IpAddr, u16), after: (IpAddr, u16)) -> Html {
+    let text = |(ip, port): (IpAddr, u16)| SocketAddr::new(ip, port).to_string();
+    if before == after {
+        html! { { text(after) } }
+    } else {
+        html! { <><del>{ text(before) }</del>{ " " }<ins>{ text(after) }</ins></> }
+    }
+}

@@ -1,0 +1,125 @@
+//! The head of the page: name, preset, flow, history, theme.
+
+use super::flow_bar::FlowBar;
+use crate::{
+    ptr::Ptr,
+    state::{Action, Dialog, Dispatch},
+    theme::ThemeButton,
+    ui::{Glyph, Icon},
+};
+use engine::Flow;
+use formats::{PRESETS, Preset};
+use model::Model;
+use std::rc::Rc;
+use web_sys::HtmlSelectElement;
+use yew::prelude::*;
+
+/// What the head needs.
+#[derive(Properties, PartialEq)]
+pub(crate) struct TopBarProps {
+    /// The preset that the cluster began as.
+    pub(crate) preset: Option<&'static Preset>,
+    /// The settled cluster, for completion.
+    pub(crate) model: Ptr<Model>,
+    /// The flow that is asked about.
+    pub(crate) flow: Rc<Flow>,
+    /// What undo would take back.
+    pub(crate) undo: Option<AttrValue>,
+    /// What redo would do again.
+    pub(crate) redo: Option<AttrValue>,
+    /// How to change the store.
+    pub(crate) dispatch: Dispatch,
+    /// The person wants a link.
+    pub(crate) on_share: Callback<()>,
+}
+
+/// The head of the page.
+#[component]
+pub(crate) fn TopBar(props: &TopBarProps) -> Html {
+    let act = |action: Action| {
+        let dispatch = props.dispatch.clone();
+        Callback::from(move |_: MouseEvent| dispatch.dispatch(action.clone()))
+    };
+    let on_share = props.on_share.reform(|_: MouseEvent| ());
+    html! {
+        <header class="top">
+            <h1 class="logo">
+                <svg class="mark" viewBox="0 0 22 22" aria-hidden="true">
+                    <path class="hop" d="M4 15C6 3 16 3 18 15" />
+                    <circle class="from" cx="4" cy="15" r="3" />
+                    <circle class="to" cx="18" cy="15" r="3" />
+                </svg>
+                { "Hopscope" }
+            </h1>
+            <PresetPicker preset={props.preset} dispatch={props.dispatch.clone()} />
+            <FlowBar model={props.model.clone()} flow={Rc::clone(&props.flow)} dispatch={props.dispatch.clone()} />
+            <div class="tools">
+                <HistoryButton glyph={Glyph::Undo} name="Undo" shortcut="Control+Z" what={props.undo.clone()}
+                    onclick={act(Action::Undo)} />
+                <HistoryButton glyph={Glyph::Redo} name="Redo" shortcut="Control+Y" what={props.redo.clone()}
+                    onclick={act(Action::Redo)} />
+                <button type="button" class="btn" onclick={on_share}>{ "Share" }</button>
+                <button type="button" class="btn" onclick={act(Action::Show(Some(Dialog::Open)))}>{ "Open…" }</button>
+                <ThemeButton />
+                <button type="button" class="btn icon-btn" aria-label="Help" title="Help (?)"
+                    onclick={act(Action::Show(Some(Dialog::Help)))}>{ "?" }</button>
+            </div>
+        </header>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct HistoryButtonProps {
+    glyph: Glyph,
+    name: &'static str,
+    shortcut: &'static str,
+    what: Option<AttrValue>,
+    onclick: Callback<MouseEvent>,
+}
+
+/// Undo or redo. It stays in the tab order where there is nothing to do, so that the focus is not lost.
+#[component]
+fn HistoryButton(props: &HistoryButtonProps) -> Html {
+    let title = match &props.what {
+        Some(what) => format!("{}: {what}", props.name),
+        None => format!("Nothing to {}", props.name.to_lowercase()),
+    };
+    html! {
+        <button type="button" class="btn icon-btn" aria-label={props.name} aria-keyshortcuts={props.shortcut}
+            aria-disabled={props.what.is_none().to_string()} {title} onclick={props.onclick.clone()}>
+            <Icon glyph={props.glyph} />
+        </button>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct PresetPickerProps {
+    preset: Option<&'static Preset>,
+    dispatch: Dispatch,
+}
+
+#[component]
+fn PresetPicker(props: &PresetPickerProps) -> Html {
+    let onchange = {
+        let dispatch = props.dispatch.clone();
+        Callback::from(move |event: Event| {
+            let name = event.target_dyn_into::<HtmlSelectElement>().map(|select| select.value());
+            if let Some(preset) = name.as_deref().and_then(Preset::find) {
+                dispatch.dispatch(Action::OpenPreset(preset));
+            }
+        })
+    };
+    let option = |preset: &'static Preset| {
+        html! {
+            <option key={preset.name} value={preset.name} selected={props.preset == Some(preset)}>
+                { preset.title }
+            </option>
+        }
+    };
+    html! {
+        <select class="preset" aria-label="Example cluster" {onchange}>
+            if props.preset.is_none() { <option value="" selected=true>{ "Your cluster" }</option> }
+            { for PRESETS.iter().map(option) }
+        </select>
+    }
+}

@@ -1,0 +1,336 @@
+//! The trace: every step of the drawn branch, grouped by station.
+
+use super::{packet::Packet, words};
+use crate::{
+    ptr::Ptr,
+    state::{
+        Action, Answer, Dispatch,
+        answer::{per_cent, verdict_words},
+    },
+    ui::{Choice, Segmented, arrow},
+};
+use engine::{PathOutcome, Paths, Step, Verdict};
+use yew::prelude::*;
+
+/// What the trace needs.
+#[derive(Properties, PartialEq)]
+pub(super) struct TraceProps {
+    /// What the engine says about the flow.
+    pub(super) answer: Ptr<Answer>,
+    /// The branch that is drawn.
+    pub(super) outcome: usize,
+    /// Whether the way back is drawn.
+    pub(super) reply: bool,
+    /// The step that is lit, on the way that is drawn.
+    pub(super) highlight: Option<usize>,
+    /// How to change the store.
+    pub(super) dispatch: Dispatch,
+}
+
+/// Branches up to which each is a button of its own.
+const FEW: usize = 4;
+
+/// The trace.
+#[component]
+pub(super) fn Trace(props: &TraceProps) -> Html {
+    let paths = match &props.answer.result {
+        Ok((paths, _)) => paths,
+        Err(error) => {
+            return html! { <p class="empty">{ format!("This flow cannot be traced: {error}.") }</p> };
+        }
+    };
+    let Some(outcome) = paths.outcomes.get(props.outcome).or(paths.outcomes.first()) else {
+        return html! { <p class="empty">{ "No packet takes any way." }</p> };
+    };
+    html! {
+        <div class="trace">
+            <div class="trace-head">
+                <Verdicts outcome={outcome.clone()} />
+                { branches(paths, props.outcome, &props.dispatch) }
+                if outcome.reply.is_some() {
+                    <WaySwitch reply={props.reply} dispatch={props.dispatch.clone()} />
+                }
+            </div>
+            { way(props, outcome) }
+            { assumptions(paths) }
+        </div>
+    }
+}
+
+/// The steps of both ways; those of the way that is drawn can be lit.
+fn way(props: &TraceProps, outcome: &PathOutcome) -> Html {
+    let there = |lit: bool| {
+        html! {
+            <StepList key="there" label="Way there" steps={outcome.steps.clone()} first=1 {lit}
+                highlight={props.highlight.filter(|_| lit)} dispatch={props.dispatch.clone()} />
+        }
+    };
+    let back = |lit: bool| match &outcome.reply {
+        None => Html::default(),
+        Some(reply) => html! {
+            <StepList key="back" label={format!("Way back: {}", verdict_words(reply.verdict, reply.cause))}
+                steps={reply.steps.clone()} first={outcome.steps.len() + 1} {lit}
+                highlight={props.highlight.filter(|_| lit)} dispatch={props.dispatch.clone()} />
+        },
+    };
+    let order = if props.reply { [back(true), there(false)] } else { [there(true), back(false)] };
+    html! { <div class="ways">{ for order }</div> }
+}
+
+#[derive(Properties, PartialEq)]
+struct VerdictsProps {
+    outcome: PathOutcome,
+}
+
+/// The end of the branch in one line.
+#[component]
+fn Verdicts(props: &VerdictsProps) -> Html {
+    let outcome = &props.outcome;
+    let good = outcome.verdict == Verdict::Delivered;
+    html! {
+        <p class="verdict" data-testid="verdict">
+            <strong class={if good { "good" } else { "bad" }}>
+                { if good { "✓ " } else { "✕ " } }{ verdict_words(outcome.verdict, outcome.cause) }
+            </strong>
+            if let Some(endpoint) = &outcome.endpoint {
+                <span>{ " to " }<b class="mono">{ endpoint.to_string() }</b></span>
+            }
+            if let Some(source) = outcome.source_seen {
+                <span>{ ", which sees " }<b class="mono">{ source.to_string() }</b></span>
+            }
+        </p>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct WaySwitchProps {
+    reply: bool,
+    dispatch: Dispatch,
+}
+
+/// Which way the picture draws.
+#[component]
+fn WaySwitch(props: &WaySwitchProps) -> Html {
+    let on_choose = {
+        let dispatch = props.dispatch.clone();
+        Callback::from(move |at: usize| dispatch.dispatch(Action::DrawReply(at == 1)))
+    };
+    html! {
+        <Segmented label="Drawn way" quiet=true choices={vec![Choice::new("Way there"), Choice::new("Way back")]}
+            chosen={usize::from(props.reply)} {on_choose} />
+    }
+}
+
+/// Which branch is drawn, where there are several.
+fn branches(paths: &Paths, chosen: usize, dispatch: &Dispatch) -> Html {
+    if paths.outcomes.len() < 2 {
+        return Html::default();
+    }
+    let name =
+        |outcome: &PathOutcome| format!("{} %  {}", per_cent(outcome.probability), words::branch(outcome));
+    let on_choose = {
+        let dispatch = dispatch.clone();
+        Callback::from(move |at: usize| dispatch.dispatch(Action::ChooseOutcome(at)))
+    };
+    if paths.outcomes.len() <= FEW {
+        let choices: Vec<Choice> = paths.outcomes.iter().map(|outcome| Choice::new(name(outcome))).collect();
+        return html! { <Segmented label="Branch" quiet=true {choices} {chosen} {on_choose} /> };
+    }
+    let onchange = Callback::from(move |event: Event| {
+        let value = event.target_dyn_into::<web_sys::HtmlSelectElement>().map(|select| select.value());
+        if let Some(at) = value.and_then(|value| value.parse().ok()) {
+            on_choose.emit(at);
+        }
+    });
+    html! {
+        <select aria-label="Branch" {onchange}>
+            { for paths.outcomes.iter().enumerate().map(|(at, outcome)| html! {
+                <option value={at.to_string()} selected={at == chosen}>{ name(outcome) }</option>
+            }) }
+        </select>
+    }
+}
+
+/// What the answer takes for granted.
+fn assumptions(paths: &Paths) -> Html {
+    if paths.assumptions.is_empty() {
+        return Html::default();
+    }
+    html! {
+        <details class="assumptions">
+            <summary>{ format!("{} assumptions", paths.assumptions.len()) }</summary>
+            <ul>{ for paths.assumptions.iter().map(|one| html! { <li>{ &one.text }</li> }) }</ul>
+        </details>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct StepListProps {
+    label: AttrValue,
+    steps: Vec<Step>,
+    /// The number of the first step.
+    first: usize,
+    /// Whether this way is drawn, so that its steps can be lit.
+    lit: bool,
+    highlight: Option<usize>,
+    dispatch: Dispatch,
+}
+
+/// Steps in columns: a step that matters begins one, what only carries the packet on stands below it.
+#[component]
+fn StepList(props: &StepListProps) -> Html {
+    let list = use_node_ref();
+    let focused = use_state(|| 0_usize);
+    let light = {
+        let (dispatch, lit) = (props.dispatch.clone(), props.lit);
+        Callback::from(move |step: Option<usize>| {
+            if lit {
+                dispatch.dispatch(Action::Highlight(step));
+            }
+        })
+    };
+    let onkeydown = {
+        let (list, count, focused) = (list.clone(), props.steps.len(), focused.clone());
+        Callback::from(move |event: KeyboardEvent| {
+            if let Some(to) = arrow(&event.key(), *focused, count) {
+                event.prevent_default();
+                focus_step(&list, to);
+            }
+        })
+    };
+    let onfocus = {
+        let (light, focused) = (light.clone(), focused.clone());
+        Callback::from(move |at: usize| {
+            focused.set(at);
+            light.emit(Some(at));
+        })
+    };
+    let card = |at: usize| {
+        let Some(step) = props.steps.get(at) else { return Html::default() };
+        html! {
+            <StepCard key={at} {at} number={props.first + at} step={step.clone()} lit={props.highlight == Some(at)}
+                reachable={at == (*focused).min(props.steps.len().saturating_sub(1))}
+                light={light.clone()} onfocus={onfocus.clone()} />
+        }
+    };
+    html! {
+        <section class={classes!("way", props.lit.then_some("drawn"))} aria-label={props.label.clone()}>
+            <h3 class="way-name">{ &props.label }</h3>
+            <div class="stations" ref={list} {onkeydown}>
+                { for stations(&props.steps).into_iter().map(|columns| station(&props.steps, &columns, &card)) }
+            </div>
+        </section>
+    }
+}
+
+/// Indices of steps: per station its columns, per column its steps.
+fn stations(steps: &[Step]) -> Vec<Vec<Vec<usize>>> {
+    /// Small steps that one column holds below its first step.
+    const BELOW: usize = 3;
+    let mut stations: Vec<Vec<Vec<usize>>> = Vec::new();
+    for (at, step) in steps.iter().enumerate() {
+        let same = at
+            .checked_sub(1)
+            .and_then(|before| steps.get(before))
+            .is_some_and(|last| last.station == step.station);
+        match stations.last_mut().filter(|_| same) {
+            None => stations.push(vec![vec![at]]),
+            Some(columns) => match columns.last_mut() {
+                Some(column) if words::is_minor(step) && column.len() <= BELOW => column.push(at),
+                _ => columns.push(vec![at]),
+            },
+        }
+    }
+    stations
+}
+
+fn station(steps: &[Step], columns: &[Vec<usize>], card: &dyn Fn(usize) -> Html) -> Html {
+    let Some(first) = columns.first().and_then(|column| column.first()).and_then(|at| steps.get(*at)) else {
+        return Html::default();
+    };
+    html! {
+        <section class={classes!("station", words::owner_class(first.owner))}>
+            <h4><span class="dot" aria-hidden="true" />{ words::station(&first.station) }{ " " }
+                <span class="mono">{ &*first.station.name }</span></h4>
+            <div class="columns">
+                { for columns.iter().map(|column| html! {
+                    <ol class="column">{ for column.iter().map(|at| card(*at)) }</ol>
+                }) }
+            </div>
+        </section>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct StepCardProps {
+    at: usize,
+    number: usize,
+    step: Step,
+    lit: bool,
+    reachable: bool,
+    light: Callback<Option<usize>>,
+    onfocus: Callback<usize>,
+}
+
+/// One step.
+#[component]
+fn StepCard(props: &StepCardProps) -> Html {
+    let StepCardProps { at, number, step, .. } = props;
+    let at = *at;
+    let minor = words::is_minor(step);
+    let enter = props.light.reform(move |_: MouseEvent| Some(at));
+    let leave = props.light.reform(|_: MouseEvent| None);
+    let onfocus = props.onfocus.reform(move |_: FocusEvent| at);
+    let changed = step.before != step.after;
+    html! {
+        <li class={classes!("step", words::owner_class(step.owner), minor.then_some("minor"), props.lit.then_some("lit"))}
+            data-step={at.to_string()} tabindex={if props.reachable { "0" } else { "-1" }}
+            onmouseenter={enter} onmouseleave={leave} {onfocus}>
+            <h5>
+                <span class="number">{ number }</span>
+                { words::heading(step) }
+                if let Some(share) = step.probability.filter(|share| *share < 1.0) {
+                    <span class="share">{ format!("{} %", per_cent(share)) }</span>
+                }
+            </h5>
+            if !minor || changed { <Packet before={step.before} after={step.after} /> }
+            <p class="why">{ &step.why }</p>
+            if let Some(rule) = &step.rule {
+                <p class="rule"><span class="rule-place">{ &*rule.place }</span><code>{ &*rule.text }</code></p>
+            }
+            { near_misses(step) }
+            <p class="by">{ words::component(step.component) }{ ", " }{ words::owner(step.owner) }</p>
+        </li>
+    }
+}
+
+/// Rules that almost decided.
+fn near_misses(step: &Step) -> Html {
+    if step.near_misses.is_empty() {
+        return Html::default();
+    }
+    html! {
+        <details class="near">
+            <summary>{ match step.near_misses.len() {
+                1 => "1 rule almost matched".to_owned(),
+                many => format!("{many} rules almost matched"),
+            } }</summary>
+            <ul>
+                { for step.near_misses.iter().map(|miss| html! {
+                    <li><code>{ &*miss.rule.text }</code><span>{ &miss.failed }</span></li>
+                }) }
+            </ul>
+        </details>
+    }
+}
+
+fn focus_step(list: &NodeRef, at: usize) {
+    let step = list
+        .cast::<web_sys::Element>()
+        .and_then(|list| list.query_selector(&format!("[data-step='{at}']")).ok()?)
+        .and_then(|step| wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlElement>(step).ok());
+    if let Some(step) = step {
+        // Focusing an element that is there cannot fail.
+        let _ = step.focus();
+    }
+}

@@ -1,0 +1,74 @@
+//! Watched flows: before and after the last edit.
+
+use crate::{
+    ptr::Ptr,
+    state::{Action, Dispatch, Watched, answer::Digest},
+};
+use yew::prelude::*;
+
+/// What the list needs.
+#[derive(Properties, PartialEq)]
+pub(crate) struct WatchedProps {
+    /// The flows.
+    pub(crate) watched: Ptr<Vec<Watched>>,
+    /// How to change the store.
+    pub(crate) dispatch: Dispatch,
+}
+
+/// The watched flows.
+#[component]
+pub(crate) fn WatchedFlows(props: &WatchedProps) -> Html {
+    let flow = |at: usize, watched: &Watched| {
+        let onclick = {
+            let (dispatch, flow) = (props.dispatch.clone(), watched.flow.clone());
+            Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Send((*flow).clone())))
+        };
+        html! {
+            <li key={at} class={classes!("watch", watched.change.is_some().then_some("changed"))}>
+                <div class="watch-line">
+                    <button type="button" class="link" title={format!("Draw {} → {}:{}", watched.flow.from, watched.flow.to, watched.flow.port)}
+                        {onclick}>{ &watched.title }</button>
+                    <strong class="watch-now">{ watched.now.words() }</strong>
+                </div>
+                { source_line(&watched.now) }
+                if let Some(change) = &watched.change {
+                    <p class="was">
+                        { was(&change.before, &watched.now) }
+                        if let Some(why) = &change.why { <span class="why">{ why }</span> }
+                    </p>
+                }
+            </li>
+        }
+    };
+    html! {
+        <section class="watched" aria-labelledby="watched-title">
+            <h2 id="watched-title">{ "Watched flows" }</h2>
+            <p class="hint">{ "Share of each receiver in per cent, before and after your last change." }</p>
+            <ul>{ for props.watched.iter().enumerate().map(|(at, watched)| flow(at, watched)) }</ul>
+        </section>
+    }
+}
+
+fn sources(digest: &Digest) -> String {
+    let all: Vec<String> = digest.sources.iter().map(ToString::to_string).collect();
+    if all.is_empty() { "nobody".into() } else { all.join(", ") }
+}
+
+fn source_line(now: &Digest) -> Html {
+    if now.sources.is_empty() {
+        return Html::default();
+    }
+    html! { <p class="seen">{ "source seen " }<span class="mono">{ sources(now) }</span></p> }
+}
+
+/// What was before, only as far as it differs.
+fn was(before: &Digest, now: &Digest) -> String {
+    let mut parts = Vec::new();
+    if before.words() != now.words() {
+        parts.push(before.words());
+    }
+    if before.sources != now.sources && !before.sources.is_empty() {
+        parts.push(format!("source {}", sources(before)));
+    }
+    if parts.is_empty() { "was otherwise. ".into() } else { format!("was {}. ", parts.join(", ")) }
+}

@@ -1,0 +1,127 @@
+//! The trace's closed enums in the words of a person.
+
+use engine::{Action, Component, Owner, PathOutcome, Station, StationKind, Step};
+
+/// A step's heading.
+pub(super) fn heading(step: &Step) -> &'static str {
+    match step.action {
+        Action::Originate => "Client sends",
+        Action::Resolve => "Name resolved",
+        Action::Route => "Routed",
+        Action::EvaluateNsg => "Security group checked",
+        Action::SelectFrontend => "Frontend found",
+        Action::SelectBackend => "Load balancer picks a node",
+        Action::ProbeGate => "Probe decides who may serve",
+        Action::EnterNode => "Node receives",
+        Action::Match => "Rule matches",
+        Action::Mark => "Packet marked",
+        Action::Dnat => "Destination rewritten",
+        Action::Snat => "Source rewritten",
+        Action::Masquerade => "Source masqueraded",
+        Action::Track => "Connection tracked",
+        Action::Untranslate => "Translated back",
+        Action::Forward => "Forwarded",
+        Action::Accept => "Accepted",
+        Action::Drop => "Dropped",
+        Action::Reject => "Rejected",
+        Action::Refuse => "Refused",
+        Action::SocketLookup => "Socket looked up",
+        Action::Deliver => "Delivered",
+        Action::Answer => "Answer sent",
+        Action::LeaveNode => "Leaves the node",
+        Action::SkipSocketLookup => "No socket lookup",
+        Action::SkipMasquerade => "No masquerade",
+        Action::SkipProbe => "Probe not consulted",
+        Action::SkipLoadBalancer => "Load balancer not involved",
+        Action::SkipNat => "No translation",
+    }
+}
+
+/// Whether a step only carries the packet on: it is set smaller.
+pub(super) fn is_minor(step: &Step) -> bool {
+    let quiet = matches!(
+        step.action,
+        Action::Route
+            | Action::EnterNode
+            | Action::Track
+            | Action::Forward
+            | Action::Accept
+            | Action::LeaveNode
+            | Action::Mark
+    );
+    quiet && !step.rewrites() && step.probability.is_none()
+}
+
+/// The kind of place, `Node`.
+pub(super) fn station(station: &Station) -> &'static str {
+    match station.kind {
+        StationKind::Client => "Client",
+        StationKind::Internet => "Internet",
+        StationKind::PublicIp => "Public IP",
+        StationKind::LoadBalancer => "Load balancer",
+        StationKind::Nsg => "Security group",
+        StationKind::RouteTable => "Route table",
+        StationKind::NatGateway => "NAT gateway",
+        StationKind::Firewall => "Firewall",
+        StationKind::Node => "Node",
+        StationKind::Pod => "Pod",
+        StationKind::Vm => "VM",
+        StationKind::Dns => "DNS",
+        StationKind::PrivateEndpoint => "Private endpoint",
+        StationKind::AzureService => "Azure service",
+    }
+}
+
+/// The class that colours an owner's things.
+pub(super) fn owner_class(owner: Owner) -> &'static str {
+    match owner {
+        Owner::Client => "o-you",
+        Owner::Azure => "o-cloud",
+        Owner::Node => "o-node",
+        Owner::Workload => "o-work",
+    }
+}
+
+/// The owner's name; colour is never the only sign.
+pub(super) fn owner(owner: Owner) -> &'static str {
+    match owner {
+        Owner::Client => "client",
+        Owner::Azure => "Azure",
+        Owner::Node => "node",
+        Owner::Workload => "workload",
+    }
+}
+
+/// The part that did a step, as people call it.
+pub(super) fn component(component: Component) -> &'static str {
+    match component {
+        Component::Client => "client",
+        Component::Dns => "DNS",
+        Component::Internet => "internet",
+        Component::AzureLoadBalancer => "Azure Load Balancer",
+        Component::AzureNsg => "network security group",
+        Component::AzureVnet => "virtual network",
+        Component::AzureOutbound => "outbound translation",
+        Component::KubeProxy => "kube-proxy",
+        Component::Iptables => "iptables",
+        Component::LinuxNetfilter => "Linux kernel",
+        Component::KubeProxyHealth => "kube-proxy health server",
+        Component::IpMasqAgent => "ip-masq-agent",
+        Component::Pod => "application",
+    }
+}
+
+/// A branch in few words: `echo-58mz5 by aks-system-0`, or how it fails.
+pub(super) fn branch(outcome: &PathOutcome) -> String {
+    let end = match &outcome.endpoint {
+        Some(endpoint) => match &endpoint.pod {
+            Some(pod) if &*pod.namespace == "default" => pod.name.to_string(),
+            _ => endpoint.to_string(),
+        },
+        None => crate::state::answer::verdict_words(outcome.verdict, outcome.cause),
+    };
+    match &outcome.node {
+        Some(node) if outcome.endpoint.is_some() => format!("{end} by {node}"),
+        _ => end,
+    }
+}

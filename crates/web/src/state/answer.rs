@@ -1,0 +1,183 @@
+//! What the engine says about a flow, and what changed since the edit before.
+
+use engine::{Action, Cause, Flow, FlowError, PathOutcome, Paths, Run, RunRow, Step, Verdict, World};
+use std::net::IpAddr;
+
+/// Connections of a sampled run.
+pub(crate) const REQUESTS: u64 = 100;
+
+/// The engine's answer about one flow.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    /// Every branch and the sampled run, or why the flow cannot be asked about.
+    pub(crate) result: Result<(Paths, Run), FlowError>,
+}
+
+impl Answer {
+    /// Asks.
+    pub(crate) fn of(world: &World, flow: &Flow, seed: u64) -> Self {
+        let result = world.paths(flow).and_then(|paths| Ok((paths, world.run(flow, REQUESTS, seed)?)));
+        Self { result }
+    }
+
+    /// Every branch.
+    pub(crate) fn paths(&self) -> Option<&Paths> {
+        self.result.as_ref().ok().map(|(paths, _)| paths)
+    }
+
+    /// The sampled run.
+    pub(crate) fn run(&self) -> Option<&Run> {
+        self.result.as_ref().ok().map(|(_, run)| run)
+    }
+
+    /// What a person would compare before and after an edit.
+    pub(crate) fn digest(&self) -> Digest {
+        match &self.result {
+            Err(error) => {
+                Digest { shares: Vec::new(), sources: Vec::new(), failure: Some(error.to_string()) }
+            }
+            Ok((_, run)) => Digest::of(run),
+        }
+    }
+}
+
+/// The outcome of a flow in a few values.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Digest {
+    /// Receivers and their exact shares, in name order.
+    pub(crate) shares: Vec<(String, f64)>,
+    /// Source addresses that the receivers saw.
+    pub(crate) sources: Vec<IpAddr>,
+    /// What fails and in which share, or why nothing can be asked.
+    pub(crate) failure: Option<String>,
+}
+
+impl Digest {
+    fn of(run: &Run) -> Self {
+        let (delivered, failed): (Vec<_>, Vec<_>) =
+            run.rows.iter().partition(|row| row.verdict == Verdict::Delivered);
+        let mut sources: Vec<IpAddr> =
+            delivered.iter().flat_map(|row| row.sources_seen.iter().copied()).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        let failure = failed
+            .iter()
+            .max_by(|a, b| a.exact.total_cmp(&b.exact))
+            .filter(|row| row.exact > 0.0)
+            .map(|row| failure(row));
+        Self { shares: delivered.iter().map(|row| (receiver(row), row.exact)).collect(), sources, failure }
+    }
+
+    /// `34 / 33 / 33` in per cent, or the failure.
+    pub(crate) fn words(&self) -> String {
+        let shares: Vec<String> = self.shares.iter().map(|(_, share)| per_cent(*share)).collect();
+        match (&self.failure, shares.as_slice()) {
+            (None, []) => "nobody answers".into(),
+            (None, [only]) => format!("{only} %"),
+            (None, _) => shares.join(" / "),
+            (Some(failure), _) if self.shares.iter().all(|(_, share)| *share == 0.0) => failure.clone(),
+            (Some(failure), _) => format!("{}, rest {failure}", shares.join(" / ")),
+        }
+    }
+}
+
+/// The receiver's name, without the namespace `default`.
+pub(crate) fn receiver(row: &RunRow) -> String {
+    match &row.endpoint {
+        Some(endpoint) => match &endpoint.pod {
+            Some(pod) if &*pod.namespace == "default" => pod.name.to_string(),
+            _ => endpoint.to_string(),
+        },
+        None => failure(row),
+    }
+}
+
+fn failure(row: &RunRow) -> String {
+    verdict_words(row.verdict, row.cause)
+}
+
+/// `refused: no-listener`.
+pub(crate) fn verdict_words(verdict: Verdict, cause: Option<Cause>) -> String {
+    match cause {
+        Some(cause) => format!("{verdict}: {cause}"),
+        None => verdict.to_string(),
+    }
+}
+
+/// A share in per cent with as many digits as it needs: `100`, `33.3`, `0`, `<0.1`.
+pub(crate) fn per_cent(share: f64) -> String {
+    let value = share * 100.0;
+    if value > 0.0 && value < 0.1 {
+        return "<0.1".into();
+    }
+    let rounded = (value * 10.0).round() / 10.0;
+    if rounded.fract() == 0.0 { format!("{rounded:.0}") } else { format!("{rounded:.1}") }
+}
+
+/// A share as a fraction where it is a simple one: `1/3`, `1`, `0`.
+pub(crate) fn fraction(share: f64) -> Option<String> {
+    const NEAR: f64 = 1e-9;
+    (1..=60u32).find_map(|below| {
+        let above = share * f64::from(below);
+        let whole = above.round();
+        ((above - whole).abs() < NEAR).then(|| match below {
+            1 => format!("{whole:.0}"),
+            _ => format!("{whole:.0}/{below}"),
+        })
+    })
+}
+
+/// Why a flow ends differently than before: the sentence of the first step that differs on its most probable way.
+pub(crate) fn cause(before: &Answer, after: &Answer) -> Option<String> {
+    let (Some(before_paths), Some(after_paths)) = (before.paths(), after.paths()) else {
+        return after.result.as_ref().err().map(ToString::to_string);
+    };
+    let (was, is) = (before_paths.outcomes.first()?, after_paths.outcomes.first()?);
+    if before.digest().shares == after.digest().shares {
+        let translated =
+            |step: &&Step| matches!(step.action, Action::Masquerade | Action::SkipMasquerade | Action::Snat);
+        return is.steps.iter().find(translated).map(|step| step.why.clone());
+    }
+    let other = is.steps.iter().enumerate().find(|(at, step)| {
+        was.steps.get(*at).is_none_or(|old| old.why != step.why || old.probability != step.probability)
+    });
+    other.map(|(_, step)| step.why.clone())
+}
+
+/// A branch in one sentence.
+pub(crate) fn sentence(outcome: &PathOutcome) -> String {
+    let end = match (&outcome.endpoint, outcome.source_seen) {
+        (Some(endpoint), Some(source)) if outcome.verdict == Verdict::Delivered => {
+            format!("{endpoint} answered and saw {source}")
+        }
+        _ => verdict_words(outcome.verdict, outcome.cause),
+    };
+    format!("{end}. {} steps.", outcome.steps.len())
+}
+
+/// A sampled run in one sentence.
+pub(crate) fn run_sentence(run: &Run) -> String {
+    let counts: Vec<String> = run.rows.iter().map(|row| format!("{} {}", receiver(row), row.count)).collect();
+    format!("{} connections: {}.", run.requests, counts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_as_people_write_them() {
+        for (share, per, fraction_words) in [
+            (1.0, "100", Some("1")),
+            (0.0, "0", Some("0")),
+            (1.0 / 3.0, "33.3", Some("1/3")),
+            (0.5 / 3.0 + 0.5, "66.7", Some("2/3")),
+            (0.25, "25", Some("1/4")),
+            (0.0004, "<0.1", None),
+            (0.123_456, "12.3", None),
+        ] {
+            assert_eq!(per_cent(share), per);
+            assert_eq!(fraction(share).as_deref(), fraction_words, "{share}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What the page needs to know of a model to offer choices.
+
+use engine::{Flow, Place};
+use model::{
+    Key, Model, NodeName, PoolName,
+    azure::{AgentPoolType, SkuName},
+    kubernetes::{Service, ServiceType},
+};
+use std::{collections::BTreeSet, net::IpAddr};
+
+/// A host on the internet: an address that is reserved for documentation (RFC 5737).
+pub(crate) const INTERNET_CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 7));
+
+/// Node pools: those of the cluster's document in its order, then those that only nodes name.
+pub(crate) fn pools(model: &Model) -> Vec<PoolName> {
+    let declared = model.managed_cluster.iter().flat_map(|cluster| &cluster.agent_pool_profiles);
+    let mut pools: Vec<PoolName> = declared.map(|pool| pool.name.clone()).collect();
+    for name in model.nodes.values().filter_map(|node| node.pool()) {
+        if !pools.iter().any(|pool| pool.as_str() == name) {
+            pools.push(name.into());
+        }
+    }
+    pools
+}
+
+/// The SKU of the cluster's load balancer; Standard is AKS's default.
+pub(crate) fn load_balancer_sku(model: &Model) -> SkuName {
+    let sku = model
+        .managed_cluster
+        .as_ref()
+        .and_then(|cluster| cluster.network_profile.load_balancer_sku.as_deref());
+    if sku.is_some_and(|sku| sku.eq_ignore_ascii_case("basic")) { SkuName::Basic } else { SkuName::Standard }
+}
+
+/// Names of the availability sets that the nodes are in: AKS derives them from the pool's name and the suffix that
+/// node names bear (`aks-pool-1-27255451-0` is in `pool-1-availabilitySet-27255451`).
+pub(crate) fn availability_sets(model: &Model) -> BTreeSet<String> {
+    let profiles = model.managed_cluster.iter().flat_map(|cluster| &cluster.agent_pool_profiles);
+    let sets = profiles.filter(|pool| pool.pool_type == AgentPoolType::AvailabilitySet);
+    let suffix = |pool: &PoolName| {
+        let start = format!("aks-{pool}-");
+        let names =
+            model.nodes.keys().filter_map(move |node| node.as_str().strip_prefix(&start)?.split_once('-'));
+        names.map(|(suffix, _)| suffix.to_owned()).next()
+    };
+    sets.filter_map(|pool| Some(format!("{}-availabilitySet-{}", pool.name, suffix(&pool.name)?))).collect()
+}
+
+/// Pods on a node, in name order.
+pub(crate) fn pods_on<'a>(model: &'a Model, node: &'a NodeName) -> impl Iterator<Item = &'a Key> {
+    model.pods.iter().filter(|(_, pod)| pod.spec.node_name == node.as_str()).map(|(key, _)| key)
+}
+
+/// The flow that a cluster is opened with: from the internet to its first LoadBalancer Service, else to its first
+/// Service.
+pub(crate) fn first_flow(model: &Model) -> Flow {
+    let outside = |service: &&(&Key, &Service)| service.1.spec.service_type == ServiceType::LoadBalancer;
+    let services: Vec<(&Key, &Service)> =
+        model.services.iter().map(|(key, service)| (key, &**service)).collect();
+    let client = Place::Ip(INTERNET_CLIENT);
+    match services.iter().find(outside).or(services.first()) {
+        Some((key, service)) => {
+            let port = service.spec.ports.first().map_or(80, |port| port.port);
+            Flow::tcp(client, Place::Service((*key).clone()), port)
+        }
+        None => match model.pods.keys().next() {
+            Some(pod) => Flow::tcp(client, Place::Pod(pod.clone()), 80),
+            None => Flow::tcp(client.clone(), client, 80),
+        },
+    }
+}
+
+/// Flows worth watching in any cluster: the first one, the same from a pod, and to a node's own address.
+pub(crate) fn watched_flows(model: &Model) -> Vec<Flow> {
+    let first = first_flow(model);
+    let inside = model.pods.keys().last().map(|pod| Flow { from: Place::Pod(pod.clone()), ..first.clone() });
+    let vm = model.nodes.values().flat_map(|node| node.internal_ips()).filter_map(neighbour).next();
+    let node = model.nodes.keys().next();
+    let own = vm.zip(node).map(|(vm, node)| Flow {
+        from: Place::Ip(vm),
+        to: Place::Node(node.clone()),
+        ..first.clone()
+    });
+    [first].into_iter().chain(inside).chain(own).collect()
+}
+
+/// An address in a node's subnet that is unlikely to be a node's: a VM there.
+fn neighbour(node: IpAddr) -> Option<IpAddr> {
+    match node {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            Some(IpAddr::from([a, b, c, 200]))
+        }
+        IpAddr::V6(_) => None,
+    }
+}
+
+/// A place in few words, for titles.
+pub(crate) fn place_words(place: &Place) -> String {
+    match place {
+        Place::Ip(ip) if *ip == INTERNET_CLIENT => "internet".into(),
+        Place::Ip(ip) => ip.to_string(),
+        Place::Pod(key) | Place::Service(key) => key.name.to_string(),
+        Place::Node(name) => name.to_string(),
+        Place::Vm(name) | Place::Name(name) => name.clone(),
+    }
+}
+
+/// Senders that the flow bar offers.
+pub(crate) fn senders(model: &Model) -> Vec<String> {
+    let pods = model.pods.keys().map(|pod| format!("pod/{pod}"));
+    let nodes = model.nodes.keys().map(|node| format!("node/{node}"));
+    [INTERNET_CLIENT.to_string()].into_iter().chain(pods).chain(nodes).collect()
+}
+
+/// Receivers with their ports that the flow bar offers.
+pub(crate) fn receivers(model: &Model) -> Vec<String> {
+    let services = model.services.iter().flat_map(|(key, service)| {
+        service.spec.ports.iter().map(move |port| format!("svc/{key}:{}", port.port))
+    });
+    let node_ports: BTreeSet<u16> = model
+        .services
+        .values()
+        .flat_map(|service| service.spec.ports.iter().map(|port| port.node_port))
+        .filter(|port| *port != 0)
+        .collect();
+    let nodes = model.nodes.keys().flat_map(|node| {
+        let ports = [80].into_iter().chain(node_ports.iter().copied());
+        ports.map(move |port| format!("node/{node}:{port}")).collect::<Vec<_>>()
+    });
+    let pods = model.pods.iter().flat_map(|(key, pod)| {
+        let ports = pod.spec.containers.iter().flat_map(|container| &container.ports);
+        ports.map(move |port| format!("pod/{key}:{}", port.container_port))
+    });
+    services.chain(nodes).chain(pods).collect()
+}

@@ -1,0 +1,203 @@
+//! The one store of the page: what is shown, and every way to change it.
+
+pub(crate) mod answer;
+pub(crate) mod describe;
+pub(crate) mod facts;
+mod history;
+mod reduce;
+pub(crate) mod stories;
+mod watch;
+
+pub(crate) use answer::Answer;
+pub(crate) use watch::Watched;
+
+use crate::ptr::Ptr;
+use engine::{Flow, World};
+use formats::{PRESETS, Preset};
+use history::History;
+use model::{Edit, Model, ObjectRef};
+use std::rc::Rc;
+use yew::AttrValue;
+
+/// How panels change the store.
+pub(crate) type Dispatch = yew::UseReducerDispatcher<State>;
+
+/// Everything that the page shows.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    /// The preset that the cluster began as; `None` for an opened one.
+    pub(crate) preset: Option<&'static Preset>,
+    /// The cluster as its author wrote it, with the edits.
+    pub(crate) model: Ptr<Model>,
+    /// The cluster as it began, for the stories.
+    pub(crate) origin: Ptr<Model>,
+    /// The settled cluster.
+    pub(crate) world: Ptr<World>,
+    /// What can be undone.
+    pub(crate) history: Rc<History>,
+    /// The object in the inspector; `None` is the cluster.
+    pub(crate) selection: Option<ObjectRef>,
+    /// Who talks to whom.
+    pub(crate) flow: Rc<Flow>,
+    /// What the engine says about it.
+    pub(crate) answer: Ptr<Answer>,
+    /// The branch that is drawn, as an index into the outcomes.
+    pub(crate) outcome: usize,
+    /// Whether the way back is drawn.
+    pub(crate) reply: bool,
+    /// The step that is lit, on the way that is drawn.
+    pub(crate) highlight: Option<usize>,
+    /// The seed of the sampled run.
+    pub(crate) seed: u64,
+    /// Flows that are compared after each edit.
+    pub(crate) watched: Ptr<Vec<Watched>>,
+    /// The open tab of the dock.
+    pub(crate) tab: Tab,
+    /// The node whose rules are shown; `None` is the one that the drawn branch passes.
+    pub(crate) rules_node: Option<model::NodeName>,
+    /// The open dialog.
+    pub(crate) dialog: Option<Dialog>,
+    /// What the person must read.
+    pub(crate) message: Option<Message>,
+    /// What is said to screen readers. The number makes equal sentences distinct.
+    pub(crate) announcement: (u32, AttrValue),
+}
+
+/// Everything that can happen.
+#[derive(Debug, Clone)]
+pub(crate) enum Action {
+    /// Change the cluster.
+    Edit(Edit),
+    /// Change the cluster in several ways as one step of history with a name.
+    Named(String, Edit),
+    /// Take the last edit back.
+    Undo,
+    /// Do the edit again that was taken back last.
+    Redo,
+    /// Show an object in the inspector.
+    Select(Option<ObjectRef>),
+    /// Ask about a flow and draw one sampled branch.
+    Send(Flow),
+    /// Ask about a flow and sample a hundred connections.
+    Run(Flow),
+    /// Draw a branch.
+    ChooseOutcome(usize),
+    /// Draw the way there or the way back.
+    DrawReply(bool),
+    /// Light a step.
+    Highlight(Option<usize>),
+    /// Open a tab of the dock.
+    OpenTab(Tab),
+    /// Show the rules of a node.
+    ShowRules(model::NodeName),
+    /// Start over with a preset.
+    OpenPreset(&'static Preset),
+    /// Start over with an imported cluster.
+    Open(Box<Model>),
+    /// Open a dialog, or close it.
+    Show(Option<Dialog>),
+    /// Say something to everyone, or take it away.
+    Tell(Option<Message>),
+    /// Say something to screen readers.
+    Announce(String),
+}
+
+/// Tabs of the dock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tab {
+    /// Every step of the drawn branch.
+    Trace,
+    /// Who gets how much.
+    Shares,
+    /// A node's iptables rules.
+    Rules,
+    /// Frontends, rules, pools and probes.
+    LoadBalancer,
+}
+
+impl Tab {
+    /// Every tab in order, with its name.
+    pub(crate) const ALL: [(Self, &'static str); 4] = [
+        (Self::Trace, "Trace"),
+        (Self::Shares, "Shares"),
+        (Self::Rules, "Rules"),
+        (Self::LoadBalancer, "Load balancer"),
+    ];
+}
+
+/// Dialogs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialog {
+    /// Paste or choose files.
+    Open,
+    /// Keyboard shortcuts.
+    Help,
+}
+
+/// A message for everyone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Message {
+    /// Something was refused.
+    pub(crate) error: bool,
+    /// What the person reads.
+    pub(crate) text: AttrValue,
+}
+
+impl Message {
+    /// Something was refused.
+    pub(crate) fn error(text: impl Into<AttrValue>) -> Self {
+        Self { error: true, text: text.into() }
+    }
+
+    /// Something was done.
+    pub(crate) fn note(text: impl Into<AttrValue>) -> Self {
+        Self { error: false, text: text.into() }
+    }
+}
+
+impl State {
+    /// The page's first state: the first preset.
+    pub(crate) fn first() -> Self {
+        let preset = PRESETS.first();
+        Self::new(preset, preset.map(preset_model).unwrap_or_default())
+    }
+
+    /// A cluster as it is opened.
+    fn new(preset: Option<&'static Preset>, model: Model) -> Self {
+        let flow = Rc::new(facts::first_flow(&model));
+        let world = World::new(&model);
+        let seed = 1;
+        let answer = Answer::of(&world, &flow, seed);
+        let watched = watch::first(&world, &model);
+        let selection = match &flow.to {
+            engine::Place::Service(key) => Some(ObjectRef::namespaced(model::Kind::Service, key)),
+            _ => None,
+        };
+        let model = Ptr::new(model);
+        Self {
+            preset,
+            origin: model.clone(),
+            model,
+            world: Ptr::new(world),
+            history: Rc::default(),
+            selection,
+            flow,
+            answer: Ptr::new(answer),
+            outcome: 0,
+            reply: false,
+            highlight: None,
+            seed,
+            watched: Ptr::new(watched),
+            tab: Tab::Trace,
+            rules_node: None,
+            dialog: None,
+            message: None,
+            announcement: (0, AttrValue::default()),
+        }
+    }
+}
+
+/// The cluster of a preset.
+fn preset_model(preset: &'static Preset) -> Model {
+    formats::import(&preset.sources()).model
+}

@@ -1,0 +1,71 @@
+//! Watched flows: what each gives now and what it gave before the last edit.
+
+use super::answer::{self, Answer, Digest};
+use super::facts;
+use crate::ptr::Ptr;
+use engine::{Flow, World};
+use model::Model;
+use std::rc::Rc;
+
+/// A flow and its outcome before and after the last edit.
+#[derive(Debug, Clone)]
+pub(crate) struct Watched {
+    /// The flow.
+    pub(crate) flow: Rc<Flow>,
+    /// `internet → echo-service:80`.
+    pub(crate) title: String,
+    /// What it gives now.
+    pub(crate) now: Digest,
+    /// What it gave before the last edit, if that was something else, and why.
+    pub(crate) change: Option<Change>,
+    answer: Ptr<Answer>,
+}
+
+/// A difference that an edit made.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Change {
+    /// What it gave before.
+    pub(crate) before: Digest,
+    /// Why it changed.
+    pub(crate) why: Option<String>,
+}
+
+/// The flows that are watched in a cluster that was just opened.
+pub(super) fn first(world: &World, model: &Model) -> Vec<Watched> {
+    facts::watched_flows(model).into_iter().map(|flow| begin(world, flow)).collect()
+}
+
+fn begin(world: &World, flow: Flow) -> Watched {
+    let answer = Answer::of(world, &flow, 1);
+    let title =
+        format!("{} → {}:{}", facts::place_words(&flow.from), facts::place_words(&flow.to), flow.port);
+    Watched { flow: Rc::new(flow), title, now: answer.digest(), change: None, answer: Ptr::new(answer) }
+}
+
+/// The same flows after an edit.
+pub(super) fn update(watched: &[Watched], world: &World) -> Vec<Watched> {
+    watched
+        .iter()
+        .map(|old| {
+            let answer = Answer::of(world, &old.flow, 1);
+            let now = answer.digest();
+            let change = (now != old.now)
+                .then(|| Change { before: old.now.clone(), why: answer::cause(&old.answer, &answer) });
+            Watched { now, change, answer: Ptr::new(answer), ..old.clone() }
+        })
+        .collect()
+}
+
+/// One sentence on what an edit changed.
+pub(super) fn summary(watched: &[Watched]) -> String {
+    let changed: Vec<String> = watched
+        .iter()
+        .filter(|flow| flow.change.is_some())
+        .map(|flow| format!("{}: {}", flow.title, flow.now.words()))
+        .collect();
+    match changed.len() {
+        0 => "No watched flow changed.".into(),
+        1 => format!("1 watched flow changed. {}.", changed.join(". ")),
+        many => format!("{many} watched flows changed. {}.", changed.join(". ")),
+    }
+}

@@ -1,0 +1,93 @@
+//! The one table.
+
+use yew::prelude::*;
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Cell {
+    /// What it holds.
+    pub(crate) content: Html,
+    /// How it is set: `mono`, `num`, `good`, `bad`, `soft`.
+    pub(crate) class: &'static str,
+}
+
+impl Cell {
+    /// Plain text.
+    pub(crate) fn text(text: impl Into<AttrValue>) -> Self {
+        Self { content: Html::from(text.into()), class: "" }
+    }
+
+    /// Addresses, ports, names as tools print them.
+    pub(crate) fn mono(text: impl Into<AttrValue>) -> Self {
+        Self { class: "mono", ..Self::text(text) }
+    }
+
+    /// A number, set to the right.
+    pub(crate) fn number(text: impl Into<AttrValue>) -> Self {
+        Self { class: "num", ..Self::text(text) }
+    }
+
+    /// Anything.
+    pub(crate) fn html(content: Html) -> Self {
+        Self { content, class: "" }
+    }
+
+    /// The same with another class.
+    pub(crate) fn class(self, class: &'static str) -> Self {
+        Self { class, ..self }
+    }
+}
+
+/// What a table needs.
+#[derive(Properties, PartialEq)]
+pub(crate) struct TableProps {
+    /// What it is a table of.
+    pub(crate) caption: AttrValue,
+    /// The caption is for screen readers only.
+    #[prop_or_default]
+    pub(crate) quiet: bool,
+    /// Heads of the columns; the first column names the row.
+    pub(crate) columns: Vec<&'static str>,
+    /// The rows.
+    pub(crate) rows: Vec<Vec<Cell>>,
+    /// What is said instead of no rows.
+    #[prop_or(AttrValue::Static("None."))]
+    pub(crate) empty: AttrValue,
+}
+
+/// A table; it scrolls sideways where it is too wide.
+#[component]
+pub(crate) fn Table(props: &TableProps) -> Html {
+    let row = |at: usize, cells: &[Cell]| {
+        html! {
+            <tr key={at}>
+                { for cells.iter().enumerate().map(|(column, cell)| match column {
+                    0 => html! { <th scope="row" class={cell.class}>{ cell.content.clone() }</th> },
+                    _ => html! { <td class={cell.class}>{ cell.content.clone() }</td> },
+                }) }
+            </tr>
+        }
+    };
+    // The head of a column of numbers stands over the numbers.
+    let align = |column: usize| {
+        let first = props.rows.first().and_then(|cells| cells.get(column));
+        first.filter(|cell| cell.class.contains("num")).map(|_| "num")
+    };
+    html! {
+        <div class="table-box">
+            <table>
+                <caption class={props.quiet.then_some("sr")}>{ &props.caption }</caption>
+                if props.rows.is_empty() {
+                    <tbody><tr><td class="soft">{ &props.empty }</td></tr></tbody>
+                } else {
+                    <thead><tr>
+                        { for props.columns.iter().enumerate().map(|(at, name)| html! {
+                            <th scope="col" class={classes!(align(at))}>{ *name }</th>
+                        }) }
+                    </tr></thead>
+                    <tbody>{ for props.rows.iter().enumerate().map(|(at, cells)| row(at, cells)) }</tbody>
+                }
+            </table>
+        </div>
+    }
+}
