@@ -177,7 +177,7 @@ fn cargo_test() -> Outcome {
         }
     }
     let status = child.wait().map_err(|error| Stop(format!("cargo test was lost: {error}")))?;
-    Ok((reader.tally(status.success()), reader.skipped()))
+    Ok((reader.tally(status.success()), reader.skipped().to_vec()))
 }
 
 fn build_page() -> Outcome {

@@ -24,14 +24,14 @@ impl AddAssign for Tally {
 /// Reads the output of `cargo test -- --show-output` line by line.
 ///
 /// A test that closes with `N passed, M failed` of its own (the conformance runner) counts as its cases instead
-/// of as one test. A line that begins with `skipped:` is a notice to repeat at the end.
+/// of as one test. A line that begins with `skipped:` or holds `SKIPPED: ` is a notice to repeat at the end.
 #[derive(Debug, Default)]
 pub(crate) struct Libtest {
     finished: Tally,
     /// Case counts of the test binary that is running, and how many of its tests printed some.
     cases: Tally,
     tests_with_cases: Tally,
-    ignored: usize,
+    skipped_in_binary: usize,
     skipped: Vec<String>,
 }
 
@@ -40,8 +40,9 @@ impl Libtest {
         let line = line.trim();
         if let Some(result) = line.strip_prefix("test result: ") {
             self.finish_binary(result);
-        } else if let Some(reason) = line.strip_prefix("skipped:") {
-            self.skipped.push(reason.trim().to_owned());
+        } else if let Some(reason) = skipped(line) {
+            self.skipped.push(reason.to_owned());
+            self.skipped_in_binary += 1;
         } else if let Some(cases) = cases(line) {
             self.cases += cases;
             self.tests_with_cases += if cases.failed == 0 { Tally::PASSED } else { Tally::FAILED };
@@ -60,7 +61,12 @@ impl Libtest {
             count("passed").saturating_sub(self.tests_with_cases.passed) + self.cases.passed;
         self.finished.failed +=
             count("failed").saturating_sub(self.tests_with_cases.failed) + self.cases.failed;
-        self.ignored += count("ignored");
+        // A test may be counted as ignored and say why, too.
+        let silent = count("ignored").saturating_sub(self.skipped_in_binary);
+        if silent > 0 {
+            self.skipped.push(format!("{silent} ignored without a reason"));
+        }
+        self.skipped_in_binary = 0;
         self.cases = Tally::default();
         self.tests_with_cases = Tally::default();
     }
@@ -76,13 +82,15 @@ impl Libtest {
     }
 
     /// Reasons for which tests did not run.
-    pub(crate) fn skipped(&self) -> Vec<String> {
-        let mut skipped = self.skipped.clone();
-        if self.ignored > 0 {
-            skipped.push(format!("{} tests marked #[ignore]", self.ignored));
-        }
-        skipped
+    pub(crate) fn skipped(&self) -> &[String] {
+        &self.skipped
     }
+}
+
+/// The reason in a line that says that something did not run.
+fn skipped(line: &str) -> Option<&str> {
+    let reason = line.strip_prefix("skipped:").or_else(|| Some(line.split_once("SKIPPED: ")?.1))?;
+    Some(reason.trim())
 }
 
 /// The counts at the end of a line `N passed, M failed`.
@@ -117,7 +125,7 @@ mod tests {
         for line in lines {
             reader.read(line);
         }
-        (reader.tally(success), reader.skipped())
+        (reader.tally(success), reader.skipped().to_vec())
     }
 
     #[test]
@@ -148,10 +156,15 @@ mod tests {
 
     #[test]
     fn repeats_skips() {
-        let lines = ["skipped: not root", "test result: ok. 1 passed; 0 failed; 2 ignored; 0 measured"];
+        let lines = [
+            "skipped: no cases",
+            "test result: ok. 1 passed; 0 failed; 2 ignored; 0 measured",
+            "kernel test SKIPPED: it needs root",
+            "test result: ok. 0 passed; 0 failed; 1 ignored; 0 measured",
+        ];
         let (tally, skipped) = libtest(&lines, true);
         assert_eq!(tally, Tally::PASSED);
-        assert_eq!(skipped, ["not root", "2 tests marked #[ignore]"]);
+        assert_eq!(skipped, ["no cases", "1 ignored without a reason", "it needs root"]);
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn ensure_crate(package: &str, program: &str, version: &str, opt_level: &str) ->
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level)
-        .args(["install", "--quiet", "--locked", "--force", "--no-default-features"])
+        .args(["install", "--locked", "--force", "--no-default-features"])
         .args([package, "--version", version, "--root"])
         .arg(tools());
     run(&mut command, &format!("cargo install {package}"))?;

@@ -1,2 +1,156 @@
-//! TBD
-fn main() {}
+//! The command line: `hopscope iptables|paths|trace|run|lb`.
+//!
+//! Exit codes: 0 done, 1 a check failed, 2 bad usage or bad input.
+
+mod args;
+mod fold;
+mod input;
+mod output;
+mod text;
+
+use args::{Arguments, Command, FlowArguments, IptablesArguments, LbArguments, OutputFormat};
+use clap::Parser;
+use engine::{Flow, FlowError, Paths, World};
+use model::{Model, Object};
+use output::Failure;
+use std::{process::ExitCode, sync::Arc};
+
+fn main() -> ExitCode {
+    // A fault of Hopscope itself is reported as one; 101 is no exit code of this program.
+    std::panic::set_hook(Box::new(|fault| {
+        output::complain(&format!("error: internal fault, please report it: {fault}\n"));
+        std::process::exit(2);
+    }));
+    match run(Arguments::try_parse()) {
+        Ok(text) => output::print(&text),
+        Err(failure) => {
+            output::complain(&failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(arguments: Result<Arguments, clap::Error>) -> Result<String, Failure> {
+    let arguments = match arguments {
+        Ok(arguments) => arguments,
+        // Help that was asked for is no failure.
+        Err(error) if !error.use_stderr() => return Ok(error.render().to_string()),
+        Err(error) => return Err(Failure::raw(error.render().to_string())),
+    };
+    match &arguments.command {
+        Command::Iptables(arguments) => iptables(arguments),
+        Command::Paths(arguments) => paths(arguments),
+        Command::Trace(arguments) => trace(&arguments.flow, arguments.seed),
+        Command::Run(arguments) => sample(&arguments.flow, arguments.requests, arguments.seed),
+        Command::Lb(arguments) => lb(arguments),
+    }
+}
+
+fn iptables(arguments: &IptablesArguments) -> Result<String, Failure> {
+    let model = input::model(&arguments.files)?;
+    let world = World::new(&model);
+    node_exists(&world, &arguments.node, "--node")?;
+    Err(Failure::new("iptables is not available yet", "use `paths`"))
+}
+
+fn lb(arguments: &LbArguments) -> Result<String, Failure> {
+    let model = input::model(&arguments.files)?;
+    let world = World::new(&model);
+    let balancers = &world.model().load_balancers;
+    let print = |balancer| formats::object_json(&Object::LoadBalancer(balancer));
+    if let Some(name) = &arguments.load_balancer {
+        return balancers.get(name).map(|balancer| print(Arc::clone(balancer))).ok_or_else(|| {
+            Failure::new(
+                format!("there is no load balancer {name}"),
+                output::choices("load balancers", balancers.keys().map(String::as_str)),
+            )
+        });
+    }
+    let all: Vec<String> = balancers.values().map(|balancer| print(Arc::clone(balancer))).collect();
+    match all.as_slice() {
+        [one] => Ok(one.clone()),
+        all => Ok(output::json_list(all)),
+    }
+}
+
+fn paths(arguments: &args::PathsArguments) -> Result<String, Failure> {
+    let (_, _, paths) = ask(&arguments.flow)?;
+    match (arguments.flow.output, arguments.fold) {
+        (OutputFormat::Json, false) => output::json(&paths),
+        (OutputFormat::Text, false) => Ok(text::paths(&paths)),
+        (OutputFormat::Json, true) => output::json(&fold::fold(paths)),
+        (OutputFormat::Text, true) => Ok(text::folded(&fold::fold(paths))),
+        (OutputFormat::Svg | OutputFormat::Mermaid, _) => Err(no_picture()),
+    }
+}
+
+fn trace(arguments: &FlowArguments, seed: u64) -> Result<String, Failure> {
+    let (world, flow, paths) = ask(arguments)?;
+    let outcome = world.trace(&flow, seed).map_err(|error| refused(&world, &flow, &error))?;
+    let sampled = Paths { outcomes: vec![outcome], ..paths };
+    match arguments.output {
+        OutputFormat::Json => output::json(&output::Seeded { seed, paths: &sampled }),
+        OutputFormat::Text => Ok(text::trace(&sampled, seed)),
+        OutputFormat::Svg | OutputFormat::Mermaid => Err(no_picture()),
+    }
+}
+
+fn sample(arguments: &FlowArguments, requests: u64, seed: u64) -> Result<String, Failure> {
+    let (world, flow) = world(arguments)?;
+    let run = world.run(&flow, requests, seed).map_err(|error| refused(&world, &flow, &error))?;
+    match arguments.output {
+        OutputFormat::Json => output::json(&run),
+        OutputFormat::Text => Ok(text::run(&run)),
+        OutputFormat::Svg | OutputFormat::Mermaid => Err(no_picture()),
+    }
+}
+
+fn ask(arguments: &FlowArguments) -> Result<(World, Flow, Paths), Failure> {
+    let (world, flow) = world(arguments)?;
+    let paths = world.paths(&flow).map_err(|error| refused(&world, &flow, &error))?;
+    Ok((world, flow, paths))
+}
+
+fn world(arguments: &FlowArguments) -> Result<(World, Flow), Failure> {
+    let flow = arguments.flow()?;
+    let model = input::model(&arguments.files)?;
+    let world = World::new(&model);
+    if let Some(via) = &arguments.via {
+        node_exists(&world, via, "--via")?;
+    }
+    Ok((world, flow))
+}
+
+fn node_exists(world: &World, name: &str, option: &str) -> Result<(), Failure> {
+    let nodes = &world.model().nodes;
+    if nodes.contains_key(name) {
+        return Ok(());
+    }
+    let known = nodes.keys().map(model::NodeName::as_str);
+    Err(Failure::new(format!("{option}: there is no node {name}"), output::choices("nodes", known)))
+}
+
+/// A flow that cannot be asked about, with what there is instead.
+fn refused(world: &World, flow: &Flow, error: &FlowError) -> Failure {
+    let model: &Model = world.model();
+    let hint = match error {
+        FlowError::NotFound(_) => match &flow.to {
+            engine::Place::Service(key) if !model.services.contains_key(key) => {
+                let known: Vec<String> = model.services.keys().map(|key| format!("svc/{key}")).collect();
+                output::choices("Services", known.iter().map(String::as_str))
+            }
+            engine::Place::Node(name) if !model.nodes.contains_key(name) => {
+                output::choices("nodes", model.nodes.keys().map(model::NodeName::as_str))
+            }
+            _ => "an end is IP, pod/NAMESPACE/NAME, node/NAME, vm/NAME or svc/NAMESPACE/NAME".to_owned(),
+        },
+        FlowError::NoAddress(_) => "give it an address in the input, or name another end".to_owned(),
+        FlowError::MixedFamilies(..) => "both ends must have IPv4 addresses, or both IPv6".to_owned(),
+        FlowError::ViaNotChosen(_) => "leave --via out to see which nodes it picks".to_owned(),
+    };
+    Failure::new(error.to_string(), hint)
+}
+
+fn no_picture() -> Failure {
+    Failure::new("-o svg and -o mermaid are not available yet", "use -o text or -o json")
+}

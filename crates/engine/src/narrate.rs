@@ -6,8 +6,8 @@ use crate::{
 };
 use model::{Key, Kind, NodeName, ObjectRef};
 use netfilter::{
-    Chain, CtState, Entry, Event, Hook, Host, Match, Outcome, Packet, Passage, Policy, RejectWith, Rule,
-    RuleId, Ruleset, TableName, Target,
+    Chain, CtState, Entry, Event, Family, Form, Hook, Host, Match, Outcome, Packet, Passage, Policy,
+    RejectWith, Rule, RuleId, Ruleset, TableName, Target,
 };
 
 /// Turns one passage through a node into steps.
@@ -15,7 +15,7 @@ pub(crate) struct Narrator<'a> {
     node: &'a NodeName,
     rules: &'a Ruleset,
     entry: Entry,
-    ipv6: bool,
+    family: Family,
     station: Station,
     hook: Hook,
     /// The Service that the last rule with a comment spoke of.
@@ -25,10 +25,10 @@ pub(crate) struct Narrator<'a> {
 }
 
 impl<'a> Narrator<'a> {
-    pub(crate) fn new(node: &'a NodeName, host: &'a Host, ipv6: bool, entry: Entry) -> Self {
-        let rules = if ipv6 { &host.ipv6 } else { &host.ipv4 };
+    pub(crate) fn new(node: &'a NodeName, host: &'a Host, family: Family, entry: Entry) -> Self {
+        let rules = if family == Family::V6 { &host.ipv6 } else { &host.ipv4 };
         let station = node_station(node);
-        Self { node, rules, entry, ipv6, station, hook: Hook::Prerouting, service: None, translated: false }
+        Self { node, rules, entry, family, station, hook: Hook::Prerouting, service: None, translated: false }
     }
 
     /// Appends the steps of the passage to the traveller and leaves the packet as it came out. A
@@ -300,7 +300,7 @@ impl<'a> Narrator<'a> {
         let mut step = plain(self.station.clone(), component, Owner::Node, action, why);
         step.rule = Some(RuleRef {
             place: format!("{} {}", id.table, chain.name).into(),
-            text: rule.save_text(&chain.name, self.ipv6).into(),
+            text: rule.line(&chain.name, self.family, Form::Save).to_string().into(),
             object: self.service.as_ref().map(|key| ObjectRef::namespaced(Kind::Service, key)),
         });
         step

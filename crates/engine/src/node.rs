@@ -7,7 +7,7 @@ use crate::{
     topology::Site,
 };
 use model::NodeName;
-use netfilter::{Connection, Entry, Outcome, Passage, State};
+use netfilter::{Connection, Entry, Family, Outcome, Passage, State};
 
 impl World {
     /// Passes the packet through a node's kernel: hooks, tables, rules, routing.
@@ -41,11 +41,11 @@ impl World {
         for (_, connection) in traveller.tracked.iter().filter(|(node, _)| node == name) {
             state.conntrack.insert(*connection);
         }
-        let ipv6 = traveller.packet.destination.is_ipv6();
+        let family = Family::of(traveller.packet.destination);
         let passages = kernel.pass(traveller.packet, entry, traveller.segment, &state);
         let narrated = passages.into_iter().map(|passage| {
             let mut branch = traveller.share(passage.probability);
-            let failed = Narrator::new(name, kernel.host(), ipv6, entry).tell(&mut branch, &passage);
+            let failed = Narrator::new(name, kernel.host(), family, entry).tell(&mut branch, &passage);
             track(&mut branch, name, &passage);
             let step = match failed {
                 Some((verdict, cause)) => Move::End(End::Failed(verdict, cause)),

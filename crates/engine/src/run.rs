@@ -26,6 +26,13 @@ impl Random {
     }
 }
 
+impl Paths {
+    /// The index of one outcome, sampled with a seed.
+    pub fn sample(&self, seed: u64) -> usize {
+        Sampler::new(self).pick(&mut Random(seed))
+    }
+}
+
 impl World {
     /// One branch, sampled with a seed, with the assumptions of the whole answer.
     ///
@@ -33,7 +40,7 @@ impl World {
     /// As [`World::paths`].
     pub fn trace(&self, flow: &Flow, seed: u64) -> Result<Paths, FlowError> {
         let mut paths = self.paths(flow)?;
-        let chosen = Sampler::new(&paths).pick(&mut Random(seed));
+        let chosen = paths.sample(seed);
         if chosen < paths.outcomes.len() {
             paths.outcomes = vec![paths.outcomes.swap_remove(chosen)];
         }

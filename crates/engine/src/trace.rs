@@ -2,7 +2,7 @@
 
 use model::{Key, NodeName, ObjectRef};
 use serde::Serialize;
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 /// The answer to "what happens to this flow?": every branch with its exact probability.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,6 +34,31 @@ pub struct FlowSummary {
     pub protocol: &'static str,
 }
 
+impl Paths {
+    /// Folds branches that differ in nothing but the node they enter by into one, whose probability is their sum.
+    #[must_use]
+    pub fn fold(self) -> Self {
+        let mut folded: Vec<PathOutcome> = Vec::new();
+        let mut places: BTreeMap<_, usize> = BTreeMap::new();
+        for outcome in self.outcomes {
+            // Under masquerade the receiver sees the node, which is what differs.
+            let source = outcome.source_seen.filter(|ip| *ip == self.flow.source);
+            let key = (outcome.verdict, outcome.cause, outcome.endpoint.clone(), source);
+            match places.get(&key).and_then(|place| folded.get_mut(*place)) {
+                Some(first) => {
+                    first.probability += outcome.probability;
+                    first.count += outcome.count;
+                }
+                None => {
+                    places.insert(key, folded.len());
+                    folded.push(outcome);
+                }
+            }
+        }
+        Self { outcomes: folded, ..self }
+    }
+}
+
 /// One branch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,8 +71,13 @@ pub struct PathOutcome {
     pub cause: Option<Cause>,
     /// Who answered; `null` where nobody did.
     pub endpoint: Option<Endpoint>,
-    /// The node that the flow entered the cluster by (that translated it), if any.
+    /// The node that the flow entered the cluster by (that translated it), if any; the first of them where
+    /// several branches are folded.
     pub node: Option<NodeName>,
+    /// How many branches stand for this one: more than 1 only where branches that differ in nothing but the node
+    /// are folded ([`Paths::fold`]). Steps, reply and source are those of the first.
+    #[serde(skip_serializing_if = "is_one")]
+    pub count: u32,
     /// The source address that the receiver saw.
     pub source_seen: Option<IpAddr>,
     /// The way there.
@@ -370,6 +400,11 @@ pub struct Header {
     /// The kernel's mark; 0 outside of a node.
     #[serde(skip_serializing_if = "is_zero")]
     pub mark: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]

@@ -33,7 +33,7 @@ pub fn install(rules: &mut Ruleset, unmasqueraded: impl IntoIterator<Item = IpNe
     let mut chain: Vec<Rule> = ranges
         .into_iter()
         .map(|net| Rule {
-            matches: vec![Match::Destination { not: false, net }, keep.clone()],
+            matches: vec![Match::Destination { not: false, net: net.into() }, keep.clone()],
             target: Target::Return,
         })
         .collect();

@@ -7,6 +7,7 @@
 //! Nothing here knows Azure.
 
 mod address;
+mod hashing;
 pub mod health;
 pub mod ip_masq_agent;
 pub mod kube_proxy;

@@ -3,16 +3,26 @@
 //! Modelled: cordoned nodes, taints and tolerations, and spreading by the number of pods. Not modelled:
 //! affinity, topology spread constraints, resources.
 
+use crate::hashing::FastMap;
 use model::{
     Model, NodeName,
     kubernetes::{Effect, Node, Pod, Taint, Toleration, TolerationOperator},
 };
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 /// Chooses nodes for pods, one after the other.
 #[derive(Debug)]
 pub struct Scheduler {
-    nodes: Vec<(NodeName, Arc<Node>, u32)>,
+    nodes: Vec<(NodeName, Arc<Node>)>,
+    classes: Vec<Class>,
+}
+
+/// Nodes that treat every pod alike: equal taints, equally cordoned.
+#[derive(Debug)]
+struct Class {
+    example: Arc<Node>,
+    /// Number of pods and index of the node.
+    by_load: BTreeSet<(u32, usize)>,
 }
 
 /// Why a pod fits no node, per node in name order.
@@ -52,29 +62,47 @@ impl fmt::Display for Unschedulable {
 impl Scheduler {
     /// Looks at the nodes, and at the pods that already run on them.
     pub fn new(model: &Model) -> Self {
-        let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut counts: FastMap<&str, u32> = FastMap::default();
         for pod in model.pods.values().filter(|pod| !pod.is_finished()) {
             *counts.entry(pod.spec.node_name.as_str()).or_default() += 1;
         }
-        let count = |name: &NodeName| counts.get(name.as_str()).copied().unwrap_or_default();
-        let nodes = model.nodes.iter().map(|(name, node)| (name.clone(), Arc::clone(node), count(name)));
-        Self { nodes: nodes.collect() }
+        let mut classes: Vec<Class> = Vec::new();
+        for (i, (name, node)) in model.nodes.iter().enumerate() {
+            let load = (counts.get(name.as_str()).copied().unwrap_or_default(), i);
+            let alike = |class: &&mut Class| {
+                class.example.spec.taints == node.spec.taints
+                    && class.example.spec.unschedulable == node.spec.unschedulable
+            };
+            if let Some(class) = classes.iter_mut().find(alike) {
+                class.by_load.insert(load);
+            } else {
+                classes.push(Class { example: Arc::clone(node), by_load: BTreeSet::from([load]) });
+            }
+        }
+        let nodes = model.nodes.iter().map(|(name, node)| (name.clone(), Arc::clone(node)));
+        Self { nodes: nodes.collect(), classes }
     }
 
     /// Chooses the node with the fewest pods among those that accept the pod, the first by name where
     /// several have as few, and counts the pod there.
     pub fn bind(&mut self, pod: &Pod) -> Result<NodeName, Unschedulable> {
-        let fits = |node: &Node| refusal(pod, node).is_none();
-        let best = (self.nodes.iter_mut())
-            .filter(|(_, node, _)| fits(node))
-            .min_by_key(|(_, node, count)| (prefers_not(pod, node), *count));
-        if let Some((name, _, count)) = best {
-            *count += 1;
-            return Ok(name.clone());
+        let best = (self.classes.iter_mut())
+            .filter(|class| refusal(pod, &class.example).is_none())
+            .min_by_key(|class| (prefers_not(pod, &class.example), class.by_load.first().copied()));
+        let chosen = best.and_then(|class| {
+            let (count, node) = class.by_load.pop_first()?;
+            class.by_load.insert((count + 1, node));
+            self.nodes.get(node)
+        });
+        match chosen {
+            Some((name, _)) => Ok(name.clone()),
+            None => Err(Unschedulable(
+                self.nodes
+                    .iter()
+                    .filter_map(|(name, node)| Some((name.clone(), refusal(pod, node)?)))
+                    .collect(),
+            )),
         }
-        let refusals =
-            self.nodes.iter().filter_map(|(name, node, _)| Some((name.clone(), refusal(pod, node)?)));
-        Err(Unschedulable(refusals.collect()))
     }
 }
 

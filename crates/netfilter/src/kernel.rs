@@ -334,8 +334,8 @@ impl Kernel {
             let ok = match m {
                 Match::Comment(_) | Match::Module(_) | Match::Nfacct(_) => true,
                 Match::Protocol { not, protocol } => (w.packet.protocol == *protocol) != *not,
-                Match::Source { not, net } => net.contains(&w.packet.source) != *not,
-                Match::Destination { not, net } => net.contains(&w.packet.destination) != *not,
+                Match::Source { not, net } => net.contains(w.packet.source) != *not,
+                Match::Destination { not, net } => net.contains(w.packet.destination) != *not,
                 Match::SourcePort { not, ports } => {
                     (ports.first <= w.packet.source_port && w.packet.source_port <= ports.last) != *not
                 }
@@ -349,11 +349,8 @@ impl Kernel {
                 }
                 Match::Mark { not, value, mask } => ((w.packet.mark & mask) == *value) != *not,
                 Match::CtState { not, states } => {
-                    let mut s = w.state;
-                    if w.dnat {
-                        s = s.with(CtState::Dnat);
-                    }
-                    states.intersects(s) != *not
+                    let dnat = w.dnat && states.contains(CtState::Dnat);
+                    (states.intersects(w.state) || dnat) != *not
                 }
                 Match::InInterface { not, name } => {
                     w.input.is_some_and(|i| interface(name.as_str(), i.as_str())) != *not
@@ -387,11 +384,4 @@ fn mark(w: &mut Walk, next: &mut Vec<Walk>, f: impl Fn(u32) -> u32) {
 
 fn same(a: Packet, b: Packet) -> bool {
     Packet { mark: 0, ..a } == Packet { mark: 0, ..b }
-}
-
-impl Rule {
-    /// Provisional text.
-    pub fn save_text(&self, chain: &str, _ipv6: bool) -> String {
-        format!("-A {chain} {self:?}")
-    }
 }

@@ -7,18 +7,25 @@
 mod conntrack;
 mod host;
 mod kernel;
+mod matches;
+mod net;
 mod packet;
 mod passage;
+mod print;
 mod rule;
 mod ruleset;
+mod target;
 
 pub use conntrack::Connection;
 pub use host::{Host, Interface, Route};
 pub use kernel::{Conntrack, Kernel, RulesetError, State};
+pub use matches::{
+    AddressType, CtState, CtStates, Match, PortRange, Recent, RecentAction, Statistic, Transport,
+};
+pub use net::{Family, Net};
 pub use packet::{Packet, Protocol};
 pub use passage::{Entry, Event, Hook, NearMiss, Outcome, Passage, RecentUpdate, RuleId, Segment};
-pub use rule::{
-    AddressType, ChainName, CtState, CtStates, InterfaceName, Match, NatTo, PortRange, Recent, RecentAction,
-    RejectWith, Rule, Statistic, Target, Transport,
-};
+pub use print::{Form, MarkText, RuleText, RulesetText};
+pub use rule::{ChainName, InterfaceName, Rule};
 pub use ruleset::{Chain, Policy, Ruleset, Table, TableName};
+pub use target::{NatTo, RejectWith, Target};

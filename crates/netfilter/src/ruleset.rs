@@ -1,6 +1,6 @@
 //! Tables and chains.
 
-use crate::{ChainName, Rule};
+use crate::{ChainName, Hook, Rule, RuleId};
 use std::{collections::BTreeMap, fmt};
 
 /// All tables of one family on one host.
@@ -26,6 +26,24 @@ pub enum TableName {
 }
 
 impl TableName {
+    /// All tables.
+    pub const ALL: [Self; 5] = [Self::Raw, Self::Mangle, Self::Nat, Self::Filter, Self::Security];
+
+    /// The hooks in which the table has a built-in chain, in the order of `iptables-save`.
+    pub fn hooks(self) -> &'static [Hook] {
+        match self {
+            Self::Raw => &[Hook::Prerouting, Hook::Output],
+            Self::Mangle => &[Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting],
+            Self::Nat => &[Hook::Prerouting, Hook::Input, Hook::Output, Hook::Postrouting],
+            Self::Filter | Self::Security => &[Hook::Input, Hook::Forward, Hook::Output],
+        }
+    }
+
+    /// Whether the name is that of a built-in chain of the table.
+    pub fn is_built_in(self, chain: &str) -> bool {
+        self.hooks().iter().any(|hook| hook.chain() == chain)
+    }
+
     /// The name as `*name` in restore text.
     pub fn name(self) -> &'static str {
         match self {
@@ -64,6 +82,18 @@ pub struct Chain {
     pub rules: Vec<Rule>,
 }
 
+impl Ruleset {
+    /// The rule of an id.
+    pub fn rule(&self, id: RuleId) -> Option<&Rule> {
+        self.chain(id)?.rules.get(id.rule as usize)
+    }
+
+    /// The chain that the rule of an id is in.
+    pub fn chain(&self, id: RuleId) -> Option<&Chain> {
+        self.tables.get(&id.table)?.chains.get(id.chain as usize)
+    }
+}
+
 /// What happens to a packet that reaches the end of a built-in chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Policy {
@@ -71,4 +101,14 @@ pub enum Policy {
     Accept,
     /// It is dropped.
     Drop,
+}
+
+impl Policy {
+    /// `ACCEPT` or `DROP`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accept => "ACCEPT",
+            Self::Drop => "DROP",
+        }
+    }
 }

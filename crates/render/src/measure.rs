@@ -90,12 +90,16 @@ pub fn fit(text: &str, style: TextStyle, room: f64) -> String {
     if width("…", style) <= room { "…".into() } else { String::new() }
 }
 
-/// How many letters at the end to keep: from the last `-`, `/` or `:` on, if that part is short.
+/// How many letters at the end of a name to keep: from the last `-`, `/` or `:` on if that part is short,
+/// else a few (`…000003` of a scale set's node). Sentences keep none.
 fn tail_length(letters: &[char]) -> usize {
+    if letters.iter().any(|letter| letter.is_whitespace()) {
+        return 0;
+    }
     let from = letters.iter().rposition(|letter| matches!(letter, '-' | '/' | ':'));
     match from.map(|at| letters.len() - at) {
         Some(length) if length <= 8 => length,
-        _ => 0,
+        _ => 4,
     }
 }
 
@@ -128,7 +132,8 @@ mod tests {
         for (text, room, expected) in [
             ("echo-58mz5", 120.0, "echo-58mz5"),
             ("echo-deployment-78dc57c76d-58mz5", 120.0, "echo-deplo…-58mz5"),
-            ("a-very-long-name-without-any-generated-ending", 100.0, "a-very-long-na…"),
+            ("aks-user-27255451-vmss000003", 120.0, "aks-user-272…0003"),
+            ("a sentence that is too long for its box", 100.0, "a sentence th…"),
             ("x", 1.0, ""),
         ] {
             assert_eq!(fit(text, TextStyle::Mono, room), expected);

@@ -1,7 +1,7 @@
 //! A scene as an SVG document: text stays text, the style travels along, and readers who do not see it get
 //! a title and a description.
 
-use crate::{Capsule, Group, Link, Scene, Shape, State, Text, Tone, geometry::number};
+use crate::{Capsule, Group, Link, Point, Scene, Shape, State, Text, Tone, geometry::number};
 use std::fmt::Write as _;
 
 /// The style of a scene, without colours; the page uses it too.
@@ -141,7 +141,9 @@ pub fn head(link: &Link) -> String {
 
 /// The ✕ at the end of a link as a path.
 pub fn cross(link: &Link) -> String {
-    let end = link.curve.end().shift(-1.0, 0.0);
+    // Just before the end: what it leads to is painted over the line.
+    let [_, left, right] = link.curve.arrowhead(8.0);
+    let end = Point::new((left.x + right.x) / 2.0, (left.y + right.y) / 2.0);
     let arm = |dx: f64, dy: f64| {
         let (from, to) = (end.shift(-dx, -dy), end.shift(dx, dy));
         format!("M{} {}L{} {}", number(from.x), number(from.y), number(to.x), number(to.y))

@@ -5,7 +5,7 @@ use model::{
     Key, NodeName,
     kubernetes::{EndpointSlice, IpFamily, Service},
 };
-use netfilter::InterfaceName;
+use netfilter::{Family, Form, InterfaceName, MarkText, Ruleset};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{
@@ -56,7 +56,7 @@ struct DetectorFields {
 pub(super) struct Node {
     pub(super) config: ProxyConfig,
     /// How the case writes the masquerade mark.
-    pub(super) mark: String,
+    mark: MarkText,
 }
 
 impl Node {
@@ -66,7 +66,13 @@ impl Node {
             return Err(format!("node: nodeIP {} is not among ips", fields.node_ip));
         }
         let digits = fields.masquerade_mark.strip_prefix("0x").unwrap_or_default();
-        let mark = u32::from_str_radix(digits, 16).map_err(|error| format!("masqueradeMark: {error}"))?;
+        let masquerade_mark =
+            u32::from_str_radix(digits, 16).map_err(|error| format!("masqueradeMark: {error}"))?;
+        let mark = match fields.masquerade_mark {
+            text if text == format!("{masquerade_mark:#x}") => MarkText::Short,
+            text if text == format!("{masquerade_mark:#010x}") => MarkText::EightDigits,
+            text => return Err(format!("masqueradeMark: {text} is no way to write it")),
+        };
         let counter = |name: &String| {
             NfacctCounter::ALL
                 .into_iter()
@@ -80,7 +86,7 @@ impl Node {
             local_addresses: fields.ips,
             local_detector: fields.local_detector.read()?,
             masquerade_all: fields.masquerade_all,
-            masquerade_mark: mark,
+            masquerade_mark,
             localhost_node_ports: fields.localhost_node_ports,
             node_port_addresses: fields.node_port_addresses,
             nfacct_counters: fields.nfacct_counters.iter().map(counter).collect::<Result<_, _>>()?,
@@ -88,7 +94,15 @@ impl Node {
             conntrack_tcp_liberal: fields.conntrack_tcp_liberal,
             topology_labels: fields.topology_labels,
         };
-        Ok(Self { config, mark: fields.masquerade_mark })
+        Ok(Self { config, mark })
+    }
+}
+
+impl Node {
+    /// Restore text with the mark as the case writes it.
+    pub(super) fn restore_text(&self, ruleset: &Ruleset) -> String {
+        let family = if self.config.family == IpFamily::IPv4 { Family::V4 } else { Family::V6 };
+        ruleset.text(family, Form::Restore(self.mark)).to_string()
     }
 }
 

@@ -8,7 +8,6 @@ mod input;
 mod misc;
 mod mutations;
 mod rules;
-mod text;
 mod topology;
 mod tracer;
 

@@ -3,7 +3,6 @@
 use super::{
     Outcome, compare,
     input::{Node, State, names, strict},
-    tracer::restore_text,
 };
 use kubernetes::kube_proxy::{ChainKind, Programmed, Sync, canonical};
 use netfilter::ChainName;
@@ -69,7 +68,7 @@ pub(super) fn check(value: &Value) -> Result<Outcome, String> {
     let state = State::read(&case.services, &case.endpointslices)?;
     let mut file = Vec::new();
     let programmed = program(&case, &node, &state, &mut file)?;
-    let text = canonical(&restore_text(&programmed.ruleset, &node));
+    let text = canonical(&node.restore_text(&programmed.ruleset));
     let checks = [
         case.expected_iptables.map(|expected| compare_text(&expected, &text)),
         case.expected_chain.map(|expected| expected.check(&text)),

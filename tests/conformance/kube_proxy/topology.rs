@@ -6,7 +6,7 @@ use kubernetes::kube_proxy::{
 };
 use model::{
     Key, NodeName,
-    kubernetes::{IpFamily, Protocol},
+    kubernetes::{EndpointHints, HintNode, HintZone, IpFamily, Protocol},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -114,8 +114,10 @@ fn service(case: &Case) -> ServicePort {
         serving: endpoint.serving,
         terminating: endpoint.terminating,
         node: endpoint.local.then(|| case.node_name.as_str().into()),
-        zone_hints: endpoint.zone_hints.iter().cloned().collect(),
-        node_hints: endpoint.node_hints.iter().cloned().collect(),
+        hints: Some(Arc::new(EndpointHints {
+            for_zones: endpoint.zone_hints.iter().map(|name| HintZone { name: name.clone() }).collect(),
+            for_nodes: endpoint.node_hints.iter().map(|name| HintNode { name: name.clone() }).collect(),
+        })),
         target: None,
         chain: hash.chain(ChainKind::Endpoint),
     };

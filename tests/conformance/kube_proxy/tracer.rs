@@ -5,11 +5,6 @@ use super::input::Node;
 use netfilter::{AddressType, Match, Protocol, RecentAction, Rule, Ruleset, TableName, Target};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Restore text, with the mark as the case writes it.
-pub(super) fn restore_text(ruleset: &Ruleset, node: &Node) -> String {
-    super::text::print(ruleset, &node.mark)
-}
-
 /// A packet as the tracer knows it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Probe {
@@ -101,8 +96,8 @@ impl<'a> Tracer<'a> {
     fn holds(&self, condition: &Match, probe: Probe) -> bool {
         match condition {
             Match::Protocol { not, protocol } => (*protocol == probe.protocol) != *not,
-            Match::Source { not, net } => net.contains(&probe.source) != *not,
-            Match::Destination { not, net } => net.contains(&probe.destination) != *not,
+            Match::Source { not, net } => net.contains(probe.source) != *not,
+            Match::Destination { not, net } => net.contains(probe.destination) != *not,
             Match::DestinationPort { not, ports } => {
                 (ports.first <= probe.port && probe.port <= ports.last) != *not
             }

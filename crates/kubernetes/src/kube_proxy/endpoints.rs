@@ -1,6 +1,7 @@
 //! Which endpoints a node uses: traffic policies, readiness, hints.
 
 use super::{ProxyConfig, ProxyEndpoint, ServicePort};
+use model::kubernetes::EndpointHints;
 
 /// Which endpoint lists a service port needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,10 @@ impl Choice {
     }
 }
 
+fn hints(endpoint: &ProxyEndpoint) -> Option<&EndpointHints> {
+    endpoint.hints.as_deref()
+}
+
 /// How hints narrow the endpoints of policy Cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Topology<'a> {
@@ -57,8 +62,12 @@ impl Topology<'_> {
     fn admits(self, endpoint: &ProxyEndpoint) -> bool {
         match self {
             Self::Anywhere => true,
-            Self::SameNode(node) => endpoint.node_hints.iter().any(|hint| hint == node),
-            Self::SameZone(zone) => endpoint.zone_hints.iter().any(|hint| hint == zone),
+            Self::SameNode(node) => {
+                hints(endpoint).is_some_and(|hints| hints.for_nodes.iter().any(|hint| hint.name == node))
+            }
+            Self::SameZone(zone) => {
+                hints(endpoint).is_some_and(|hints| hints.for_zones.iter().any(|hint| hint.name == zone))
+            }
         }
     }
 }
@@ -98,8 +107,13 @@ fn topology<'a>(endpoints: &[ProxyEndpoint], config: &'a ProxyConfig) -> Topolog
         let applies = ready().all(hinted) && ready().any(|endpoint| topology.admits(endpoint));
         applies.then_some(topology)
     };
-    let by_node =
-        agreed(Topology::SameNode(config.node.as_str()), |endpoint| !endpoint.node_hints.is_empty());
-    let by_zone = || agreed(Topology::SameZone(config.zone()?), |endpoint| !endpoint.zone_hints.is_empty());
+    let by_node = agreed(Topology::SameNode(config.node.as_str()), |endpoint| {
+        hints(endpoint).is_some_and(|hints| !hints.for_nodes.is_empty())
+    });
+    let by_zone = || {
+        agreed(Topology::SameZone(config.zone()?), |endpoint| {
+            hints(endpoint).is_some_and(|hints| !hints.for_zones.is_empty())
+        })
+    };
     by_node.or_else(by_zone).unwrap_or(Topology::Anywhere)
 }

@@ -63,7 +63,7 @@ pub(super) fn firewall(config: &ProxyConfig) -> Option<Vec<Rule>> {
     let matches = vec![
         comment("block incoming localnet connections"),
         destination(loopback()),
-        Match::Source { not: true, net: loopback() },
+        Match::Source { not: true, net: loopback().into() },
         ct_state(true, [CtState::Related, CtState::Established, CtState::Dnat]),
     ];
     config.serves_localhost_node_ports().then(|| vec![rule(matches, Target::Drop)])
@@ -83,7 +83,7 @@ pub(super) fn node_port_jumps(config: &ProxyConfig) -> Vec<Rule> {
         IpFamily::IPv6 => Some(Ipv6Net::from(Ipv6Addr::LOCALHOST).into()),
         IpFamily::IPv4 => (!config.serves_localhost_node_ports()).then(loopback),
     };
-    matches.extend(excluded.map(|net| Match::Destination { not: true, net }));
+    matches.extend(excluded.map(|net| Match::Destination { not: true, net: net.into() }));
     vec![rule(matches, jump(chains::NODE_PORTS))]
 }
 

@@ -2,19 +2,22 @@
 //! address family, before any node's point of view.
 
 use super::names::{ChainHash, ChainKind};
-use crate::address::{parse_cidr, parse_ip};
+use crate::{
+    address::{parse_cidr, parse_ip},
+    hashing::FastMap,
+};
 use arrayvec::ArrayString;
 use ipnet::IpNet;
 use model::{
     Key, ObjectRef,
     kubernetes::{
-        AddressType, EndpointSlice, IpFamily, IpMode, Protocol, Service, ServiceType, SessionAffinity,
-        TrafficPolicy,
+        AddressType, EndpointHints, EndpointSlice, IpFamily, IpMode, Protocol, Service, ServiceType,
+        SessionAffinity, TrafficPolicy,
     },
 };
 use netfilter::ChainName;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fmt::Write,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -99,10 +102,8 @@ pub struct ProxyEndpoint {
     pub terminating: bool,
     /// The node that it runs on.
     pub node: Option<Arc<str>>,
-    /// Zones that should use it.
-    pub zone_hints: Arc<[String]>,
-    /// Nodes that should use it.
-    pub node_hints: Arc<[String]>,
+    /// Where it should be used from.
+    pub hints: Option<Arc<EndpointHints>>,
     /// The object behind it.
     pub target: Option<ObjectRef>,
     /// Its `KUBE-SEP-` chain.
@@ -272,12 +273,12 @@ fn is_skipped(service: &Service) -> bool {
         || labels.iter().any(|label| service.metadata.labels.contains_key(*label))
 }
 
-fn service_ports(
+fn service_ports<'a>(
     family: IpFamily,
     key: &Key,
     service: &Service,
-    slices: &[&Arc<EndpointSlice>],
-    nodes: &mut Interner,
+    slices: &[&'a Arc<EndpointSlice>],
+    nodes: &mut Interner<'a>,
 ) -> Vec<Arc<ServicePort>> {
     if is_skipped(service) {
         return Vec::new();
@@ -340,12 +341,12 @@ fn port_name(key: &Key, port: &str) -> Arc<str> {
 }
 
 /// The endpoints of the slice ports of equal name and protocol, ordered and without duplicates.
-fn endpoints(
-    slices: &[&Arc<EndpointSlice>],
+fn endpoints<'a>(
+    slices: &[&'a Arc<EndpointSlice>],
     port_name: &str,
     protocol: Protocol,
     name: &str,
-    nodes: &mut Interner,
+    nodes: &mut Interner<'a>,
 ) -> Vec<ProxyEndpoint> {
     let mut all = Vec::with_capacity(slices.iter().map(|slice| slice.endpoints.len()).sum());
     for slice in slices {
@@ -373,14 +374,13 @@ fn endpoints(
 }
 
 /// Reads one endpoint; its chain is named once duplicates are gone.
-fn read(endpoint: &model::kubernetes::Endpoint, port: u16, nodes: &mut Interner) -> Option<ProxyEndpoint> {
+fn read<'a>(
+    endpoint: &'a model::kubernetes::Endpoint,
+    port: u16,
+    nodes: &mut Interner<'a>,
+) -> Option<ProxyEndpoint> {
     let ip = parse_ip(endpoint.addresses.first()?)?;
-    let mut text = ArrayString::new();
-    // The longest address and port take 47 bytes.
-    write!(text, "{}", SocketAddr::new(ip, port)).ok()?;
-    let hints = endpoint.hints.as_ref();
-    let zones = hints.map_or(&[][..], |hints| &hints.for_zones);
-    let hinted_nodes = hints.map_or(&[][..], |hints| &hints.for_nodes);
+    let text = socket_text(ip, port)?;
     Some(ProxyEndpoint {
         ip,
         port,
@@ -389,34 +389,41 @@ fn read(endpoint: &model::kubernetes::Endpoint, port: u16, nodes: &mut Interner)
         serving: endpoint.conditions.serving.unwrap_or(true),
         terminating: endpoint.conditions.terminating.unwrap_or(false),
         node: endpoint.node_name.as_deref().map(|node| nodes.intern(node)),
-        zone_hints: nodes.list(zones.iter().map(|zone| &zone.name)),
-        node_hints: nodes.list(hinted_nodes.iter().map(|node| &node.name)),
+        hints: endpoint.hints.clone().map(Arc::new),
         target: endpoint.target_ref.clone(),
         chain: super::names::chain_name("KUBE-SEP"),
     })
 }
 
-/// Shares the strings that many endpoints have in common.
-#[derive(Default)]
-struct Interner {
-    strings: HashMap<String, Arc<str>>,
-    empty: Option<Arc<[String]>>,
+/// `ip:port`, at most 47 bytes. IPv4 is written by hand: this is the most frequent text of all.
+fn socket_text(ip: IpAddr, port: u16) -> Option<ArrayString<48>> {
+    let mut text = ArrayString::new();
+    match ip {
+        IpAddr::V4(ip) => {
+            for (octet, end) in ip.octets().into_iter().zip(['.', '.', '.', ':']) {
+                push_decimal(&mut text, octet.into());
+                text.push(end);
+            }
+            push_decimal(&mut text, port);
+        }
+        IpAddr::V6(_) => write!(text, "{}", SocketAddr::new(ip, port)).ok()?,
+    }
+    Some(text)
 }
 
-impl Interner {
-    fn intern(&mut self, text: &str) -> Arc<str> {
-        if let Some(shared) = self.strings.get(text) {
-            return Arc::clone(shared);
-        }
-        let shared: Arc<str> = text.into();
-        self.strings.insert(text.to_owned(), Arc::clone(&shared));
-        shared
+fn push_decimal(text: &mut ArrayString<48>, number: u16) {
+    if number >= 10 {
+        push_decimal(text, number / 10);
     }
+    text.push(char::from_digit(u32::from(number % 10), 10).unwrap_or('0'));
+}
 
-    fn list<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a String>) -> Arc<[String]> {
-        if texts.len() == 0 {
-            return Arc::clone(self.empty.get_or_insert_with(|| Arc::new([])));
-        }
-        texts.cloned().collect()
+/// Shares the names of nodes among the endpoints that run on them.
+#[derive(Default)]
+struct Interner<'a>(FastMap<&'a str, Arc<str>>);
+
+impl<'a> Interner<'a> {
+    fn intern(&mut self, text: &'a str) -> Arc<str> {
+        Arc::clone(self.0.entry(text).or_insert_with(|| text.into()))
     }
 }

@@ -8,7 +8,7 @@ use super::{
         to_this_node, transport,
     },
 };
-use netfilter::{Chain, ChainName, Match, NatTo, Recent, RecentAction, Rule, Statistic, Target};
+use netfilter::{Chain, ChainName, Match, NatTo, Net, Recent, RecentAction, Rule, Statistic, Target};
 use std::sync::Arc;
 
 /// One service port seen from one node.
@@ -202,11 +202,11 @@ impl<'a> View<'a> {
     fn firewall_rules(&self) -> Vec<Rule> {
         let service = self.service;
         let text: Arc<str> = format!("{} loadbalancer IP", service.name).into();
-        let allow = |net: ipnet::IpNet| {
+        let allow = |net: Net| {
             let matches = vec![comment(Arc::clone(&text)), source(net)];
             rule(matches, to(service.chain(ChainKind::External)))
         };
-        let mut rules: Vec<Rule> = service.source_ranges.iter().copied().map(allow).collect();
+        let mut rules: Vec<Rule> = service.source_ranges.iter().map(|range| allow((*range).into())).collect();
         // On a host that holds the VIP itself, the node's own packets leave with the VIP as source.
         let node_allowed = (self.config.node_ip())
             .is_some_and(|ip| service.source_ranges.iter().any(|range| range.contains(&ip)));

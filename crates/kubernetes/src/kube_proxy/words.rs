@@ -1,9 +1,8 @@
 //! Rules word by word, in the order of kube-proxy's own text.
 
 use super::{LocalDetector, ServicePort, names::chain_name};
-use ipnet::IpNet;
 use model::kubernetes::Protocol;
-use netfilter::{AddressType, ChainName, Match, Rule, Target, Transport};
+use netfilter::{AddressType, ChainName, Match, Net, Rule, Target, Transport};
 use std::{net::IpAddr, sync::Arc};
 
 /// Chains that always exist.
@@ -40,12 +39,12 @@ pub(super) fn comment(text: impl Into<Arc<str>>) -> Match {
 }
 
 /// `-s NET`.
-pub(super) fn source(net: impl Into<IpNet>) -> Match {
+pub(super) fn source(net: impl Into<Net>) -> Match {
     Match::Source { not: false, net: net.into() }
 }
 
 /// `-d NET`.
-pub(super) fn destination(net: impl Into<IpNet>) -> Match {
+pub(super) fn destination(net: impl Into<Net>) -> Match {
     Match::Destination { not: false, net: net.into() }
 }
 
@@ -93,7 +92,7 @@ impl LocalDetector {
     /// The condition that traffic is of a pod, or with `not` that it is not; `None` without a detector.
     pub(super) fn condition(self, not: bool) -> Option<Match> {
         match self {
-            Self::Cidr(net) => Some(Match::Source { not, net }),
+            Self::Cidr(net) => Some(Match::Source { not, net: net.into() }),
             Self::BridgeInterface(name) | Self::InterfaceNamePrefix(name) => {
                 Some(Match::InInterface { not, name })
             }

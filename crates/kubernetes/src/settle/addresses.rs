@@ -4,14 +4,13 @@ use super::{
     Field, Settled, Unsettled,
     allocator::{Taken, nth, size},
 };
-use crate::{address::parse_cidr, scheduler::Scheduler};
+use crate::{address::parse_cidr, hashing::FastMap, scheduler::Scheduler};
 use ipnet::{IpNet, Ipv4Net};
 use model::{
     Key, Kind, Model, NodeName, ObjectRef,
     kubernetes::{Address, AddressKind, Node, Pod, PodIp},
 };
 use std::{
-    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
@@ -50,14 +49,15 @@ pub(super) fn nodes(settled: &mut Settled) {
     let ranges = pod_ranges(&settled.model);
     let explicit = settled.model.nodes.values().flat_map(|node| cidrs(node).collect::<Vec<_>>());
     let mut taken = Taken::new(explicit);
+    let mut free_ranges: Vec<_> = ranges.iter().map(|range| node_ranges(*range)).collect();
+    let mut free_addresses = node_addresses();
     let addresses = settled.model.nodes.values().flat_map(|node| node.internal_ips().collect::<Vec<_>>());
     let mut taken_addresses = Taken::new(addresses);
     for (name, node) in settled.model.nodes.clone() {
         let object = ObjectRef::node(&name);
         let mut changed = Arc::clone(&node);
         if cidrs(&node).next().is_none() {
-            let free: Vec<IpNet> =
-                ranges.iter().filter_map(|range| taken.take(node_ranges(*range))).collect();
+            let free: Vec<IpNet> = free_ranges.iter_mut().filter_map(|ranges| taken.take(ranges)).collect();
             if free.is_empty() {
                 settled.exhausted(object.clone(), Field::PodCidrs);
             } else {
@@ -68,7 +68,7 @@ pub(super) fn nodes(settled: &mut Settled) {
             }
         }
         if node.internal_ips().next().is_none() {
-            match taken_addresses.take(node_addresses()) {
+            match taken_addresses.take(&mut free_addresses) {
                 Some(ip) => {
                     let address = Address { kind: AddressKind::InternalIP, address: ip.to_string() };
                     Arc::make_mut(&mut changed).status.addresses.push(address);
@@ -139,16 +139,18 @@ fn is_pending(pod: &Pod) -> bool {
 
 /// Gives pods that run an address of their node's range.
 pub(super) fn pods(settled: &mut Settled) {
+    let has_address = |pod: &Pod| !pod.status.pod_ip.is_empty() || !pod.status.pod_ips.is_empty();
+    let without: Vec<Key> = (settled.model.pods.iter())
+        .filter(|(_, pod)| !has_address(pod) && !pod.is_finished() && !is_pending(pod))
+        .map(|(key, _)| key.clone())
+        .collect();
+    if without.is_empty() {
+        return;
+    }
     let mut taken = Taken::new(settled.model.pods.values().flat_map(|pod| pod.ips().collect::<Vec<_>>()));
-    let nodes: BTreeMap<NodeName, (Vec<IpNet>, Vec<IpAddr>)> = (settled.model.nodes.iter())
+    let nodes: FastMap<NodeName, (Vec<IpNet>, Vec<IpAddr>)> = (settled.model.nodes.iter())
         .map(|(name, node)| (name.clone(), (cidrs(node).collect(), node.internal_ips().collect())))
         .collect();
-    let mut without: Vec<Key> = Vec::new();
-    for (key, pod) in &settled.model.pods {
-        if pod.ips().next().is_none() && !pod.is_finished() && !is_pending(pod) {
-            without.push(key.clone());
-        }
-    }
     for key in without {
         let Some(pod) = settled.model.pods.get_mut(&key) else { continue };
         let object = ObjectRef::namespaced(Kind::Pod, &key);

@@ -1,15 +1,15 @@
 //! Picks free addresses and ports by name instead of chance.
 
+use crate::hashing::{FastSet, hash_of};
 use ipnet::IpNet;
 use std::{
-    collections::HashSet,
     hash::Hash,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 /// Values that are in use.
 #[derive(Debug)]
-pub(super) struct Taken<T>(HashSet<T>);
+pub(super) struct Taken<T>(FastSet<T>);
 
 impl<T: Copy + Eq + Hash> Taken<T> {
     pub(super) fn new(values: impl IntoIterator<Item = T>) -> Self {
@@ -24,7 +24,7 @@ impl<T: Copy + Eq + Hash> Taken<T> {
         size: u64,
         value: impl Fn(u64) -> Option<T>,
     ) -> Option<T> {
-        let start = hash(name).checked_rem(size)?;
+        let start = hash_of(name).checked_rem(size)?;
         self.take((start..size).chain(0..start).map_while(value))
     }
 
@@ -32,16 +32,6 @@ impl<T: Copy + Eq + Hash> Taken<T> {
     pub(super) fn take(&mut self, values: impl IntoIterator<Item = T>) -> Option<T> {
         values.into_iter().find(|value| self.0.insert(*value))
     }
-}
-
-/// FNV-1a over the parts, with a separator between them.
-fn hash(parts: &[&str]) -> u64 {
-    let bytes = parts.iter().flat_map(|part| part.bytes().chain([b'/']));
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    // The low bits of FNV of short names are poor; fold the high ones in.
-    hash ^ (hash >> 32)
 }
 
 /// The address that lies `offset` after the first of a range; `None` outside it.

@@ -1,17 +1,16 @@
 //! The EndpointSlice controller.
 
 use super::{Field, Settled};
-use crate::uid_of;
+use crate::{hashing::FastMap, kube_proxy::ProxyConfig, uid_of};
 use model::{
-    Key, Kind, Model, ObjectRef,
+    Key, Kind, Model, NodeName, ObjectRef,
     kubernetes::{
-        AddressType, Endpoint, EndpointConditions, EndpointPort, EndpointSlice, IntOrString, IpFamily,
+        AddressType, Endpoint, EndpointConditions, EndpointPort, EndpointSlice, IntOrString, IpFamily, Node,
         ObjectMeta, Pod, Service, ServicePort, ServiceType,
     },
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    net::IpAddr,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
@@ -31,8 +30,9 @@ pub(super) fn complete(settled: &mut Settled) {
         .filter(|(key, _)| !managed.contains(&(&*key.namespace, &*key.name)))
         .collect();
     let pods = PodIndex::new(model, &wanted);
+    let zones = zones(model);
     let slices: Vec<_> =
-        wanted.iter().flat_map(|(key, service)| slices(model, &pods, key, service)).collect();
+        wanted.iter().flat_map(|(key, service)| slices(&zones, &pods, key, service)).collect();
     for (key, slice) in slices {
         settled.allocated(ObjectRef::namespaced(Kind::EndpointSlice, &key), Field::Everything);
         settled.model.endpoint_slices.insert(key, Arc::new(slice));
@@ -41,7 +41,7 @@ pub(super) fn complete(settled: &mut Settled) {
 
 /// Pods by the labels that selectors ask for.
 struct PodIndex<'a> {
-    by_label: HashMap<(&'a str, &'a str, &'a str), Vec<(&'a Key, &'a Arc<Pod>)>>,
+    by_label: FastMap<(&'a str, &'a str, &'a str), Vec<(&'a Key, &'a Arc<Pod>)>>,
 }
 
 impl<'a> PodIndex<'a> {
@@ -49,7 +49,7 @@ impl<'a> PodIndex<'a> {
         let asked = services.iter().flat_map(|(key, service)| {
             service.spec.selector.iter().map(|(label, value)| (&*key.namespace, &**label, &**value))
         });
-        let mut by_label: HashMap<_, Vec<_>> = asked.map(|label| (label, Vec::new())).collect();
+        let mut by_label: FastMap<_, Vec<_>> = asked.map(|label| (label, Vec::new())).collect();
         for (key, pod) in &model.pods {
             for (label, value) in &pod.metadata.labels {
                 if let Some(pods) = by_label.get_mut(&(&*key.namespace, &**label, &**value)) {
@@ -75,26 +75,30 @@ impl<'a> PodIndex<'a> {
 /// A port of a slice, comparable: pods with different ports go to different slices.
 type Ports = Vec<EndpointPort>;
 
-fn slices(model: &Model, pods: &PodIndex<'_>, key: &Key, service: &Service) -> Vec<(Key, EndpointSlice)> {
+/// The zone of each node; absent for nodes that the model does not have.
+type Zones<'a> = FastMap<&'a str, Option<&'a str>>;
+
+fn zones(model: &Model) -> Zones<'_> {
+    fn entry<'a>((name, node): (&'a NodeName, &'a Arc<Node>)) -> (&'a str, Option<&'a str>) {
+        (name.as_str(), node.metadata.label(ProxyConfig::ZONE_LABEL))
+    }
+    model.nodes.iter().map(entry).collect()
+}
+
+fn slices(zones: &Zones<'_>, pods: &PodIndex<'_>, key: &Key, service: &Service) -> Vec<(Key, EndpointSlice)> {
     let selected = pods.select(&key.namespace, &service.spec.selector);
     let mut slices = Vec::new();
     for family in &service.spec.ip_families {
         let mut groups: Vec<(Ports, Vec<Endpoint>)> = Vec::new();
         for (pod_key, pod) in &selected {
-            let Some(ip) = pod.ips().find(|ip| IpFamily::of(*ip) == *family) else { continue };
-            if pod.is_finished() || !is_known_node(model, pod, service) {
+            let Some(ip) = address(pod, *family).filter(|_| !pod.is_finished()) else { continue };
+            let zone = zones.get(pod.spec.node_name.as_str()).copied();
+            // A pod of a node that does not exist is left out, unless the Service publishes what it has.
+            if zone.is_none() && !service.spec.publish_not_ready_addresses {
                 continue;
             }
-            let ports: Ports =
-                service.spec.ports.iter().filter_map(|port| endpoint_port(port, pod)).collect();
-            if ports.is_empty() && !service.spec.ports.is_empty() {
-                continue;
-            }
-            let endpoint = endpoint(model, pod_key, pod, service, ip);
-            match groups.iter_mut().find(|(group, _)| *group == ports) {
-                Some((_, endpoints)) => endpoints.push(endpoint),
-                None => groups.push((ports, vec![endpoint])),
-            }
+            let Some(endpoints) = group(&mut groups, service, pod) else { continue };
+            endpoints.push(endpoint(pod_key, pod, service, ip, zone.flatten()));
         }
         if groups.is_empty() {
             // The controller keeps one empty slice, so that watchers see that it looked.
@@ -114,9 +118,34 @@ fn slices(model: &Model, pods: &PodIndex<'_>, key: &Key, service: &Service) -> V
     slices
 }
 
-/// A pod of a node that does not exist is left out, unless the Service publishes whatever it has.
-fn is_known_node(model: &Model, pod: &Pod, service: &Service) -> bool {
-    service.spec.publish_not_ready_addresses || model.nodes.contains_key(pod.spec.node_name.as_str())
+/// A pod's first address of a family, as written.
+fn address(pod: &Pod, family: IpFamily) -> Option<&str> {
+    // Only IPv6 addresses have colons.
+    let of_family = |ip: &&str| !ip.is_empty() && ip.contains(':') == (family == IpFamily::IPv6);
+    let status = &pod.status;
+    status.pod_ips.iter().map(|entry| entry.ip.as_str()).chain([status.pod_ip.as_str()]).find(of_family)
+}
+
+/// The endpoints that have the ports that this pod has; `None` if it has none of the Service's ports.
+fn group<'a>(
+    groups: &'a mut Vec<(Ports, Vec<Endpoint>)>,
+    service: &Service,
+    pod: &Pod,
+) -> Option<&'a mut Vec<Endpoint>> {
+    let by_name = |port: &ServicePort| matches!(port.target_port, Some(IntOrString::String(_)));
+    let all_alike = !service.spec.ports.iter().any(by_name);
+    if all_alike && !groups.is_empty() {
+        return groups.first_mut().map(|(_, endpoints)| endpoints);
+    }
+    let ports: Ports = service.spec.ports.iter().filter_map(|port| endpoint_port(port, pod)).collect();
+    if ports.is_empty() && !service.spec.ports.is_empty() {
+        return None;
+    }
+    let place = groups.iter().position(|(group, _)| *group == ports).unwrap_or_else(|| {
+        groups.push((ports, Vec::new()));
+        groups.len() - 1
+    });
+    groups.get_mut(place).map(|(_, endpoints)| endpoints)
 }
 
 /// The port of a pod that a Service port means; `None` if the pod has no container port of that name.
@@ -142,13 +171,11 @@ fn endpoint_port(port: &ServicePort, pod: &Pod) -> Option<EndpointPort> {
     })
 }
 
-fn endpoint(model: &Model, key: &Key, pod: &Pod, service: &Service, ip: IpAddr) -> Endpoint {
+fn endpoint(key: &Key, pod: &Pod, service: &Service, ip: &str, zone: Option<&str>) -> Endpoint {
     let (serving, terminating) = (pod.is_ready(), pod.is_terminating());
     let ready = service.spec.publish_not_ready_addresses || (serving && !terminating);
-    let node = model.nodes.get(pod.spec.node_name.as_str());
-    let zone = node.and_then(|node| node.metadata.label(crate::kube_proxy::ProxyConfig::ZONE_LABEL));
     Endpoint {
-        addresses: vec![ip.to_string()],
+        addresses: vec![ip.to_owned()],
         conditions: EndpointConditions {
             ready: Some(ready),
             serving: Some(serving),

@@ -103,8 +103,11 @@ fn slot(
         // Between columns it stands on the line, or, one below the other, in the gap.
         _ => {
             let track = route::curve(board, a, b, tall)?.flatten();
+            if let (true, Touch::Balancer { card, .. }) = (tall, from) {
+                let at = Point::new(board.gutter - 40.0, card.bottom() + 24.0);
+                return Some(Slot { at, hang: Anchor::Start, inline: true, leader: None, tone });
+            }
             let at = match (tall, from, to) {
-                (true, Touch::Balancer { card, .. }, _) => Point::new(card.center().x, card.bottom() + 22.0),
                 (true, _, _) => track.middle(),
                 // The line goes on inside the card; the middle is that of the gap.
                 (false, Touch::Balancer { pool, .. }, Touch::Card { .. }) => {
@@ -125,7 +128,7 @@ fn upper_edge(board: &Board, chip_id: &str, chip: Rect) -> Point {
         board.groups.iter().find(|group| group.id == chip_id).and_then(|group| group.parent.as_ref());
     let card = parent.and_then(|parent| board.groups.iter().find(|group| group.id == *parent));
     card.map_or(Point::new(chip.right(), chip.y), |card| {
-        Point::new(card.bounds.right() - 12.0, card.bounds.y)
+        Point::new(card.bounds.right() - 12.0, card.bounds.y - 3.0)
     })
 }
 
@@ -153,7 +156,8 @@ fn shaped(slot: &Slot, source: Field, destination: Field) -> Capsule {
     };
     Capsule {
         id: String::new(),
-        bounds: Rect::new(x, slot.at.y - high / 2.0, wide, high),
+        // In tall pictures lines run close to the page's edge.
+        bounds: Rect::new(x.max(6.0), slot.at.y - high / 2.0, wide, high),
         tone: slot.tone,
         source,
         destination,

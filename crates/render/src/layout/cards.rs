@@ -44,14 +44,16 @@ pub(super) struct Density {
 
 impl Density {
     pub(super) fn of(nodes: usize, tall: bool) -> Self {
+        let folded = nodes > MOST_NODES;
         let (full, columns) = match (nodes, tall) {
+            (_, false) if folded => (false, 3),
             (0..=4, false) | (0..=10, true) => (true, 1),
             (5..=10, false) => (true, 2),
             (_, true) => (false, 2),
             (..=48, false) => (false, 4),
             (_, false) => (false, 6),
         };
-        Self { full, columns, folded: nodes > MOST_NODES }
+        Self { full, columns, folded }
     }
 
     fn card_width(self) -> f64 {
@@ -130,13 +132,12 @@ impl Cards<'_> {
         let note = self.pool_note(pool);
         let name_room = width(name, TextStyle::Title).min(self.density.card_width() * 0.6);
         let note_at = 16.0 + name_room + 9.0;
-        let first_column = PADDING + self.density.card_width() - note_at;
         let label = format!("Node pool {name}, {}. {note}", count(pool.nodes.len(), "node"));
         let mut draft = Draft::new(id, Kind::NodePool, Tone::Node, bounds)
             .label(label)
             .body(14.0, Look::Body)
             .text(16.0, 26.0, name_room + 1.0, TextStyle::Title, Ink::Strong, name)
-            .text(note_at, 26.0, first_column.max(0.0), TextStyle::Note, Ink::Faint, &note);
+            .text(note_at, 26.0, (bounds.w - note_at - 16.0).max(0.0), TextStyle::Note, Ink::Faint, &note);
         if pool.nodes.is_empty() {
             let middle = Point::new(bounds.w / 2.0, HEAD + 22.0);
             let room = bounds.w - 32.0;
@@ -366,7 +367,7 @@ impl Cards<'_> {
         let states: Vec<String> = badges
             .into_iter()
             .filter(|(badge, _)| !badge.is_empty())
-            .map(|(badge, nodes)| format!("{nodes} {badge}"))
+            .map(|(badge, nodes)| format!("{badge}: {nodes}"))
             .collect();
         let title = count(nodes.len(), "more node");
         let note = [list(&states), count(pods, "pod")].join(if states.is_empty() { "" } else { " · " });

@@ -95,11 +95,9 @@ fn sent_by_balancers<'w>(ways: &'w [Way]) -> BTreeMap<&'w NodeName, f64> {
 fn pods<'a>(view: &View<'a>, ways: &[Way]) -> (BTreeMap<&'a str, Vec<PodInfo<'a>>>, Vec<PodInfo<'a>>) {
     let endpoints = endpoints(view);
     let mut shares: BTreeMap<&Key, f64> = BTreeMap::new();
-    for way in ways {
-        for stop in way.stops.iter().skip(1) {
-            if let Place::Pod(key) = &stop.place {
-                *shares.entry(key).or_default() += way.probability;
-            }
+    for outcome in view.paths.iter().flat_map(|paths| &paths.outcomes) {
+        if let Some(key) = outcome.endpoint.as_ref().and_then(|endpoint| endpoint.pod.as_ref()) {
+            *shares.entry(key).or_default() += outcome.probability;
         }
     }
     let sender = ways.first().and_then(|way| way.stops.first()).map(|stop| &stop.place);

@@ -117,14 +117,14 @@ impl State {
         self.seed += 1;
         self.ask();
         // One connection takes one branch: the sampled one is drawn.
-        let sampled = self.world.trace(&self.flow, self.seed);
-        match (&self.answer.result, &sampled) {
-            (Ok((paths, _)), Ok(sampled)) => {
-                self.outcome = paths.outcomes.iter().position(|outcome| outcome == sampled).unwrap_or(0);
+        match &self.answer.result {
+            Ok((paths, _)) => {
+                self.outcome = paths.sample(self.seed);
+                let sentence = paths.outcomes.get(self.outcome).map(super::answer::sentence);
                 self.tab = Tab::Trace;
-                self.announce(super::answer::sentence(sampled));
+                self.announce(sentence.unwrap_or_default());
             }
-            (Err(error), _) | (_, Err(error)) => {
+            Err(error) => {
                 let text = format!("{error}.");
                 self.refuse(&text);
             }

@@ -1,0 +1,176 @@
+//! What can be asked on the command line.
+
+use crate::output::Failure;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use engine::{Flow, Place, parse_destination};
+use model::kubernetes::Protocol;
+
+/// See every hop a packet takes through AKS.
+#[derive(Debug, Parser)]
+#[command(name = "hopscope", version, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The iptables rules that kube-proxy writes on a node
+    Iptables(IptablesArguments),
+    /// Every path that a flow can take, with exact probabilities
+    Paths(PathsArguments),
+    /// One sampled path, every step
+    Trace(TraceArguments),
+    /// Many sampled connections, counted per receiver beside the exact shares
+    Run(RunArguments),
+    /// The load balancers as `az network lb show -o json` prints them
+    Lb(LbArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IptablesArguments {
+    /// Files or folders of YAML and JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// The node
+    #[arg(long)]
+    pub(crate) node: String,
+    /// restore: loads with iptables-restore; payload: what kube-proxy feeds to it; save: as iptables-save prints it
+    #[arg(long, value_enum, default_value_t = RulesFormat::Restore)]
+    pub(crate) format: RulesFormat,
+    /// The address family
+    #[arg(long, value_enum, default_value_t = Family::Ipv4)]
+    pub(crate) family: Family,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RulesFormat {
+    Restore,
+    Payload,
+    Save,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PathsArguments {
+    #[command(flatten)]
+    pub(crate) flow: FlowArguments,
+    /// Fold paths that are alike but for the node into one with a count
+    #[arg(long)]
+    pub(crate) fold: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TraceArguments {
+    #[command(flatten)]
+    pub(crate) flow: FlowArguments,
+    /// Seed of the sampling
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) flow: FlowArguments,
+    /// How many connections, 1 to 10,000,000
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub(crate) requests: u64,
+    /// Seed of the sampling
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LbArguments {
+    /// Files or folders of YAML and JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// Only this load balancer
+    #[arg(long, value_name = "NAME")]
+    pub(crate) load_balancer: Option<String>,
+}
+
+/// Who talks to whom.
+#[derive(Debug, Args)]
+pub(crate) struct FlowArguments {
+    /// Files or folders of YAML and JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// The sender: IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME
+    #[arg(long, value_name = "SRC")]
+    pub(crate) from: String,
+    /// The receiver and port: IP, NAME, svc/NAMESPACE/NAME, pod/NAMESPACE/NAME or node/NAME, then :PORT
+    #[arg(long, value_name = "DST:PORT")]
+    pub(crate) to: String,
+    /// The protocol
+    #[arg(long, value_enum, default_value_t = Transport::Tcp)]
+    pub(crate) protocol: Transport,
+    /// HTTP path, for flows through an ingress
+    #[arg(long)]
+    pub(crate) path: Option<String>,
+    /// HTTP host, for flows through an ingress
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    /// Only the cases in which the load balancer picks this node
+    #[arg(long, value_name = "NODE")]
+    pub(crate) via: Option<String>,
+    /// text for people, json for programs
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
+    pub(crate) output: OutputFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Transport {
+    Tcp,
+    Udp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    Text,
+    Json,
+    Svg,
+    Mermaid,
+}
+
+impl FlowArguments {
+    /// The flow that is asked about.
+    pub(crate) fn flow(&self) -> Result<Flow, Failure> {
+        let from: Place = self.from.parse().map_err(|error| {
+            Failure::new(
+                format!("--from: {error}"),
+                "write an IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME, e.g. --from 198.51.100.7",
+            )
+        })?;
+        if matches!(from, Place::Service(_) | Place::Name(_)) {
+            return Err(Failure::new(
+                format!("--from: {from} cannot send"),
+                "write an IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME, e.g. --from 198.51.100.7",
+            ));
+        }
+        let (to, port) = parse_destination(&self.to).map_err(|error| {
+            Failure::new(
+                format!("--to: {error}"),
+                "write DST:PORT, e.g. --to svc/default/echo-service:80 or --to '[fd00::1]:80'",
+            )
+        })?;
+        Ok(Flow {
+            from,
+            to,
+            port,
+            protocol: match self.protocol {
+                Transport::Tcp => Protocol::Tcp,
+                Transport::Udp => Protocol::Udp,
+            },
+            host: self.host.clone(),
+            path: self.path.clone(),
+            via: self.via.as_deref().map(Into::into),
+        })
+    }
+}

@@ -1,0 +1,341 @@
+//! Answers for people.
+
+use crate::{fold::Folded, output::visible};
+use engine::{
+    Action, Assumption, FlowSummary, Header, PathOutcome, Paths, Run, RunRow, Station, StationKind, Step,
+};
+use std::{fmt::Write, net::SocketAddr};
+
+/// A run: one line per receiver, the count first, like `sort | uniq -c`.
+pub(crate) fn run(run: &Run) -> String {
+    let rows: Vec<[String; 5]> = run
+        .rows
+        .iter()
+        .map(|row| {
+            [
+                row.count.to_string(),
+                percent(ratio(row.count, run.requests)),
+                format!("exact {}", share(row.exact)),
+                receiver(row),
+                sources(row),
+            ]
+        })
+        .collect();
+    let widths = columns(&rows);
+    let mut out = String::new();
+    for [count, sampled, exact, receiver, sources] in &rows {
+        let [a, b, c, d, _] = widths;
+        let a = a.max(7);
+        let line = format!("{count:>a$}  {sampled:>b$}   {exact:<c$}   {receiver:<d$}   {sources}");
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    let _ = writeln!(out, "\nsampled {} connections with seed {}", run.requests, run.seed);
+    assumptions(&mut out, &run.assumptions);
+    visible(&out)
+}
+
+fn receiver(row: &RunRow) -> String {
+    match (&row.endpoint, row.cause) {
+        (Some(endpoint), None) => endpoint.to_string(),
+        (Some(endpoint), Some(cause)) => format!("{endpoint} {}: {cause}", row.verdict),
+        (None, Some(cause)) => format!("{}: {cause}", row.verdict),
+        (None, None) => row.verdict.to_string(),
+    }
+}
+
+fn sources(row: &RunRow) -> String {
+    const SHOWN: usize = 4;
+    if row.sources_seen.is_empty() {
+        return String::new();
+    }
+    let shown: Vec<_> = row.sources_seen.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = match row.sources_seen.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("source {}{more}", shown.join(", "))
+}
+
+/// All paths, each with its steps in short.
+pub(crate) fn paths(paths: &Paths) -> String {
+    let mut out = title(&paths.flow);
+    for outcome in &paths.outcomes {
+        path(&mut out, outcome, 1);
+    }
+    assumptions(&mut out, &paths.assumptions);
+    visible(&out)
+}
+
+/// All paths, those alike but for the node as one.
+pub(crate) fn folded(folded: &Folded) -> String {
+    let mut out = title(&folded.flow);
+    for outcome in &folded.outcomes {
+        path(&mut out, &outcome.outcome, outcome.count);
+    }
+    assumptions(&mut out, &folded.assumptions);
+    visible(&out)
+}
+
+/// One path with every step in full.
+pub(crate) fn trace(paths: &Paths, seed: u64) -> String {
+    let mut out = title(&paths.flow);
+    for outcome in &paths.outcomes {
+        let _ = writeln!(out, "\n{}   (sampled with seed {seed})", headline(outcome, 1));
+        out.push('\n');
+        steps(&mut out, &outcome.steps);
+        if let Some(reply) = &outcome.reply {
+            let cause = reply.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+            let _ = writeln!(out, "\nreply {}{cause}\n", reply.verdict);
+            steps(&mut out, &reply.steps);
+        }
+    }
+    assumptions(&mut out, &paths.assumptions);
+    visible(&out)
+}
+
+fn title(flow: &FlowSummary) -> String {
+    let from = if flow.from == flow.source.to_string() {
+        flow.from.clone()
+    } else {
+        format!("{} ({})", flow.from, flow.source)
+    };
+    let destination = SocketAddr::new(flow.destination, flow.port).to_string();
+    let to = if flow.to == destination { destination } else { format!("{} ({destination})", flow.to) };
+    format!("{} from {from} to {to}\n", flow.protocol)
+}
+
+/// `50.0 % (1/2)  delivered to default/echo (10.244.0.11:8080) by node n0, which saw 10.224.0.4`.
+fn headline(outcome: &PathOutcome, count: usize) -> String {
+    let mut line = match fraction(outcome.probability) {
+        Some(fraction) => format!("{} ({fraction})  {}", percent(outcome.probability), outcome.verdict),
+        None => format!("{}  {}", percent(outcome.probability), outcome.verdict),
+    };
+    if let Some(endpoint) = &outcome.endpoint {
+        let address = SocketAddr::new(endpoint.ip, endpoint.port);
+        let word = if outcome.cause.is_none() { "to" } else { "at" };
+        let _ = write!(line, " {word} {endpoint} ({address})");
+    }
+    if let Some(cause) = outcome.cause {
+        let _ = write!(line, ": {cause}");
+    }
+    match (&outcome.node, count) {
+        (Some(node), 1) => {
+            let _ = write!(line, ", by node {node}");
+        }
+        (Some(_), more) => {
+            let _ = write!(line, ", by {more} nodes alike");
+        }
+        (None, _) => {}
+    }
+    if let Some(source) = outcome.source_seen {
+        let _ = write!(line, ", source seen {source}");
+    }
+    line
+}
+
+fn path(out: &mut String, outcome: &PathOutcome, count: usize) {
+    let _ = writeln!(out, "\n{}", headline(outcome, count));
+    short(out, "  ", &outcome.steps);
+    if let Some(reply) = &outcome.reply {
+        let cause = reply.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+        let _ = writeln!(out, "  reply {}{cause}", reply.verdict);
+        short(out, "    ", &reply.steps);
+    }
+}
+
+/// One line per step: where, what, and what changed.
+fn short(out: &mut String, indent: &str, steps: &[Step]) {
+    let rows: Vec<[String; 3]> =
+        steps.iter().map(|step| [place(&step.station), action(step.action), change(step)]).collect();
+    let [a, b, _] = columns(&rows);
+    for [place, action, change] in &rows {
+        let line = format!("{indent}{place:<a$}  {action:<b$}  {change}");
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+}
+
+/// Every step in full: where and what; the packet; the rule; near misses; why.
+fn steps(out: &mut String, steps: &[Step]) {
+    let width = steps.len().to_string().len();
+    for (number, step) in (1..).zip(steps) {
+        let pad = " ".repeat(width + 3);
+        let share = step.probability.map(|share| format!("   1 way of several, {}", self::share(share)));
+        let _ = writeln!(
+            out,
+            "{number:>width$}.  {}: {}{}",
+            place(&step.station),
+            action(step.action),
+            share.unwrap_or_default()
+        );
+        let _ = writeln!(out, "{pad} {}", step.why);
+        let packet = if step.before == step.after {
+            header(&step.before)
+        } else {
+            format!("{}  ⇒  {}", header(&step.before), header(&step.after))
+        };
+        let _ = writeln!(out, "{pad} packet  {packet}");
+        if let Some(rule) = &step.rule {
+            let _ = writeln!(out, "{pad} rule    {}", rule.place);
+            for line in rule.text.lines() {
+                let _ = writeln!(out, "{pad}         {line}");
+            }
+        }
+        for miss in &step.near_misses {
+            let _ = writeln!(out, "{pad} not     {}: {}", miss.rule.place, miss.failed);
+            for line in miss.rule.text.lines() {
+                let _ = writeln!(out, "{pad}         {line}");
+            }
+        }
+    }
+}
+
+fn header(header: &Header) -> String {
+    let source = SocketAddr::new(header.source, header.source_port);
+    let destination = SocketAddr::new(header.destination, header.destination_port);
+    let mark = if header.mark == 0 { String::new() } else { format!(" mark {:#x}", header.mark) };
+    format!("{source} → {destination}{mark}")
+}
+
+/// The fields that a step changed.
+fn change(step: &Step) -> String {
+    let (before, after) = (&step.before, &step.after);
+    let mut changes = Vec::new();
+    let end =
+        |name: &str, was: SocketAddr, is: SocketAddr| (was != is).then(|| format!("{name} {was} → {is}"));
+    changes.extend(end(
+        "src",
+        SocketAddr::new(before.source, before.source_port),
+        SocketAddr::new(after.source, after.source_port),
+    ));
+    changes.extend(end(
+        "dst",
+        SocketAddr::new(before.destination, before.destination_port),
+        SocketAddr::new(after.destination, after.destination_port),
+    ));
+    if before.mark != after.mark {
+        changes.push(format!("mark {:#x} → {:#x}", before.mark, after.mark));
+    }
+    changes.join(", ")
+}
+
+fn place(station: &Station) -> String {
+    let kind = match station.kind {
+        StationKind::Client => "client",
+        StationKind::Internet => "internet",
+        StationKind::PublicIp => "public IP",
+        StationKind::LoadBalancer => "load balancer",
+        StationKind::Nsg => "NSG",
+        StationKind::RouteTable => "route table",
+        StationKind::NatGateway => "NAT gateway",
+        StationKind::Firewall => "firewall",
+        StationKind::Node => "node",
+        StationKind::Pod => "pod",
+        StationKind::Vm => "VM",
+        StationKind::Dns => "DNS",
+        StationKind::PrivateEndpoint => "private endpoint",
+        StationKind::AzureService => "Azure service",
+    };
+    if station.name.is_empty() || *station.name == *kind {
+        kind.to_owned()
+    } else {
+        format!("{kind} {}", station.name)
+    }
+}
+
+/// `SelectFrontend` → `select frontend`, `SkipMasquerade` → `no masquerade`.
+fn action(action: Action) -> String {
+    let word = match action {
+        Action::Dnat => return "DNAT".to_owned(),
+        Action::Snat => return "SNAT".to_owned(),
+        Action::SkipNat => return "no NAT".to_owned(),
+        Action::EvaluateNsg => return "evaluate NSG".to_owned(),
+        action => format!("{action:?}"),
+    };
+    let mut words = String::new();
+    for (at, letter) in word.char_indices() {
+        if at > 0 && letter.is_ascii_uppercase() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    match words.strip_prefix("skip ") {
+        Some(rest) => format!("no {rest}"),
+        None => words,
+    }
+}
+
+fn assumptions(out: &mut String, assumptions: &[Assumption]) {
+    if assumptions.is_empty() {
+        return;
+    }
+    out.push_str("\nassumed\n");
+    for assumption in assumptions {
+        let code = serde_json::to_value(assumption.code).unwrap_or_default();
+        let _ = writeln!(out, "  {}: {}", code.as_str().unwrap_or_default(), assumption.text);
+    }
+}
+
+/// The widest cell of each column, in characters.
+fn columns<const N: usize>(rows: &[[String; N]]) -> [usize; N] {
+    std::array::from_fn(|column| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or_default()
+    })
+}
+
+fn ratio(count: u64, of: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+    let ratio = count as f64 / of.max(1) as f64;
+    ratio
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// A share as a fraction where it is one, else in percent.
+fn share(share: f64) -> String {
+    fraction(share).unwrap_or_else(|| format!("{:.3} %", share * 100.0))
+}
+
+/// `n/d` with a denominator up to 1,000, where the share is that fraction to within 1e-9.
+fn fraction(share: f64) -> Option<String> {
+    (1..=1000_u32).find_map(|below| {
+        let above = (share * f64::from(below)).round();
+        let near = (share - above / f64::from(below)).abs() < 1e-9;
+        near.then(|| if below == 1 { format!("{above}") } else { format!("{above}/{below}") })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_that_are_fractions_are_written_so() {
+        for (value, expected) in [
+            (1.0 / 3.0, "1/3"),
+            (0.5, "1/2"),
+            (0.0, "0"),
+            (1.0, "1"),
+            (2.0 / 7.0, "2/7"),
+            (1.0 / 999.0, "1/999"),
+            (0.123_456_789, "12.346 %"),
+            (1.0 - 1.0 / 3.0 - 1.0 / 3.0, "1/3"),
+        ] {
+            assert_eq!(share(value), expected);
+        }
+    }
+
+    #[test]
+    fn actions_in_words() {
+        assert_eq!(action(Action::SelectFrontend), "select frontend");
+        assert_eq!(action(Action::SkipSocketLookup), "no socket lookup");
+        assert_eq!(action(Action::Dnat), "DNAT");
+    }
+}
