@@ -6,9 +6,11 @@
 
 mod conntrack;
 mod host;
+mod links;
 mod matches;
 mod net;
 mod packet;
+mod parse;
 mod passage;
 mod print;
 mod rule;
@@ -18,10 +20,11 @@ mod target;
 pub use conntrack::Connection;
 pub use host::{Host, Interface, Route};
 pub use matches::{
-    AddressType, CtState, CtStates, Match, PortRange, Recent, RecentAction, Statistic, Transport,
+    AddressType, CtState, CtStates, Match, PortRange, Recent, RecentAction, Statistic, TcpFlags, Transport,
 };
 pub use net::{Family, Net};
 pub use packet::{Packet, Protocol};
+pub use parse::{ParseError, Parsed, Unmodelled, parse};
 pub use passage::{Entry, Event, Hook, NearMiss, Outcome, Passage, RecentUpdate, RuleId, Segment};
 pub use print::{Form, MarkText, RuleText, RulesetText};
 pub use rule::{ChainName, InterfaceName, Rule};
