@@ -125,7 +125,7 @@ impl Conntrack {
     }
 
     /// Connections that came from the same address and port.
-    pub(crate) fn from_source(&self, packet: Packet) -> impl Iterator<Item = &Connection> {
+    pub(crate) fn of_sender(&self, packet: Packet) -> impl Iterator<Item = &Connection> {
         let first = Packet { destination: lowest(packet.source), destination_port: 0, mark: 0, ..packet };
         let sender = |packet: &Packet| (packet.protocol, packet.source, packet.source_port);
         let wanted = sender(&packet);

@@ -29,7 +29,7 @@ impl Addresses {
         Self { local, broadcast, loopback: InterfaceName::new("lo") }
     }
 
-    /// Whether packets to the address are for this host: its own addresses, 127.0.0.0/8 and ::1.
+    /// Whether packets to the address are for this host: its own addresses, 127.0.0.0/8 and `::1`.
     pub(super) fn is_local(&self, ip: IpAddr) -> bool {
         ip.is_loopback() || self.is_own(ip)
     }

@@ -36,6 +36,14 @@ impl<'a> At<'a> {
         self.table.chains.get(chain as usize)
     }
 
+    /// The next rule to examine.
+    fn advance(&mut self) -> Option<u32> {
+        let rules = self.rules();
+        let indexed = matches!(self.cursor, Cursor::Lists(_));
+        let index = if indexed { self.compiled.index(self.chain, rules) } else { None };
+        self.cursor.next(index, rules.len())
+    }
+
     fn built_in(&self) -> Option<&'a Chain> {
         self.chain(self.compiled.hook(self.hook)?)
     }
@@ -63,22 +71,11 @@ impl<'a> Walker<'a> {
         // Taken out so that rules can be examined meanwhile.
         while let Some(mut at) = self.at.take() {
             let rules = at.rules();
-            let (index, from, before) = match at.resume.take() {
-                Some((index, from, chance)) => (index, from, Some(chance)),
-                None => {
-                    let lists = if matches!(at.cursor, Cursor::Lists(_)) {
-                        at.compiled.index(at.chain, rules)
-                    } else {
-                        None
-                    };
-                    match at.cursor.next(lists, rules.len()) {
-                        Some(index) => (index, 0, None),
-                        None => {
-                            self.come_back(at)?;
-                            continue;
-                        }
-                    }
-                }
+            let resumed = at.resume.take().map(|(index, from, chance)| (index, from, Some(chance)));
+            let Some((index, from, before)) = resumed.or_else(|| at.advance().map(|index| (index, 0, None)))
+            else {
+                self.come_back(at)?;
+                continue;
             };
             let Some(rule) = rules.get(index as usize) else { continue };
             let id = RuleId { table: at.name, chain: at.chain, rule: index };
@@ -122,10 +119,22 @@ impl<'a> Walker<'a> {
             Target::Return => self.at.take().map_or(Ok(()), |at| self.come_back(at)),
             Target::Jump(_) => self.descend(id, true, budget),
             Target::Goto(_) => self.descend(id, false, budget),
-            Target::SetXmark { value, mask } => self.mark((self.packet.mark & !mask) ^ value),
-            Target::OrMark(value) => self.mark(self.packet.mark | value),
-            Target::AndMark(value) => self.mark(self.packet.mark & value),
-            Target::XorMark(value) => self.mark(self.packet.mark ^ value),
+            Target::SetXmark { value, mask } => {
+                self.mark((self.packet.mark & !mask) ^ value);
+                Ok(())
+            }
+            Target::OrMark(value) => {
+                self.mark(self.packet.mark | value);
+                Ok(())
+            }
+            Target::AndMark(value) => {
+                self.mark(self.packet.mark & value);
+                Ok(())
+            }
+            Target::XorMark(value) => {
+                self.mark(self.packet.mark ^ value);
+                Ok(())
+            }
             Target::Notrack => {
                 if matches!(self.tracked, Tracked::Unseen) {
                     self.tracked = Tracked::Exempt;
@@ -142,13 +151,12 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn mark(&mut self, after: u32) -> Result<(), End> {
+    fn mark(&mut self, after: u32) {
         let before = self.packet.mark;
         if before != after {
             self.packet.mark = after;
             self.events.push(Event::Mark { before, after });
         }
-        Ok(())
     }
 
     /// Into the chain that a rule leads to.

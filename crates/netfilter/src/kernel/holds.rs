@@ -154,7 +154,7 @@ impl Walker<'_> {
                 return !recent.not;
             }
             RecentAction::Remove if found => {
-                self.recent.push(RecentUpdate::Removed { list: list(), address })
+                self.recent.push(RecentUpdate::Removed { list: list(), address });
             }
             RecentAction::Remove => {}
             RecentAction::Rcheck | RecentAction::Update => {

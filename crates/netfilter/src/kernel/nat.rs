@@ -123,7 +123,7 @@ impl Walker<'_> {
             }
         } else {
             // A sender keeps the source that it was given for another connection.
-            let known = tracked.from_source(self.original()).map(|connection| Packet {
+            let known = tracked.of_sender(self.original()).map(|connection| Packet {
                 source: connection.reply.destination,
                 source_port: connection.reply.destination_port,
                 ..here
@@ -189,34 +189,28 @@ fn pick_address(packet: &Packet, first: IpAddr, last: IpAddr, persistent: bool) 
     let scale = |hash: u32, distance: u32| {
         u32::try_from((u64::from(hash) * u64::from(distance)) >> 32).unwrap_or_default()
     };
-    match (first, last) {
-        (IpAddr::V4(first), IpAddr::V4(last)) => {
-            let distance = last.to_bits().wrapping_sub(first.to_bits()).wrapping_add(1);
-            IpAddr::V4(first.to_bits().wrapping_add(scale(hash, distance)).into())
-        }
-        _ => {
-            let mut picked = [0_u32; 4];
-            let mut full = false;
-            let all = words(packet.destination).0;
-            for (((slot, low), high), other) in
-                picked.iter_mut().zip(words(first).0).zip(words(last).0).zip(all)
-            {
-                let (least, distance) = if full {
-                    (0, u32::MAX)
-                } else {
-                    let (low, high) = (u32::from_be(low), u32::from_be(high));
-                    (low, high.wrapping_sub(low).wrapping_add(1))
-                };
-                *slot = least.wrapping_add(scale(hash, distance));
-                full |= slot.to_be() != high;
-                if !persistent {
-                    hash ^= other;
-                }
-            }
-            let [a, b, c, d] = picked.map(u128::from);
-            IpAddr::V6((a << 96 | b << 64 | c << 32 | d).into())
+    if let (IpAddr::V4(first), IpAddr::V4(last)) = (first, last) {
+        let distance = last.to_bits().wrapping_sub(first.to_bits()).wrapping_add(1);
+        return IpAddr::V4(first.to_bits().wrapping_add(scale(hash, distance)).into());
+    }
+    let mut picked = [0_u32; 4];
+    let mut full = false;
+    let all = words(packet.destination).0;
+    for (((slot, low), high), other) in picked.iter_mut().zip(words(first).0).zip(words(last).0).zip(all) {
+        let (least, distance) = if full {
+            (0, u32::MAX)
+        } else {
+            let (low, high) = (u32::from_be(low), u32::from_be(high));
+            (low, high.wrapping_sub(low).wrapping_add(1))
+        };
+        *slot = least.wrapping_add(scale(hash, distance));
+        full |= slot.to_be() != high;
+        if !persistent {
+            hash ^= other;
         }
     }
+    let [a, b, c, d] = picked.map(u128::from);
+    IpAddr::V6((a << 96 | b << 64 | c << 32 | d).into())
 }
 
 /// An address as the kernel holds it: four words in network order as a little-endian machine reads them, and

@@ -328,7 +328,7 @@ impl<'a> Reader<'a> {
             }
             "-4" => self.other_family |= self.context.family == Family::V6,
             "-6" => self.other_family |= self.context.family == Family::V4,
-            _ if option.starts_with("--") => self.loose(start, not, word)?,
+            _ if option.starts_with("--") => self.loose(start, not, word),
             _ => {
                 return Err(self.context.error(format!("`{}` is not understood", shorten(&word.text)), ""));
             }
@@ -447,7 +447,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An option outside a module's words: of the transport, or unknown.
-    fn loose(&mut self, start: usize, not: bool, option: &'a Word<'a>) -> Result<(), ParseError> {
+    fn loose(&mut self, start: usize, not: bool, option: &'a Word<'a>) {
         let (name, value) = matches::split_option(option);
         let take = if value.is_some() { 0 } else { matches::transport_arguments(name).unwrap_or(0) };
         if matches::transport_arguments(name).is_some() && self.words.len() >= take {
@@ -457,7 +457,7 @@ impl<'a> Reader<'a> {
             if let Some(found) = matches::transport(name, not, &words) {
                 self.words = rest;
                 self.matches.push(found);
-                return Ok(());
+                return;
             }
         }
         let group = self.group_after_option();
@@ -465,7 +465,6 @@ impl<'a> Reader<'a> {
         let text = if group.is_empty() { self.text.get(start..option.end).unwrap_or_default() } else { text };
         self.matches.push(Match::Unsupported(text.into()));
         self.keep(text, "the option is not modelled; an outcome that depends on it is ambiguous");
-        Ok(())
     }
 
     /// The arguments of an unknown option: the words up to the next option of any kind.
