@@ -57,6 +57,13 @@ impl<'a> Narrator<'a> {
                 self.matched(traveller, *rule, *probability, rest);
             }
             Event::Mark { after, .. } => traveller.packet.mark = *after,
+            Event::NoHairpin { interface } => {
+                let why = format!(
+                    "The packet would leave {} by the port that it came in by, which a bridge does not do without hairpin mode.",
+                    interface.as_str()
+                );
+                self.step(traveller, Component::LinuxNetfilter, Action::Drop, why);
+            }
             Event::PolicyApplied { table, hook, policy: Policy::Drop } => {
                 let why = format!(
                     "No rule of {table} {} let the packet pass, and the chain's policy is DROP.",
