@@ -101,6 +101,15 @@ pub enum Hook {
 }
 
 impl Hook {
+    /// All hooks.
+    pub const ALL: [Self; 5] =
+        [Self::Prerouting, Self::Input, Self::Forward, Self::Output, Self::Postrouting];
+
+    /// Whether the name is that of a built-in chain of some table.
+    pub fn is_chain(name: &str) -> bool {
+        Self::ALL.iter().any(|hook| hook.chain() == name)
+    }
+
     /// The name of the hook's built-in chains.
     pub fn chain(self) -> &'static str {
         match self {

@@ -57,6 +57,16 @@ pub enum Target {
     Unsupported(Box<str>),
 }
 
+impl Target {
+    /// The chain that it jumps or goes to.
+    pub fn chain(&self) -> Option<&ChainName> {
+        match self {
+            Self::Jump(name) | Self::Goto(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 /// The argument of `--to-destination` and `--to-source`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NatTo {

@@ -15,6 +15,7 @@ pub(super) fn restore(words: &mut Words<'_, '_>, matches: &[Match]) -> fmt::Resu
             Match::Module(transport) => words.two("-m", &transport.name())?,
             Match::SourcePort { not, ports } => port(words, *not, "--sport", *ports)?,
             Match::DestinationPort { not, ports } => port(words, *not, "--dport", *ports)?,
+            Match::TcpFlags { .. } => tcp_flags(words, first)?,
             _ if is_ip(first) => ip(words, first)?,
             _ => rest = extension(words, first, after)?,
         }
@@ -41,7 +42,10 @@ pub(super) fn save(words: &mut Words<'_, '_>, matches: &[Match]) -> fmt::Result 
     while let [first, after @ ..] = rest {
         rest = after;
         match first {
-            Match::Module(_) | Match::SourcePort { .. } | Match::DestinationPort { .. } => {
+            Match::Module(_)
+            | Match::SourcePort { .. }
+            | Match::DestinationPort { .. }
+            | Match::TcpFlags { .. } => {
                 if !std::mem::replace(&mut transport_written, true) {
                     transport(words, matches)?;
                 }
@@ -116,7 +120,18 @@ fn transport(words: &mut Words<'_, '_>, matches: &[Match]) -> fmt::Result {
             port(words, *not, "--dport", *ports)?;
         }
     }
-    Ok(())
+    matches.iter().try_for_each(|found| tcp_flags(words, found))
+}
+
+fn tcp_flags(words: &mut Words<'_, '_>, found: &Match) -> fmt::Result {
+    match found {
+        Match::TcpFlags { not, mask, set } => {
+            words.inverted(*not, "--tcp-flags", mask)?;
+            words.word("")?;
+            write!(words.f, "{set}")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn port(words: &mut Words<'_, '_>, not: bool, option: &str, ports: PortRange) -> fmt::Result {
