@@ -49,4 +49,4 @@ pub use select::{
 pub use settings::{
     BackendPoolType, BalancerConfiguration, OutboundRuleSettings, OutboundType, Scope, Settings, SharedProbe,
 };
-pub use space::{AddressSpace, PROBE_SOURCE};
+pub use space::{AddressSpace, PROBE_SOURCE, PROBE_SOURCE_V6, is_platform};

@@ -3,7 +3,7 @@
 use crate::{
     balancer::{AdminState, Balancer, Frontend, Member, Pool, Rule},
     cloud::Cloud,
-    space::PROBE_SOURCE,
+    space::{PROBE_SOURCE, PROBE_SOURCE_V6},
 };
 use model::{
     azure::{LoadBalancingRule, LoadDistribution, Probe, ProbeProtocol, RuleProtocol, SkuName},
@@ -211,9 +211,10 @@ impl<'a> Selection<'a> {
     /// The probe packet for a member, if the rule has a probe and the member an address.
     pub fn probe_request(&self, member: &Member) -> Option<ProbeRequest<'a>> {
         let probe = self.probe()?;
+        let destination = member.address?;
         Some(ProbeRequest {
-            source: PROBE_SOURCE,
-            destination: member.address?,
+            source: if destination.is_ipv4() { PROBE_SOURCE } else { PROBE_SOURCE_V6 },
+            destination,
             port: probe.port,
             protocol: probe.protocol,
             path: probe.request_path.as_deref(),
