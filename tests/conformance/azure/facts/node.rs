@@ -114,13 +114,18 @@ fn all(paths: &Paths, fact: impl Fn(&PathOutcome) -> bool) -> bool {
 fn kp_cluster_floating_ip_local_pod() -> Result<Value, String> {
     let paths = from_internet(&world(TrafficPolicy::Cluster), "n0")?;
     let enters = all(&paths, |outcome| {
-        outcome.steps.iter().filter(|step| step.action == Action::EnterNode).take(1).all(|step| {
-            (step.after.destination, step.after.destination_port) == (FRONTEND, 80)
-        })
+        outcome
+            .steps
+            .iter()
+            .filter(|step| step.action == Action::EnterNode)
+            .take(1)
+            .all(|step| (step.after.destination, step.after.destination_port) == (FRONTEND, 80))
     });
-    let node_port = paths.outcomes.iter().flat_map(|outcome| &outcome.steps).any(|step| {
-        step.before.destination_port == 30644 || step.after.destination_port == 30644
-    });
+    let node_port = paths
+        .outcomes
+        .iter()
+        .flat_map(|outcome| &outcome.steps)
+        .any(|step| step.before.destination_port == 30644 || step.after.destination_port == 30644);
     let to_8080 =
         all(&paths, |outcome| outcome.endpoint.as_ref().is_some_and(|endpoint| endpoint.port == 8080));
     Ok(json!({
@@ -243,9 +248,8 @@ fn kp_local_host_process_to_lb_ip() -> Result<Value, String> {
     let world = world(TrafficPolicy::Local);
     let flow = Flow::tcp(Place::Node("n2".into()), Place::Ip(FRONTEND), 80);
     let paths = world.paths(&flow).map_err(|error| error.to_string())?;
-    let masqueraded = all(&paths, |outcome| {
-        outcome.steps.iter().any(|step| step.action == Action::Masquerade)
-    });
+    let masqueraded =
+        all(&paths, |outcome| outcome.steps.iter().any(|step| step.action == Action::Masquerade));
     Ok(json!({
         "cluster": { "nodes": nodes(), "dataplane": "iptables" },
         "service": { "etp": "Local", "lbIP": FRONTEND, "port": 80 },
@@ -265,7 +269,9 @@ fn kp_nodeport_no_listener() -> Result<Value, String> {
     };
     let node_port = to_node(30644)?;
     let by_rules = node_port.outcomes.iter().flat_map(|outcome| &outcome.steps).any(|step| {
-        step.rule.as_ref().is_some_and(|rule| rule.place.contains("KUBE-NODEPORTS") || rule.text.contains("KUBE-NODEPORTS"))
+        step.rule
+            .as_ref()
+            .is_some_and(|rule| rule.place.contains("KUBE-NODEPORTS") || rule.text.contains("KUBE-NODEPORTS"))
     });
     Ok(json!({
         "expected": {
@@ -318,11 +324,7 @@ fn network(profile: NetworkProfile, client: IpAddr, target: IpAddr) -> World {
                 address_prefix: Some("10.224.0.0/16".into()),
                 ..Subnet::default()
             },
-            Subnet {
-                name: "pods".into(),
-                address_prefix: Some("10.240.0.0/16".into()),
-                ..Subnet::default()
-            },
+            Subnet { name: "pods".into(), address_prefix: Some("10.240.0.0/16".into()), ..Subnet::default() },
         ],
         virtual_network_peerings: vec![VirtualNetworkPeering {
             name: "to-hub".into(),
