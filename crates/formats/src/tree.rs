@@ -98,6 +98,15 @@ impl Node {
         }
     }
 
+    /// Whether it says nothing: null, or an empty collection.
+    pub(crate) fn is_empty(&self) -> bool {
+        match &self.data {
+            Data::Scalar(scalar, _) => *scalar == Scalar::Null,
+            Data::Sequence(items) => items.is_empty(),
+            Data::Mapping(entries) => entries.is_empty(),
+        }
+    }
+
     pub(crate) fn is_null(&self) -> bool {
         matches!(self.data, Data::Scalar(Scalar::Null, _))
     }
@@ -168,17 +177,14 @@ fn surrogates_joined(text: &str) -> Cow<'_, str> {
         let pair = half(escape, 0xd800)
             .zip(escape.get(6..).and_then(|second| half(second, 0xdc00)))
             .and_then(|(high, low)| char::from_u32(0x1_0000 + (high << 10 | low)));
-        let length = match pair {
-            Some(letter) => {
-                joined.push(letter);
-                12
-            }
-            None => {
-                // The backslash and what it escapes, which may be a backslash.
-                let length = 1 + escape.chars().nth(1).map_or(0, char::len_utf8);
-                joined.push_str(escape.get(..length).unwrap_or_default());
-                length
-            }
+        let length = if let Some(letter) = pair {
+            joined.push(letter);
+            12
+        } else {
+            // The backslash and what it escapes, which may be a backslash.
+            let length = 1 + escape.chars().nth(1).map_or(0, char::len_utf8);
+            joined.push_str(escape.get(..length).unwrap_or_default());
+            length
         };
         rest = escape.get(length..).unwrap_or_default();
     }

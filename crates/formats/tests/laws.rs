@@ -352,7 +352,7 @@ fn bad_links_say_what_is_wrong() {
     let good = encode(&vec!["a cluster"; 50]).expect("a link");
     let bomb = encode(&"a".repeat(9 << 20)).expect("a link");
     let cases = [
-        ("".to_owned(), ShareError::NotALink),
+        (String::new(), ShareError::NotALink),
         ("caveat".to_owned(), ShareError::NotALink),
         ("x1.abc".to_owned(), ShareError::NotALink),
         (good.replace("v1.", "v2."), ShareError::TooNew("v2".to_owned())),
