@@ -2,6 +2,7 @@
 
 use crate::{
     panels::{Dock, Inspector, OpenDialog, Rail, TopBar, WatchedFlows},
+    picture::Picture,
     ptr::Ptr,
     state::{Action, Dialog, Dispatch, Message, State},
     ui,
@@ -29,8 +30,10 @@ pub(crate) fn App() -> Html {
                 <TopBar preset={state.preset} model={(*settled).clone()} flow={state.flow.clone()}
                     undo={label(state.history.next_undo())} redo={label(state.history.next_redo())}
                     dispatch={dispatch.clone()} {on_share} />
-                <main class="canvas" id="picture" tabindex="-1">
-                    <p class="empty">{ "Picture" }</p>
+                <main class="picture" id="picture" tabindex="-1">
+                    <Picture world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
+                        reply={state.reply} selection={state.selection.clone()} highlight={state.highlight}
+                        dispatch={dispatch.clone()} />
                 </main>
                 <Rail preset={state.preset} origin={state.origin.clone()} model={state.model.clone()}
                     dispatch={dispatch.clone()} />

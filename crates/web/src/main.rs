@@ -1,8 +1,10 @@
 //! The page.
 
 mod app;
+mod canvas;
 mod panels;
 mod panic;
+mod picture;
 mod ptr;
 mod state;
 mod theme;
