@@ -1,7 +1,7 @@
 //! The cluster as the picture needs it: pools, their nodes, their pods, and how the flow uses each.
 
 use super::ways::{Place, Way};
-use crate::{LoadBalancerView, ProbeState, View};
+use crate::{LoadBalancerView, PoolFacts, ProbeState, View};
 use model::{
     Key, Kind, NodeName,
     azure::{AgentPoolMode, BackendAddressPool, LoadBalancingRule, Probe},
@@ -18,6 +18,22 @@ pub(super) struct Pool<'a> {
     pub name: &'a str,
     pub mode: Option<AgentPoolMode>,
     pub nodes: Vec<NodeInfo<'a>>,
+}
+
+impl Pool<'_> {
+    /// The id of the group that stands for it.
+    pub(super) fn id(&self) -> String {
+        format!("pool/{}", self.name)
+    }
+
+    pub(super) fn facts(&self) -> PoolFacts {
+        PoolFacts {
+            group: self.id(),
+            name: self.name.into(),
+            nodes: self.nodes.len(),
+            system: self.mode == Some(AgentPoolMode::System),
+        }
+    }
 }
 
 /// A node.

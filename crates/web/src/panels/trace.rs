@@ -218,7 +218,7 @@ fn StepList(props: &StepListProps) -> Html {
     };
     html! {
         <section class={classes!("way", props.lit.then_some("drawn"))} aria-label={props.label.clone()}>
-            <h3 class={if props.first == 1 { "sr" } else { "way-name" }}>{ &props.label }</h3>
+            <h3 class={if props.first == 1 { "visually-hidden" } else { "way-name" }}>{ &props.label }</h3>
             <div class="stations" ref={list} {onkeydown}>
                 { for stations(&props.steps).into_iter().map(|columns| station(&props.steps, &columns, &card)) }
             </div>
