@@ -4,7 +4,6 @@ mod app;
 mod canvas;
 mod panels;
 mod panic;
-mod picture;
 mod ptr;
 mod state;
 mod theme;

@@ -2,12 +2,11 @@
 
 use crate::{
     ptr::Ptr,
-    state::picture,
     ui::{Cell, Table},
 };
 use engine::World;
 use model::azure::{LoadBalancer, LoadBalancingRule, OutboundRule, Probe, SubResource};
-use render::LoadBalancerView;
+use render::{LoadBalancerView, Probed};
 use yew::prelude::*;
 
 /// What the tables need.
@@ -20,8 +19,7 @@ pub(super) struct BalancersProps {
 /// The load balancers.
 #[component]
 pub(super) fn Balancers(props: &BalancersProps) -> Html {
-    let resources = picture::resources(&props.world);
-    let views = picture::views(&props.world, &resources);
+    let views = render::load_balancers(&props.world, Probed::All);
     let refused = props.world.cloud().refused();
     html! {
         <div class="balancers">
@@ -37,8 +35,8 @@ pub(super) fn Balancers(props: &BalancersProps) -> Html {
     }
 }
 
-fn balancer(view: &LoadBalancerView<'_>) -> Html {
-    let resource = view.resource;
+fn balancer(view: &LoadBalancerView) -> Html {
+    let resource = &view.resource;
     html! {
         <section class="balancer" aria-label={format!("Load balancer {}", resource.name)}>
             <h3>{ &resource.name }{ " " }<span class="soft">{ resource.sku.name.to_string() }</span></h3>
@@ -84,14 +82,16 @@ fn names(resources: &[SubResource]) -> String {
     resources.iter().map(|resource| resource.id.name()).collect::<Vec<_>>().join(", ")
 }
 
-fn frontends(view: &LoadBalancerView<'_>) -> Vec<Vec<Cell>> {
+fn frontends(view: &LoadBalancerView) -> Vec<Vec<Cell>> {
     let row = |frontend: &model::azure::FrontendIpConfiguration| {
         let address = view.frontends.get(&frontend.name).map(ToString::to_string);
         vec![
             Cell::mono(frontend.name.clone()),
             Cell::mono(address.unwrap_or_else(|| "not known".into())),
-            Cell::number(count(view.resource, |rule| name(&rule.frontend_ip_configuration) == frontend.name)),
-            Cell::number(outbound_count(view.resource, |rule| {
+            Cell::number(count(&view.resource, |rule| {
+                name(&rule.frontend_ip_configuration) == frontend.name
+            })),
+            Cell::number(outbound_count(&view.resource, |rule| {
                 rule.frontend_ip_configurations.iter().any(|one| one.id.name() == frontend.name)
             })),
         ]
@@ -99,17 +99,19 @@ fn frontends(view: &LoadBalancerView<'_>) -> Vec<Vec<Cell>> {
     view.resource.frontend_ip_configurations.iter().map(row).collect()
 }
 
-fn pools(view: &LoadBalancerView<'_>) -> Vec<Vec<Cell>> {
+fn pools(view: &LoadBalancerView) -> Vec<Vec<Cell>> {
     let row = |pool: &model::azure::BackendAddressPool| {
         let members = view.members.get(&pool.name).map(Vec::as_slice).unwrap_or_default();
         let nodes: Vec<String> = members.iter().map(ToString::to_string).collect();
         vec![
             Cell::mono(pool.name.clone()),
-            Cell::number(count(view.resource, |rule| {
+            Cell::number(count(&view.resource, |rule| {
                 name(&rule.backend_address_pool) == pool.name
                     || rule.backend_address_pools.iter().any(|one| one.id.name() == pool.name)
             })),
-            Cell::number(outbound_count(view.resource, |rule| name(&rule.backend_address_pool) == pool.name)),
+            Cell::number(outbound_count(&view.resource, |rule| {
+                name(&rule.backend_address_pool) == pool.name
+            })),
             Cell::mono(if nodes.is_empty() { "none".into() } else { nodes.join(", ") }),
         ]
     };
@@ -124,7 +126,7 @@ fn outbound_count(resource: &LoadBalancer, holds: impl Fn(&OutboundRule) -> bool
     resource.outbound_rules.iter().filter(|rule| holds(rule)).count().to_string()
 }
 
-fn probes(view: &LoadBalancerView<'_>) -> Vec<Vec<Cell>> {
+fn probes(view: &LoadBalancerView) -> Vec<Vec<Cell>> {
     let row = |probe: &Probe| {
         let path = probe.request_path.as_deref().unwrap_or_default();
         let seconds = probe.interval_in_seconds.unwrap_or(15);
@@ -139,7 +141,7 @@ fn probes(view: &LoadBalancerView<'_>) -> Vec<Vec<Cell>> {
 }
 
 /// The probe's last word on each node.
-fn states(view: &LoadBalancerView<'_>, probe: &str) -> Html {
+fn states(view: &LoadBalancerView, probe: &str) -> Html {
     let Some(states) = view.probes.get(probe).filter(|states| !states.is_empty()) else {
         return html! { <span class="soft">{ "no node is probed" }</span> };
     };
@@ -147,7 +149,7 @@ fn states(view: &LoadBalancerView<'_>, probe: &str) -> Html {
         <ul class="states">
             { for states.iter().map(|(node, state)| html! {
                 <li><span class="mono">{ node.as_str() }</span>{ " " }
-                    <span class={if state.is_up() { "badge good" } else { "badge bad" }}>{ state.words() }</span></li>
+                    <span class={if state.up { "badge good" } else { "badge bad" }}>{ render::probe_words(state) }</span></li>
             }) }
         </ul>
     }

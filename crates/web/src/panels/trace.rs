@@ -207,8 +207,10 @@ fn StepList(props: &StepListProps) -> Html {
     };
     let card = |at: usize| {
         let Some(step) = props.steps.get(at) else { return Html::default() };
-        let arrives =
-            at.checked_sub(1).and_then(|before| props.steps.get(before)).is_none_or(|last| last.station != step.station);
+        let arrives = at
+            .checked_sub(1)
+            .and_then(|before| props.steps.get(before))
+            .is_none_or(|last| last.station != step.station);
         let header = arrives || step.before != step.after;
         html! {
             <StepCard key={at} {at} number={props.first + at} step={step.clone()} {header} lit={props.highlight == Some(at)}
@@ -218,7 +220,7 @@ fn StepList(props: &StepListProps) -> Html {
     };
     html! {
         <section class={classes!("way", props.lit.then_some("drawn"))} aria-label={props.label.clone()}>
-            <h3 class={if props.first == 1 { "sr" } else { "way-name" }}>{ &props.label }</h3>
+            <h3 class={if props.first == 1 { "visually-hidden" } else { "way-name" }}>{ &props.label }</h3>
             <div class="stations" ref={list} {onkeydown}>
                 { for stations(&props.steps).into_iter().map(|columns| station(&props.steps, &columns, &card)) }
             </div>

@@ -54,7 +54,7 @@ pub(crate) fn Inspector(props: &InspectorProps) -> Html {
     let written = props.selection.as_ref().and_then(|id| props.model.get(id));
     html! {
         <section class="inspector" aria-labelledby="inspector-title">
-            <h2 id="inspector-title" class="sr">{ format!("{kind}: {name}") }</h2>
+            <h2 id="inspector-title" class="visually-hidden">{ format!("{kind}: {name}") }</h2>
             <div>
                 <p class="kicker" aria-hidden="true">{ kind }</p>
                 <ObjectPicker model={props.settled.clone()} selection={props.selection.clone()}
