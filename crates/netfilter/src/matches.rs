@@ -228,6 +228,11 @@ impl Transport {
         self.protocol().name()
     }
 
+    /// The module of a protocol; `None` if it has no ports.
+    pub fn of(protocol: Protocol) -> Option<Self> {
+        [Self::Tcp, Self::Udp, Self::Sctp].into_iter().find(|transport| transport.protocol() == protocol)
+    }
+
     /// The protocol.
     pub fn protocol(self) -> Protocol {
         match self {

@@ -239,12 +239,12 @@ impl<'a> Reader<'a> {
             .ok_or_else(|| self.context.error(format!("`{option}` lacks its argument"), ""))
     }
 
-    /// The words from here to the next option that every rule knows.
-    fn group(&mut self) -> &'a [Word<'a>] {
+    /// The words from here to the next option that every rule knows, or if so wished that tcp knows.
+    fn group(&mut self, to_transport: bool) -> &'a [Word<'a>] {
         let ends = |at: usize| {
             let word = |at: usize| self.words.get(at).map_or("", Word::bare);
             let at = if word(at) == "!" { at + 1 } else { at };
-            is_basic(word(at))
+            is_basic(word(at)) || (to_transport && matches::transport_arguments(word(at)).is_some())
         };
         let end = (0..self.words.len()).find(|at| ends(*at)).unwrap_or(self.words.len());
         let (group, rest) = self.words.split_at(end);
@@ -303,7 +303,7 @@ impl<'a> Reader<'a> {
                 let name = self.next();
                 let name =
                     name.ok_or_else(|| self.context.error(format!("`{option}` lacks its argument"), ""))?;
-                let group = self.group();
+                let group = self.group(false);
                 let text = self.text_of(name.start, group);
                 let text = if group.is_empty() { &*name.text } else { text };
                 let (found, why) = target::read(self.context, &name.text, group, text)?;
@@ -428,7 +428,8 @@ impl<'a> Reader<'a> {
             self.matches.push(Match::Module(transport));
             return Ok(());
         }
-        let group = self.group();
+        // Options of the transport may stand after any module.
+        let group = self.group(true);
         let text = if group.is_empty() {
             format!("-m {name}").into()
         } else {
