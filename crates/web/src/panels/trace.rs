@@ -207,8 +207,10 @@ fn StepList(props: &StepListProps) -> Html {
     };
     let card = |at: usize| {
         let Some(step) = props.steps.get(at) else { return Html::default() };
-        let arrives =
-            at.checked_sub(1).and_then(|before| props.steps.get(before)).is_none_or(|last| last.station != step.station);
+        let arrives = at
+            .checked_sub(1)
+            .and_then(|before| props.steps.get(before))
+            .is_none_or(|last| last.station != step.station);
         let header = arrives || step.before != step.after;
         html! {
             <StepCard key={at} {at} number={props.first + at} step={step.clone()} {header} lit={props.highlight == Some(at)}

@@ -19,7 +19,8 @@ pub(crate) fn views<'a>(world: &World, resources: &'a [LoadBalancer]) -> Vec<Loa
         let frontends = balancer.frontends.iter();
         let addresses =
             frontends.filter_map(|frontend| Some((frontend.configuration.name.clone(), frontend.address?)));
-        let nodes = |pool: &azure::Pool| pool.members.iter().filter_map(|member| member.node.clone()).collect();
+        let nodes =
+            |pool: &azure::Pool| pool.members.iter().filter_map(|member| member.node.clone()).collect();
         Some(LoadBalancerView {
             resource,
             frontends: addresses.collect(),
@@ -54,10 +55,9 @@ fn probe_state(state: &engine::ProbeState) -> ProbeState {
     match state.answer.as_str() {
         "connected" => ProbeState::Connected,
         "refused" => ProbeState::Refused,
-        status => status.parse().map_or(
-            if state.up { ProbeState::Connected } else { ProbeState::Silent },
-            ProbeState::Http,
-        ),
+        status => status
+            .parse()
+            .map_or(if state.up { ProbeState::Connected } else { ProbeState::Silent }, ProbeState::Http),
     }
 }
 
