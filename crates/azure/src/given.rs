@@ -2,9 +2,7 @@
 
 use crate::{
     balancer::{AdminState, Balancer, Frontend, Member, Origin, Rule},
-    membership::{self, Vm},
-    names,
-    nodes::Nodes,
+    membership, names,
     program::{PoolMembers, PoolSpec},
 };
 use model::{
@@ -19,15 +17,13 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 pub(crate) struct Resolver<'a> {
     model: &'a Model,
     nics: BTreeMap<(String, String), NodeName>,
-    /// The NICs that nodes without a telling name or id are given.
-    configurations: BTreeMap<ArmId, NodeName>,
     addresses: BTreeMap<IpAddr, NodeName>,
     prefixes: BTreeMap<String, (Key, &'a Arc<Service>)>,
     public_ips: BTreeMap<ArmId, IpAddr>,
 }
 
 impl<'a> Resolver<'a> {
-    pub(crate) fn new(model: &'a Model, vms: &Nodes) -> Self {
+    pub(crate) fn new(model: &'a Model) -> Self {
         let nodes = model.nodes.values();
         let nics =
             nodes.clone().filter_map(|node| Some((membership::physical_place(node)?, node.name()))).collect();
@@ -45,11 +41,7 @@ impl<'a> Resolver<'a> {
                 Some((document.id.clone()?, document.ip_address.as_deref()?.parse().ok()?))
             })
             .collect();
-        let ids = |vm: &Arc<Vm>| {
-            [&vm.ip_configuration, &vm.ip_configuration_v6].map(|id| (id.clone(), vm.node.clone()))
-        };
-        let configurations = vms.vms().flat_map(ids).collect();
-        Self { model, nics, configurations, addresses, prefixes, public_ips }
+        Self { model, nics, addresses, prefixes, public_ips }
     }
 
     /// The Service whose prefix starts a name.
@@ -83,10 +75,6 @@ impl<'a> Resolver<'a> {
 
     /// The node behind a NIC configuration.
     fn node_of_nic(&self, id: &ArmId) -> Option<&NodeName> {
-        self.really_of_nic(id).or_else(|| self.configurations.get(id))
-    }
-
-    fn really_of_nic(&self, id: &ArmId) -> Option<&NodeName> {
         let place = match (id.segment("virtualMachineScaleSets"), id.segment("virtualMachines")) {
             (Some(set), Some(instance)) => (set.to_ascii_lowercase(), instance.to_owned()),
             _ => {
@@ -97,7 +85,9 @@ impl<'a> Resolver<'a> {
                 return self.model.nodes.get_key_value(node.as_str()).map(|(name, _)| name);
             }
         };
-        self.nics.get(&place)
+        // A node whose name tells no instance is its own instance.
+        let by_name = || self.model.nodes.get_key_value(place.1.as_str()).map(|(name, _)| name);
+        self.nics.get(&place).or_else(by_name)
     }
 
     fn member(&self, id: Option<&ArmId>, address: Option<IpAddr>, v6: bool, admin: AdminState) -> Member {

@@ -399,7 +399,7 @@ fn hairpin_short_circuited() -> Result<Value, String> {
         .outcomes
         .iter()
         .flat_map(|outcome| &outcome.steps)
-        .any(|step| azure.contains(&step.station.kind));
+        .any(|step| step.station.kind == StationKind::LoadBalancer);
     let to_pods = paths
         .outcomes
         .iter()

@@ -7,7 +7,7 @@ use kubernetes::health::{DELETION_TAINT, ProxyHealth, is_eligible, local_ready_e
 use model::{
     Model, NodeName, Object,
     azure::{
-        AddressSpace, ManagedCluster, NetworkProfile, NetworkSecurityGroup, SecurityRule, Subnet,
+        AddressSpace, AgentPool, ManagedCluster, NetworkProfile, NetworkSecurityGroup, SecurityRule, Subnet,
         VirtualNetwork, VirtualNetworkPeering,
     },
     kubernetes::{Effect, IpFamily, Pod, Service, Taint, TrafficPolicy},
@@ -307,10 +307,15 @@ fn kp_cluster_10256_healthz() -> Result<Value, String> {
 }
 
 /// Two nodes with a client pod on `n0` and a target pod on `n1`, in a network of this kind.
-fn network(profile: NetworkProfile, client: IpAddr, target: IpAddr) -> World {
+fn network(profile: NetworkProfile, pod_subnet: Option<&str>, client: IpAddr, target: IpAddr) -> World {
     let mut model = cluster(2, "Standard", |_| {});
     model.put(Object::ManagedCluster(Arc::new(ManagedCluster {
         network_profile: profile,
+        agent_pool_profiles: vec![AgentPool {
+            name: "nodepool1".into(),
+            pod_subnet_id: pod_subnet.map(Into::into),
+            ..AgentPool::default()
+        }],
         ..ManagedCluster::default()
     })));
     let space = |prefix: &str| AddressSpace { address_prefixes: vec![prefix.to_owned()] };
@@ -344,22 +349,27 @@ fn overlay() -> World {
         network_plugin_mode: Some("overlay".into()),
         ..NetworkProfile::default()
     };
-    network(profile, IpAddr::from([10, 244, 0, 10]), IpAddr::from([10, 244, 1, 10]))
+    network(profile, None, IpAddr::from([10, 244, 0, 10]), IpAddr::from([10, 244, 1, 10]))
 }
 
 fn kubenet() -> World {
     let profile = NetworkProfile { network_plugin: Some("kubenet".into()), ..NetworkProfile::default() };
-    network(profile, IpAddr::from([10, 244, 0, 10]), IpAddr::from([10, 244, 1, 10]))
+    network(profile, None, IpAddr::from([10, 244, 0, 10]), IpAddr::from([10, 244, 1, 10]))
 }
 
 fn node_subnet() -> World {
     let profile = NetworkProfile { network_plugin: Some("azure".into()), ..NetworkProfile::default() };
-    network(profile, IpAddr::from([10, 224, 0, 30]), IpAddr::from([10, 224, 0, 60]))
+    network(profile, None, IpAddr::from([10, 224, 0, 30]), IpAddr::from([10, 224, 0, 60]))
 }
 
 fn pod_subnet() -> World {
     let profile = NetworkProfile { network_plugin: Some("azure".into()), ..NetworkProfile::default() };
-    network(profile, IpAddr::from([10, 240, 0, 30]), IpAddr::from([10, 240, 0, 60]))
+    network(
+        profile,
+        Some("/virtualNetworks/aks-vnet/subnets/pods"),
+        IpAddr::from([10, 240, 0, 30]),
+        IpAddr::from([10, 240, 0, 60]),
+    )
 }
 
 const VM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 0, 4));
