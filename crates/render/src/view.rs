@@ -1,7 +1,8 @@
 //! What a picture is made from.
 
-use engine::Paths;
-use model::{Key, Model, NodeName, azure::LoadBalancer};
+use azure::Balancer;
+use engine::{Paths, Place, ProbeState, World};
+use model::{Key, Model, NodeName, azure::LoadBalancer, kubernetes::Service};
 use std::{collections::BTreeMap, net::IpAddr};
 
 /// Everything that one picture shows. The web page, the command line and the JavaScript package fill it.
@@ -10,7 +11,7 @@ pub struct View<'a> {
     /// The settled model: controllers have filled in what was absent.
     pub model: &'a Model,
     /// The load balancers as they are in Azure, given or computed.
-    pub load_balancers: &'a [LoadBalancerView<'a>],
+    pub load_balancers: &'a [LoadBalancerView],
     /// The flow's branches; absent draws the cluster alone.
     pub paths: Option<&'a Paths>,
     /// Index of the branch drawn as taken; absent draws all branches as possible.
@@ -23,46 +24,69 @@ pub struct View<'a> {
 
 /// A load balancer and its state.
 #[derive(Debug, Clone)]
-pub struct LoadBalancerView<'a> {
+pub struct LoadBalancerView {
     /// The resource.
-    pub resource: &'a LoadBalancer,
+    pub resource: LoadBalancer,
     /// Address of each frontend, by the frontend's name.
     pub frontends: BTreeMap<String, IpAddr>,
     /// Nodes in each backend pool, by the pool's name.
     pub members: BTreeMap<String, Vec<NodeName>>,
-    /// What each probe last said of each member, by the probe's name.
+    /// What each probe last said of each member, by the probe's name. Only the probe of the flow's rule is drawn.
     pub probes: BTreeMap<String, BTreeMap<NodeName, ProbeState>>,
 }
 
-/// What a health probe last saw at a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ProbeState {
-    /// HTTP answered with this status; 200 is up, all else down.
-    Http(u16),
-    /// The TCP handshake succeeded: up.
-    Connected,
-    /// Nothing listened: down.
-    Refused,
-    /// No answer in time: down.
-    Silent,
+/// The load balancers of a settled cluster, with the probe states that a picture of this flow shows.
+pub fn load_balancers(world: &World, paths: Option<&Paths>) -> Vec<LoadBalancerView> {
+    world.cloud().balancers().filter_map(|balancer| of_balancer(world, balancer, paths)).collect()
 }
 
-impl ProbeState {
-    /// Whether the member gets new flows.
-    pub fn is_up(self) -> bool {
-        matches!(self, Self::Http(200) | Self::Connected)
-    }
-
-    /// As a badge has it: `200 up`, `503 down`.
-    pub fn words(self) -> String {
-        let verdict = if self.is_up() { "up" } else { "down" };
-        match self {
-            Self::Http(status) => format!("{status} {verdict}"),
-            Self::Connected => "TCP up".into(),
-            Self::Refused => "refused, down".into(),
-            Self::Silent => "silent, down".into(),
+fn of_balancer(world: &World, balancer: &Balancer, paths: Option<&Paths>) -> Option<LoadBalancerView> {
+    let cloud = world.cloud();
+    let resource = cloud.load_balancer(&balancer.name)?;
+    let frontends = balancer.frontends.iter();
+    let frontends =
+        frontends.filter_map(|frontend| Some((frontend.configuration.name.clone(), frontend.address?)));
+    let nodes = |pool: &azure::Pool| pool.members.iter().filter_map(|member| member.node.clone()).collect();
+    let pools = cloud.pools(&balancer.name);
+    // Every probe of every Service would be asked of every node otherwise.
+    let frontend = paths.and_then(|paths| balancer.frontend(paths.flow.destination));
+    let rules = frontend.into_iter().flat_map(|frontend| &frontend.rules);
+    let in_flow = rules.filter(|rule| {
+        let port = rule.rule.frontend_port;
+        paths.is_some_and(|paths| port == paths.flow.port || port == 0)
+    });
+    let mut probes: BTreeMap<String, BTreeMap<NodeName, ProbeState>> = BTreeMap::new();
+    for rule in in_flow {
+        let Some(probe) = &rule.probe else { continue };
+        let members = cloud.pool(&balancer.name, &rule.pool).into_iter().flat_map(|pool| &pool.members);
+        let states = probes.entry(probe.name.clone()).or_default();
+        for (node, member) in members.filter_map(|member| Some((member.node.clone()?, member))) {
+            states.insert(node, world.probe_state(&balancer.name, Some(probe), member));
         }
     }
+    Some(LoadBalancerView {
+        resource,
+        frontends: frontends.collect(),
+        members: pools.iter().map(|pool| (pool.name.to_string(), nodes(pool))).collect(),
+        probes,
+    })
+}
+
+/// The Service that a flow is for: the one it names, else the one that owns the address it goes to.
+pub fn service_of(world: &World, paths: &Paths) -> Option<Key> {
+    if let Ok((Place::Service(key), _)) = engine::parse_destination(&paths.flow.to) {
+        return Some(key);
+    }
+    let frontend = world.cloud().frontend(paths.flow.destination);
+    let mut rules = frontend.into_iter().flat_map(|(_, frontend)| &frontend.rules);
+    if let Some(rule) = rules.find(|rule| rule.rule.frontend_port == paths.flow.port) {
+        return rule.service.clone();
+    }
+    let address = paths.flow.destination.to_string();
+    let has = |service: &&Service| {
+        service.spec.cluster_ip == address || service.spec.cluster_ips.contains(&address)
+    };
+    world.model().services.values().map(|service| &**service).find(has).map(|service| service.metadata.key())
 }
 
 /// How a scene is laid out.

@@ -5,13 +5,13 @@ use super::{
     allocator::{Taken, nth, size},
 };
 use crate::{address::parse_cidr, hashing::FastMap, scheduler::Scheduler};
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use model::{
     Key, Kind, Model, NodeName, ObjectRef,
     kubernetes::{Address, AddressKind, Node, Pod, PodIp},
 };
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
 };
 
@@ -50,7 +50,8 @@ pub(super) fn nodes(settled: &mut Settled) {
     let explicit = settled.model.nodes.values().flat_map(|node| cidrs(node).collect::<Vec<_>>());
     let mut taken = Taken::new(explicit);
     let mut free_ranges: Vec<_> = ranges.iter().map(|range| node_ranges(*range)).collect();
-    let mut free_addresses = node_addresses();
+    let subnets = node_subnets(&ranges);
+    let mut free_addresses: Vec<_> = subnets.into_iter().map(node_addresses).collect();
     let addresses = settled.model.nodes.values().flat_map(|node| node.internal_ips().collect::<Vec<_>>());
     let mut taken_addresses = Taken::new(addresses);
     for (name, node) in settled.model.nodes.clone() {
@@ -68,13 +69,15 @@ pub(super) fn nodes(settled: &mut Settled) {
             }
         }
         if node.internal_ips().next().is_none() {
-            match taken_addresses.take(&mut free_addresses) {
-                Some(ip) => {
-                    let address = Address { kind: AddressKind::InternalIP, address: ip.to_string() };
-                    Arc::make_mut(&mut changed).status.addresses.push(address);
-                    settled.allocated(object, Field::InternalIp);
-                }
-                None => settled.exhausted(object, Field::InternalIp),
+            let free: Vec<IpAddr> =
+                free_addresses.iter_mut().filter_map(|ips| taken_addresses.take(ips)).collect();
+            if free.is_empty() {
+                settled.exhausted(object, Field::InternalIp);
+            } else {
+                let addresses =
+                    free.iter().map(|ip| Address { kind: AddressKind::InternalIP, address: ip.to_string() });
+                Arc::make_mut(&mut changed).status.addresses.extend(addresses);
+                settled.allocated(object, Field::InternalIp);
             }
         }
         if !Arc::ptr_eq(&node, &changed) {
@@ -83,9 +86,17 @@ pub(super) fn nodes(settled: &mut Settled) {
     }
 }
 
-/// AKS's default node subnet is 10.224.0.0/16, of which Azure keeps the first four addresses.
-fn node_addresses() -> impl Iterator<Item = IpAddr> {
-    let subnet = Ipv4Net::new_assert(Ipv4Addr::new(10, 224, 0, 0), 16).into();
+/// The subnets of nodes: AKS's default, 10.224.0.0/16, and where pods have IPv6 addresses one for IPv6. AKS has
+/// no default for that one; this range is chosen here.
+fn node_subnets(pod_ranges: &[IpNet]) -> Vec<IpNet> {
+    let ipv4 = Ipv4Net::new_assert(Ipv4Addr::new(10, 224, 0, 0), 16).into();
+    let ipv6 = Ipv6Net::new_assert(Ipv6Addr::new(0xfd12, 0x3456, 0x789a, 0xe0, 0, 0, 0, 0), 64).into();
+    let subnet = |range: &IpNet| if matches!(range, IpNet::V4(_)) { ipv4 } else { ipv6 };
+    pod_ranges.iter().map(subnet).collect()
+}
+
+/// Azure keeps the first four addresses of a subnet and the last.
+fn node_addresses(subnet: IpNet) -> impl Iterator<Item = IpAddr> {
     (4..size(subnet) - 1).map_while(move |offset| nth(subnet, offset))
 }
 

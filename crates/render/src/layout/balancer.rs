@@ -66,7 +66,7 @@ fn folded(board: &mut Board, view: &LoadBalancerView, bounds: Rect) {
 }
 
 fn full(board: &mut Board, view: &View, flow: &FlowBalancer, steps: &[Step], at: Point, wide: f64) -> f64 {
-    let resource = flow.view.resource;
+    let resource = &flow.view.resource;
     let id = format!("lb/{}", resource.name);
     let here = board.steps(&id);
     let object = ObjectRef::cluster_scoped(model::Kind::LoadBalancer, &resource.name);

@@ -423,7 +423,12 @@ fn badge(node: &NodeInfo, membership: Membership) -> (Look, String) {
         Membership::Outside => (Look::Plain, "not in pool".into()),
         Membership::Unprobed => (Look::Plain, "no probe".into()),
         Membership::Unknown => (Look::Plain, "not probed".into()),
-        Membership::Probed(state) => (if state.is_up() { Look::Good } else { Look::Bad }, state.words()),
+        Membership::Probed(state) => {
+            let word = if state.answer == "connected" { "TCP" } else { &state.answer };
+            let glue = if word.contains(' ') { ", " } else { " " };
+            let look = if state.up { Look::Good } else { Look::Bad };
+            (look, format!("{word}{glue}{}", if state.up { "up" } else { "down" }))
+        }
     }
 }
 
