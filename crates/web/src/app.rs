@@ -1,41 +1,36 @@
 //! The page as a whole: its regions, its shortcuts, what it says aloud.
 
 use crate::{
-    canvas::Canvas,
+    address,
     panels::{Dock, Inspector, OpenDialog, Rail, TopBar, WatchedFlows},
+    picture::Picture,
     ptr::Ptr,
-    state::{Action, Dialog, Dispatch, Message, State, picture},
+    state::{Action, Dialog, Dispatch, Message, State, link},
     ui,
 };
-use render::Format;
 use yew::prelude::*;
 
 /// The page.
 #[component]
 pub(crate) fn App() -> Html {
-    let state = use_reducer(State::first);
+    let state = use_reducer(|| State::begin(&address::hash()));
     let dispatch = state.dispatcher();
     let settled = use_memo(state.world.clone(), |world| Ptr::new(world.model().clone()));
     use_shortcuts(&dispatch);
-    let on_edit = use_act(&dispatch, Action::Edit);
-    let on_select = use_act(&dispatch, |object| Action::Select(Some(object)));
-    let on_hover = use_act(&dispatch, Action::Highlight);
-    let on_announce = use_act(&dispatch, Action::Announce);
-    let narrow = use_state(|| false);
-    let on_narrow = {
-        let narrow = narrow.setter();
-        use_callback((), move |is_narrow, ()| narrow.set(is_narrow))
-    };
-    let shape = if *narrow { Format::Tall } else { Format::Wide };
-    let drawn = (state.world.clone(), state.answer.clone(), state.outcome, state.reply, shape);
-    let scene = use_memo(drawn, |(world, answer, outcome, reply, shape)| {
-        picture::scene(world, answer, *outcome, *reply, *shape)
-    });
+    use_links(&dispatch);
     let label = |text: Option<&str>| text.map(|text| AttrValue::from(text.to_owned()));
     let on_share = {
-        let dispatch = dispatch.clone();
+        let state = state.clone();
         Callback::from(move |()| {
-            dispatch.dispatch(Action::Tell(Some(Message::note("Share links are not ready yet."))))
+            let dispatch = state.dispatcher();
+            match link::write(&state) {
+                Err(error) => {
+                    dispatch.dispatch(Action::Tell(Some(Message::error(format!("No link: {error}.")))))
+                }
+                Ok(hash) => {
+                    address::share(hash, move |message| dispatch.dispatch(Action::Tell(Some(message))))
+                }
+            }
         })
     };
     html! {
@@ -46,12 +41,9 @@ pub(crate) fn App() -> Html {
                     undo={label(state.history.next_undo())} redo={label(state.history.next_redo())}
                     dispatch={dispatch.clone()} {on_share} />
                 <main class="stage" id="picture" tabindex="-1">
-                    <Canvas {scene} selected={state.selection.clone()} highlight={state.highlight}
-                        {on_edit}
-                        {on_select}
-                        {on_hover}
-                        {on_announce}
-                        {on_narrow} />
+                    <Picture world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
+                        reply={state.reply} selection={state.selection.clone()} highlight={state.highlight}
+                        dispatch={dispatch.clone()} />
                 </main>
                 <Rail preset={state.preset} origin={state.origin.clone()} model={state.model.clone()}
                     dispatch={dispatch.clone()} />
@@ -73,12 +65,6 @@ pub(crate) fn App() -> Html {
     }
 }
 
-/// A callback that dispatches.
-#[hook]
-fn use_act<T: 'static>(dispatch: &Dispatch, action: fn(T) -> Action) -> Callback<T> {
-    use_callback(dispatch.clone(), move |value, dispatch: &Dispatch| dispatch.dispatch(action(value)))
-}
-
 fn dialog(open: Option<Dialog>, dispatch: &Dispatch) -> Html {
     match open {
         None => Html::default(),
@@ -92,13 +78,19 @@ fn dialog(open: Option<Dialog>, dispatch: &Dispatch) -> Html {
 }
 
 fn shortcuts() -> Html {
-    const KEYS: [(&str, &str); 6] = [
+    const KEYS: [(&str, &str); 9] = [
         ("Ctrl+Z", "Undo"),
-        ("Ctrl+Y, Ctrl+Shift+Z", "Redo"),
-        ("Tab, Shift+Tab", "From one thing to the next"),
-        ("Arrow keys", "Within tabs, switches, steps and the picture"),
-        ("Enter, Space", "Press, pick up, put down"),
-        ("Esc", "Close, put back"),
+        ("Ctrl+Y or Ctrl+Shift+Z", "Redo"),
+        ("Tab, Shift+Tab", "From one region to the next"),
+        ("Arrow keys", "Within tabs, switches, the steps of a trace, and the picture"),
+        ("Enter", "In the picture: select"),
+        (
+            "Space",
+            "On a node or pod: pick up; then arrows choose the place, Enter puts it down, Esc puts it back",
+        ),
+        ("M", "On a node or pod: a menu of places to move to"),
+        ("+ − 0", "In the picture: closer, farther, all of it"),
+        ("?", "This help"),
     ];
     html! {
         <dl class="keys">
@@ -132,6 +124,23 @@ fn Told(props: &ToldProps) -> Html {
             }
         </div>
     }
+}
+
+/// A link followed while the page is open.
+#[hook]
+fn use_links(dispatch: &Dispatch) {
+    let dispatch = dispatch.clone();
+    use_effect_with((), move |()| {
+        let listener = web_sys::window().map(|window| {
+            gloo_events::EventListener::new(&window, "hashchange", move |_| {
+                let hash = address::hash();
+                if hash.starts_with('v') {
+                    dispatch.dispatch(Action::OpenLink(hash));
+                }
+            })
+        });
+        move || drop(listener)
+    });
 }
 
 /// Keys that work anywhere on the page.

@@ -1,9 +1,11 @@
 //! The page.
 
+mod address;
 mod app;
 mod canvas;
 mod panels;
 mod panic;
+mod picture;
 mod ptr;
 mod state;
 mod theme;

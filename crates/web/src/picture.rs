@@ -1,0 +1,78 @@
+//! The picture: lays the store's cluster and flow out, and hands the scene to the canvas.
+
+use crate::{
+    canvas::Canvas,
+    ptr::Ptr,
+    state::{Action, Answer, Dispatch},
+};
+use engine::World;
+use model::{Edit, ObjectRef};
+use render::{Format, Options, Scene, View};
+use std::rc::Rc;
+use yew::prelude::*;
+
+/// What the picture needs.
+#[derive(Properties, PartialEq)]
+pub(crate) struct PictureProps {
+    /// The settled cluster.
+    pub(crate) world: Ptr<World>,
+    /// What the engine says about the flow.
+    pub(crate) answer: Ptr<Answer>,
+    /// The branch that is drawn.
+    pub(crate) outcome: usize,
+    /// Whether the way back is drawn.
+    pub(crate) reply: bool,
+    /// What is selected.
+    pub(crate) selection: Option<ObjectRef>,
+    /// The step that is lit.
+    pub(crate) highlight: Option<usize>,
+    /// How to change the store.
+    pub(crate) dispatch: Dispatch,
+}
+
+/// The picture.
+#[component]
+pub(crate) fn Picture(props: &PictureProps) -> Html {
+    let narrow = use_state(|| false);
+    let scene = use_memo(
+        (props.world.clone(), props.answer.clone(), props.outcome, props.reply, *narrow),
+        |(world, answer, outcome, reply, narrow)| {
+            let shape = if *narrow { Format::Tall } else { Format::Wide };
+            Rc::new(draw(world, answer, *outcome, *reply, Options { shape }))
+        },
+    );
+    let on_select = use_callback(props.dispatch.clone(), |object: ObjectRef, dispatch| {
+        dispatch.dispatch(Action::Select(Some(object)));
+    });
+    let on_edit =
+        use_callback(props.dispatch.clone(), |edit: Edit, dispatch| dispatch.dispatch(Action::Edit(edit)));
+    let on_hover = use_callback(props.dispatch.clone(), |step: Option<usize>, dispatch| {
+        dispatch.dispatch(Action::Highlight(step));
+    });
+    let on_announce = use_callback(props.dispatch.clone(), |text: String, dispatch| {
+        dispatch.dispatch(Action::Announce(text));
+    });
+    let on_narrow = use_callback((), {
+        let narrow = narrow.setter();
+        move |is_narrow: bool, ()| narrow.set(is_narrow)
+    });
+    html! {
+        <Canvas scene={(*scene).clone()} selected={props.selection.clone()} highlight={props.highlight}
+            {on_select} {on_edit} {on_hover} {on_announce} {on_narrow} />
+    }
+}
+
+fn draw(world: &World, answer: &Answer, outcome: usize, reply: bool, options: Options) -> Scene {
+    let paths = answer.paths();
+    let load_balancers = render::load_balancers(world, render::Probed::Flow(paths));
+    let service = paths.and_then(|paths| render::service_of(world, paths));
+    let view = View {
+        model: world.model(),
+        load_balancers: &load_balancers,
+        paths,
+        selected: Some(outcome),
+        reply,
+        service: service.as_ref(),
+    };
+    render::scene(&view, options)
+}
