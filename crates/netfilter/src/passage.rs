@@ -1,6 +1,6 @@
 //! What the kernel does with one packet on one host: the result types of [`crate::Kernel::pass`].
 
-use crate::{Connection, InterfaceName, Packet, RejectWith, TableName};
+use crate::{Connection, CtStates, InterfaceName, Packet, RejectWith, TableName};
 use std::net::IpAddr;
 
 /// How a packet enters a host.
@@ -215,12 +215,23 @@ pub enum Event {
 }
 
 /// A rule that was examined and did not match, and the first condition that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NearMiss {
     /// The rule.
     pub rule: RuleId,
-    /// Index into `Rule::matches` of the first condition that failed.
+    /// Index into `Rule::matches` of the first condition that failed. The kernel checks the conditions of the IP
+    /// header before all others.
     pub failed: u32,
-    /// How many of its conditions held.
+    /// How many of its conditions held before that.
     pub held: u32,
+    /// How many of its conditions failed in all.
+    pub unmet: u32,
+    /// The packet as the rule saw it.
+    pub packet: Packet,
+    /// The interface that it came in by, as the rule saw it.
+    pub input: Option<InterfaceName>,
+    /// The interface that it goes out by, as the rule saw it.
+    pub output: Option<InterfaceName>,
+    /// What connection tracking said of it.
+    pub states: CtStates,
 }

@@ -62,6 +62,7 @@ impl<'a> Walker<'a> {
             return;
         }
         self.events.push(Event::Hook { hook, table: name });
+        self.forget_misses();
         let cursor = compiled.cursor(chain, rules, &self.packet, self.indexed());
         self.at = Some(At { hook, name, table, compiled, chain, cursor, frames: Vec::new(), resume: None });
     }
@@ -80,10 +81,16 @@ impl<'a> Walker<'a> {
             let Some(rule) = rules.get(index as usize) else { continue };
             let id = RuleId { table: at.name, chain: at.chain, rule: index };
             match self.examine(at.hook, rule, from, before) {
-                Verdict::No => self.at = Some(at),
-                Verdict::Split { chance, from } => {
+                Verdict::No { failed } => {
+                    self.miss(at.hook, id, rule, failed);
                     self.at = Some(at);
-                    waiting.push(self.split(chance));
+                }
+                Verdict::Split { chance, from } => {
+                    let hook = at.hook;
+                    self.at = Some(at);
+                    let mut other = self.split(chance);
+                    other.miss(hook, id, rule, from - 1);
+                    waiting.push(other);
                     if let Some(at) = &mut self.at {
                         at.resume = Some((index, from, before.unwrap_or(1.0) * chance));
                     }
@@ -97,6 +104,7 @@ impl<'a> Walker<'a> {
                 Verdict::Yes(probability) => {
                     self.events.push(Event::Matched { rule: id, probability, packet: self.packet });
                     self.at = Some(at);
+                    self.ask_guide()?;
                     self.apply(rule, id, budget)?;
                 }
             }
@@ -186,6 +194,7 @@ impl<'a> Walker<'a> {
         let policy = at.built_in().and_then(|chain| chain.policy).unwrap_or(Policy::Accept);
         self.events.push(Event::PolicyApplied { table: at.name, hook: at.hook, policy });
         self.at = Some(at);
+        self.ask_guide()?;
         match policy {
             Policy::Accept => self.accept(),
             Policy::Drop => Err(End(Outcome::Dropped)),

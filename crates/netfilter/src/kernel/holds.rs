@@ -25,8 +25,8 @@ impl From<bool> for Holds {
 pub(super) enum Verdict {
     /// All hold; the chance that `statistic` gave it.
     Yes(Option<f64>),
-    /// One does not hold.
-    No,
+    /// This one does not hold.
+    No { failed: u32 },
     /// It holds with this chance as far as match `from`; then the rest is to be examined.
     Split { chance: f64, from: u32 },
     /// It depends on what is not modelled.
@@ -49,9 +49,11 @@ pub(super) fn is_ip(found: &Match) -> bool {
 impl Walker<'_> {
     /// Examines a rule from one of its matches on; the IP header first, then the extensions in order.
     pub(super) fn examine(&mut self, hook: Hook, rule: &Rule, from: u32, before: Option<f64>) -> Verdict {
-        if from == 0 && rule.matches.iter().any(|found| is_ip(found) && self.holds(hook, found) == Holds::No)
-        {
-            return Verdict::No;
+        if from == 0 {
+            let no = |found: &Match| is_ip(found) && self.holds(hook, found) == Holds::No;
+            if let Some((failed, _)) = (0_u32..).zip(&rule.matches).find(|(_, found)| no(found)) {
+                return Verdict::No { failed };
+            }
         }
         let mut chance = before;
         for (i, found) in (0_u32..).zip(&rule.matches).skip(from as usize) {
@@ -59,8 +61,11 @@ impl Walker<'_> {
                 _ if is_ip(found) => {}
                 Match::Statistic(statistic) => {
                     let p = probability(*statistic);
-                    if p <= 0.0 || self.fails(hook, rule, i + 1) {
-                        return Verdict::No;
+                    if p <= 0.0 {
+                        return Verdict::No { failed: i };
+                    }
+                    if let Some(failed) = self.fails(hook, rule, i + 1) {
+                        return Verdict::No { failed };
                     }
                     if p < 1.0 {
                         return Verdict::Split { chance: p, from: i + 1 };
@@ -69,25 +74,30 @@ impl Walker<'_> {
                 }
                 Match::Recent(recent) => {
                     if !self.recent(recent) {
-                        return Verdict::No;
+                        return Verdict::No { failed: i };
                     }
                 }
                 _ => match self.holds(hook, found) {
                     Holds::Yes => {}
-                    Holds::No => return Verdict::No,
-                    Holds::Unknown if self.fails(hook, rule, i + 1) => return Verdict::No,
-                    Holds::Unknown => return Verdict::Unknown,
+                    Holds::No => return Verdict::No { failed: i },
+                    Holds::Unknown => {
+                        let certain = self.fails(hook, rule, i + 1);
+                        return certain.map_or(Verdict::Unknown, |failed| Verdict::No { failed });
+                    }
                 },
             }
         }
         Verdict::Yes(chance)
     }
 
-    /// Whether the matches from one on fail, and leave no trace: then it does not matter what is before them.
-    fn fails(&self, hook: Hook, rule: &Rule, from: u32) -> bool {
-        let rest = rule.matches.get(from as usize..).unwrap_or_default();
-        !rest.iter().any(|found| matches!(found, Match::Recent(_)))
-            && rest.iter().any(|found| self.holds(hook, found) == Holds::No)
+    /// The first of the matches from one on that fails, if none of them leaves a trace: then it does not matter
+    /// what is before them.
+    fn fails(&self, hook: Hook, rule: &Rule, from: u32) -> Option<u32> {
+        let rest = || (0_u32..).zip(&rule.matches).skip(from as usize);
+        if rest().any(|(_, found)| matches!(found, Match::Recent(_))) {
+            return None;
+        }
+        rest().find(|(_, found)| self.holds(hook, found) == Holds::No).map(|(i, _)| i)
     }
 
     /// Whether a condition holds. `statistic` and `recent` are not asked here: they count as holding.

@@ -3,15 +3,20 @@
 mod address;
 mod chains;
 mod compile;
+mod describe;
 mod holds;
 mod index;
 mod nat;
+mod near;
 mod path;
 
-use crate::{Conntrack, Entry, Family, Host, Packet, Passage, RecentLists, Ruleset, Segment};
+use crate::{
+    Conntrack, Entry, Event, Family, Host, NearMiss, Packet, Passage, RecentLists, Ruleset, Segment,
+};
 use address::Addresses;
 use compile::Compiled;
 pub use compile::RulesetError;
+use path::Question;
 
 /// A host's network namespace, ready for packets.
 #[derive(Debug)]
@@ -68,12 +73,36 @@ impl Kernel {
     /// Every way that a packet can take through the host, with exact probabilities that sum to 1, in the order
     /// of the rules that decide.
     pub fn pass(&self, packet: Packet, entry: Entry, segment: Segment, state: &State) -> Vec<Passage> {
-        path::walk(self, packet, entry, segment, state, true)
+        path::walk(Question { kernel: self, packet, entry, segment, state, indexed: true })
     }
 
     /// The same, examining every rule of every chain: the definition that [`Kernel::pass`] is held to.
     pub fn pass_naive(&self, packet: Packet, entry: Entry, segment: Segment, state: &State) -> Vec<Passage> {
-        path::walk(self, packet, entry, segment, state, false)
+        path::walk(Question { kernel: self, packet, entry, segment, state, indexed: false })
+    }
+
+    /// The rules that were examined in vain before a decision, nearest first, at most five: those of which most
+    /// conditions held before the first that failed, then those with the fewest failed, then the latest.
+    ///
+    /// The first arguments are those of [`Kernel::pass`]; `decided` is the events of one of its passages up to
+    /// and including the decision ([`Event::Matched`], [`Event::PolicyApplied`] or [`Event::Unsupported`]). Only
+    /// rules of the same table and hook count. Walks every rule: for one step on demand, not for all.
+    pub fn near_misses(
+        &self,
+        packet: Packet,
+        entry: Entry,
+        segment: Segment,
+        state: &State,
+        decided: &[Event],
+    ) -> Vec<NearMiss> {
+        near::near_misses(Question { kernel: self, packet, entry, segment, state, indexed: false }, decided)
+    }
+
+    /// What a near miss wanted, and what the packet had: `wants destination port 32651, the packet has 80`.
+    pub fn describe_failure(&self, miss: &NearMiss) -> String {
+        let rule = self.ruleset(Family::of(miss.packet.destination)).rule(miss.rule);
+        let failed = rule.and_then(|rule| rule.matches.get(miss.failed as usize));
+        failed.map_or_else(String::new, |failed| describe::failure(failed, miss))
     }
 
     fn compiled(&self, family: Family) -> &Compiled {

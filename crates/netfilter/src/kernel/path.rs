@@ -5,6 +5,7 @@ use super::{
     address::{masquerade_address, route},
     chains::At,
     compile::Compiled,
+    near::Guide,
 };
 use crate::{
     Connection, CtState, CtStates, Entry, Event, Family, Hook, InterfaceName, Outcome, Packet, Passage,
@@ -130,19 +131,28 @@ pub(super) struct Walker<'a> {
     output: Option<(InterfaceName, IpAddr)>,
     /// Where it was to go out when OUTPUT began; the hook is not told of a new route.
     sent_output: Option<InterfaceName>,
+    /// Where only one way is of interest.
+    pub(super) guide: Option<Box<Guide<'a>>>,
 }
 
 /// The packet has reached its end.
 pub(super) struct End(pub(super) Outcome);
 
-pub(super) fn walk(
-    kernel: &Kernel,
-    packet: Packet,
-    entry: Entry,
-    segment: Segment,
-    state: &State,
-    indexed: bool,
-) -> Vec<Passage> {
+/// What is asked of a kernel.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub(super) kernel: &'a Kernel,
+    pub(super) packet: Packet,
+    pub(super) entry: Entry,
+    pub(super) segment: Segment,
+    pub(super) state: &'a State,
+    /// Whether long chains are looked up rather than walked.
+    pub(super) indexed: bool,
+}
+
+/// A packet at the beginning of its way.
+pub(super) fn start(question: Question<'_>) -> Walker<'_> {
+    let Question { kernel, packet, entry, segment, state, indexed } = question;
     let family = Family::of(packet.destination);
     let shared = Shared {
         kernel,
@@ -158,7 +168,7 @@ pub(super) fn walk(
         Entry::Received(interface) => (RECEIVED, Some(interface)),
         Entry::Sent => (SENT, None),
     };
-    let first = Walker {
+    Walker {
         shared,
         steps,
         at: None,
@@ -170,9 +180,14 @@ pub(super) fn walk(
         input,
         output: None,
         sent_output: None,
-    };
+        guide: None,
+    }
+}
+
+/// Follows every way.
+pub(super) fn walk(question: Question<'_>) -> Vec<Passage> {
     let mut passages = Vec::with_capacity(1);
-    let mut waiting = vec![first];
+    let mut waiting = vec![start(question)];
     let mut budget = super::chains::MAX_JUMPS;
     while let Some(walker) = waiting.pop() {
         if passages.len() + waiting.len() >= MAX_BRANCHES {
@@ -186,14 +201,21 @@ pub(super) fn walk(
 
 impl<'a> Walker<'a> {
     fn run(mut self, waiting: &mut Vec<Self>, budget: &mut u32) -> Passage {
-        if self.arrives_as_martian() {
-            return self.passage(Outcome::Martian);
-        }
         loop {
-            let end = if self.at.is_some() { self.traverse(waiting, budget) } else { self.step() };
-            if let Err(End(outcome)) = end {
+            if let Err(End(outcome)) = self.advance(waiting, budget) {
                 return self.passage(outcome);
             }
+        }
+    }
+
+    /// One step on, or through the table that the packet is in.
+    pub(super) fn advance(&mut self, waiting: &mut Vec<Self>, budget: &mut u32) -> Result<(), End> {
+        if self.at.is_some() {
+            self.traverse(waiting, budget)
+        } else if self.arrives_as_martian() {
+            Err(End(Outcome::Martian))
+        } else {
+            self.step()
         }
     }
 
