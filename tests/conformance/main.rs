@@ -3,6 +3,7 @@
 //! A case is read whole: a field that the runner does not know fails it. Each mismatch is printed with
 //! what was expected and what came; the closing line counts case files and rows.
 
+mod azure;
 mod kube_proxy;
 mod report;
 
@@ -29,5 +30,6 @@ fn conformance() {
     let Some(directory) = cases() else { return };
     let mut report = Report::default();
     kube_proxy::run(&directory.join("kube-proxy"), &mut report);
+    azure::run(&directory.join("azure"), &mut report);
     report.close();
 }

@@ -2,8 +2,9 @@
 
 use crate::{
     balancer::{AdminState, Balancer, Frontend, Member, Origin, Rule},
-    membership::{self},
+    membership::{self, Vm},
     names,
+    nodes::Nodes,
     program::{PoolMembers, PoolSpec},
 };
 use model::{
@@ -18,13 +19,15 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 pub(crate) struct Resolver<'a> {
     model: &'a Model,
     nics: BTreeMap<(String, String), NodeName>,
+    /// The NICs that nodes without a telling name or id are given.
+    configurations: BTreeMap<ArmId, NodeName>,
     addresses: BTreeMap<IpAddr, NodeName>,
     prefixes: BTreeMap<String, (Key, &'a Arc<Service>)>,
     public_ips: BTreeMap<ArmId, IpAddr>,
 }
 
 impl<'a> Resolver<'a> {
-    pub(crate) fn new(model: &'a Model) -> Self {
+    pub(crate) fn new(model: &'a Model, vms: &Nodes) -> Self {
         let nodes = model.nodes.values();
         let nics =
             nodes.clone().filter_map(|node| Some((membership::physical_place(node)?, node.name()))).collect();
@@ -42,7 +45,11 @@ impl<'a> Resolver<'a> {
                 Some((document.id.clone()?, document.ip_address.as_deref()?.parse().ok()?))
             })
             .collect();
-        Self { model, nics, addresses, prefixes, public_ips }
+        let ids = |vm: &Arc<Vm>| {
+            [&vm.ip_configuration, &vm.ip_configuration_v6].map(|id| (id.clone(), vm.node.clone()))
+        };
+        let configurations = vms.vms().flat_map(ids).collect();
+        Self { model, nics, configurations, addresses, prefixes, public_ips }
     }
 
     /// The Service whose prefix starts a name.
@@ -76,6 +83,10 @@ impl<'a> Resolver<'a> {
 
     /// The node behind a NIC configuration.
     fn node_of_nic(&self, id: &ArmId) -> Option<&NodeName> {
+        self.really_of_nic(id).or_else(|| self.configurations.get(id))
+    }
+
+    fn really_of_nic(&self, id: &ArmId) -> Option<&NodeName> {
         let place = match (id.segment("virtualMachineScaleSets"), id.segment("virtualMachines")) {
             (Some(set), Some(instance)) => (set.to_ascii_lowercase(), instance.to_owned()),
             _ => {

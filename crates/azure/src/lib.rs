@@ -14,6 +14,7 @@ mod cloud;
 mod given;
 pub mod membership;
 pub mod names;
+pub mod node_pools;
 mod nodes;
 mod outbound;
 mod plan;
@@ -39,13 +40,13 @@ pub use membership::{Exclusion, Vm};
 pub use outbound::{Method, Outbound, winner};
 pub use refusal::{Reason, Refusal, Stage};
 pub use security_group::{
-    Asked, Attachment, GuardedPacket, Guards, Mismatch, Ruling, SecurityGroup, default_rules,
+    Asked, Attachment, FlowState, GuardedPacket, Guards, Mismatch, Ruling, SecurityGroup, default_rules,
 };
 pub use select::{
-    ExistingFlow, HashInput, Health, PoolState, ProbeRequest, RuleMismatch, Selected, Selection, Targets,
-    existing_flow, hash_inputs,
+    ExistingFlow, HashInput, Health, IdleEnd, PoolState, ProbeRequest, RuleMismatch, Selected, Selection,
+    Targets, down_after_seconds, existing_flow, hash_inputs, idle_end, successes_to_recover,
 };
 pub use settings::{
     BackendPoolType, BalancerConfiguration, OutboundRuleSettings, OutboundType, Scope, Settings, SharedProbe,
 };
-pub use space::{AddressSpace, PROBE_SOURCE};
+pub use space::{AddressSpace, PROBE_SOURCE, PROBE_SOURCE_V6, is_platform};

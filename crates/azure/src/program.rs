@@ -186,7 +186,7 @@ impl<'a> Builder<'a> {
             settings,
             nodes,
             old_plans: old_plans.iter().map(|plan| (plan.key.clone(), Arc::clone(plan))).collect(),
-            resolver: (!model.load_balancers.is_empty()).then(|| Resolver::new(model)),
+            resolver: (!model.load_balancers.is_empty()).then(|| Resolver::new(model, nodes)),
             chooser: Chooser::new(settings, vm_sets, BTreeMap::new()),
             allocator: Allocator::new(model),
             drafts: BTreeMap::new(),

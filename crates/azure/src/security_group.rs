@@ -344,6 +344,15 @@ impl fmt::Display for Attachment {
     }
 }
 
+/// Whether a packet starts a flow. Security groups are stateful: they are asked about new flows only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FlowState {
+    /// The first packet of a flow.
+    New,
+    /// A reply, or a later packet of a flow that was let in. A rule added later does not cut it.
+    Established,
+}
+
 /// The security groups between the network and one VM.
 #[derive(Debug, Clone, Default)]
 pub struct Guards {
@@ -373,8 +382,8 @@ impl Asked {
 
 impl Guards {
     /// Asks the groups in Azure's order (inbound: subnet, then NIC; outbound: NIC, then subnet) up to the
-    /// first that denies. Both must allow; without groups the flow passes. Only the first packet of a flow
-    /// is asked about: replies and established flows pass.
+    /// first that denies. Both must allow; without groups the flow passes. This is about the first packet
+    /// of a flow; see [`Guards::pass`] for others.
     pub fn ask(&self, direction: Direction, packet: &GuardedPacket, space: &AddressSpace) -> Vec<Asked> {
         let subnet = (Attachment::Subnet, self.subnet.as_ref());
         let nic = (Attachment::Nic, self.nic.as_ref());
@@ -392,5 +401,16 @@ impl Guards {
             }
         }
         asked
+    }
+
+    /// Whether a packet passes.
+    pub fn pass(
+        &self,
+        direction: Direction,
+        packet: &GuardedPacket,
+        space: &AddressSpace,
+        state: FlowState,
+    ) -> bool {
+        state == FlowState::Established || self.ask(direction, packet, space).iter().all(Asked::allows)
     }
 }

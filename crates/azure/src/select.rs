@@ -3,10 +3,10 @@
 use crate::{
     balancer::{AdminState, Balancer, Frontend, Member, Pool, Rule},
     cloud::Cloud,
-    space::PROBE_SOURCE,
+    space::{PROBE_SOURCE, PROBE_SOURCE_V6},
 };
 use model::{
-    azure::{LoadDistribution, Probe, ProbeProtocol, RuleProtocol, SkuName},
+    azure::{LoadBalancingRule, LoadDistribution, Probe, ProbeProtocol, RuleProtocol, SkuName},
     kubernetes::Protocol,
 };
 use std::{fmt, net::IpAddr, sync::Arc};
@@ -211,9 +211,10 @@ impl<'a> Selection<'a> {
     /// The probe packet for a member, if the rule has a probe and the member an address.
     pub fn probe_request(&self, member: &Member) -> Option<ProbeRequest<'a>> {
         let probe = self.probe()?;
+        let destination = member.address?;
         Some(ProbeRequest {
-            source: PROBE_SOURCE,
-            destination: member.address?,
+            source: if destination.is_ipv4() { PROBE_SOURCE } else { PROBE_SOURCE_V6 },
+            destination,
             port: probe.port,
             protocol: probe.protocol,
             path: probe.request_path.as_deref(),
@@ -259,6 +260,12 @@ impl<'a> Selection<'a> {
         }
     }
 
+    /// Whether a member that opened the flow itself is chosen: an internal frontend does not lead back to
+    /// the VM that called it.
+    pub fn hairpins(&self, source: IpAddr, member: &Member) -> bool {
+        self.frontend.configuration.public_ip_address.is_none() && member.address == Some(source)
+    }
+
     /// What is hashed to choose a member.
     pub fn distribution(&self) -> LoadDistribution {
         self.rule.rule.load_distribution
@@ -279,6 +286,34 @@ pub fn existing_flow(sku: SkuName, protocol: Protocol, others_up: bool) -> Exist
         (_, true) => ExistingFlow::Moves,
         (_, false) => ExistingFlow::Stops,
     }
+}
+
+/// Seconds until a member that stops answering right after a probe is marked down: threshold failures, and
+/// up to one interval more where the last one has to time out.
+pub fn down_after_seconds(probe: &Probe) -> std::ops::RangeInclusive<u32> {
+    let interval = probe.interval_in_seconds.unwrap_or(15);
+    let failures = probe.probe_threshold.or(probe.number_of_probes).unwrap_or(1);
+    interval.saturating_mul(failures)..=interval.saturating_mul(failures.saturating_add(1))
+}
+
+/// Successes in a row that bring a member back: `probeThreshold` counts both ways, the older
+/// `numberOfProbes` only failures.
+pub fn successes_to_recover(probe: &Probe) -> u32 {
+    probe.probe_threshold.unwrap_or(1)
+}
+
+/// What happens to a TCP connection that is silent for the idle timeout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IdleEnd {
+    /// Both ends get a reset.
+    ResetBoth,
+    /// It is forgotten; later packets are dropped or hashed as a new flow.
+    Forgotten,
+}
+
+/// How a rule ends idle connections.
+pub fn idle_end(rule: &LoadBalancingRule) -> IdleEnd {
+    if rule.enable_tcp_reset == Some(true) { IdleEnd::ResetBoth } else { IdleEnd::Forgotten }
 }
 
 /// A part of a packet that the hash takes in.

@@ -3,10 +3,18 @@
 use crate::allocate::{is_private, node_subnets, subnet_prefixes};
 use ipnet::IpNet;
 use model::Model;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The address from which Azure probes backends and answers DNS and DHCP.
 pub const PROBE_SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16));
+
+/// The same in an IPv6 network: a link-local address, which is also the gateway there.
+pub const PROBE_SOURCE_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x1234, 0x5678, 0x9abc));
+
+/// Whether an address is Azure's platform.
+pub fn is_platform(ip: IpAddr) -> bool {
+    ip == PROBE_SOURCE || ip == PROBE_SOURCE_V6
+}
 
 /// The ranges behind the tag `VirtualNetwork`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,9 +82,9 @@ impl AddressSpace {
     /// lists of Azure's that are not known here: they cover nothing.
     pub fn has_tag(&self, ip: IpAddr, tag: &str) -> bool {
         match tag.to_ascii_lowercase().as_str() {
-            "virtualnetwork" => ip == PROBE_SOURCE || self.contains(ip),
-            "azureloadbalancer" => ip == PROBE_SOURCE,
-            "internet" => ip != PROBE_SOURCE && !self.contains(ip) && !is_private(ip),
+            "virtualnetwork" => is_platform(ip) || self.contains(ip),
+            "azureloadbalancer" => is_platform(ip),
+            "internet" => !is_platform(ip) && !self.contains(ip) && !is_private(ip),
             _ => false,
         }
     }

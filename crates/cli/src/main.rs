@@ -3,15 +3,15 @@
 //! Exit codes: 0 done, 1 a check failed, 2 bad usage or bad input.
 
 mod args;
-mod fold;
 mod input;
 mod output;
 mod text;
 
-use args::{Arguments, Command, FlowArguments, IptablesArguments, LbArguments, OutputFormat};
+use args::{Arguments, Command, FlowArguments, IptablesArguments, LbArguments, OutputFormat, RulesFormat};
 use clap::Parser;
-use engine::{Flow, FlowError, Paths, World};
-use model::{Model, Object};
+use engine::{Flow, FlowError, World};
+use model::{Model, NodeName, Object, azure::LoadBalancer, kubernetes::IpFamily};
+use netfilter::Form;
 use output::Failure;
 use std::{process::ExitCode, sync::Arc};
 
@@ -50,47 +50,71 @@ fn iptables(arguments: &IptablesArguments) -> Result<String, Failure> {
     let model = input::model(&arguments.files)?;
     let world = World::new(&model);
     node_exists(&world, &arguments.node, "--node")?;
-    Err(Failure::new("iptables is not available yet", "use `paths`"))
+    let node = NodeName::from(arguments.node.as_str());
+    let (family, of_api) = match arguments.family {
+        args::Family::Ipv4 => (netfilter::Family::V4, IpFamily::IPv4),
+        args::Family::Ipv6 => (netfilter::Family::V6, IpFamily::IPv6),
+    };
+    let text = match arguments.format {
+        RulesFormat::Payload => world.payload(&node, of_api).map(|rules| {
+            kubernetes::kube_proxy::canonical(&rules.text(family, Form::KUBE_PROXY).to_string())
+        }),
+        RulesFormat::Restore => {
+            world.rules(&node, of_api).map(|rules| rules.text(family, Form::KUBE_PROXY).to_string())
+        }
+        RulesFormat::Save => {
+            world.rules(&node, of_api).map(|rules| rules.text(family, Form::Save).to_string())
+        }
+    };
+    text.ok_or_else(|| {
+        Failure::new(
+            format!("node {node} has no rules"),
+            "give the node an InternalIP of this family, or choose another --family",
+        )
+    })
 }
 
 fn lb(arguments: &LbArguments) -> Result<String, Failure> {
     let model = input::model(&arguments.files)?;
     let world = World::new(&model);
-    let balancers = &world.model().load_balancers;
-    let print = |balancer| formats::object_json(&Object::LoadBalancer(balancer));
+    let balancers = world.cloud().load_balancers();
+    let names = || balancers.iter().map(|balancer| balancer.name.as_str());
+    let print =
+        |balancer: &LoadBalancer| formats::object_json(&Object::LoadBalancer(Arc::new(balancer.clone())));
     if let Some(name) = &arguments.load_balancer {
-        return balancers.get(name).map(|balancer| print(Arc::clone(balancer))).ok_or_else(|| {
+        let named = balancers.iter().find(|balancer| balancer.name.eq_ignore_ascii_case(name));
+        return named.map(print).ok_or_else(|| {
             Failure::new(
                 format!("there is no load balancer {name}"),
-                output::choices("load balancers", balancers.keys().map(String::as_str)),
+                output::choices("load balancers", names()),
             )
         });
     }
-    let all: Vec<String> = balancers.values().map(|balancer| print(Arc::clone(balancer))).collect();
-    match all.as_slice() {
-        [one] => Ok(one.clone()),
-        all => Ok(output::json_list(all)),
+    match balancers.as_slice() {
+        [one] => Ok(print(one)),
+        all => Ok(output::json_list(&all.iter().map(print).collect::<Vec<_>>())),
     }
 }
 
 fn paths(arguments: &args::PathsArguments) -> Result<String, Failure> {
-    let (_, _, paths) = ask(&arguments.flow)?;
-    match (arguments.flow.output, arguments.fold) {
-        (OutputFormat::Json, false) => output::json(&paths),
-        (OutputFormat::Text, false) => Ok(text::paths(&paths)),
-        (OutputFormat::Json, true) => output::json(&fold::fold(paths)),
-        (OutputFormat::Text, true) => Ok(text::folded(&fold::fold(paths))),
-        (OutputFormat::Svg | OutputFormat::Mermaid, _) => Err(no_picture()),
+    let (world, flow) = world(&arguments.flow)?;
+    let mut paths = world.paths(&flow).map_err(|error| refused(&world, &flow, &error))?;
+    if arguments.fold {
+        paths = paths.fold();
+    }
+    match arguments.flow.output {
+        OutputFormat::Json => output::json(&paths),
+        OutputFormat::Text => Ok(text::paths(&paths)),
+        OutputFormat::Svg | OutputFormat::Mermaid => Err(no_picture()),
     }
 }
 
 fn trace(arguments: &FlowArguments, seed: u64) -> Result<String, Failure> {
-    let (world, flow, paths) = ask(arguments)?;
-    let outcome = world.trace(&flow, seed).map_err(|error| refused(&world, &flow, &error))?;
-    let sampled = Paths { outcomes: vec![outcome], ..paths };
+    let (world, flow) = world(arguments)?;
+    let paths = world.trace(&flow, seed).map_err(|error| refused(&world, &flow, &error))?;
     match arguments.output {
-        OutputFormat::Json => output::json(&output::Seeded { seed, paths: &sampled }),
-        OutputFormat::Text => Ok(text::trace(&sampled, seed)),
+        OutputFormat::Json => output::json(&output::Seeded { seed, paths: &paths }),
+        OutputFormat::Text => Ok(text::trace(&paths, seed)),
         OutputFormat::Svg | OutputFormat::Mermaid => Err(no_picture()),
     }
 }
@@ -103,12 +127,6 @@ fn sample(arguments: &FlowArguments, requests: u64, seed: u64) -> Result<String,
         OutputFormat::Text => Ok(text::run(&run)),
         OutputFormat::Svg | OutputFormat::Mermaid => Err(no_picture()),
     }
-}
-
-fn ask(arguments: &FlowArguments) -> Result<(World, Flow, Paths), Failure> {
-    let (world, flow) = world(arguments)?;
-    let paths = world.paths(&flow).map_err(|error| refused(&world, &flow, &error))?;
-    Ok((world, flow, paths))
 }
 
 fn world(arguments: &FlowArguments) -> Result<(World, Flow), Failure> {
@@ -126,7 +144,7 @@ fn node_exists(world: &World, name: &str, option: &str) -> Result<(), Failure> {
     if nodes.contains_key(name) {
         return Ok(());
     }
-    let known = nodes.keys().map(model::NodeName::as_str);
+    let known = nodes.keys().map(NodeName::as_str);
     Err(Failure::new(format!("{option}: there is no node {name}"), output::choices("nodes", known)))
 }
 
@@ -140,7 +158,7 @@ fn refused(world: &World, flow: &Flow, error: &FlowError) -> Failure {
                 output::choices("Services", known.iter().map(String::as_str))
             }
             engine::Place::Node(name) if !model.nodes.contains_key(name) => {
-                output::choices("nodes", model.nodes.keys().map(model::NodeName::as_str))
+                output::choices("nodes", model.nodes.keys().map(NodeName::as_str))
             }
             _ => "an end is IP, pod/NAMESPACE/NAME, node/NAME, vm/NAME or svc/NAMESPACE/NAME".to_owned(),
         },

@@ -1,6 +1,6 @@
 //! Answers for people.
 
-use crate::{fold::Folded, output::visible};
+use crate::output::visible;
 use engine::{
     Action, Assumption, FlowSummary, Header, PathOutcome, Paths, Run, RunRow, Station, StationKind, Step,
 };
@@ -61,19 +61,9 @@ fn sources(row: &RunRow) -> String {
 pub(crate) fn paths(paths: &Paths) -> String {
     let mut out = title(&paths.flow);
     for outcome in &paths.outcomes {
-        path(&mut out, outcome, 1);
+        path(&mut out, outcome);
     }
     assumptions(&mut out, &paths.assumptions);
-    visible(&out)
-}
-
-/// All paths, those alike but for the node as one.
-pub(crate) fn folded(folded: &Folded) -> String {
-    let mut out = title(&folded.flow);
-    for outcome in &folded.outcomes {
-        path(&mut out, &outcome.outcome, outcome.count);
-    }
-    assumptions(&mut out, &folded.assumptions);
     visible(&out)
 }
 
@@ -81,7 +71,7 @@ pub(crate) fn folded(folded: &Folded) -> String {
 pub(crate) fn trace(paths: &Paths, seed: u64) -> String {
     let mut out = title(&paths.flow);
     for outcome in &paths.outcomes {
-        let _ = writeln!(out, "\n{}   (sampled with seed {seed})", headline(outcome, 1));
+        let _ = writeln!(out, "\n{}   (sampled with seed {seed})", headline(outcome));
         out.push('\n');
         steps(&mut out, &outcome.steps);
         if let Some(reply) = &outcome.reply {
@@ -106,8 +96,8 @@ fn title(flow: &FlowSummary) -> String {
 }
 
 /// `50.0 % (1/2)  delivered to default/echo (10.244.0.11:8080) by node n0, which saw 10.224.0.4`.
-fn headline(outcome: &PathOutcome, count: usize) -> String {
-    let mut line = match fraction(outcome.probability) {
+fn headline(outcome: &PathOutcome) -> String {
+    let mut line = match fraction(outcome.probability).filter(|fraction| fraction.contains('/')) {
         Some(fraction) => format!("{} ({fraction})  {}", percent(outcome.probability), outcome.verdict),
         None => format!("{}  {}", percent(outcome.probability), outcome.verdict),
     };
@@ -119,7 +109,7 @@ fn headline(outcome: &PathOutcome, count: usize) -> String {
     if let Some(cause) = outcome.cause {
         let _ = write!(line, ": {cause}");
     }
-    match (&outcome.node, count) {
+    match (&outcome.node, outcome.count) {
         (Some(node), 1) => {
             let _ = write!(line, ", by node {node}");
         }
@@ -134,8 +124,8 @@ fn headline(outcome: &PathOutcome, count: usize) -> String {
     line
 }
 
-fn path(out: &mut String, outcome: &PathOutcome, count: usize) {
-    let _ = writeln!(out, "\n{}", headline(outcome, count));
+fn path(out: &mut String, outcome: &PathOutcome) {
+    let _ = writeln!(out, "\n{}", headline(outcome));
     short(out, "  ", &outcome.steps);
     if let Some(reply) = &outcome.reply {
         let cause = reply.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -144,10 +134,17 @@ fn path(out: &mut String, outcome: &PathOutcome, count: usize) {
     }
 }
 
-/// One line per step: where, what, and what changed.
+/// One line per step: where, what, and what changed or else which rule it was.
 fn short(out: &mut String, indent: &str, steps: &[Step]) {
-    let rows: Vec<[String; 3]> =
-        steps.iter().map(|step| [place(&step.station), action(step.action), change(step)]).collect();
+    let rule = |step: &Step| step.rule.as_ref().map(|rule| rule.place.to_string()).unwrap_or_default();
+    let rows: Vec<[String; 3]> = steps
+        .iter()
+        .map(|step| {
+            let change = change(step);
+            let rest = if change.is_empty() { rule(step) } else { change };
+            [place(&step.station), action(step.action), rest]
+        })
+        .collect();
     let [a, b, _] = columns(&rows);
     for [place, action, change] in &rows {
         let line = format!("{indent}{place:<a$}  {action:<b$}  {change}");
@@ -161,7 +158,10 @@ fn steps(out: &mut String, steps: &[Step]) {
     let width = steps.len().to_string().len();
     for (number, step) in (1..).zip(steps) {
         let pad = " ".repeat(width + 3);
-        let share = step.probability.map(|share| format!("   1 way of several, {}", self::share(share)));
+        let share = step
+            .probability
+            .filter(|share| *share < 1.0)
+            .map(|share| format!("   (chosen with probability {})", self::share(share)));
         let _ = writeln!(
             out,
             "{number:>width$}.  {}: {}{}",
@@ -224,6 +224,7 @@ fn place(station: &Station) -> String {
     let kind = match station.kind {
         StationKind::Client => "client",
         StationKind::Internet => "internet",
+        StationKind::VirtualNetwork => "network",
         StationKind::PublicIp => "public IP",
         StationKind::LoadBalancer => "load balancer",
         StationKind::Nsg => "NSG",

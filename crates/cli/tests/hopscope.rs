@@ -1,5 +1,7 @@
 //! The binary from end to end: what it prints, where, and with which exit code.
 
+#![allow(clippy::expect_used, reason = "a test ends where its set-up fails")]
+
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -124,6 +126,29 @@ fn paths_as_json_sum_to_one_and_name_what_decided() {
 }
 
 #[test]
+fn folded_paths_count_what_they_stand_for() {
+    // Policy Cluster behind a Standard load balancer: two nodes, three pods.
+    let standard: String = ["cluster", "nodes", "pods", "service"]
+        .map(|name| {
+            std::fs::read_to_string(top().join(format!("examples/caveat-cluster/{name}.yaml")))
+                .expect("a file")
+        })
+        .join("---\n")
+        .replace("loadBalancerSku: basic", "loadBalancerSku: standard");
+    let ask = |more: &[&str]| {
+        let arguments: Vec<&str> =
+            ["paths", "-"].into_iter().chain(FLOW.split_whitespace()).chain(more.iter().copied()).collect();
+        let output = hopscope(&arguments, &standard);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    assert_eq!(ask(&[]).matches("16.7 % (1/6)").count(), 6);
+    let folded = ask(&["--fold"]);
+    assert_eq!(folded.matches("33.3 % (1/3)").count(), 3, "{folded}");
+    assert_eq!(folded.matches("by 2 nodes alike").count(), 3, "{folded}");
+}
+
+#[test]
 fn a_trace_shows_that_no_socket_was_looked_up() {
     let text = prints(&format!("trace examples/caveat {FLOW}"));
     for part in [
@@ -143,8 +168,8 @@ fn a_trace_shows_that_no_socket_was_looked_up() {
 
 #[test]
 fn port_80_of_a_node_is_refused_and_the_trace_says_why() {
-    let text = prints("trace examples/caveat --from 198.51.100.7 --to 10.224.0.4:80");
-    for part in ["refused", "no-listener"] {
+    let text = prints("trace examples/caveat --from 10.224.0.99 --to 10.224.0.4:80");
+    for part in ["refused", "no-listener", "socket lookup"] {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
 }
@@ -177,7 +202,7 @@ fn iptables_prints_the_rules_of_a_node() {
         "*filter\n",
         "COMMIT\n",
         ":KUBE-SERVICES",
-        "-d 20.72.161.43/32",
+        "-d 20.72.161.43 ",
         "--to-destination 10.244.0.11:8080",
     ] {
         assert!(restore.contains(part), "no {part:?} in\n{restore}");
@@ -187,6 +212,11 @@ fn iptables_prints_the_rules_of_a_node() {
         assert!(text.contains("COMMIT"), "{text}");
     }
     assert_eq!(prints(&format!("iptables examples/caveat {node} --family ipv4")), restore);
+    let save = prints(&format!("iptables examples/caveat {node} --format save"));
+    assert!(save.contains("-d 20.72.161.43/32 "), "{save}");
+    // The payload holds nothing but what kube-proxy writes: no built-in chain.
+    let payload = prints(&format!("iptables examples/caveat {node} --format payload"));
+    assert!(payload.contains(":KUBE-SERVICES") && !payload.contains("-A PREROUTING"), "{payload}");
 }
 
 #[test]

@@ -130,6 +130,13 @@ impl Traveller {
         self.steps.push(step);
     }
 
+    /// The cloud's flow state that an answer belongs to. It is taken out: with floating IP the answer looks the
+    /// same before and after, and must not be taken back a second time.
+    fn take_cloud_flow(&mut self, belongs: impl FnMut(&CloudFlow) -> bool) -> Option<CloudFlow> {
+        let at = self.cloud.iter().position(belongs)?;
+        Some(self.cloud.remove(at))
+    }
+
     /// The same branch with a share of its probability.
     pub(crate) fn share(&self, share: f64) -> Self {
         Self { probability: self.probability * share, ..self.clone() }
@@ -155,7 +162,7 @@ pub(crate) fn node_station(name: &NodeName) -> Station {
 
 /// The virtual network's station.
 pub(crate) fn fabric_station() -> Station {
-    Station::new(StationKind::Internet, "virtual network")
+    Station::new(StationKind::VirtualNetwork, "virtual network")
 }
 
 /// The internet's station.
@@ -216,11 +223,9 @@ impl World {
 
     fn on_internet(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
         let destination = traveller.packet.destination;
-        if let Some(flow) = traveller
-            .cloud
-            .iter()
-            .find(|flow| !flow.inbound && flow.outer.reversed() == unmarked(traveller.packet))
-        {
+        let packet = unmarked(traveller.packet);
+        let answered = |flow: &CloudFlow| !flow.inbound && flow.outer.reversed() == packet;
+        if let Some(flow) = traveller.take_cloud_flow(answered) {
             let inner = flow.inner.reversed();
             let why = format!("The outbound translation gives the answer back to {}.", inner.destination);
             let step =
@@ -246,9 +251,8 @@ impl World {
 
     fn in_fabric(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
         let packet = unmarked(traveller.packet);
-        if let Some(flow) =
-            traveller.cloud.iter().find(|flow| flow.inbound && flow.inner.reversed() == packet)
-        {
+        let answered = |flow: &CloudFlow| flow.inbound && flow.inner.reversed() == packet;
+        if let Some(flow) = traveller.take_cloud_flow(answered) {
             let outer = flow.outer.reversed();
             let restored = outer != packet;
             let why = if restored {
@@ -263,7 +267,7 @@ impl World {
             return vec![(traveller, Move::Go(at))];
         }
         let destination = packet.destination;
-        if destination == PLATFORM {
+        if azure::is_platform(destination) {
             return vec![(traveller, Move::Go(At::Party(Party::Platform)))];
         }
         match self.topology.owner(destination) {
@@ -378,15 +382,12 @@ impl World {
                 self.topology.in_vnet(ip)
                     || self.topology.in_pod_range(ip)
                     || self.topology.in_service_range(ip)
-                    || ip == PLATFORM
+                    || azure::is_platform(ip)
             }
             Some(_) => true,
         }
     }
 }
-
-/// Azure's platform address.
-pub(crate) const PLATFORM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(168, 63, 129, 16));
 
 /// The packet as it is outside of a node: marks do not travel.
 pub(crate) fn unmarked(packet: Packet) -> Packet {

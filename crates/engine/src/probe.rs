@@ -2,17 +2,17 @@
 
 use crate::{
     Verdict, World,
-    journey::{At, End, PLATFORM, Party, Traveller},
+    journey::{At, End, Party, Traveller},
     receive::{Listener, health_check_port, protocol},
 };
-use azure::Member;
+use azure::{Member, PROBE_SOURCE, PROBE_SOURCE_V6};
 use model::{
     Key, NodeName,
     azure::{Probe, ProbeProtocol},
 };
 use netfilter::{Packet, Segment};
 use serde::Serialize;
-use std::{cell::RefCell, collections::BTreeMap, collections::BTreeSet, net::IpAddr};
+use std::{cell::RefCell, collections::BTreeMap, collections::BTreeSet};
 
 /// What a probe thinks of one member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,7 +58,7 @@ impl World {
         };
         let packet = Packet {
             protocol: netfilter::Protocol::Tcp,
-            source: if address.is_ipv4() { PLATFORM } else { PLATFORM_V6 },
+            source: if address.is_ipv4() { PROBE_SOURCE } else { PROBE_SOURCE_V6 },
             source_port: SOURCE_PORT,
             destination: address,
             destination_port: probe.port,
@@ -157,10 +157,6 @@ impl World {
         local.filter_map(|endpoint| endpoint.addresses.first()).collect::<BTreeSet<_>>().len()
     }
 }
-
-/// The platform's address in an IPv6 network is link-local.
-const PLATFORM_V6: IpAddr =
-    IpAddr::V6(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0x1234, 0x5678, 0x9abc, 0xdef0));
 
 /// What a probe got.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,6 @@
 //! From the words of a flow to addresses.
 
-use crate::{
-    Flow, FlowError, Place, World,
-    journey::{PLATFORM, Party},
-    topology::AddressOwner,
-};
+use crate::{Flow, FlowError, Place, World, journey::Party, topology::AddressOwner};
 use model::{
     Key,
     kubernetes::{Service, ServiceType},
@@ -96,7 +92,7 @@ impl World {
             Some(AddressOwner::Pod(key)) => Some(Party::Pod(key.clone())),
             Some(AddressOwner::Endpoint) => Some(Party::Endpoint(ip)),
             Some(AddressOwner::Frontend | AddressOwner::ClusterIp(_) | AddressOwner::ExternalIp(_)) => None,
-            None if ip == PLATFORM => Some(Party::Platform),
+            None if azure::is_platform(ip) => Some(Party::Platform),
             None if ip.is_loopback() || ip.is_multicast() || ip.is_unspecified() => None,
             None if self.topology.in_vnet(ip) => Some(Party::Vm(ip)),
             None if self.is_inside(ip) => None,

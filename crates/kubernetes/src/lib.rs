@@ -9,6 +9,7 @@
 mod address;
 mod hashing;
 pub mod health;
+pub mod ingress;
 pub mod ip_masq_agent;
 pub mod kube_proxy;
 pub mod scheduler;

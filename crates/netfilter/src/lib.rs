@@ -14,13 +14,14 @@ mod packet;
 mod parse;
 mod passage;
 mod print;
+mod recent;
 mod rule;
 mod ruleset;
 mod target;
 
-pub use conntrack::Connection;
+pub use conntrack::{Connection, Conntrack, Found};
 pub use host::{Host, Interface, Route};
-pub use kernel::{Conntrack, Kernel, RulesetError, State};
+pub use kernel::{Kernel, RulesetError, State};
 pub use matches::{
     AddressType, CtState, CtStates, Match, PortRange, Recent, RecentAction, Statistic, TcpFlags, Transport,
 };
@@ -29,6 +30,7 @@ pub use packet::{Packet, Protocol};
 pub use parse::{ParseError, Parsed, Unmodelled, parse};
 pub use passage::{Entry, Event, Hook, NearMiss, Outcome, Passage, RecentUpdate, RuleId, Segment};
 pub use print::{Form, MarkText, RuleText, RulesetText};
+pub use recent::RecentLists;
 pub use rule::{ChainName, InterfaceName, Rule};
 pub use ruleset::{Chain, Policy, Ruleset, Table, TableName};
 pub use target::{NatTo, RejectWith, Target};

@@ -148,6 +148,7 @@ impl TcpFlags {
         [("FIN", 0x01), ("SYN", 0x02), ("RST", 0x04), ("PSH", 0x08), ("ACK", 0x10), ("URG", 0x20)];
     pub(crate) const SYN: Self = Self(0x02);
     pub(crate) const ACK: Self = Self(0x10);
+    pub(crate) const ALL: Self = Self(0x3f);
 
     /// The set of a comma-separated list, `ALL` or `NONE`; `None` if a name is not of a flag.
     pub fn from_names(list: &str) -> Option<Self> {
@@ -159,6 +160,12 @@ impl TcpFlags {
             };
             Some(Self(flags.0 | bits))
         })
+    }
+
+    /// What either set has.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// What both sets have.
@@ -219,6 +226,11 @@ impl Transport {
     /// The name of the module and of its protocol.
     pub fn name(self) -> &'static str {
         self.protocol().name()
+    }
+
+    /// The module of a protocol; `None` if it has no ports.
+    pub fn of(protocol: Protocol) -> Option<Self> {
+        [Self::Tcp, Self::Udp, Self::Sctp].into_iter().find(|transport| transport.protocol() == protocol)
     }
 
     /// The protocol.
@@ -303,6 +315,18 @@ impl CtStates {
     /// Whether the state is in the set.
     pub fn contains(self, state: CtState) -> bool {
         self.0 & state as u8 != 0
+    }
+
+    /// The set with one state more.
+    #[must_use]
+    pub fn with(self, state: CtState) -> Self {
+        Self(self.0 | state as u8)
+    }
+
+    /// The set without SNAT and DNAT.
+    #[must_use]
+    pub(crate) fn without_nat(self) -> Self {
+        Self(self.0 & !(CtState::Snat as u8 | CtState::Dnat as u8))
     }
 
     /// Whether the two sets share a state.

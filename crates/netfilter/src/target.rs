@@ -101,11 +101,11 @@ impl NatTo {
 /// The argument of `--reject-with`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RejectWith {
-    /// ICMP (or ICMPv6) port unreachable: TCP clients see "connection refused".
+    /// ICMP (or `ICMPv6`) port unreachable: TCP clients see "connection refused".
     PortUnreachable,
-    /// ICMP host unreachable (ICMPv6 address unreachable).
+    /// ICMP host unreachable (`ICMPv6` address unreachable).
     HostUnreachable,
-    /// ICMP net unreachable (ICMPv6 no route).
+    /// ICMP net unreachable (`ICMPv6` no route).
     NetUnreachable,
     /// ICMP protocol unreachable (IPv4 only).
     ProtoUnreachable,
@@ -115,9 +115,9 @@ pub enum RejectWith {
     HostProhibited,
     /// ICMP administratively prohibited.
     AdminProhibited,
-    /// ICMPv6 policy fail (IPv6 only).
+    /// `ICMPv6` policy fail (IPv6 only).
     PolicyFail,
-    /// ICMPv6 reject route (IPv6 only).
+    /// `ICMPv6` reject route (IPv6 only).
     RejectRoute,
     /// A TCP RST.
     TcpReset,

@@ -14,6 +14,7 @@ mod view;
 pub use geometry::{Curve, Point, Rect, Track, number};
 pub use layout::scene;
 pub use scene::{
-    Anchor, Capsule, Field, Group, Ink, Kind, Leg, Link, Look, Scene, Shape, State, Text, TextStyle, Tone,
+    Anchor, Capsule, Field, Group, Ink, Kind, Leg, Link, Look, PoolFacts, Scene, Shape, State, Text,
+    TextStyle, Tone,
 };
-pub use view::{Format, LoadBalancerView, Options, ProbeState, View};
+pub use view::{Format, LoadBalancerView, Options, Probed, View, load_balancers, probe_words, service_of};

@@ -3,8 +3,8 @@
 //! Classes, not colours: [`Tone`] (whose it is), [`State`] (how true it is) and [`Kind`] (what it is) become
 //! CSS classes, so that the SVG writer and the page draw the same scene and share one style sheet.
 
-use crate::{Curve, Point, Rect};
-use model::ObjectRef;
+use crate::{Curve, Point, Rect, measure};
+use model::{ObjectRef, PoolName};
 
 /// A whole picture.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -28,6 +28,21 @@ pub struct Scene {
     pub legs: Vec<Leg>,
     /// The same facts as sentences, one per station.
     pub outline: Vec<String>,
+    /// The node pools, for moving nodes between them.
+    pub pools: Vec<PoolFacts>,
+}
+
+/// A node pool, as far as moving nodes goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolFacts {
+    /// The group that stands for it.
+    pub group: String,
+    /// Its name; never empty.
+    pub name: PoolName,
+    /// How many nodes it has.
+    pub nodes: usize,
+    /// AKS keeps at least one node in the last system pool.
+    pub system: bool,
 }
 
 impl Scene {
@@ -484,4 +499,23 @@ pub struct Leg {
     pub lost: bool,
     /// Whether it is a leg of the way back.
     pub reply: bool,
+}
+
+impl Leg {
+    /// The capsule that moves along the leg, its middle at the origin.
+    pub fn capsule(&self) -> Capsule {
+        let text = format!("{} → {}", self.source.text, self.destination.text);
+        let wide = (measure::width(&text, TextStyle::Header) + 20.0).ceil();
+        Capsule {
+            id: "capsule/moving".into(),
+            bounds: Rect::new(-wide / 2.0, -11.0, wide, 22.0),
+            tone: self.tone,
+            source: self.source.clone(),
+            destination: self.destination.clone(),
+            inline: true,
+            leader: None,
+            step: self.steps.first().copied().unwrap_or(0),
+            label: text,
+        }
+    }
 }

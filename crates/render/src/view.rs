@@ -1,7 +1,8 @@
 //! What a picture is made from.
 
-use engine::Paths;
-use model::{Key, Model, NodeName, azure::LoadBalancer};
+use azure::{Balancer, Frontend, Rule};
+use engine::{Paths, Place, ProbeState, World};
+use model::{Key, Model, NodeName, azure::LoadBalancer, kubernetes::Service};
 use std::{collections::BTreeMap, net::IpAddr};
 
 /// Everything that one picture shows. The web page, the command line and the JavaScript package fill it.
@@ -10,7 +11,7 @@ pub struct View<'a> {
     /// The settled model: controllers have filled in what was absent.
     pub model: &'a Model,
     /// The load balancers as they are in Azure, given or computed.
-    pub load_balancers: &'a [LoadBalancerView<'a>],
+    pub load_balancers: &'a [LoadBalancerView],
     /// The flow's branches; absent draws the cluster alone.
     pub paths: Option<&'a Paths>,
     /// Index of the branch drawn as taken; absent draws all branches as possible.
@@ -23,9 +24,9 @@ pub struct View<'a> {
 
 /// A load balancer and its state.
 #[derive(Debug, Clone)]
-pub struct LoadBalancerView<'a> {
+pub struct LoadBalancerView {
     /// The resource.
-    pub resource: &'a LoadBalancer,
+    pub resource: LoadBalancer,
     /// Address of each frontend, by the frontend's name.
     pub frontends: BTreeMap<String, IpAddr>,
     /// Nodes in each backend pool, by the pool's name.
@@ -34,35 +35,84 @@ pub struct LoadBalancerView<'a> {
     pub probes: BTreeMap<String, BTreeMap<NodeName, ProbeState>>,
 }
 
-/// What a health probe last saw at a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ProbeState {
-    /// HTTP answered with this status; 200 is up, all else down.
-    Http(u16),
-    /// The TCP handshake succeeded: up.
-    Connected,
-    /// Nothing listened: down.
-    Refused,
-    /// No answer in time: down.
-    Silent,
+/// Which probes are asked for their states.
+#[derive(Debug, Clone, Copy)]
+pub enum Probed<'a> {
+    /// Those of the rule that this flow takes: all that a picture shows.
+    Flow(Option<&'a Paths>),
+    /// Every probe of every rule, at every member.
+    All,
 }
 
-impl ProbeState {
-    /// Whether the member gets new flows.
-    pub fn is_up(self) -> bool {
-        matches!(self, Self::Http(200) | Self::Connected)
-    }
-
-    /// As a badge has it: `200 up`, `503 down`.
-    pub fn words(self) -> String {
-        let verdict = if self.is_up() { "up" } else { "down" };
+impl Probed<'_> {
+    fn includes(self, frontend: &Frontend, rule: &Rule) -> bool {
         match self {
-            Self::Http(status) => format!("{status} {verdict}"),
-            Self::Connected => "TCP up".into(),
-            Self::Refused => "refused, down".into(),
-            Self::Silent => "silent, down".into(),
+            Self::All => true,
+            Self::Flow(paths) => paths.is_some_and(|paths| {
+                let port = rule.rule.frontend_port;
+                frontend.address == Some(paths.flow.destination) && (port == paths.flow.port || port == 0)
+            }),
         }
     }
+}
+
+/// The load balancers of a settled cluster.
+pub fn load_balancers(world: &World, probed: Probed) -> Vec<LoadBalancerView> {
+    world.cloud().balancers().filter_map(|balancer| of_balancer(world, balancer, probed)).collect()
+}
+
+fn of_balancer(world: &World, balancer: &Balancer, probed: Probed) -> Option<LoadBalancerView> {
+    let cloud = world.cloud();
+    let resource = cloud.load_balancer(&balancer.name)?;
+    let frontends = balancer.frontends.iter();
+    let frontends =
+        frontends.filter_map(|frontend| Some((frontend.configuration.name.clone(), frontend.address?)));
+    let nodes = |pool: &azure::Pool| pool.members.iter().filter_map(|member| member.node.clone()).collect();
+    let pools = cloud.pools(&balancer.name);
+    let rules = balancer
+        .frontends
+        .iter()
+        .flat_map(|frontend| frontend.rules.iter().filter(move |rule| probed.includes(frontend, rule)));
+    let mut probes: BTreeMap<String, BTreeMap<NodeName, ProbeState>> = BTreeMap::new();
+    for rule in rules {
+        let Some(probe) = &rule.probe else { continue };
+        let members = cloud.pool(&balancer.name, &rule.pool).into_iter().flat_map(|pool| &pool.members);
+        let states = probes.entry(probe.name.clone()).or_default();
+        for (node, member) in members.filter_map(|member| Some((member.node.clone()?, member))) {
+            states.insert(node, world.probe_state(&balancer.name, Some(probe), member));
+        }
+    }
+    Some(LoadBalancerView {
+        resource,
+        frontends: frontends.collect(),
+        members: pools.iter().map(|pool| (pool.name.to_string(), nodes(pool))).collect(),
+        probes,
+    })
+}
+
+/// A probe's state as a badge has it: `200 up`, `503 down`, `TCP up`, `no answer, down`.
+pub fn probe_words(state: &ProbeState) -> String {
+    let answer = if state.answer == "connected" { "TCP" } else { &state.answer };
+    let glue =
+        if answer.chars().all(char::is_alphabetic) && !state.up || answer.contains(' ') { ", " } else { " " };
+    format!("{answer}{glue}{}", if state.up { "up" } else { "down" })
+}
+
+/// The Service that a flow is for: the one it names, else the one that owns the address it goes to.
+pub fn service_of(world: &World, paths: &Paths) -> Option<Key> {
+    if let Ok((Place::Service(key), _)) = engine::parse_destination(&paths.flow.to) {
+        return Some(key);
+    }
+    let frontend = world.cloud().frontend(paths.flow.destination);
+    let mut rules = frontend.into_iter().flat_map(|(_, frontend)| &frontend.rules);
+    if let Some(rule) = rules.find(|rule| rule.rule.frontend_port == paths.flow.port) {
+        return rule.service.clone();
+    }
+    let address = paths.flow.destination.to_string();
+    let has = |service: &&Service| {
+        service.spec.cluster_ip == address || service.spec.cluster_ips.contains(&address)
+    };
+    world.model().services.values().map(|service| &**service).find(has).map(|service| service.metadata.key())
 }
 
 /// How a scene is laid out.

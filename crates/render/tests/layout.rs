@@ -36,7 +36,8 @@ fn faults(scene: &Scene) -> Vec<String> {
     }
     let boxes: Vec<_> = scene.groups.iter().filter(|group| group.kind != Kind::Verdict).collect();
     for (index, a) in boxes.iter().enumerate() {
-        for b in boxes.iter().skip(index + 1).filter(|b| a.parent == b.parent && a.bounds.overlaps(b.bounds)) {
+        for b in boxes.iter().skip(index + 1).filter(|b| a.parent == b.parent && a.bounds.overlaps(b.bounds))
+        {
             faults.push(format!("{} overlaps {}", a.id, b.id));
         }
     }
@@ -159,10 +160,7 @@ fn a_lost_branch_says_where_and_why() {
     let spec = pools(&[("system", &[("n0", &[])]), ("user", &[("n1", &["a"])])]);
     let scene = draw(&build(&spec, 1, TrafficPolicy::Local, SkuName::Standard), Some(0), Format::Wide);
     assert_eq!(scene.group("lb/kubernetes").map(|group| group.state), Some(State::Failed));
-    assert_eq!(
-        scene.group("verdict").map(|group| group.label.as_str()),
-        Some("✕ dropped: all probes down")
-    );
+    assert_eq!(scene.group("verdict").map(|group| group.label.as_str()), Some("✕ dropped: all probes down"));
     assert!(scene.links.iter().any(|link| link.state == State::Failed));
 }
 
@@ -183,7 +181,10 @@ fn an_edit_moves_only_what_it_must() {
 #[test]
 fn thousands_of_nodes_cost_no_more_than_a_few() {
     let pool = |name: &str, nodes: usize| {
-        (name.to_owned(), (0..nodes).map(|n| (format!("{name}-{n}"), vec![format!("p-{name}-{n}")])).collect())
+        (
+            name.to_owned(),
+            (0..nodes).map(|n| (format!("{name}-{n}"), vec![format!("p-{name}-{n}")])).collect(),
+        )
     };
     let spec: Vec<PoolSpec> = vec![pool("system", 500), pool("user", 4500)];
     let scene = draw(&build(&spec, 5000, TrafficPolicy::Local, SkuName::Standard), Some(3), Format::Wide);
@@ -204,7 +205,8 @@ fn well_formed(document: &str) -> Result<(), String> {
         let end = rest.get(start..).and_then(|tag| tag.find('>')).ok_or("an open tag")?;
         let tag = rest.get(start + 1..start + end).unwrap_or_default();
         let name = tag.trim_matches('/').split([' ', '/']).next().unwrap_or_default();
-        if !["svg", "title", "desc", "style", "rect", "g", "text", "tspan", "path", "circle"].contains(&name) {
+        if !["svg", "title", "desc", "style", "rect", "g", "text", "tspan", "path", "circle"].contains(&name)
+        {
             return Err(format!("an element {name:?}"));
         }
         if let Some(closed) = tag.strip_prefix('/') {

@@ -1,11 +1,13 @@
 //! The page as a whole: its regions, its shortcuts, what it says aloud.
 
 use crate::{
+    canvas::Canvas,
     panels::{Dock, Inspector, OpenDialog, Rail, TopBar, WatchedFlows},
     ptr::Ptr,
-    state::{Action, Dialog, Dispatch, Message, State},
+    state::{Action, Dialog, Dispatch, Message, State, picture},
     ui,
 };
+use render::Format;
 use yew::prelude::*;
 
 /// The page.
@@ -15,6 +17,20 @@ pub(crate) fn App() -> Html {
     let dispatch = state.dispatcher();
     let settled = use_memo(state.world.clone(), |world| Ptr::new(world.model().clone()));
     use_shortcuts(&dispatch);
+    let on_edit = use_act(&dispatch, Action::Edit);
+    let on_select = use_act(&dispatch, |object| Action::Select(Some(object)));
+    let on_hover = use_act(&dispatch, Action::Highlight);
+    let on_announce = use_act(&dispatch, Action::Announce);
+    let narrow = use_state(|| false);
+    let on_narrow = {
+        let narrow = narrow.setter();
+        use_callback((), move |is_narrow, ()| narrow.set(is_narrow))
+    };
+    let shape = if *narrow { Format::Tall } else { Format::Wide };
+    let drawn = (state.world.clone(), state.answer.clone(), state.outcome, state.reply, shape);
+    let scene = use_memo(drawn, |(world, answer, outcome, reply, shape)| {
+        picture::scene(world, answer, *outcome, *reply, *shape)
+    });
     let label = |text: Option<&str>| text.map(|text| AttrValue::from(text.to_owned()));
     let on_share = {
         let dispatch = dispatch.clone();
@@ -29,8 +45,13 @@ pub(crate) fn App() -> Html {
                 <TopBar preset={state.preset} model={(*settled).clone()} flow={state.flow.clone()}
                     undo={label(state.history.next_undo())} redo={label(state.history.next_redo())}
                     dispatch={dispatch.clone()} {on_share} />
-                <main class="canvas" id="picture" tabindex="-1">
-                    <p class="empty">{ "Picture" }</p>
+                <main class="stage" id="picture" tabindex="-1">
+                    <Canvas {scene} selected={state.selection.clone()} highlight={state.highlight}
+                        {on_edit}
+                        {on_select}
+                        {on_hover}
+                        {on_announce}
+                        {on_narrow} />
                 </main>
                 <Rail preset={state.preset} origin={state.origin.clone()} model={state.model.clone()}
                     dispatch={dispatch.clone()} />
@@ -44,12 +65,18 @@ pub(crate) fn App() -> Html {
                     rules_node={state.rules_node.clone()} dispatch={dispatch.clone()} />
             </div>
             <Told message={state.message.clone()} dispatch={dispatch.clone()} />
-            <p class="sr" aria-live="polite" data-testid="announcer" key={state.announcement.0}>
+            <p class="visually-hidden" aria-live="polite" data-testid="announcer" key={state.announcement.0}>
                 { &state.announcement.1 }
             </p>
             { dialog(state.dialog, &dispatch) }
         </>
     }
+}
+
+/// A callback that dispatches.
+#[hook]
+fn use_act<T: 'static>(dispatch: &Dispatch, action: fn(T) -> Action) -> Callback<T> {
+    use_callback(dispatch.clone(), move |value, dispatch: &Dispatch| dispatch.dispatch(action(value)))
 }
 
 fn dialog(open: Option<Dialog>, dispatch: &Dispatch) -> Html {

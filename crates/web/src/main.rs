@@ -1,6 +1,7 @@
 //! The page.
 
 mod app;
+mod canvas;
 mod panels;
 mod panic;
 mod ptr;

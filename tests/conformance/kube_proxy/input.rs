@@ -15,7 +15,7 @@ use std::{
 };
 
 /// Deserializes a value; a field that nothing reads is an error, at any depth.
-pub(super) fn strict<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
+pub(crate) fn strict<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
     let mut unknown = Vec::new();
     let read = serde_ignored::deserialize(value, |path| unknown.push(path.to_string()))
         .map_err(|error| error.to_string())?;

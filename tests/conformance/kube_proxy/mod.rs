@@ -4,7 +4,7 @@
 //! what mismatches; nothing else touches files.
 
 mod flows;
-mod input;
+pub(crate) mod input;
 mod misc;
 mod mutations;
 mod rules;

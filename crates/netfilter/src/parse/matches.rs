@@ -129,7 +129,6 @@ pub(super) fn module(
 ) -> Result<(), &'static str> {
     let mut options = Options(words);
     let before = matches.len();
-    let mut loose = Vec::new();
     match name {
         "recent" => matches.push(recent(&mut options, family)?),
         "statistic" => matches.push(statistic(&mut options)?),
@@ -164,16 +163,6 @@ pub(super) fn module(
                     ("multiport", "--ports") => {
                         Match::MultiportEither { not, ports: options.parsed(port_list)? }
                     }
-                    // Options of the transport may stand after any module.
-                    (_, option) if matches.len() > before && transport_arguments(option).is_some() => {
-                        let take = transport_arguments(option).unwrap_or(0);
-                        let mut arguments = Vec::with_capacity(take);
-                        for _ in 0..take {
-                            arguments.push(options.value()?);
-                        }
-                        loose.push(transport(option, not, &arguments).ok_or(BAD_VALUE)?);
-                        continue;
-                    }
                     _ => return Err(NOT_MODELLED),
                 };
                 matches.push(found);
@@ -183,7 +172,6 @@ pub(super) fn module(
     if matches.len() == before {
         return Err(NOT_MODELLED);
     }
-    matches.append(&mut loose);
     Ok(())
 }
 

@@ -239,12 +239,12 @@ impl<'a> Reader<'a> {
             .ok_or_else(|| self.context.error(format!("`{option}` lacks its argument"), ""))
     }
 
-    /// The words from here to the next option that every rule knows.
-    fn group(&mut self) -> &'a [Word<'a>] {
+    /// The words from here to the next option that every rule knows, or if so wished that tcp knows.
+    fn group(&mut self, to_transport: bool) -> &'a [Word<'a>] {
         let ends = |at: usize| {
             let word = |at: usize| self.words.get(at).map_or("", Word::bare);
             let at = if word(at) == "!" { at + 1 } else { at };
-            is_basic(word(at))
+            is_basic(word(at)) || (to_transport && matches::transport_arguments(word(at)).is_some())
         };
         let end = (0..self.words.len()).find(|at| ends(*at)).unwrap_or(self.words.len());
         let (group, rest) = self.words.split_at(end);
@@ -303,7 +303,7 @@ impl<'a> Reader<'a> {
                 let name = self.next();
                 let name =
                     name.ok_or_else(|| self.context.error(format!("`{option}` lacks its argument"), ""))?;
-                let group = self.group();
+                let group = self.group(false);
                 let text = self.text_of(name.start, group);
                 let text = if group.is_empty() { &*name.text } else { text };
                 let (found, why) = target::read(self.context, &name.text, group, text)?;
@@ -328,7 +328,7 @@ impl<'a> Reader<'a> {
             }
             "-4" => self.other_family |= self.context.family == Family::V6,
             "-6" => self.other_family |= self.context.family == Family::V4,
-            _ if option.starts_with("--") => self.loose(start, not, word)?,
+            _ if option.starts_with("--") => self.loose(start, not, word),
             _ => {
                 return Err(self.context.error(format!("`{}` is not understood", shorten(&word.text)), ""));
             }
@@ -428,7 +428,8 @@ impl<'a> Reader<'a> {
             self.matches.push(Match::Module(transport));
             return Ok(());
         }
-        let group = self.group();
+        // Options of the transport may stand after any module.
+        let group = self.group(true);
         let text = if group.is_empty() {
             format!("-m {name}").into()
         } else {
@@ -447,7 +448,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An option outside a module's words: of the transport, or unknown.
-    fn loose(&mut self, start: usize, not: bool, option: &'a Word<'a>) -> Result<(), ParseError> {
+    fn loose(&mut self, start: usize, not: bool, option: &'a Word<'a>) {
         let (name, value) = matches::split_option(option);
         let take = if value.is_some() { 0 } else { matches::transport_arguments(name).unwrap_or(0) };
         if matches::transport_arguments(name).is_some() && self.words.len() >= take {
@@ -457,7 +458,7 @@ impl<'a> Reader<'a> {
             if let Some(found) = matches::transport(name, not, &words) {
                 self.words = rest;
                 self.matches.push(found);
-                return Ok(());
+                return;
             }
         }
         let group = self.group_after_option();
@@ -465,7 +466,6 @@ impl<'a> Reader<'a> {
         let text = if group.is_empty() { self.text.get(start..option.end).unwrap_or_default() } else { text };
         self.matches.push(Match::Unsupported(text.into()));
         self.keep(text, "the option is not modelled; an outcome that depends on it is ambiguous");
-        Ok(())
     }
 
     /// The arguments of an unknown option: the words up to the next option of any kind.

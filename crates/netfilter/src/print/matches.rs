@@ -102,14 +102,16 @@ fn interface(words: &mut Words<'_, '_>, not: bool, option: &str, name: &Interfac
 /// `-m tcp` with both of its conditions.
 fn transport(words: &mut Words<'_, '_>, matches: &[Match]) -> fmt::Result {
     let module = matches.iter().find_map(|found| match found {
-        Match::Module(transport) => Some(transport.name()),
+        Match::Module(transport) => Some(*transport),
         _ => None,
     });
-    let protocol = matches.iter().find_map(|found| match found {
-        Match::Protocol { protocol, .. } => Some(protocol.name()),
-        _ => None,
-    });
-    words.two("-m", &module.or(protocol).unwrap_or(Transport::Tcp.name()))?;
+    let of_protocol = || {
+        matches.iter().find_map(|found| match found {
+            Match::Protocol { protocol, .. } => Transport::of(*protocol),
+            _ => None,
+        })
+    };
+    words.two("-m", &module.or_else(of_protocol).unwrap_or(Transport::Tcp).name())?;
     for found in matches {
         if let Match::SourcePort { not, ports } = found {
             port(words, *not, "--sport", *ports)?;

@@ -66,10 +66,18 @@ fn folded(board: &mut Board, view: &LoadBalancerView, bounds: Rect) {
 }
 
 fn full(board: &mut Board, view: &View, flow: &FlowBalancer, steps: &[Step], at: Point, wide: f64) -> f64 {
-    let resource = flow.view.resource;
+    let resource = &flow.view.resource;
     let id = format!("lb/{}", resource.name);
     let here = board.steps(&id);
-    let parts = Parts { id: &id, steps, here: &here, lit: flow.passed, selected: view.selected.is_some() };
+    let object = ObjectRef::cluster_scoped(model::Kind::LoadBalancer, &resource.name);
+    let parts = Parts {
+        id: &id,
+        steps,
+        here: &here,
+        object: object.clone(),
+        lit: flow.passed,
+        selected: view.selected.is_some(),
+    };
     let room = wide - 2.0 * PADDING;
     let mut top = at.y + HEAD;
     let mut row = |height: f64| {
@@ -114,7 +122,7 @@ fn full(board: &mut Board, view: &View, flow: &FlowBalancer, steps: &[Step], at:
     let outbound = outbound.unwrap_or(pool_row);
     board.touch.insert(id.clone(), Touch::Balancer { card, frontend, pool: pool_row, outbound });
     let mut draft = Draft::new(id.clone(), Kind::LoadBalancer, Tone::Cloud, card)
-        .object(ObjectRef::cluster_scoped(model::Kind::LoadBalancer, &resource.name))
+        .object(object)
         .label(format!("Azure Load Balancer {}", subtitle(flow.view)))
         .used(board.state(&id), here.clone())
         .body(14.0, Look::Body)
@@ -139,6 +147,7 @@ struct Parts<'a> {
     id: &'a str,
     steps: &'a [Step],
     here: &'a [usize],
+    object: ObjectRef,
     lit: bool,
     selected: bool,
 }
@@ -165,7 +174,10 @@ impl Parts<'_> {
     /// A row with a small heading and a line in monospace under it.
     fn row(&self, bounds: Rect, kind: Kind, name: &str, used: bool) -> Draft {
         let id = format!("{}/{}/{name}", self.id, kind.word());
-        Draft::new(id, kind, Tone::Cloud, bounds).within(self.id).used(self.state(used), Vec::new())
+        Draft::new(id, kind, Tone::Cloud, bounds)
+            .within(self.id)
+            .object(self.object.clone())
+            .used(self.state(used), Vec::new())
     }
 
     fn lines(draft: Draft, bounds: Rect, heading: &str, line: &str, more: usize) -> Draft {

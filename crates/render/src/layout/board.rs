@@ -128,8 +128,8 @@ impl Draft {
         self
     }
 
-    pub(super) fn object(mut self, object: ObjectRef) -> Self {
-        self.group.object = Some(object);
+    pub(super) fn object(mut self, object: impl Into<Option<ObjectRef>>) -> Self {
+        self.group.object = object.into();
         self
     }
 

@@ -7,7 +7,7 @@ use super::{
     ways::{Place, Way},
     words::{count, list, percent},
 };
-use crate::{Anchor, Ink, Kind, Look, Point, Rect, TextStyle, Tone, View, measure::width};
+use crate::{Anchor, Ink, Kind, Look, Point, Rect, TextStyle, Tone, View, measure::width, probe_words};
 use model::{Kind as ObjectKind, ObjectRef, azure::AgentPoolMode};
 use std::collections::BTreeMap;
 
@@ -96,7 +96,7 @@ impl Cards<'_> {
     }
 
     fn pool(&self, board: &mut Board, pool: &Pool, at: Point) -> f64 {
-        let id = format!("pool/{}", pool.name);
+        let id = pool.id();
         let wide = self.density.pool_width();
         let (shown, folded) = self.split(board, pool);
         let mut bottom = at.y + HEAD;
@@ -133,7 +133,11 @@ impl Cards<'_> {
         let name_room = width(name, TextStyle::Title).min(self.density.card_width() * 0.6);
         let note_at = 16.0 + name_room + 9.0;
         let label = format!("Node pool {name}, {}. {note}", count(pool.nodes.len(), "node"));
+        let cluster = self.view.model.managed_cluster.as_ref();
+        let cluster =
+            cluster.map(|cluster| ObjectRef::cluster_scoped(ObjectKind::ManagedCluster, &cluster.name));
         let mut draft = Draft::new(id, Kind::NodePool, Tone::Node, bounds)
+            .object(cluster)
             .label(label)
             .body(14.0, Look::Body)
             .text(16.0, 26.0, name_room + 1.0, TextStyle::Title, Ink::Strong, name)
@@ -419,7 +423,10 @@ fn badge(node: &NodeInfo, membership: Membership) -> (Look, String) {
         Membership::Outside => (Look::Plain, "not in pool".into()),
         Membership::Unprobed => (Look::Plain, "no probe".into()),
         Membership::Unknown => (Look::Plain, "not probed".into()),
-        Membership::Probed(state) => (if state.is_up() { Look::Good } else { Look::Bad }, state.words()),
+        Membership::Probed(state) => {
+            let look = if state.up { Look::Good } else { Look::Bad };
+            (look, probe_words(state))
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The cluster as the picture needs it: pools, their nodes, their pods, and how the flow uses each.
 
 use super::ways::{Place, Way};
-use crate::{LoadBalancerView, ProbeState, View};
+use crate::{LoadBalancerView, PoolFacts, View};
+use engine::ProbeState;
 use model::{
     Key, Kind, NodeName,
     azure::{AgentPoolMode, BackendAddressPool, LoadBalancingRule, Probe},
@@ -18,6 +19,22 @@ pub(super) struct Pool<'a> {
     pub name: &'a str,
     pub mode: Option<AgentPoolMode>,
     pub nodes: Vec<NodeInfo<'a>>,
+}
+
+impl Pool<'_> {
+    /// The id of the group that stands for it.
+    pub(super) fn id(&self) -> String {
+        format!("pool/{}", self.name)
+    }
+
+    pub(super) fn facts(&self) -> PoolFacts {
+        PoolFacts {
+            group: self.id(),
+            name: self.name.into(),
+            nodes: self.nodes.len(),
+            system: self.mode == Some(AgentPoolMode::System),
+        }
+    }
 }
 
 /// A node.
@@ -142,7 +159,7 @@ fn endpoints(view: &View) -> BTreeSet<Key> {
 
 /// The load balancer that the flow passes, and the parts that it uses there.
 pub(super) struct FlowBalancer<'a> {
-    pub view: &'a LoadBalancerView<'a>,
+    pub view: &'a LoadBalancerView,
     pub frontend: Option<(&'a str, IpAddr)>,
     pub rule: Option<&'a LoadBalancingRule>,
     pub probe: Option<&'a Probe>,
@@ -165,7 +182,7 @@ pub(super) fn flow_balancer<'a>(view: &View<'a>, ways: &[Way]) -> Option<FlowBal
     let all = view.load_balancers;
     let chosen = all.iter().find(|&balancer| passes(balancer));
     let balancer = chosen.or_else(|| all.iter().find(|&balancer| has(balancer))).or_else(|| all.first())?;
-    let resource = balancer.resource;
+    let resource = &balancer.resource;
     let frontend = balancer.frontends.iter().find(|(_, ip)| Some(**ip) == destination);
     let frontend_name = frontend.map(|(name, _)| name.as_str());
     let matches = |rule: &&LoadBalancingRule| {
@@ -194,7 +211,7 @@ pub(super) fn flow_balancer<'a>(view: &View<'a>, ways: &[Way]) -> Option<FlowBal
 
 /// What the flow's load balancer thinks of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Membership {
+pub(super) enum Membership<'a> {
     /// No rule carries the flow.
     NoRule,
     /// Not in the rule's pool.
@@ -204,11 +221,11 @@ pub(super) enum Membership {
     /// In the pool, but nothing is known of its probe.
     Unknown,
     /// In the pool, probed.
-    Probed(ProbeState),
+    Probed(&'a ProbeState),
 }
 
-impl FlowBalancer<'_> {
-    pub(super) fn membership(&self, node: &NodeName) -> Membership {
+impl<'a> FlowBalancer<'a> {
+    pub(super) fn membership(&self, node: &NodeName) -> Membership<'a> {
         if self.pool.is_none() {
             return Membership::NoRule;
         }
@@ -219,7 +236,7 @@ impl FlowBalancer<'_> {
             None => Membership::Unprobed,
             Some(probe) => {
                 let state = self.view.probes.get(&probe.name).and_then(|states| states.get(node));
-                state.copied().map_or(Membership::Unknown, Membership::Probed)
+                state.map_or(Membership::Unknown, Membership::Probed)
             }
         }
     }

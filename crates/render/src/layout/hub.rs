@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{Anchor, Ink, Kind, Look, Point, Rect, State, TextStyle, Tone};
 use engine::{Action, Component, Step};
-use model::NodeName;
+use model::{NodeName, ObjectRef};
 
 pub(super) const WIDTH: f64 = 84.0;
 pub(super) const HEIGHT: f64 = 38.0;
@@ -41,6 +41,7 @@ pub(super) fn draw(board: &mut Board, ways: &[Way], selected: Option<usize>, nod
         if deed.is_empty() { "kube-proxy's rules".into() } else { format!("kube-proxy's rules: {deed}") };
     let draft = Draft::new(format!("{card}/rules"), Kind::KubeProxy, Tone::Node, at)
         .within(&card)
+        .object(ObjectRef::node(node))
         .label(label)
         .used(state, steps)
         .body(8.0, Look::Body);

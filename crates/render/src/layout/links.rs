@@ -130,8 +130,7 @@ fn link(board: &Board, view: &View, from: String, to: String, sum: &Sum, tall: b
 pub(super) fn kept_out(board: &Board, view: &View, flow: &FlowBalancer, tall: bool) -> Vec<Link> {
     let Some(pool) = flow.pool.filter(|_| flow.passed && !view.reply) else { return Vec::new() };
     let members = flow.view.members.get(&pool.name).into_iter().flatten();
-    let down =
-        members.filter(|node| matches!(flow.membership(node), Membership::Probed(state) if !state.is_up()));
+    let down = members.filter(|node| matches!(flow.membership(node), Membership::Probed(state) if !state.up));
     let from = format!("lb/{}", flow.view.resource.name);
     let line = |node: &model::NodeName| {
         let to = format!("node/{node}");

@@ -69,6 +69,7 @@ pub fn scene(view: &View, options: Options) -> Scene {
         title: outline::title(view),
         description: outline::description(view, &ways, &pools),
         outline: outline::outline(view, selected),
+        pools: pools.iter().filter(|pool| !pool.name.is_empty()).map(cluster::Pool::facts).collect(),
         groups: board.groups,
         links,
         capsules,

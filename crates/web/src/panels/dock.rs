@@ -52,7 +52,7 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
         Tab::Rules => html! {
             <Rules world={props.world.clone()} {answer} {outcome} node={props.rules_node.clone()} {dispatch} />
         },
-        Tab::LoadBalancer => html! { <Balancers world={props.world.clone()} {dispatch} /> },
+        Tab::LoadBalancer => html! { <Balancers world={props.world.clone()} /> },
     };
     let names: Vec<AttrValue> = Tab::ALL.iter().map(|(_, name)| AttrValue::Static(name)).collect();
     html! {

@@ -41,7 +41,7 @@ pub(crate) fn Rail(props: &RailProps) -> Html {
                     <span class="story-number" aria-hidden="true">{ at + 1 }</span>
                     <span class="story-title">{ title }</span>
                 </button>
-                <p class="story-text">{ story.text }</p>
+                if here { <p class="story-text">{ story.text }</p> }
             </li>
         }
     };

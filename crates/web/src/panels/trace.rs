@@ -207,15 +207,20 @@ fn StepList(props: &StepListProps) -> Html {
     };
     let card = |at: usize| {
         let Some(step) = props.steps.get(at) else { return Html::default() };
+        let arrives = at
+            .checked_sub(1)
+            .and_then(|before| props.steps.get(before))
+            .is_none_or(|last| last.station != step.station);
+        let header = arrives || step.before != step.after;
         html! {
-            <StepCard key={at} {at} number={props.first + at} step={step.clone()} lit={props.highlight == Some(at)}
+            <StepCard key={at} {at} number={props.first + at} step={step.clone()} {header} lit={props.highlight == Some(at)}
                 reachable={at == (*focused).min(props.steps.len().saturating_sub(1))}
                 light={light.clone()} onfocus={onfocus.clone()} />
         }
     };
     html! {
         <section class={classes!("way", props.lit.then_some("drawn"))} aria-label={props.label.clone()}>
-            <h3 class="way-name">{ &props.label }</h3>
+            <h3 class={if props.first == 1 { "visually-hidden" } else { "way-name" }}>{ &props.label }</h3>
             <div class="stations" ref={list} {onkeydown}>
                 { for stations(&props.steps).into_iter().map(|columns| station(&props.steps, &columns, &card)) }
             </div>
@@ -266,6 +271,8 @@ struct StepCardProps {
     at: usize,
     number: usize,
     step: Step,
+    /// Whether the packet's header is shown: where a station begins and where it changes.
+    header: bool,
     lit: bool,
     reachable: bool,
     light: Callback<Option<usize>>,
@@ -281,7 +288,6 @@ fn StepCard(props: &StepCardProps) -> Html {
     let enter = props.light.reform(move |_: MouseEvent| Some(at));
     let leave = props.light.reform(|_: MouseEvent| None);
     let onfocus = props.onfocus.reform(move |_: FocusEvent| at);
-    let changed = step.before != step.after;
     html! {
         <li class={classes!("step", words::owner_class(step.owner), minor.then_some("minor"), props.lit.then_some("lit"))}
             data-step={at.to_string()} tabindex={if props.reachable { "0" } else { "-1" }}
@@ -293,13 +299,13 @@ fn StepCard(props: &StepCardProps) -> Html {
                     <span class="share">{ format!("{} %", per_cent(share)) }</span>
                 }
             </h5>
-            if !minor || changed { <Packet before={step.before} after={step.after} /> }
+            if props.header { <Packet before={step.before} after={step.after} /> }
             <p class="why">{ &step.why }</p>
             if let Some(rule) = &step.rule {
                 <p class="rule"><span class="rule-place">{ &*rule.place }</span><code>{ &*rule.text }</code></p>
             }
             { near_misses(step) }
-            <p class="by">{ words::component(step.component) }{ ", " }{ words::owner(step.owner) }</p>
+            <p class="by">{ words::done_by(step) }</p>
         </li>
     }
 }

@@ -57,6 +57,7 @@ pub(super) fn station(station: &Station) -> &'static str {
     match station.kind {
         StationKind::Client => "Client",
         StationKind::Internet => "Internet",
+        StationKind::VirtualNetwork => "Virtual network",
         StationKind::PublicIp => "Public IP",
         StationKind::LoadBalancer => "Load balancer",
         StationKind::Nsg => "Security group",
@@ -82,23 +83,13 @@ pub(super) fn owner_class(owner: Owner) -> &'static str {
     }
 }
 
-/// The owner's name; colour is never the only sign.
-pub(super) fn owner(owner: Owner) -> &'static str {
-    match owner {
-        Owner::Client => "client",
-        Owner::Azure => "Azure",
-        Owner::Node => "node",
-        Owner::Workload => "workload",
-    }
-}
-
-/// The part that did a step, as people call it.
-pub(super) fn component(component: Component) -> &'static str {
-    match component {
-        Component::Client => "client",
+/// Who did a step and who owns that: colour is never the only sign.
+pub(super) fn done_by(step: &Step) -> String {
+    let component = match step.component {
+        Component::Client => return "client".into(),
         Component::Dns => "DNS",
         Component::Internet => "internet",
-        Component::AzureLoadBalancer => "Azure Load Balancer",
+        Component::AzureLoadBalancer => return "Azure Load Balancer".into(),
         Component::AzureNsg => "network security group",
         Component::AzureVnet => "virtual network",
         Component::AzureOutbound => "outbound translation",
@@ -108,7 +99,14 @@ pub(super) fn component(component: Component) -> &'static str {
         Component::KubeProxyHealth => "kube-proxy health server",
         Component::IpMasqAgent => "ip-masq-agent",
         Component::Pod => "application",
-    }
+    };
+    let owner = match step.owner {
+        Owner::Client => "client",
+        Owner::Azure => "Azure",
+        Owner::Node => "node",
+        Owner::Workload => "workload",
+    };
+    format!("{component}, {owner}")
 }
 
 /// A branch in few words: `echo-58mz5 by aks-system-0`, or how it fails.

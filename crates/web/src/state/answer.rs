@@ -16,18 +16,17 @@ pub(crate) struct Answer {
 impl Answer {
     /// Asks.
     pub(crate) fn of(world: &World, flow: &Flow, seed: u64) -> Self {
-        let result = world.paths(flow).and_then(|paths| Ok((paths, world.run(flow, REQUESTS, seed)?)));
+        let answered = |paths: Paths| {
+            let run = world.run_of(flow, &paths, REQUESTS, seed);
+            (paths, run)
+        };
+        let result = world.paths(flow).map(answered);
         Self { result }
     }
 
     /// Every branch.
     pub(crate) fn paths(&self) -> Option<&Paths> {
         self.result.as_ref().ok().map(|(paths, _)| paths)
-    }
-
-    /// The sampled run.
-    pub(crate) fn run(&self) -> Option<&Run> {
-        self.result.as_ref().ok().map(|(_, run)| run)
     }
 
     /// What a person would compare before and after an edit.

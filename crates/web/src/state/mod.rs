@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod describe;
 pub(crate) mod facts;
 mod history;
+pub(crate) mod picture;
 mod reduce;
 pub(crate) mod stories;
 mod watch;

@@ -75,7 +75,7 @@ pub(crate) fn Segmented(props: &SegmentedProps) -> Html {
         }
     };
     html! {
-        <div class="field">
+        <div class={classes!("field", (!props.tall && !props.quiet).then_some("inline"))}>
             if !props.quiet { <span class="field-name" aria-hidden="true">{ &props.label }</span> }
             <div ref={list} class={classes!("seg", props.tall.then_some("tall"))} role="radiogroup"
                 aria-label={props.label.clone()} {onkeydown}>

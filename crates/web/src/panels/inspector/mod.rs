@@ -31,7 +31,7 @@ pub(crate) fn Inspector(props: &InspectorProps) -> Html {
     let object = props.selection.as_ref().and_then(|id| props.settled.get(id));
     let (kind, name) = match &props.selection {
         Some(id) if object.is_some() => (place(id), id.name.to_string()),
-        _ => ("Managed cluster".to_owned(), cluster_name(&props.model)),
+        _ => ("Cluster".to_owned(), cluster_name(&props.model)),
     };
     let body = match &object {
         Some(Object::Service(service)) => html! {
@@ -54,11 +54,11 @@ pub(crate) fn Inspector(props: &InspectorProps) -> Html {
     let written = props.selection.as_ref().and_then(|id| props.model.get(id));
     html! {
         <section class="inspector" aria-labelledby="inspector-title">
-            <ObjectPicker model={props.settled.clone()} selection={props.selection.clone()}
-                dispatch={props.dispatch.clone()} />
+            <h2 id="inspector-title" class="visually-hidden">{ format!("{kind}: {name}") }</h2>
             <div>
-                <p class="kicker">{ kind }</p>
-                <h2 id="inspector-title">{ name }</h2>
+                <p class="kicker" aria-hidden="true">{ kind }</p>
+                <ObjectPicker model={props.settled.clone()} selection={props.selection.clone()}
+                    cluster={name} dispatch={props.dispatch.clone()} />
             </div>
             { body }
             <Yaml written={written} settled={object} cluster={props.model.clone()} />
@@ -85,6 +85,7 @@ fn cluster_name(model: &Model) -> String {
 struct ObjectPickerProps {
     model: Ptr<Model>,
     selection: Option<ObjectRef>,
+    cluster: String,
     dispatch: Dispatch,
 }
 
@@ -119,7 +120,9 @@ fn ObjectPicker(props: &ObjectPickerProps) -> Html {
     };
     html! {
         <select class="picker" aria-label="Inspect" {onchange}>
-            <option value="" selected={props.selection.is_none()}>{ "Cluster" }</option>
+            <option value="" selected={props.selection.is_none()}>
+                { if props.selection.is_none() { props.cluster.clone() } else { "Cluster".to_owned() } }
+            </option>
             { group(Kind::Service) }
             { group(Kind::Node) }
             { group(Kind::Pod) }

@@ -56,7 +56,7 @@ pub(super) fn NodeSwitches(props: &NodeProps) -> Html {
                     <dd class="mono">{ for props.node.spec.taints.iter().map(|taint| html! { <>{ taint }<br /></> }) }</dd>
                 }
             </dl>
-            <Segmented label="Move to pool" {choices} {chosen} {on_choose} tall={chosen.is_none()}
+            <Segmented label="Move to pool" {choices} {chosen} {on_choose} tall=true
                 hint="The node’s pool decides which load balancers can have it behind them." />
             <div class="field">
                 <span class="field-name">{ "Pods" }</span>

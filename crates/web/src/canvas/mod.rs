@@ -1,0 +1,568 @@
+//! The canvas: the scene as living SVG. Nodes and pods are dragged, moved by menu or by keyboard; the packet
+//! runs along its way; the view zooms and pans.
+
+mod controls;
+mod draw;
+mod gesture;
+mod keys;
+mod moves;
+mod player;
+mod viewport;
+
+use draw::Look;
+use gesture::{Gesture, Pressed};
+use gloo_events::{EventListener, EventListenerOptions};
+use model::{Edit, ObjectRef};
+use moves::{Target, is_movable, name_of, targets};
+use player::{Place, Player, Speed};
+use render::{Rect, Scene};
+use std::rc::Rc;
+use viewport::{STEP, Viewport};
+use web_sys::{
+    Element, HtmlElement, ResizeObserver, SvgElement, WheelEvent,
+    wasm_bindgen::{JsCast, closure::Closure},
+};
+use yew::{
+    Callback, Component, Context, FocusEvent, Html, KeyboardEvent, MouseEvent, NodeRef, PointerEvent,
+    Properties, classes, html,
+};
+
+/// What the canvas shows and whom it tells.
+#[derive(Debug, Clone, Properties)]
+pub(crate) struct Props {
+    /// The picture.
+    pub(crate) scene: Rc<Scene>,
+    /// What is selected.
+    #[prop_or_default]
+    pub(crate) selected: Option<ObjectRef>,
+    /// The step that is lit, of the branch and direction that the scene shows.
+    #[prop_or_default]
+    pub(crate) highlight: Option<usize>,
+    /// A thing was moved.
+    pub(crate) on_edit: Callback<Edit>,
+    /// A thing was clicked or focused.
+    pub(crate) on_select: Callback<ObjectRef>,
+    /// The pointer is over something that a step made, or left it; the packet came to a step.
+    pub(crate) on_hover: Callback<Option<usize>>,
+    /// Something to say to people who do not see the picture.
+    pub(crate) on_announce: Callback<String>,
+    /// The canvas became narrow (true) or wide: another format of scene would suit it.
+    #[prop_or_default]
+    pub(crate) on_narrow: Callback<bool>,
+}
+
+impl PartialEq for Props {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.scene, &other.scene)
+            && self.selected == other.selected
+            && self.highlight == other.highlight
+            && self.on_edit == other.on_edit
+            && self.on_select == other.on_select
+            && self.on_hover == other.on_hover
+            && self.on_announce == other.on_announce
+            && self.on_narrow == other.on_narrow
+    }
+}
+
+/// Below this width, in CSS pixels, a tall scene is easier to read.
+const NARROW: f64 = 620.0;
+
+/// See the module.
+pub(crate) struct Canvas {
+    root: NodeRef,
+    svg: NodeRef,
+    ghost: NodeRef,
+    runner: NodeRef,
+    menu_list: NodeRef,
+    view: Viewport,
+    narrow: bool,
+    /// The person asked for less motion.
+    still: bool,
+    gesture: Option<Gesture>,
+    carried: Option<Carried>,
+    menu: bool,
+    /// The group in the tab order.
+    focus: Option<String>,
+    hovered: Option<usize>,
+    player: Player,
+    /// The click that ends a drag selects nothing.
+    deaf: bool,
+    observer: Option<(ResizeObserver, Closure<dyn FnMut()>)>,
+    wheel: Option<EventListener>,
+}
+
+/// Something picked up.
+struct Carried {
+    id: String,
+    targets: Vec<Target>,
+    over: Option<usize>,
+    by_pointer: bool,
+}
+
+/// What happens to the canvas.
+pub(crate) enum Msg {
+    Resized,
+    Pressed(PointerEvent),
+    /// By the pointer, or by the keyboard.
+    PickUp(String, bool),
+    Over(Option<usize>),
+    Drop,
+    Cancel,
+    /// The pointer went up where it went down.
+    Released,
+    /// Panned.
+    Seen(Viewport),
+    Clicked(MouseEvent),
+    Focused(FocusEvent),
+    Hovered(Option<usize>),
+    Key(KeyboardEvent),
+    Wheel(WheelEvent),
+    Zoom(i32),
+    Fit,
+    ToggleMenu,
+    OpenMenu,
+    MenuKey(KeyboardEvent),
+    MoveTo(usize),
+    Play,
+    Pause,
+    Stop,
+    Step(bool),
+    Speed(Speed),
+    OnLeg(usize),
+    Arrived,
+}
+
+impl Component for Canvas {
+    type Message = Msg;
+    type Properties = Props;
+
+    fn create(_: &Context<Self>) -> Self {
+        let query =
+            web_sys::window().and_then(|window| window.match_media("(prefers-reduced-motion: reduce)").ok());
+        Self {
+            root: NodeRef::default(),
+            svg: NodeRef::default(),
+            ghost: NodeRef::default(),
+            runner: NodeRef::default(),
+            menu_list: NodeRef::default(),
+            view: Viewport::new(),
+            narrow: false,
+            still: query.flatten().is_some_and(|query| query.matches()),
+            gesture: None,
+            carried: None,
+            menu: false,
+            focus: None,
+            hovered: None,
+            player: Player::default(),
+            deaf: false,
+            observer: None,
+            wheel: None,
+        }
+    }
+
+    fn changed(&mut self, ctx: &Context<Self>, old: &Props) -> bool {
+        let props = ctx.props();
+        if !Rc::ptr_eq(&props.scene, &old.scene) {
+            self.player.stop();
+            self.cancel();
+            self.menu = false;
+            if self.focus.as_ref().is_some_and(|id| props.scene.group(id).is_none()) {
+                self.focus = None;
+            }
+        }
+        if props.selected != old.selected {
+            self.menu = false;
+        }
+        true
+    }
+
+    fn update(&mut self, ctx: &Context<Self>, message: Msg) -> bool {
+        let scene = Rc::clone(&ctx.props().scene);
+        match message {
+            Msg::Resized => return self.measure(ctx),
+            Msg::Pressed(event) => return self.press(ctx, &event),
+            Msg::PickUp(id, by_pointer) => self.pick_up(ctx, id, by_pointer),
+            Msg::Over(over) => {
+                if let Some(carried) = &mut self.carried {
+                    carried.over = over;
+                }
+            }
+            Msg::Drop => {
+                self.deaf = self.carried.as_ref().is_some_and(|carried| carried.by_pointer);
+                self.drop_carried(ctx);
+            }
+            Msg::Cancel => {
+                if let Some(carried) = &self.carried {
+                    ctx.props().on_announce.emit(format!("{} stays where it is.", name_of(&carried.id)));
+                }
+                self.cancel();
+                self.write_view_box(&scene);
+            }
+            Msg::Released => {
+                self.gesture = None;
+                return false;
+            }
+            Msg::Seen(view) => {
+                self.view = view;
+                self.gesture = None;
+                self.deaf = true;
+            }
+            Msg::Clicked(event) => return self.click(ctx, &event),
+            Msg::Focused(event) => return self.focused(ctx, &event),
+            Msg::Hovered(step) => {
+                if self.hovered != step && !self.player.is_playing() {
+                    self.hovered = step;
+                    ctx.props().on_hover.emit(step);
+                }
+                return false;
+            }
+            Msg::Key(event) => return self.key(ctx, &event),
+            Msg::Wheel(event) => {
+                let factor = (-event.delta_y() * 0.0018).exp();
+                let at = self.local(f64::from(event.client_x()), f64::from(event.client_y()));
+                self.view.zoom_by(&scene, factor, at);
+            }
+            Msg::Zoom(direction) => self.view.zoom_by(&scene, STEP.powi(direction), None),
+            Msg::Fit => self.view.fit(),
+            Msg::ToggleMenu => self.menu = !self.menu,
+            Msg::OpenMenu => self.menu = true,
+            Msg::MenuKey(event) => return self.menu_key(ctx, &event),
+            Msg::MoveTo(index) => self.move_to(ctx, index),
+            Msg::Play => self.player.play(&scene.legs, &self.runner, ctx.link()),
+            Msg::Pause => self.player.pause(),
+            Msg::Stop => {
+                self.player.stop();
+                ctx.props().on_hover.emit(None);
+            }
+            Msg::Step(forwards) => {
+                self.player.step(&scene.legs, forwards);
+                self.tell_leg(ctx);
+            }
+            Msg::Speed(speed) => self.player.set_speed(speed),
+            Msg::OnLeg(leg) => {
+                self.player.place = Place::Leg(leg);
+                self.tell_leg(ctx);
+            }
+            Msg::Arrived => {
+                self.player.stop();
+                ctx.props().on_hover.emit(None);
+            }
+        }
+        true
+    }
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        let (link, props) = (ctx.link(), ctx.props());
+        let scene = &*props.scene;
+        let carried = self.carried.as_ref();
+        let over = carried.and_then(|carried| carried.targets.get(carried.over?));
+        let look = Look {
+            scene,
+            selected: props.selected.as_ref(),
+            lit: props.highlight,
+            in_tab_order: self.focus.as_deref().or_else(|| self.first_stop(ctx)),
+            carried: carried.map(|carried| carried.id.as_str()),
+            over: over.map(|target| target.group.as_str()),
+            targets: carried
+                .map(|carried| carried.targets.iter().map(|target| target.group.as_str()).collect())
+                .unwrap_or_default(),
+        };
+        let movable = props
+            .selected
+            .as_ref()
+            .and_then(|object| scene.group_of(object))
+            .filter(|group| is_movable(group));
+        let moves = movable.map(|group| (group.id.as_str(), targets(scene, &group.id)));
+        let mode = if self.player.place == Place::Nowhere { None } else { Some("playing") };
+        html! {
+            <section class="canvas" aria-label="Cluster and packet" ref={self.root.clone()}>
+                <svg
+                    ref={self.svg.clone()}
+                    class={classes!("hop", "canvas-svg", mode, carried.map(|_| "carrying"))}
+                    viewBox={self.view.view_box(scene)}
+                    preserveAspectRatio="xMidYMid meet"
+                    role="group"
+                    aria-label={scene.title.clone()}
+                    onpointerdown={link.callback(Msg::Pressed)}
+                    onclick={link.callback(Msg::Clicked)}
+                    onfocusin={link.callback(Msg::Focused)}
+                    onkeydown={link.callback(Msg::Key)}
+                    onpointerover={let scene = Rc::clone(&props.scene); link.callback(move |event: PointerEvent| Msg::Hovered(step_under(&scene, &event)))}
+                    onpointerleave={link.callback(|_| Msg::Hovered(None))}
+                >
+                    <desc>{ scene.description.clone() }</desc>
+                    { look.layers() }
+                    { over.map(|target| drop_sign(scene, target)).unwrap_or_default() }
+                    if let Some(carried) = carried.filter(|carried| carried.by_pointer) {
+                        <g class="ghost" ref={self.ghost.clone()} aria-hidden="true">{ draw::ghost(scene, &carried.id) }</g>
+                    }
+                    { self.runner(scene) }
+                </svg>
+                <ol class="visually-hidden" aria-label="The packet's way">
+                    { for scene.outline.iter().enumerate().map(|(index, line)| html! { <li key={index}>{ line.clone() }</li> }) }
+                </ol>
+                <div class="canvas-top">
+                    if let Some(carried) = carried {
+                        { Self::hint(carried) }
+                    } else if let Some((id, targets)) = moves.filter(|(_, targets)| !targets.is_empty()) {
+                        { self.move_menu(link, id, &targets) }
+                    }
+                </div>
+                <div class="canvas-bottom">
+                    { self.playback(link, scene) }
+                    { controls::legend() }
+                    { self.zoom_bar(link) }
+                </div>
+            </section>
+        }
+    }
+
+    fn rendered(&mut self, ctx: &Context<Self>, first: bool) {
+        if first {
+            self.observe(ctx);
+            if self.measure(ctx) {
+                // The element's size is known only now.
+                ctx.link().send_message(Msg::Zoom(0));
+                self.view.fit();
+            }
+        }
+        if self.menu
+            && let Some(list) = self.menu_list.cast::<Element>()
+            && !list.contains(focused_element().as_deref())
+            && let Some(item) = list.query_selector("button").ok().flatten()
+        {
+            focus(&item);
+        }
+    }
+}
+
+impl Canvas {
+    fn observe(&mut self, ctx: &Context<Self>) {
+        let (Some(root), Some(svg)) = (self.root.cast::<Element>(), self.svg.cast::<Element>()) else {
+            return;
+        };
+        let link = ctx.link().clone();
+        let resized = Closure::<dyn FnMut()>::new(move || link.send_message(Msg::Resized));
+        if let Ok(observer) = ResizeObserver::new(resized.as_ref().unchecked_ref()) {
+            observer.observe(&root);
+            self.observer = Some((observer, resized));
+        }
+        // Yew's own wheel listeners are passive, and ctrl+wheel would zoom the page.
+        let link = ctx.link().clone();
+        let options = EventListenerOptions::enable_prevent_default();
+        self.wheel = Some(EventListener::new_with_options(&svg, "wheel", options, move |event| {
+            if let Some(event) =
+                event.dyn_ref::<WheelEvent>().filter(|event| event.ctrl_key() || event.meta_key())
+            {
+                event.prevent_default();
+                link.send_message(Msg::Wheel(event.clone()));
+            }
+        }));
+    }
+
+    fn measure(&mut self, ctx: &Context<Self>) -> bool {
+        let Some(svg) = self.svg.cast::<Element>() else { return false };
+        let bounds = svg.get_bounding_client_rect();
+        let narrow = bounds.width() < NARROW;
+        if narrow != self.narrow {
+            self.narrow = narrow;
+            ctx.props().on_narrow.emit(narrow);
+        }
+        self.view.resize((bounds.width(), bounds.height()))
+    }
+
+    /// Pixels from the drawing's corner.
+    fn local(&self, x: f64, y: f64) -> Option<(f64, f64)> {
+        let bounds = self.svg.cast::<Element>()?.get_bounding_client_rect();
+        Some((x - bounds.left(), y - bounds.top()))
+    }
+
+    fn press(&mut self, ctx: &Context<Self>, event: &PointerEvent) -> bool {
+        self.deaf = false;
+        if event.button() != 0 || self.gesture.is_some() {
+            return false;
+        }
+        let scene = &ctx.props().scene;
+        let held = id_under(event, "data-id").filter(|id| scene.group(id).is_some_and(is_movable));
+        let pressed = match held {
+            Some(id) => {
+                let bounds = |target: Target| Some((scene.group(&target.group)?.bounds, target.group));
+                let targets = targets(scene, &id).into_iter().filter_map(bounds);
+                Pressed::Movable { targets: targets.map(|(bounds, group)| (group, bounds)).collect(), id }
+            }
+            // On touch screens the background scrolls the page.
+            None if event.pointer_type() == "touch" => return false,
+            None => Pressed::Background,
+        };
+        let nodes = (self.svg.clone(), self.ghost.clone());
+        self.gesture = Gesture::begin(event, pressed, self.view, Rc::clone(scene), nodes, ctx.link().clone());
+        false
+    }
+
+    fn pick_up(&mut self, ctx: &Context<Self>, id: String, by_pointer: bool) {
+        let targets = targets(&ctx.props().scene, &id);
+        if !by_pointer {
+            let say = if targets.is_empty() {
+                format!("There is nowhere to move {}.", name_of(&id))
+            } else {
+                format!(
+                    "Picked up {}. Arrow keys choose where it goes, Space drops, Escape cancels.",
+                    name_of(&id)
+                )
+            };
+            ctx.props().on_announce.emit(say);
+            if targets.is_empty() {
+                return;
+            }
+        }
+        self.menu = false;
+        self.player.stop();
+        self.carried = Some(Carried { id, targets, over: None, by_pointer });
+    }
+
+    fn drop_carried(&mut self, ctx: &Context<Self>) {
+        let Some(carried) = self.carried.take() else { return };
+        self.gesture = None;
+        match carried.over.and_then(|over| carried.targets.into_iter().nth(over)) {
+            Some(target) => ctx.props().on_edit.emit(target.edit),
+            None => ctx.props().on_announce.emit(format!("{} stays where it is.", name_of(&carried.id))),
+        }
+    }
+
+    fn cancel(&mut self) {
+        self.carried = None;
+        self.gesture = None;
+    }
+
+    /// A pan writes the attribute past Yew; what was not kept is written back.
+    fn write_view_box(&self, scene: &Scene) {
+        if let Some(svg) = self.svg.cast::<SvgElement>() {
+            // The attribute's name and value are valid; nothing else fails here.
+            let _ = svg.set_attribute("viewBox", &self.view.view_box(scene));
+        }
+    }
+
+    fn click(&mut self, ctx: &Context<Self>, event: &MouseEvent) -> bool {
+        if std::mem::take(&mut self.deaf) {
+            return false;
+        }
+        self.menu = false;
+        if let Some(id) = id_under(event, "data-id") {
+            self.select(ctx, &id);
+        }
+        true
+    }
+
+    fn focused(&mut self, ctx: &Context<Self>, event: &FocusEvent) -> bool {
+        let Some(id) = id_under(event, "data-id") else { return false };
+        let changed = self.focus.as_deref() != Some(id.as_str());
+        if let Some(group) = ctx.props().scene.group(&id) {
+            self.view.reveal(&ctx.props().scene, group.bounds);
+        }
+        self.focus = Some(id);
+        changed
+    }
+
+    /// Selects the object of a group, or of the group that it lies in.
+    fn select(&self, ctx: &Context<Self>, id: &str) {
+        let scene = &ctx.props().scene;
+        let mut group = scene.group(id);
+        while let Some(found) = group {
+            if let Some(object) = &found.object {
+                ctx.props().on_select.emit(object.clone());
+                return;
+            }
+            group = found.parent.as_ref().and_then(|parent| scene.group(parent));
+        }
+    }
+
+    fn move_to(&mut self, ctx: &Context<Self>, index: usize) {
+        self.menu = false;
+        let props = ctx.props();
+        let selected = props.selected.as_ref().and_then(|object| props.scene.group_of(object));
+        let Some(group) = selected else { return };
+        focus_group(&self.svg, &group.id);
+        if let Some(target) = targets(&props.scene, &group.id).into_iter().nth(index) {
+            props.on_edit.emit(target.edit);
+        }
+    }
+
+    /// Lights the step that the packet came to.
+    fn tell_leg(&self, ctx: &Context<Self>) {
+        let step = match self.player.place {
+            Place::Leg(leg) => ctx.props().scene.legs.get(leg).and_then(|leg| leg.steps.first().copied()),
+            Place::Nowhere => None,
+        };
+        ctx.props().on_hover.emit(step);
+    }
+
+    /// The packet on its way.
+    fn runner(&self, scene: &Scene) -> Html {
+        let Place::Leg(leg) = self.player.place else { return html! {} };
+        let Some(leg) = scene.legs.get(leg) else { return html! {} };
+        // While it plays, frames place it; stepping puts it at the leg's end.
+        let end = leg.curve.flatten().at(f64::MAX);
+        let still = !self.player.is_playing();
+        html! {
+            <g class="runner" key={if still { "still" } else { "moving" }} ref={self.runner.clone()} aria-hidden="true"
+                transform={still.then(|| draw::translate(end.x, end.y))}>
+                { draw::capsule(&leg.capsule(), None) }
+            </g>
+        }
+    }
+}
+
+/// The sign on a drop target.
+fn drop_sign(scene: &Scene, target: &Target) -> Html {
+    let Some(group) = scene.group(&target.group) else { return html! {} };
+    let at = group.bounds;
+    let text = render::measure::fit(&target.short, render::TextStyle::Name, at.w - 32.0);
+    let wide = render::measure::width(&text, render::TextStyle::Name) + 28.0;
+    let sign = Rect::new((at.w - wide) / 2.0, at.h - 15.0, wide, 30.0);
+    html! {
+        <g class="drop-sign" transform={draw::translate(at.x, at.y)} aria-hidden="true">
+            <rect x={render::number(sign.x)} y={render::number(sign.y)} width={render::number(sign.w)} height="30" rx="15" />
+            <text class="name" x={render::number(at.w / 2.0)} y={render::number(sign.y + 19.5)} text-anchor="middle">{ text }</text>
+        </g>
+    }
+}
+
+/// The value of a data attribute of the element under an event, or of one that it lies in. Yew listens at the
+/// application's root, so the event's own target is asked.
+fn id_under(event: &web_sys::Event, attribute: &str) -> Option<String> {
+    let target = event.target()?.dyn_into::<Element>().ok()?;
+    target.closest(&format!("[{attribute}]")).ok().flatten()?.get_attribute(attribute)
+}
+
+/// The step that made what is under the pointer.
+fn step_under(scene: &Scene, event: &PointerEvent) -> Option<usize> {
+    if let Some(id) = id_under(event, "data-link") {
+        return scene.links.iter().find(|link| link.id == id)?.steps.first().copied();
+    }
+    scene.group(&id_under(event, "data-id")?)?.steps.first().copied()
+}
+
+fn focused_element() -> Option<Element> {
+    web_sys::window()?.document()?.active_element()
+}
+
+/// Focuses an element, HTML or SVG; one that refuses keeps things as they are.
+fn focus(element: &Element) {
+    if let Some(element) = element.dyn_ref::<HtmlElement>() {
+        let _ = element.focus();
+    } else if let Some(element) = element.dyn_ref::<SvgElement>() {
+        let _ = element.focus();
+    }
+}
+
+fn focus_group(svg: &NodeRef, id: &str) {
+    let Some(svg) = svg.cast::<Element>() else { return };
+    let Ok(groups) = svg.query_selector_all("[data-id]") else { return };
+    let elements = (0..groups.length()).filter_map(|index| groups.get(index)?.dyn_into::<Element>().ok());
+    for element in elements {
+        if element.get_attribute("data-id").as_deref() == Some(id) {
+            focus(&element);
+            return;
+        }
+    }
+}
