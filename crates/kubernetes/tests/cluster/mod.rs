@@ -116,3 +116,24 @@ pub(crate) fn dual_stack() -> Model {
     });
     model
 }
+
+/// So many Services with pods of their own, on a tenth as many nodes.
+pub(crate) fn large(services: usize, pods_per_service: usize) -> Model {
+    let mut model = Model::default();
+    let mut cluster = ManagedCluster::default();
+    cluster.network_profile.pod_cidr = Some("10.128.0.0/9".into());
+    model.put(Object::ManagedCluster(Arc::new(cluster)));
+    for i in 0..services.div_ceil(10) {
+        node(&mut model, &format!("node-{i:04}"), |_| {});
+    }
+    for i in 0..services {
+        let app = format!("app-{i}");
+        service(&mut model, &format!("service-{i}"), ServiceType::ClusterIP, |service| {
+            service.spec.selector.insert("app".into(), app.clone());
+        });
+        for j in 0..pods_per_service {
+            pod(&mut model, &format!("app-{i}-{j}"), &app, "", |_| {});
+        }
+    }
+    model
+}
