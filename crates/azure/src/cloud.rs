@@ -5,6 +5,7 @@ use crate::{
     membership::Vm,
     nodes::Nodes,
     outbound::Network,
+    private_link::PrivateLinkService,
     program::{PoolMembers, Programmed},
     refusal::Refusal,
     security_group::{Guards, SecurityGroup},
@@ -135,6 +136,11 @@ impl Cloud {
     /// What the controller reports into `status.loadBalancer.ingress` of each Service.
     pub fn statuses(&self) -> &BTreeMap<Key, Vec<LoadBalancerIngress>> {
         &self.programmed.statuses
+    }
+
+    /// The Private Link Services that Services ask for.
+    pub fn private_links(&self) -> &BTreeMap<Key, PrivateLinkService> {
+        &self.programmed.private_links
     }
 
     /// Services that were refused, in Service order.
