@@ -124,10 +124,8 @@ impl Builder<'_> {
         });
         let mut writer = Writer::new(&document.security_rules);
         for (key, access, destinations) in std::mem::take(&mut self.security) {
-            let written = access.and_then(|access| match as_it_is {
-                true => Ok(()),
-                false => writer.add(&access, &destinations),
-            });
+            let written =
+                access.and_then(|access| if as_it_is { Ok(()) } else { writer.add(&access, &destinations) });
             if let Err(reason) = written {
                 self.refuse(&key, Stage::SecurityGroup, reason);
             }

@@ -1,14 +1,14 @@
 //! Services meet: one load balancer, one security group, shared addresses.
 
 use crate::{
-    access::{self, AccessControl, Writer},
-    allocate::{Allocator, managed_outbound_count, managed_outbound_name, node_subnets, subnet_prefixes},
+    access::AccessControl,
+    allocate::{Allocator, node_subnets},
     annotations::Annotations,
     balancer::{Balancer, Frontend, Member, Origin, Rule},
     choose::{BASIC_RULES, Chooser, STANDARD_RULES},
     cloud::Allocated,
     given::Resolver,
-    names::{self, Namer, OUTBOUND_POOL, OUTBOUND_RULE, balancer_part_id, network_id},
+    names::{self, Namer},
     nodes::Nodes,
     plan::{self, Plan},
     private_link::PrivateLinkService,
@@ -19,10 +19,7 @@ use crate::{
 use ipnet::IpNet;
 use model::{
     Key, Model, NodeName,
-    azure::{
-        FrontendIpConfiguration, LoadBalancer, NetworkSecurityGroup, OutboundRule, Probe, PublicIpAddress,
-        RuleProtocol, SkuName,
-    },
+    azure::{LoadBalancer, NetworkSecurityGroup, OutboundRule, Probe, PublicIpAddress},
     kubernetes::{EndpointSlice, IpFamily, LoadBalancerIngress, Service, ServiceType},
 };
 use std::{
@@ -258,20 +255,19 @@ impl<'a> Builder<'a> {
         let old = self.old_plans.get(key).filter(|old| {
             Arc::ptr_eq(&old.service, service) && old.balancer == balancer && old.halves == halves
         });
-        let plan = match old {
-            Some(old) => Arc::clone(old),
-            None => {
-                let wanted = plan::wanted(service, self.settings, &names, &balancer, &halves);
-                Arc::new(Plan {
-                    service: Arc::clone(service),
-                    key: key.clone(),
-                    prefix: names.prefix,
-                    balancer,
-                    vm_set: choice.vm_set,
-                    halves,
-                    wanted,
-                })
-            }
+        let plan = if let Some(old) = old {
+            Arc::clone(old)
+        } else {
+            let wanted = plan::wanted(service, self.settings, &names, &balancer, &halves);
+            Arc::new(Plan {
+                service: Arc::clone(service),
+                key: key.clone(),
+                prefix: names.prefix,
+                balancer,
+                vm_set: choice.vm_set,
+                halves,
+                wanted,
+            })
         };
         self.place(&plan);
         self.done.plans.push(plan);
