@@ -77,7 +77,9 @@ pub enum Outcome {
     Rejected(RejectWith),
     /// No route leads there.
     NoRoute,
-    /// A packet for 127.0.0.0/8 from outside, or with such a source: the kernel discards it.
+    /// The kernel discards it before routing: a packet for 127.0.0.0/8 from outside (unless `route_localnet` is
+    /// on), one from outside with a source of this host or of the loopback, or one with a source of the loopback
+    /// to elsewhere.
     Martian,
     /// The host does not forward.
     ForwardingOff,
@@ -101,6 +103,15 @@ pub enum Hook {
 }
 
 impl Hook {
+    /// All hooks.
+    pub const ALL: [Self; 5] =
+        [Self::Prerouting, Self::Input, Self::Forward, Self::Output, Self::Postrouting];
+
+    /// Whether the name is that of a built-in chain of some table.
+    pub fn is_chain(name: &str) -> bool {
+        Self::ALL.iter().any(|hook| hook.chain() == name)
+    }
+
     /// The name of the hook's built-in chains.
     pub fn chain(self) -> &'static str {
         match self {
@@ -190,6 +201,11 @@ pub enum Event {
         route: Option<u32>,
         /// The address is one of the host's own.
         local: bool,
+    },
+    /// The packet would leave by the port it came in by, and the port is not in hairpin mode.
+    NoHairpin {
+        /// The interface that the port belongs to.
+        interface: InterfaceName,
     },
     /// An unsupported match or target was reached.
     Unsupported {

@@ -17,4 +17,4 @@ pub use scene::{
     Anchor, Capsule, Field, Group, Ink, Kind, Leg, Link, Look, PoolFacts, Scene, Shape, State, Text,
     TextStyle, Tone,
 };
-pub use view::{Format, LoadBalancerView, Options, View, load_balancers, service_of};
+pub use view::{Format, LoadBalancerView, Options, Probed, View, load_balancers, probe_words, service_of};

@@ -1,10 +1,11 @@
 //! The page as a whole: its regions, its shortcuts, what it says aloud.
 
 use crate::{
+    address,
     panels::{Dock, Inspector, OpenDialog, Rail, TopBar, WatchedFlows},
     picture::Picture,
     ptr::Ptr,
-    state::{Action, Dialog, Dispatch, Message, State},
+    state::{Action, Dialog, Dispatch, Message, State, link},
     ui,
 };
 use yew::prelude::*;
@@ -12,15 +13,24 @@ use yew::prelude::*;
 /// The page.
 #[component]
 pub(crate) fn App() -> Html {
-    let state = use_reducer(State::first);
+    let state = use_reducer(|| State::begin(&address::hash()));
     let dispatch = state.dispatcher();
     let settled = use_memo(state.world.clone(), |world| Ptr::new(world.model().clone()));
     use_shortcuts(&dispatch);
+    use_links(&dispatch);
     let label = |text: Option<&str>| text.map(|text| AttrValue::from(text.to_owned()));
     let on_share = {
-        let dispatch = dispatch.clone();
+        let state = state.clone();
         Callback::from(move |()| {
-            dispatch.dispatch(Action::Tell(Some(Message::note("Share links are not ready yet."))))
+            let dispatch = state.dispatcher();
+            match link::write(&state) {
+                Err(error) => {
+                    dispatch.dispatch(Action::Tell(Some(Message::error(format!("No link: {error}.")))))
+                }
+                Ok(hash) => {
+                    address::share(hash, move |message| dispatch.dispatch(Action::Tell(Some(message))))
+                }
+            }
         })
     };
     html! {
@@ -30,7 +40,7 @@ pub(crate) fn App() -> Html {
                 <TopBar preset={state.preset} model={(*settled).clone()} flow={state.flow.clone()}
                     undo={label(state.history.next_undo())} redo={label(state.history.next_redo())}
                     dispatch={dispatch.clone()} {on_share} />
-                <main class="picture" id="picture" tabindex="-1">
+                <main class="stage" id="picture" tabindex="-1">
                     <Picture world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
                         reply={state.reply} selection={state.selection.clone()} highlight={state.highlight}
                         dispatch={dispatch.clone()} />
@@ -47,7 +57,7 @@ pub(crate) fn App() -> Html {
                     rules_node={state.rules_node.clone()} dispatch={dispatch.clone()} />
             </div>
             <Told message={state.message.clone()} dispatch={dispatch.clone()} />
-            <p class="sr" aria-live="polite" data-testid="announcer" key={state.announcement.0}>
+            <p class="visually-hidden" aria-live="polite" data-testid="announcer" key={state.announcement.0}>
                 { &state.announcement.1 }
             </p>
             { dialog(state.dialog, &dispatch) }
@@ -68,13 +78,19 @@ fn dialog(open: Option<Dialog>, dispatch: &Dispatch) -> Html {
 }
 
 fn shortcuts() -> Html {
-    const KEYS: [(&str, &str); 6] = [
+    const KEYS: [(&str, &str); 9] = [
         ("Ctrl+Z", "Undo"),
-        ("Ctrl+Y, Ctrl+Shift+Z", "Redo"),
-        ("Tab, Shift+Tab", "From one thing to the next"),
-        ("Arrow keys", "Within tabs, switches, steps and the picture"),
-        ("Enter, Space", "Press, pick up, put down"),
-        ("Esc", "Close, put back"),
+        ("Ctrl+Y or Ctrl+Shift+Z", "Redo"),
+        ("Tab, Shift+Tab", "From one region to the next"),
+        ("Arrow keys", "Within tabs, switches, the steps of a trace, and the picture"),
+        ("Enter", "In the picture: select"),
+        (
+            "Space",
+            "On a node or pod: pick up; then arrows choose the place, Enter puts it down, Esc puts it back",
+        ),
+        ("M", "On a node or pod: a menu of places to move to"),
+        ("+ − 0", "In the picture: closer, farther, all of it"),
+        ("?", "This help"),
     ];
     html! {
         <dl class="keys">
@@ -108,6 +124,23 @@ fn Told(props: &ToldProps) -> Html {
             }
         </div>
     }
+}
+
+/// A link followed while the page is open.
+#[hook]
+fn use_links(dispatch: &Dispatch) {
+    let dispatch = dispatch.clone();
+    use_effect_with((), move |()| {
+        let listener = web_sys::window().map(|window| {
+            gloo_events::EventListener::new(&window, "hashchange", move |_| {
+                let hash = address::hash();
+                if hash.starts_with('v') {
+                    dispatch.dispatch(Action::OpenLink(hash));
+                }
+            })
+        });
+        move || drop(listener)
+    });
 }
 
 /// Keys that work anywhere on the page.

@@ -1,3 +1,4 @@
+#![allow(dead_code, reason = "each test file uses a part")]
 //! A small dual-stack cluster with one Service of each flavour.
 
 use model::{
@@ -75,7 +76,7 @@ pub(crate) fn dual_stack() -> Model {
     };
     service(&mut model, "plain", ServiceType::ClusterIP, dual);
     service(&mut model, "headless", ServiceType::ClusterIP, |service| {
-        service.spec.cluster_ip = "None".into()
+        service.spec.cluster_ip = "None".into();
     });
     service(&mut model, "lonely", ServiceType::NodePort, |service| {
         dual(service);

@@ -2,7 +2,6 @@
 
 use crate::{
     ptr::Ptr,
-    state::picture,
     ui::{Cell, Table},
 };
 use engine::World;
@@ -20,15 +19,14 @@ pub(super) struct BalancersProps {
 /// The load balancers.
 #[component]
 pub(super) fn Balancers(props: &BalancersProps) -> Html {
-    let resources = picture::resources(&props.world);
-    let views = picture::views(&props.world, &resources);
+    let views = render::load_balancers(&props.world, render::Probed::All);
     let refused = props.world.cloud().refused();
     html! {
         <div class="balancers">
             if views.is_empty() {
                 <p class="empty">{ "The cluster has no load balancer: no Service asks for one, and nothing goes out through one." }</p>
             }
-            { for views.iter().map(balancer) }
+            { for views.iter().map(|view| balancer(&props.world, view)) }
             if !refused.is_empty() {
                 <h3>{ "Refused by the cloud controller" }</h3>
                 <ul>{ for refused.iter().map(|one| html! { <li class="bad">{ one.to_string() }</li> }) }</ul>
@@ -37,8 +35,8 @@ pub(super) fn Balancers(props: &BalancersProps) -> Html {
     }
 }
 
-fn balancer(view: &LoadBalancerView<'_>) -> Html {
-    let resource = view.resource;
+fn balancer(world: &World, view: &LoadBalancerView) -> Html {
+    let resource = &view.resource;
     html! {
         <section class="balancer" aria-label={format!("Load balancer {}", resource.name)}>
             <h3>{ &resource.name }{ " " }<span class="soft">{ resource.sku.name.to_string() }</span></h3>
@@ -47,7 +45,7 @@ fn balancer(view: &LoadBalancerView<'_>) -> Html {
                     columns={vec!["Rule", "Frontend", "Backend", "Floating IP", "Pool", "Probe", "Distribution"]} />
                 <Table caption="Frontends" rows={frontends(view)} columns={vec!["Frontend", "Address", "Rules", "Outbound rules"]} />
                 <Table caption="Backend pools" rows={pools(view)} columns={vec!["Pool", "Rules", "Outbound rules", "Nodes"]} />
-                <Table caption="Probes" rows={probes(view)} empty="No probe."
+                <Table caption="Probes" rows={probes(world, view)} empty="No probe."
                     columns={vec!["Probe", "Asks", "Every", "State per node"]} />
                 <Table caption="Outbound rules" rows={outbound(resource)} empty="No outbound rule."
                     columns={vec!["Rule", "Pool", "Frontends", "Ports per node", "Idle timeout"]} />
@@ -84,14 +82,16 @@ fn names(resources: &[SubResource]) -> String {
     resources.iter().map(|resource| resource.id.name()).collect::<Vec<_>>().join(", ")
 }
 
-fn frontends(view: &LoadBalancerView<'_>) -> Vec<Vec<Cell>> {
+fn frontends(view: &LoadBalancerView) -> Vec<Vec<Cell>> {
     let row = |frontend: &model::azure::FrontendIpConfiguration| {
         let address = view.frontends.get(&frontend.name).map(ToString::to_string);
         vec![
             Cell::mono(frontend.name.clone()),
             Cell::mono(address.unwrap_or_else(|| "not known".into())),
-            Cell::number(count(view.resource, |rule| name(&rule.frontend_ip_configuration) == frontend.name)),
-            Cell::number(outbound_count(view.resource, |rule| {
+            Cell::number(count(&view.resource, |rule| {
+                name(&rule.frontend_ip_configuration) == frontend.name
+            })),
+            Cell::number(outbound_count(&view.resource, |rule| {
                 rule.frontend_ip_configurations.iter().any(|one| one.id.name() == frontend.name)
             })),
         ]
@@ -99,17 +99,19 @@ fn frontends(view: &LoadBalancerView<'_>) -> Vec<Vec<Cell>> {
     view.resource.frontend_ip_configurations.iter().map(row).collect()
 }
 
-fn pools(view: &LoadBalancerView<'_>) -> Vec<Vec<Cell>> {
+fn pools(view: &LoadBalancerView) -> Vec<Vec<Cell>> {
     let row = |pool: &model::azure::BackendAddressPool| {
         let members = view.members.get(&pool.name).map(Vec::as_slice).unwrap_or_default();
         let nodes: Vec<String> = members.iter().map(ToString::to_string).collect();
         vec![
             Cell::mono(pool.name.clone()),
-            Cell::number(count(view.resource, |rule| {
+            Cell::number(count(&view.resource, |rule| {
                 name(&rule.backend_address_pool) == pool.name
                     || rule.backend_address_pools.iter().any(|one| one.id.name() == pool.name)
             })),
-            Cell::number(outbound_count(view.resource, |rule| name(&rule.backend_address_pool) == pool.name)),
+            Cell::number(outbound_count(&view.resource, |rule| {
+                name(&rule.backend_address_pool) == pool.name
+            })),
             Cell::mono(if nodes.is_empty() { "none".into() } else { nodes.join(", ") }),
         ]
     };
@@ -124,31 +126,49 @@ fn outbound_count(resource: &LoadBalancer, holds: impl Fn(&OutboundRule) -> bool
     resource.outbound_rules.iter().filter(|rule| holds(rule)).count().to_string()
 }
 
-fn probes(view: &LoadBalancerView<'_>) -> Vec<Vec<Cell>> {
+fn probes(world: &World, view: &LoadBalancerView) -> Vec<Vec<Cell>> {
     let row = |probe: &Probe| {
         let path = probe.request_path.as_deref().unwrap_or_default();
-        let seconds = probe.interval_in_seconds.unwrap_or(15);
+        let seconds = probe.interval_in_seconds.unwrap_or(DEFAULT_INTERVAL);
         vec![
             Cell::mono(probe.name.clone()),
             Cell::mono(format!("{} :{}{path}", probe.protocol, probe.port)),
             Cell::text(format!("{seconds} s")),
-            Cell::html(states(view, &probe.name)),
+            Cell::html(states(world, &view.resource.name, probe)),
         ]
     };
     view.resource.probes.iter().map(row).collect()
 }
 
-/// The probe's last word on each node.
-fn states(view: &LoadBalancerView<'_>, probe: &str) -> Html {
-    let Some(states) = view.probes.get(probe).filter(|states| !states.is_empty()) else {
+/// Azure's own interval of a probe that names none, in seconds.
+const DEFAULT_INTERVAL: u32 = 15;
+/// Members whose states are shown of one probe.
+const MOST_STATES: usize = 50;
+
+/// The probe's last word on each member of the pools of its rules.
+fn states(world: &World, balancer: &str, probe: &Probe) -> Html {
+    let rules = world.cloud().balancer(balancer).into_iter().flat_map(|balancer| &balancer.frontends);
+    let rule = rules
+        .flat_map(|frontend| &frontend.rules)
+        .find(|rule| rule.probe.as_ref().is_some_and(|one| one.name == probe.name));
+    let pool = rule.and_then(|rule| world.cloud().pool(balancer, &rule.pool));
+    let members = pool.map(|pool| pool.members.as_slice()).unwrap_or_default();
+    if members.is_empty() {
         return html! { <span class="soft">{ "no node is probed" }</span> };
+    }
+    let state = |label: String, state: engine::ProbeState| {
+        let (class, verdict) = if state.up { ("badge good", "up") } else { ("badge bad", "down") };
+        html! {
+            <li><span class="mono">{ label }</span>{ " " }
+                <span {class} title={state.why}>{ format!("{} {verdict}", state.answer) }</span></li>
+        }
     };
     html! {
         <ul class="states">
-            { for states.iter().map(|(node, state)| html! {
-                <li><span class="mono">{ node.as_str() }</span>{ " " }
-                    <span class={if state.is_up() { "badge good" } else { "badge bad" }}>{ state.words() }</span></li>
+            { for members.iter().take(MOST_STATES).map(|member| {
+                state(member.label(), world.probe_state(balancer, Some(probe), member))
             }) }
+            if members.len() > MOST_STATES { <li>{ format!("and {} more", members.len() - MOST_STATES) }</li> }
         </ul>
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::{
     ptr::Ptr,
-    state::{Action, Dispatch, Message, facts},
+    state::{Action, Dispatch, Message, facts, link},
 };
-use engine::{Flow, parse_destination};
+use engine::Flow;
 use model::{Model, kubernetes::Protocol};
 use std::rc::Rc;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
@@ -31,17 +31,12 @@ struct Draft {
 
 impl Draft {
     fn of(flow: &Flow) -> Self {
-        let to = match &flow.to {
-            engine::Place::Ip(ip @ std::net::IpAddr::V6(_)) => format!("[{ip}]:{}", flow.port),
-            place => format!("{place}:{}", flow.port),
-        };
-        Self { from: flow.from.to_string(), to, protocol: flow.protocol }
+        let (from, to) = link::ends(flow);
+        Self { from, to, protocol: flow.protocol }
     }
 
     fn parse(&self) -> Result<Flow, String> {
-        let from = self.from.trim().parse().map_err(|error| format!("From: {error}."))?;
-        let (to, port) = parse_destination(self.to.trim()).map_err(|error| format!("To: {error}."))?;
-        Ok(Flow { protocol: self.protocol, ..Flow::tcp(from, to, port) })
+        link::flow(&self.from, &self.to, self.protocol)
     }
 }
 

@@ -207,20 +207,19 @@ fn StepList(props: &StepListProps) -> Html {
     };
     let card = |at: usize| {
         let Some(step) = props.steps.get(at) else { return Html::default() };
-        let arrives = at
-            .checked_sub(1)
-            .and_then(|before| props.steps.get(before))
-            .is_none_or(|last| last.station != step.station);
+        let last = at.checked_sub(1).and_then(|before| props.steps.get(before));
+        let arrives = last.is_none_or(|last| last.station != step.station);
         let header = arrives || step.before != step.after;
+        let rule = step.rule.is_some() && last.is_none_or(|last| last.rule != step.rule);
         html! {
-            <StepCard key={at} {at} number={props.first + at} step={step.clone()} {header} lit={props.highlight == Some(at)}
+            <StepCard key={at} {at} number={props.first + at} step={step.clone()} {header} {rule} lit={props.highlight == Some(at)}
                 reachable={at == (*focused).min(props.steps.len().saturating_sub(1))}
                 light={light.clone()} onfocus={onfocus.clone()} />
         }
     };
     html! {
         <section class={classes!("way", props.lit.then_some("drawn"))} aria-label={props.label.clone()}>
-            <h3 class={if props.first == 1 { "sr" } else { "way-name" }}>{ &props.label }</h3>
+            <h3 class={if props.first == 1 { "visually-hidden" } else { "way-name" }}>{ &props.label }</h3>
             <div class="stations" ref={list} {onkeydown}>
                 { for stations(&props.steps).into_iter().map(|columns| station(&props.steps, &columns, &card)) }
             </div>
@@ -273,6 +272,8 @@ struct StepCardProps {
     step: Step,
     /// Whether the packet's header is shown: where a station begins and where it changes.
     header: bool,
+    /// Whether the rule is shown: where it is not that of the step before.
+    rule: bool,
     lit: bool,
     reachable: bool,
     light: Callback<Option<usize>>,
@@ -301,7 +302,7 @@ fn StepCard(props: &StepCardProps) -> Html {
             </h5>
             if props.header { <Packet before={step.before} after={step.after} /> }
             <p class="why">{ &step.why }</p>
-            if let Some(rule) = &step.rule {
+            if let Some(rule) = step.rule.as_ref().filter(|_| props.rule) {
                 <p class="rule"><span class="rule-place">{ &*rule.place }</span><code>{ &*rule.text }</code></p>
             }
             { near_misses(step) }

@@ -2,7 +2,10 @@
 
 use crate::{
     ptr::Ptr,
-    state::{Action, Dispatch, Watched, answer::Digest},
+    state::{
+        Action, Dispatch, Watched,
+        answer::{Digest, per_cent},
+    },
 };
 use yew::prelude::*;
 
@@ -28,7 +31,7 @@ pub(crate) fn WatchedFlows(props: &WatchedProps) -> Html {
                 <div class="watch-line">
                     <button type="button" class="link" title={format!("Draw {} → {}:{}", watched.flow.from, watched.flow.to, watched.flow.port)}
                         {onclick}>{ &watched.title }</button>
-                    <strong class="watch-now">{ watched.now.words() }</strong>
+                    <strong class="watch-now" title={receivers(&watched.now)}>{ watched.now.words() }</strong>
                 </div>
                 { source_line(&watched.now) }
                 if let Some(change) = &watched.change {
@@ -43,10 +46,16 @@ pub(crate) fn WatchedFlows(props: &WatchedProps) -> Html {
     html! {
         <section class="watched" aria-labelledby="watched-title">
             <h2 id="watched-title">{ "Watched flows" }</h2>
-            <p class="hint">{ "Share of each receiver in per cent, before and after your last change." }</p>
+            <p class="hint">{ "Per cent to each pod, now and before the last change." }</p>
             <ul>{ for props.watched.iter().enumerate().map(|(at, watched)| flow(at, watched)) }</ul>
         </section>
     }
+}
+
+/// Who gets how much, in full.
+fn receivers(digest: &Digest) -> String {
+    let one = |(name, share): &(String, f64)| format!("{name}: {} %", per_cent(*share));
+    digest.shares.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
 fn sources(digest: &Digest) -> String {

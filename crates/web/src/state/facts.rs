@@ -100,10 +100,25 @@ pub(crate) fn place_words(place: &Place) -> String {
     match place {
         Place::Ip(ip) if *ip == INTERNET_CLIENT => "internet".into(),
         Place::Ip(ip) => ip.to_string(),
-        Place::Pod(key) | Place::Service(key) => key.name.to_string(),
-        Place::Node(name) => name.to_string(),
+        Place::Pod(key) => short(&key.name),
+        Place::Service(key) => key.name.to_string(),
+        Place::Node(name) => short(name.as_str()),
         Place::Vm(name) | Place::Name(name) => name.clone(),
     }
+}
+
+/// A name without its middle, which generated names have in common: `echo-dep…-v2brg`.
+pub(crate) fn short(name: &str) -> String {
+    const MOST: usize = 22;
+    const HEAD: usize = 8;
+    const TAIL: usize = 6;
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= MOST {
+        return name.to_owned();
+    }
+    let head: String = letters.iter().take(HEAD).collect();
+    let tail: String = letters.iter().skip(letters.len() - TAIL).collect();
+    format!("{head}…{tail}")
 }
 
 /// Senders that the flow bar offers.

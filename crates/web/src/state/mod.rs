@@ -4,7 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod describe;
 pub(crate) mod facts;
 mod history;
-pub(crate) mod picture;
+pub(crate) mod link;
 mod reduce;
 pub(crate) mod stories;
 mod watch;
@@ -95,6 +95,8 @@ pub(crate) enum Action {
     OpenPreset(&'static Preset),
     /// Start over with an imported cluster.
     Open(Box<Model>),
+    /// Start over with what a share link holds, the text after `#`.
+    OpenLink(String),
     /// Open a dialog, or close it.
     Show(Option<Dialog>),
     /// Say something to everyone, or take it away.
@@ -157,10 +159,31 @@ impl Message {
 }
 
 impl State {
-    /// The page's first state: the first preset.
+    /// The page's first state: what the link holds (the text after `#`, empty for none), else the first preset.
+    pub(crate) fn begin(link: &str) -> Self {
+        // Other anchors of the page are no links to a state.
+        if !link.starts_with("v") {
+            return Self::first();
+        }
+        match Self::of_link(link) {
+            Ok(state) => state,
+            Err(error) => Self { message: Some(link_refused(&error)), ..Self::first() },
+        }
+    }
+
+    /// The first preset.
     pub(crate) fn first() -> Self {
         let preset = PRESETS.first();
         Self::new(preset, preset.map(preset_model).unwrap_or_default())
+    }
+
+    fn of_link(link: &str) -> Result<Self, link::LinkError> {
+        let (preset, model, flow) = link::read(link)?;
+        let mut state = Self::new(preset, model);
+        state.origin = preset.map(preset_model).map_or(state.origin, Ptr::new);
+        state.flow = Rc::new(flow);
+        state.answer = Ptr::new(Answer::of(&state.world, &state.flow, state.seed));
+        Ok(state)
     }
 
     /// A cluster as it is opened.
@@ -196,6 +219,10 @@ impl State {
             announcement: (0, AttrValue::default()),
         }
     }
+}
+
+fn link_refused(error: &link::LinkError) -> Message {
+    Message::error(format!("The link was not opened: {error}."))
 }
 
 /// The cluster of a preset.

@@ -40,6 +40,10 @@ impl Reducible for State {
                 next.replace(Self::new(Some(preset), preset_model(preset)), preset.title);
             }
             Action::Open(model) => next.replace(Self::new(None, *model), "an imported cluster"),
+            Action::OpenLink(link) => match Self::of_link(&link) {
+                Ok(state) => next.replace(state, "a shared cluster"),
+                Err(error) => next.message = Some(super::link_refused(&error)),
+            },
             Action::Show(dialog) => next.dialog = dialog,
             Action::Tell(message) => next.message = message,
             Action::Announce(text) => next.announce(text),

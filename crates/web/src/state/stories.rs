@@ -54,9 +54,9 @@ pub(crate) fn lesson(preset: Option<&'static Preset>) -> Lesson {
 const CAVEAT: Lesson = Lesson {
     title: "Three pods, yet one gets all the traffic",
     intro: &[
-        "The load balancer knows only the nodes of the system pool. The Service asks to keep the \
-         client’s address (policy Local), so a node hands packets to pods of its own and to no others.",
-        "Three states of this cluster. Press one, and read what changed:",
+        "The load balancer has only the system pool behind it, and policy Local lets a node hand packets to \
+         its own pods alone.",
+        "Press a state of the cluster, and read what changed:",
     ],
     stories: &[
         Story {
@@ -76,8 +76,8 @@ const CAVEAT: Lesson = Lesson {
         },
     ],
     outro: &[
-        "Then try your own: drag a node to the other pool, make a pod not ready, or flip a switch on the \
-         right. Undo takes everything back.",
+        "Then change it yourself: drag a node to the other pool, drag a pod to another node, flip a switch. \
+         Undo takes it back.",
     ],
 };
 

@@ -76,7 +76,7 @@ pub(crate) fn Table(props: &TableProps) -> Html {
     html! {
         <div class="table-box">
             <table>
-                <caption class={props.quiet.then_some("sr")}>{ &props.caption }</caption>
+                <caption class={props.quiet.then_some("visually-hidden")}>{ &props.caption }</caption>
                 if props.rows.is_empty() {
                     <tbody><tr><td class="soft">{ &props.empty }</td></tr></tbody>
                 } else {

@@ -30,8 +30,13 @@ pub(crate) struct InspectorProps {
 pub(crate) fn Inspector(props: &InspectorProps) -> Html {
     let object = props.selection.as_ref().and_then(|id| props.settled.get(id));
     let (kind, name) = match &props.selection {
-        Some(id) if object.is_some() => (place(id), id.name.to_string()),
-        _ => ("Cluster".to_owned(), cluster_name(&props.model)),
+        Some(id) => match &object {
+            Some(Object::Service(service)) => {
+                (format!("{} {}", service.spec.service_type, place(id)), id.name.to_string())
+            }
+            _ => (place(id), id.name.to_string()),
+        },
+        None => ("Cluster".to_owned(), cluster_name(&props.model)),
     };
     let body = match &object {
         Some(Object::Service(service)) => html! {
@@ -54,7 +59,7 @@ pub(crate) fn Inspector(props: &InspectorProps) -> Html {
     let written = props.selection.as_ref().and_then(|id| props.model.get(id));
     html! {
         <section class="inspector" aria-labelledby="inspector-title">
-            <h2 id="inspector-title" class="sr">{ format!("{kind}: {name}") }</h2>
+            <h2 id="inspector-title" class="visually-hidden">{ format!("{kind}: {name}") }</h2>
             <div>
                 <p class="kicker" aria-hidden="true">{ kind }</p>
                 <ObjectPicker model={props.settled.clone()} selection={props.selection.clone()}

@@ -12,7 +12,7 @@ use crate::{
 use model::{
     Edit, Model,
     azure::SkuName,
-    kubernetes::{Service, ServiceType, SessionAffinity, TrafficPolicy},
+    kubernetes::{Service, ServicePort, ServiceType, SessionAffinity, TrafficPolicy},
 };
 use std::sync::Arc;
 use yew::prelude::*;
@@ -82,7 +82,6 @@ pub(super) fn ServiceSwitches(props: &ServiceProps) -> Html {
     html! {
         <>
             <dl class="facts">
-                <dt>{ "Type" }</dt><dd>{ spec.service_type.to_string() }</dd>
                 <dt>{ "Cluster IP" }</dt><dd class="mono">{ &spec.cluster_ip }</dd>
                 if balanced { <dt>{ "Frontend" }</dt><dd class="mono">{ frontend(&props.service) }</dd> }
                 <dt>{ "Ports" }</dt><dd class="mono">{ ports(&props.service) }</dd>
@@ -166,12 +165,16 @@ fn frontend(service: &Service) -> String {
     if all.is_empty() { "none".into() } else { all.join(", ") }
 }
 
-fn ports(service: &Service) -> String {
-    let port = |port: &model::kubernetes::ServicePort| {
+/// `TCP 80 → 8080, node port 32651`, one line per port.
+fn ports(service: &Service) -> Html {
+    let port = |port: &ServicePort| {
         let target = port.target_port.as_ref().map_or(port.port.to_string(), ToString::to_string);
-        let node =
-            if port.node_port == 0 { String::new() } else { format!(", node port {}", port.node_port) };
-        format!("{} {} → {target}{node}", port.protocol, port.port)
+        html! {
+            <span class="port">
+                { format!("{} {} → {target}", port.protocol, port.port) }
+                if port.node_port != 0 { <span class="soft">{ format!(" node {}", port.node_port) }</span> }
+            </span>
+        }
     };
-    service.spec.ports.iter().map(port).collect::<Vec<_>>().join("; ")
+    service.spec.ports.iter().map(port).collect()
 }

@@ -1,0 +1,85 @@
+//! The packet path of one host.
+
+mod address;
+mod chains;
+mod compile;
+mod holds;
+mod index;
+mod nat;
+mod path;
+
+use crate::{Conntrack, Entry, Family, Host, Packet, Passage, RecentLists, Ruleset, Segment};
+use address::Addresses;
+use compile::Compiled;
+pub use compile::RulesetError;
+
+/// A host's network namespace, ready for packets.
+#[derive(Debug)]
+pub struct Kernel {
+    host: Host,
+    addresses: Addresses,
+    v4: Compiled,
+    v6: Compiled,
+}
+
+/// What a host remembers between packets.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct State {
+    /// The connections that it tracks.
+    pub conntrack: Conntrack,
+    /// The lists of `-m recent`.
+    pub recent: RecentLists,
+    /// The time in seconds; only its differences matter.
+    pub now: u64,
+}
+
+impl State {
+    /// Takes over what a packet's passage changed.
+    pub fn record(&mut self, passage: &Passage) {
+        self.conntrack.record(passage);
+        self.recent.apply(&passage.recent, self.now);
+    }
+}
+
+impl Kernel {
+    /// Loads a host's rules.
+    ///
+    /// Time and memory are linear in the number of rules; long chains are indexed when a packet first comes by.
+    pub fn new(host: Host) -> Result<Self, RulesetError> {
+        let v4 = Compiled::new(&host.ipv4, Family::V4)?;
+        let v6 = Compiled::new(&host.ipv6, Family::V6)?;
+        let addresses = Addresses::new(&host);
+        Ok(Self { host, addresses, v4, v6 })
+    }
+
+    /// The host.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The rules of a family.
+    pub fn ruleset(&self, family: Family) -> &Ruleset {
+        match family {
+            Family::V4 => &self.host.ipv4,
+            Family::V6 => &self.host.ipv6,
+        }
+    }
+
+    /// Every way that a packet can take through the host, with exact probabilities that sum to 1, in the order
+    /// of the rules that decide.
+    pub fn pass(&self, packet: Packet, entry: Entry, segment: Segment, state: &State) -> Vec<Passage> {
+        path::walk(self, packet, entry, segment, state, true)
+    }
+
+    /// The same, examining every rule of every chain: the definition that [`Kernel::pass`] is held to.
+    pub fn pass_naive(&self, packet: Packet, entry: Entry, segment: Segment, state: &State) -> Vec<Passage> {
+        path::walk(self, packet, entry, segment, state, false)
+    }
+
+    fn compiled(&self, family: Family) -> &Compiled {
+        match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        }
+    }
+}

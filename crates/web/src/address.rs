@@ -1,0 +1,41 @@
+//! The page's own address: reading its hash and sharing it.
+
+use crate::state::Message;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+
+/// Links longer than this are cut by some programs, in characters.
+const SAFE_LENGTH: usize = 2_000;
+
+/// The text after `#`; empty for none.
+pub(crate) fn hash() -> String {
+    let hash = web_sys::window().and_then(|window| window.location().hash().ok()).unwrap_or_default();
+    hash.strip_prefix('#').unwrap_or(&hash).to_owned()
+}
+
+/// Puts the hash into the address bar and the whole link on the clipboard, and tells what became of it.
+pub(crate) fn share(hash: String, tell: impl FnOnce(Message) + 'static) {
+    spawn_local(async move {
+        let message = match put(&hash).await {
+            Some(length) if length > SAFE_LENGTH => Message::note(format!(
+                "Link copied. It has {length} characters: some programs cut links that long."
+            )),
+            Some(_) => {
+                Message::note("Link copied. It holds the whole cluster and the flow; nothing was sent.")
+            }
+            None => Message::note("The link is in the address bar; the browser did not let it be copied."),
+        };
+        tell(message);
+    });
+}
+
+/// The length of the copied link; `None` if it could not be copied.
+async fn put(hash: &str) -> Option<usize> {
+    let window = web_sys::window()?;
+    let hash = format!("#{hash}");
+    // replaceState, so that the page does not take its own link for one that was followed.
+    window.history().ok()?.replace_state_with_url(&JsValue::NULL, "", Some(&hash)).ok()?;
+    let link = window.location().href().ok()?;
+    JsFuture::from(window.navigator().clipboard().write_text(&link)).await.ok()?;
+    Some(link.len())
+}
