@@ -7,8 +7,10 @@
 mod geometry;
 mod layout;
 pub mod measure;
+pub mod mermaid;
 mod scene;
 pub mod svg;
+pub mod text;
 mod view;
 
 pub use geometry::{Curve, Point, Rect, Track, number};

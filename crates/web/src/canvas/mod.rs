@@ -307,10 +307,10 @@ impl Component for Canvas {
                     } else if let Some((id, targets)) = moves.filter(|(_, targets)| !targets.is_empty()) {
                         { self.move_menu(link, id, &targets) }
                     }
+                    { controls::legend() }
                 </div>
                 <div class="canvas-bottom">
                     { self.playback(link, scene) }
-                    { controls::legend() }
                     { self.zoom_bar(link) }
                 </div>
             </section>
