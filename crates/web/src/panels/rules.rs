@@ -68,6 +68,11 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
         let only = only.clone();
         Callback::from(move |_: Event| only.set(!*only))
     };
+    let text_box = use_node_ref();
+    use_effect_with((props.answer.clone(), props.outcome, node.clone()), {
+        let text_box = text_box.clone();
+        move |_| show_first_match(&text_box)
+    });
     html! {
         <div class="rules">
             <div class="rules-head">
@@ -83,7 +88,7 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
                 </p>
             </div>
             if lines.is_empty() { <p class="empty">{ "No rule fits." }</p> }
-            <pre class="rule-text" tabindex="0" aria-label={format!("iptables rules of {node}")}>
+            <pre ref={text_box} class="rule-text" tabindex="0" aria-label={format!("iptables rules of {node}")}>
                 { for lines.iter().take(MOST_LINES).map(Line::html) }
                 if lines.len() > MOST_LINES { { format!("… {} more lines: search to see them\n", lines.len() - MOST_LINES) } }
             </pre>
@@ -119,6 +124,17 @@ fn matched(outcome: &PathOutcome, node: &NodeName) -> BTreeMap<(String, String),
         matched.entry((table.to_owned(), rule.text.to_string())).or_default().push(at + 1);
     }
     matched
+}
+
+/// Scrolls the panel, never the page, to the first rule that matched.
+fn show_first_match(text: &NodeRef) {
+    use wasm_bindgen::JsCast;
+    let Some(text) = text.cast::<web_sys::Element>() else { return };
+    let mark = text.query_selector("mark").ok().flatten();
+    let panel = text.closest("[role='tabpanel']").ok().flatten();
+    if let (Some(mark), Some(panel)) = (mark.and_then(|mark| mark.dyn_into::<web_sys::HtmlElement>().ok()), panel) {
+        panel.set_scroll_top((mark.offset_top() - panel.client_height() / 3).max(0));
+    }
 }
 
 /// A line of the text.

@@ -10,6 +10,7 @@ use crate::{
     ui::{Choice, Segmented, arrow},
 };
 use engine::{PathOutcome, Paths, Step, Verdict};
+use std::collections::BTreeSet;
 use yew::prelude::*;
 
 /// What the trace needs.
@@ -93,7 +94,7 @@ fn Verdicts(props: &VerdictsProps) -> Html {
                 { if good { "✓ " } else { "✕ " } }{ verdict_words(outcome.verdict, outcome.cause) }
             </strong>
             if let Some(endpoint) = &outcome.endpoint {
-                <span>{ " to " }<b class="mono">{ endpoint.to_string() }</b></span>
+                <span>{ " to " }<b class="mono" title={endpoint.to_string()}>{ words::endpoint(endpoint) }</b></span>
             }
             if let Some(source) = outcome.source_seen {
                 <span>{ ", which sees " }<b class="mono">{ source.to_string() }</b></span>
@@ -126,8 +127,10 @@ fn branches(paths: &Paths, chosen: usize, dispatch: &Dispatch) -> Html {
     if paths.outcomes.len() < 2 {
         return Html::default();
     }
-    let name =
-        |outcome: &PathOutcome| format!("{} %  {}", per_cent(outcome.probability), words::branch(outcome));
+    let nodes: BTreeSet<_> = paths.outcomes.iter().map(|outcome| &outcome.node).collect();
+    let name = |outcome: &PathOutcome| {
+        format!("{} % {}", per_cent(outcome.probability), words::branch(outcome, nodes.len() > 1))
+    };
     let on_choose = {
         let dispatch = dispatch.clone();
         Callback::from(move |at: usize| dispatch.dispatch(Action::ChooseOutcome(at)))

@@ -1,6 +1,7 @@
 //! The trace's closed enums in the words of a person.
 
-use engine::{Action, Component, Owner, PathOutcome, Station, StationKind, Step};
+use crate::state::{answer::verdict_words, facts};
+use engine::{Action, Component, Endpoint, Owner, PathOutcome, Station, StationKind, Step, Verdict};
 
 /// A step's heading.
 pub(super) fn heading(step: &Step) -> &'static str {
@@ -108,17 +109,23 @@ pub(super) fn done_by(step: &Step) -> String {
     format!("{component}, {owner}")
 }
 
-/// A branch in few words: `echo-58mz5 by aks-system-0`, or how it fails.
-pub(super) fn branch(outcome: &PathOutcome) -> String {
+/// A branch in few words: `echo-dep…-58mz5`, with the node where branches enter by several, or how it fails.
+pub(super) fn branch(outcome: &PathOutcome, with_node: bool) -> String {
     let end = match &outcome.endpoint {
-        Some(endpoint) => match &endpoint.pod {
-            Some(pod) if &*pod.namespace == "default" => pod.name.to_string(),
-            _ => endpoint.to_string(),
-        },
-        None => crate::state::answer::verdict_words(outcome.verdict, outcome.cause),
+        Some(endpoint) if outcome.verdict == Verdict::Delivered => self::endpoint(endpoint),
+        _ => verdict_words(outcome.verdict, outcome.cause),
     };
     match &outcome.node {
-        Some(node) if outcome.endpoint.is_some() => format!("{end} by {node}"),
+        Some(node) if with_node => format!("{end} by {}", facts::short(node.as_str())),
         _ => end,
+    }
+}
+
+/// The receiver's short name.
+pub(super) fn endpoint(endpoint: &Endpoint) -> String {
+    match (&endpoint.pod, &endpoint.node) {
+        (Some(pod), _) => facts::short(&pod.name),
+        (None, Some(node)) => facts::short(node.as_str()),
+        (None, None) => endpoint.to_string(),
     }
 }
