@@ -47,6 +47,7 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
     };
     let matched = outcome.map(|outcome| matched(outcome, &node)).unwrap_or_default();
     let lines = lines(&text, &matched, &search.to_lowercase(), *only);
+    let first = lines.iter().filter_map(|line| line.steps.first()).min().copied();
     let rules = lines.iter().filter(|line| line.text.starts_with("-A")).count();
     let onnode = {
         let dispatch = props.dispatch.clone();
@@ -89,7 +90,7 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
             </div>
             if lines.is_empty() { <p class="empty">{ "No rule fits." }</p> }
             <pre ref={text_box} class="rule-text" tabindex="0" aria-label={format!("iptables rules of {node}")}>
-                { for lines.iter().take(MOST_LINES).map(Line::html) }
+                { for lines.iter().take(MOST_LINES).map(|line| line.html(first)) }
                 if lines.len() > MOST_LINES { { format!("… {} more lines: search to see them\n", lines.len() - MOST_LINES) } }
             </pre>
         </div>
@@ -130,7 +131,7 @@ fn matched(outcome: &PathOutcome, node: &NodeName) -> BTreeMap<(String, String),
 fn show_first_match(text: &NodeRef) {
     use wasm_bindgen::JsCast;
     let Some(text) = text.cast::<web_sys::Element>() else { return };
-    let mark = text.query_selector("mark").ok().flatten();
+    let mark = text.query_selector("mark[data-first]").ok().flatten();
     let panel = text.closest("[role='tabpanel']").ok().flatten();
     if let (Some(mark), Some(panel)) = (mark.and_then(|mark| mark.dyn_into::<web_sys::HtmlElement>().ok()), panel) {
         panel.set_scroll_top((mark.offset_top() - panel.client_height() / 3).max(0));
@@ -164,7 +165,8 @@ fn lines<'a>(
 }
 
 impl Line<'_> {
-    fn html(&self) -> Html {
+    /// The line; `first` is the number of the first step that matched any.
+    fn html(&self, first: Option<usize>) -> Html {
         let kind = match self.text.bytes().next() {
             Some(b'*') => "table",
             Some(b':') => "chain",
@@ -176,7 +178,7 @@ impl Line<'_> {
         }
         let steps: Vec<String> = self.steps.iter().map(ToString::to_string).collect();
         html! {
-            <mark class={kind}><span class="at" aria-label={format!("step {}", steps.join(", "))}>{ steps.join(",") }</span>{ self.text }{ "\n" }</mark>
+            <mark class={kind} data-first={(self.steps.first() == first.as_ref()).then_some("")}><span class="at" aria-label={format!("step {}", steps.join(", "))}>{ steps.join(",") }</span>{ self.text }{ "\n" }</mark>
         }
     }
 }

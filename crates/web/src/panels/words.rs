@@ -3,8 +3,18 @@
 use crate::state::{answer::verdict_words, facts};
 use engine::{Action, Component, Endpoint, Owner, PathOutcome, Station, StationKind, Step, Verdict};
 
+/// Where a matching rule stands, `nat KUBE-SERVICES`: the heading of its step says it.
+pub(super) fn place_in_heading(step: &Step) -> Option<&str> {
+    let is_chain = matches!(step.component, Component::KubeProxy | Component::Iptables | Component::IpMasqAgent);
+    step.rule.as_ref().filter(|_| is_chain && step.action == Action::Match).map(|rule| &*rule.place)
+}
+
 /// A step's heading.
-pub(super) fn heading(step: &Step) -> &'static str {
+pub(super) fn heading(step: &Step) -> String {
+    place_in_heading(step).map_or_else(|| action(step).to_owned(), |place| format!("{place} matches"))
+}
+
+fn action(step: &Step) -> &'static str {
     match step.action {
         Action::Originate => "Client sends",
         Action::Resolve => "Name resolved",
