@@ -45,13 +45,15 @@ pub(crate) fn App() -> Html {
                         reply={state.reply} selection={state.selection.clone()} highlight={state.highlight}
                         dispatch={dispatch.clone()} />
                 </main>
-                <Rail preset={state.preset} origin={state.origin.clone()} model={state.model.clone()}
-                    dispatch={dispatch.clone()} />
-                <aside class="side" aria-label="Inspector and watched flows">
-                    <Inspector model={state.model.clone()} settled={(*settled).clone()}
-                        selection={state.selection.clone()} dispatch={dispatch.clone()} />
-                    <WatchedFlows watched={state.watched.clone()} dispatch={dispatch.clone()} />
-                </aside>
+                <div class="right">
+                    <Rail preset={state.preset} origin={state.origin.clone()} model={state.model.clone()}
+                        dispatch={dispatch.clone()} />
+                    <aside class="side" aria-label="Inspector and watched flows">
+                        <Inspector model={state.model.clone()} settled={(*settled).clone()}
+                            selection={state.selection.clone()} dispatch={dispatch.clone()} />
+                        <WatchedFlows watched={state.watched.clone()} dispatch={dispatch.clone()} />
+                    </aside>
+                </div>
                 <Dock world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
                     reply={state.reply} highlight={state.highlight} tab={state.tab}
                     rules_node={state.rules_node.clone()} dispatch={dispatch.clone()} />

@@ -1,6 +1,6 @@
 //! The result dock: trace, shares, rules, load balancer.
 
-use super::{balancer::Balancers, rules::Rules, shares::Shares, trace::Trace};
+use super::{balancer::Balancers, rules::Rules, shares::Shares, trace::{Trace, WaySwitch}};
 use crate::{
     ptr::Ptr,
     state::{Action, Answer, Dispatch, Tab},
@@ -43,6 +43,13 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
             }
         })
     };
+    let outcome = props.answer.paths().and_then(|paths| paths.outcomes.get(props.outcome));
+    let answered = outcome.is_some_and(|outcome| outcome.reply.is_some());
+    let aside = if answered && props.tab == Tab::Trace {
+        html! { <WaySwitch reply={props.reply} dispatch={props.dispatch.clone()} /> }
+    } else {
+        Html::default()
+    };
     let (answer, dispatch, outcome) = (props.answer.clone(), props.dispatch.clone(), props.outcome);
     let panel = match props.tab {
         Tab::Trace => html! {
@@ -57,7 +64,7 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
     let names: Vec<AttrValue> = Tab::ALL.iter().map(|(_, name)| AttrValue::Static(name)).collect();
     html! {
         <section class="dock" aria-label="Result">
-            <Tabs label="Result" {names} {open} {on_open}>{ panel }</Tabs>
+            <Tabs label="Result" {names} {open} {on_open} {aside}>{ panel }</Tabs>
         </section>
     }
 }

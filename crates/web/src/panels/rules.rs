@@ -47,6 +47,7 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
     };
     let matched = outcome.map(|outcome| matched(outcome, &node)).unwrap_or_default();
     let lines = lines(&text, &matched, &search.to_lowercase(), *only);
+    let first = lines.iter().filter_map(|line| line.steps.first()).min().copied();
     let rules = lines.iter().filter(|line| line.text.starts_with("-A")).count();
     let onnode = {
         let dispatch = props.dispatch.clone();
@@ -68,6 +69,11 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
         let only = only.clone();
         Callback::from(move |_: Event| only.set(!*only))
     };
+    let text_box = use_node_ref();
+    use_effect_with((props.answer.clone(), props.outcome, node.clone()), {
+        let text_box = text_box.clone();
+        move |_| show_first_match(&text_box)
+    });
     html! {
         <div class="rules">
             <div class="rules-head">
@@ -83,8 +89,8 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
                 </p>
             </div>
             if lines.is_empty() { <p class="empty">{ "No rule fits." }</p> }
-            <pre class="rule-text" tabindex="0" aria-label={format!("iptables rules of {node}")}>
-                { for lines.iter().take(MOST_LINES).map(Line::html) }
+            <pre ref={text_box} class="rule-text" tabindex="0" aria-label={format!("iptables rules of {node}")}>
+                { for lines.iter().take(MOST_LINES).map(|line| line.html(first)) }
                 if lines.len() > MOST_LINES { { format!("… {} more lines: search to see them\n", lines.len() - MOST_LINES) } }
             </pre>
         </div>
@@ -121,6 +127,17 @@ fn matched(outcome: &PathOutcome, node: &NodeName) -> BTreeMap<(String, String),
     matched
 }
 
+/// Scrolls the panel, never the page, to the first rule that matched.
+fn show_first_match(text: &NodeRef) {
+    use wasm_bindgen::JsCast;
+    let Some(text) = text.cast::<web_sys::Element>() else { return };
+    let mark = text.query_selector("mark[data-first]").ok().flatten();
+    let panel = text.closest("[role='tabpanel']").ok().flatten();
+    if let (Some(mark), Some(panel)) = (mark.and_then(|mark| mark.dyn_into::<web_sys::HtmlElement>().ok()), panel) {
+        panel.set_scroll_top((mark.offset_top() - panel.client_height() / 3).max(0));
+    }
+}
+
 /// A line of the text.
 struct Line<'a> {
     text: &'a str,
@@ -148,7 +165,8 @@ fn lines<'a>(
 }
 
 impl Line<'_> {
-    fn html(&self) -> Html {
+    /// The line; `first` is the number of the first step that matched any.
+    fn html(&self, first: Option<usize>) -> Html {
         let kind = match self.text.bytes().next() {
             Some(b'*') => "table",
             Some(b':') => "chain",
@@ -160,7 +178,7 @@ impl Line<'_> {
         }
         let steps: Vec<String> = self.steps.iter().map(ToString::to_string).collect();
         html! {
-            <mark class={kind}><span class="at" aria-label={format!("step {}", steps.join(", "))}>{ steps.join(",") }</span>{ self.text }{ "\n" }</mark>
+            <mark class={kind} data-first={(self.steps.first() == first.as_ref()).then_some("")}><span class="at" aria-label={format!("step {}", steps.join(", "))}>{ steps.join(",") }</span>{ self.text }{ "\n" }</mark>
         }
     }
 }

@@ -10,6 +10,9 @@ use crate::{
     ui::{Choice, Segmented, arrow},
 };
 use engine::{PathOutcome, Paths, Step, Verdict};
+use std::collections::BTreeSet;
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
 
 /// What the trace needs.
@@ -47,9 +50,6 @@ pub(super) fn Trace(props: &TraceProps) -> Html {
             <div class="trace-head">
                 <Verdicts outcome={outcome.clone()} />
                 { branches(paths, props.outcome, &props.dispatch) }
-                if outcome.reply.is_some() {
-                    <WaySwitch reply={props.reply} dispatch={props.dispatch.clone()} />
-                }
             </div>
             { way(props, outcome) }
             { assumptions(paths) }
@@ -93,7 +93,7 @@ fn Verdicts(props: &VerdictsProps) -> Html {
                 { if good { "✓ " } else { "✕ " } }{ verdict_words(outcome.verdict, outcome.cause) }
             </strong>
             if let Some(endpoint) = &outcome.endpoint {
-                <span>{ " to " }<b class="mono">{ endpoint.to_string() }</b></span>
+                <span>{ " to " }<b class="mono" title={endpoint.to_string()}>{ words::endpoint(endpoint) }</b></span>
             }
             if let Some(source) = outcome.source_seen {
                 <span>{ ", which sees " }<b class="mono">{ source.to_string() }</b></span>
@@ -102,15 +102,18 @@ fn Verdicts(props: &VerdictsProps) -> Html {
     }
 }
 
+/// What the switch needs.
 #[derive(Properties, PartialEq)]
-struct WaySwitchProps {
-    reply: bool,
-    dispatch: Dispatch,
+pub(super) struct WaySwitchProps {
+    /// The way back is drawn.
+    pub(super) reply: bool,
+    /// How to change the store.
+    pub(super) dispatch: Dispatch,
 }
 
 /// Which way the picture draws.
 #[component]
-fn WaySwitch(props: &WaySwitchProps) -> Html {
+pub(super) fn WaySwitch(props: &WaySwitchProps) -> Html {
     let on_choose = {
         let dispatch = props.dispatch.clone();
         Callback::from(move |at: usize| dispatch.dispatch(Action::DrawReply(at == 1)))
@@ -126,8 +129,10 @@ fn branches(paths: &Paths, chosen: usize, dispatch: &Dispatch) -> Html {
     if paths.outcomes.len() < 2 {
         return Html::default();
     }
-    let name =
-        |outcome: &PathOutcome| format!("{} %  {}", per_cent(outcome.probability), words::branch(outcome));
+    let nodes: BTreeSet<_> = paths.outcomes.iter().map(|outcome| &outcome.node).collect();
+    let name = |outcome: &PathOutcome| {
+        format!("{} % {}", per_cent(outcome.probability), words::branch(outcome, nodes.len() > 1))
+    };
     let on_choose = {
         let dispatch = dispatch.clone();
         Callback::from(move |at: usize| dispatch.dispatch(Action::ChooseOutcome(at)))
@@ -189,6 +194,14 @@ fn StepList(props: &StepListProps) -> Html {
             }
         })
     };
+    use_effect_with(props.highlight, {
+        let list = list.clone();
+        move |step| {
+            if let Some(step) = step_element(&list, *step) {
+                bring_into_panel(&step);
+            }
+        }
+    });
     let onkeydown = {
         let (list, count, focused) = (list.clone(), props.steps.len(), focused.clone());
         Callback::from(move |event: KeyboardEvent| {
@@ -303,7 +316,10 @@ fn StepCard(props: &StepCardProps) -> Html {
             if props.header { <Packet before={step.before} after={step.after} /> }
             <p class="why">{ &step.why }</p>
             if let Some(rule) = step.rule.as_ref().filter(|_| props.rule) {
-                <p class="rule"><span class="rule-place">{ &*rule.place }</span><code>{ &*rule.text }</code></p>
+                <p class="rule">
+                    if words::place_in_heading(step).is_none() { <span class="rule-place">{ &*rule.place }</span> }
+                    <code>{ &*rule.text }</code>
+                </p>
             }
             { near_misses(step) }
             <p class="by">{ words::done_by(step) }</p>
@@ -331,13 +347,38 @@ fn near_misses(step: &Step) -> Html {
     }
 }
 
+fn step_element(list: &NodeRef, at: Option<usize>) -> Option<HtmlElement> {
+    let step = list.cast::<Element>()?.query_selector(&format!("[data-step='{}']", at?)).ok()??;
+    step.dyn_into().ok()
+}
+
 fn focus_step(list: &NodeRef, at: usize) {
-    let step = list
-        .cast::<web_sys::Element>()
-        .and_then(|list| list.query_selector(&format!("[data-step='{at}']")).ok()?)
-        .and_then(|step| wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlElement>(step).ok());
-    if let Some(step) = step {
+    if let Some(step) = step_element(list, Some(at)) {
         // Focusing an element that is there cannot fail.
         let _ = step.focus();
+    }
+}
+
+/// Scrolls the panel, never the page, so far that a step is in sight.
+fn bring_into_panel(step: &HtmlElement) {
+    const MARGIN: f64 = 24.0;
+    let Ok(Some(panel)) = step.closest("[role='tabpanel']") else { return };
+    let (inner, outer) = (step.get_bounding_client_rect(), panel.get_bounding_client_rect());
+    let beyond = |start: f64, end: f64, from: f64, to: f64| {
+        if start < from {
+            start - from - MARGIN
+        } else if end > to {
+            (end - to + MARGIN).min(start - from)
+        } else {
+            0.0
+        }
+    };
+    let right = beyond(inner.left(), inner.right(), outer.left(), outer.right());
+    let down = beyond(inner.top(), inner.bottom(), outer.top(), outer.bottom());
+    if right != 0.0 || down != 0.0 {
+        #[expect(clippy::cast_possible_truncation, reason = "pixels")]
+        let (right, down) = (right as i32, down as i32);
+        panel.set_scroll_left(panel.scroll_left() + right);
+        panel.set_scroll_top(panel.scroll_top() + down);
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn WatchedFlows(props: &WatchedProps) -> Html {
     html! {
         <section class="watched" aria-labelledby="watched-title">
             <h2 id="watched-title">{ "Watched flows" }</h2>
-            <p class="hint">{ "Per cent to each pod, now and before the last change." }</p>
+            <p class="hint">{ "Per cent per pod, now and before the last change." }</p>
             <ul>{ for props.watched.iter().enumerate().map(|(at, watched)| flow(at, watched)) }</ul>
         </section>
     }

@@ -1,9 +1,20 @@
 //! The trace's closed enums in the words of a person.
 
-use engine::{Action, Component, Owner, PathOutcome, Station, StationKind, Step};
+use crate::state::{answer::verdict_words, facts};
+use engine::{Action, Component, Endpoint, Owner, PathOutcome, Station, StationKind, Step, Verdict};
+
+/// Where a matching rule stands, `nat KUBE-SERVICES`: the heading of its step says it.
+pub(super) fn place_in_heading(step: &Step) -> Option<&str> {
+    let is_chain = matches!(step.component, Component::KubeProxy | Component::Iptables | Component::IpMasqAgent);
+    step.rule.as_ref().filter(|_| is_chain && step.action == Action::Match).map(|rule| &*rule.place)
+}
 
 /// A step's heading.
-pub(super) fn heading(step: &Step) -> &'static str {
+pub(super) fn heading(step: &Step) -> String {
+    place_in_heading(step).map_or_else(|| action(step).to_owned(), |place| format!("{place} matches"))
+}
+
+fn action(step: &Step) -> &'static str {
     match step.action {
         Action::Originate => "Client sends",
         Action::Resolve => "Name resolved",
@@ -109,17 +120,23 @@ pub(super) fn done_by(step: &Step) -> String {
     format!("{component}, {owner}")
 }
 
-/// A branch in few words: `echo-58mz5 by aks-system-0`, or how it fails.
-pub(super) fn branch(outcome: &PathOutcome) -> String {
+/// A branch in few words: `echo-dep…-58mz5`, with the node where branches enter by several, or how it fails.
+pub(super) fn branch(outcome: &PathOutcome, with_node: bool) -> String {
     let end = match &outcome.endpoint {
-        Some(endpoint) => match &endpoint.pod {
-            Some(pod) if &*pod.namespace == "default" => pod.name.to_string(),
-            _ => endpoint.to_string(),
-        },
-        None => crate::state::answer::verdict_words(outcome.verdict, outcome.cause),
+        Some(endpoint) if outcome.verdict == Verdict::Delivered => self::endpoint(endpoint),
+        _ => verdict_words(outcome.verdict, outcome.cause),
     };
     match &outcome.node {
-        Some(node) if outcome.endpoint.is_some() => format!("{end} by {node}"),
+        Some(node) if with_node => format!("{end} by {}", facts::short(node.as_str())),
         _ => end,
+    }
+}
+
+/// The receiver's short name.
+pub(super) fn endpoint(endpoint: &Endpoint) -> String {
+    match (&endpoint.pod, &endpoint.node) {
+        (Some(pod), _) => facts::short(&pod.name),
+        (None, Some(node)) => facts::short(node.as_str()),
+        (None, None) => endpoint.to_string(),
     }
 }

@@ -95,8 +95,17 @@ fn neighbour(node: IpAddr) -> Option<IpAddr> {
     }
 }
 
-/// A place in few words, for titles.
-pub(crate) fn place_words(place: &Place) -> String {
+/// A flow in few words, for titles; the port of a Service that has only one goes without saying.
+pub(crate) fn flow_words(model: &Model, flow: &Flow) -> String {
+    let only_port = match &flow.to {
+        Place::Service(key) => model.services.get(key).is_some_and(|service| service.spec.ports.len() == 1),
+        _ => false,
+    };
+    let ends = format!("{} → {}", place_words(&flow.from), place_words(&flow.to));
+    if only_port { ends } else { format!("{ends}:{}", flow.port) }
+}
+
+fn place_words(place: &Place) -> String {
     match place {
         Place::Ip(ip) if *ip == INTERNET_CLIENT => "internet".into(),
         Place::Ip(ip) => ip.to_string(),

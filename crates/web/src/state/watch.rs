@@ -12,7 +12,7 @@ use std::rc::Rc;
 pub(crate) struct Watched {
     /// The flow.
     pub(crate) flow: Rc<Flow>,
-    /// `internet → echo-service:80`.
+    /// `internet → echo-service`.
     pub(crate) title: String,
     /// What it gives now.
     pub(crate) now: Digest,
@@ -22,7 +22,7 @@ pub(crate) struct Watched {
 }
 
 /// A difference that an edit made.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Change {
     /// What it gave before.
     pub(crate) before: Digest,
@@ -32,13 +32,12 @@ pub(crate) struct Change {
 
 /// The flows that are watched in a cluster that was just opened.
 pub(super) fn first(world: &World, model: &Model) -> Vec<Watched> {
-    facts::watched_flows(model).into_iter().map(|flow| begin(world, flow)).collect()
+    facts::watched_flows(model).into_iter().map(|flow| begin(world, model, flow)).collect()
 }
 
-fn begin(world: &World, flow: Flow) -> Watched {
+fn begin(world: &World, model: &Model, flow: Flow) -> Watched {
     let answer = Answer::of(world, &flow, 1);
-    let title =
-        format!("{} → {}:{}", facts::place_words(&flow.from), facts::place_words(&flow.to), flow.port);
+    let title = facts::flow_words(model, &flow);
     Watched { flow: Rc::new(flow), title, now: answer.digest(), change: None, answer: Ptr::new(answer) }
 }
 
@@ -49,7 +48,7 @@ pub(super) fn update(watched: &[Watched], world: &World) -> Vec<Watched> {
         .map(|old| {
             let answer = Answer::of(world, &old.flow, 1);
             let now = answer.digest();
-            let change = (now != old.now)
+            let change = (!now.is_like(&old.now))
                 .then(|| Change { before: old.now.clone(), why: answer::cause(&old.answer, &answer) });
             Watched { now, change, answer: Ptr::new(answer), ..old.clone() }
         })

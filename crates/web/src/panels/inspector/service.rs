@@ -90,8 +90,8 @@ pub(super) fn ServiceSwitches(props: &ServiceProps) -> Html {
                 <Segmented label="External traffic policy" choices={policies()}
                     chosen={index(&POLICIES, external_policy)} on_choose={on_external}
                     hint={match external_policy {
-                        TrafficPolicy::Cluster => "Traffic from outside may go to any node’s pods. The pod sees a node’s address.",
-                        TrafficPolicy::Local => "Traffic from outside stays on the node it reached. The pod sees the client’s address.",
+                        TrafficPolicy::Cluster => "Outside traffic may go to pods of any node; they see a node’s address.",
+                        TrafficPolicy::Local => "Outside traffic stays on the node it reached; pods see the client’s address.",
                     }} />
             }
             <Segmented label="Internal traffic policy" choices={policies()}
@@ -103,9 +103,9 @@ pub(super) fn ServiceSwitches(props: &ServiceProps) -> Html {
                 <Segmented label="Floating IP" choices={vec![Choice::new("On"), Choice::new("Off")]}
                     chosen={usize::from(floating_off)} on_choose={on_floating}
                     hint={if floating_off {
-                        "Azure rewrites the destination to the node’s address and the node port."
+                        "Azure readdresses the packet to the node port."
                     } else {
-                        "The packet reaches the node still addressed to the frontend."
+                        "The packet stays addressed to the frontend."
                     }} />
                 <ModeSwitch service={Arc::clone(&props.service)} model={props.model.clone()}
                     dispatch={props.dispatch.clone()} />
