@@ -31,13 +31,15 @@ impl Links {
         let rules = table.chains.iter().map(|chain| chain.rules.len()).sum();
         let mut first = Vec::with_capacity(table.chains.len() + 1);
         let mut jumps = Vec::with_capacity(rules);
+        let mut guesses = Guesses::default();
         for (i, chain) in (0_u32..).zip(&table.chains) {
             first.push(small(jumps.len()));
             for (rule, target) in (0_u32..).zip(chain.rules.iter().map(|rule| &rule.target)) {
                 jumps.push(match target {
-                    Target::Jump(name) | Target::Goto(name) => {
-                        names.find(table, name).ok_or(LinkError::Missing { chain: i, rule })?
-                    }
+                    Target::Jump(name) | Target::Goto(name) => guesses
+                        .find(table, i, name)
+                        .or_else(|| guesses.remember(names.find(table, name)))
+                        .ok_or(LinkError::Missing { chain: i, rule })?,
                     _ => NONE,
                 });
             }
@@ -103,19 +105,48 @@ fn small(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
+/// Where the next jump probably leads. Chains are mostly written near those that jump to them, and looking there
+/// spares most look-ups by name.
+#[derive(Default)]
+struct Guesses {
+    /// The last target that was guessed.
+    last: u32,
+    /// The last target that had to be looked up.
+    looked_up: u32,
+}
+
+impl Guesses {
+    fn find(&mut self, table: &Table, from: u32, name: &ChainName) -> Option<u32> {
+        let is_it = |i: &u32| table.chains.get(*i as usize).is_some_and(|chain| chain.name == *name);
+        if is_it(&self.looked_up) {
+            return Some(self.looked_up);
+        }
+        let found = [self.last + 1, from + 1].into_iter().find(is_it)?;
+        self.last = found;
+        Some(found)
+    }
+
+    fn remember(&mut self, found: Option<u32>) -> Option<u32> {
+        self.looked_up = found.unwrap_or(self.looked_up);
+        found
+    }
+}
+
 /// Chains by name: an open hash table of indexes, so that no name is copied.
 struct Names {
-    slots: Vec<u32>,
+    /// A part of the hash, and the index of the chain.
+    slots: Vec<(u32, u32)>,
 }
 
 impl Names {
     fn new(table: &Table) -> Result<Self, LinkError> {
         let size = (table.chains.len() * 2).next_power_of_two().max(2);
-        let mut names = Self { slots: vec![NONE; size] };
+        let mut names = Self { slots: vec![(0, NONE); size] };
         for (i, chain) in (0_u32..).zip(&table.chains) {
-            let slot = names.slot(table, &chain.name);
+            let hash = hash(chain.name.as_bytes());
+            let slot = names.slot(table, &chain.name, hash);
             match names.slots.get_mut(slot) {
-                Some(free) if *free == NONE => *free = i,
+                Some(free) if free.1 == NONE => *free = (hash, i),
                 _ => return Err(LinkError::Duplicate { chain: i }),
             }
         }
@@ -123,30 +154,37 @@ impl Names {
     }
 
     fn find(&self, table: &Table, name: &ChainName) -> Option<u32> {
-        self.slots.get(self.slot(table, name)).copied().filter(|found| *found != NONE)
+        let slot = self.slot(table, name, hash(name.as_bytes()));
+        self.slots.get(slot).map(|(_, found)| *found).filter(|found| *found != NONE)
     }
 
     /// The slot that holds the name, or the free one where it belongs.
-    fn slot(&self, table: &Table, name: &ChainName) -> usize {
+    fn slot(&self, table: &Table, name: &ChainName, hash: u32) -> usize {
         let mask = self.slots.len() - 1;
-        let mut at = usize::try_from(hash(name.as_bytes()) >> 32).unwrap_or(0) & mask;
+        let mut at = hash as usize & mask;
         loop {
-            match self.slots.get(at).and_then(|i| table.chains.get(*i as usize)) {
-                Some(chain) if chain.name != *name => at = (at + 1) & mask,
-                _ => return at,
+            match self.slots.get(at) {
+                Some((_, NONE)) | None => return at,
+                Some((tag, i)) => {
+                    let same = || table.chains.get(*i as usize).is_some_and(|chain| chain.name == *name);
+                    if *tag == hash && same() {
+                        return at;
+                    }
+                }
             }
+            at = (at + 1) & mask;
         }
     }
 }
 
-fn hash(bytes: &[u8]) -> u64 {
+fn hash(bytes: &[u8]) -> u32 {
     let mut hash = 0_u64;
     for chunk in bytes.chunks(8) {
         let mut word = [0; 8];
         word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
         hash = mix(hash, u64::from_le_bytes(word));
     }
-    hash
+    u32::try_from(hash >> 32).unwrap_or_default()
 }
 
 /// One step of a multiplicative hash (the constant is 2^64 by the golden ratio). Its upper half is good.
