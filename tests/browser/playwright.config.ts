@@ -10,7 +10,7 @@ export default defineConfig({
   // A test that passes only at the second try is a failing test.
   retries: 0,
   forbidOnly: true,
-  timeout: 30_000,
+  timeout: 60_000,
   use: {
     baseURL: address,
     launchOptions,

@@ -1,7 +1,7 @@
 //! Asks the engine what becomes of each flow of a topology.
 
 use crate::{
-    compare::Expected,
+    compare::{Expected, is_decided_by_azure},
     flows::Case,
     lab::{Frontend, LabError},
     plan::node_name,
@@ -11,16 +11,20 @@ use crate::{
 use engine::{Paths, World};
 use std::{collections::BTreeSet, net::SocketAddr};
 
-/// The trials of a topology with what the engine expects of each.
-pub(crate) fn trials(topology: &Topology, world: &World) -> Result<Vec<Trial>, LabError> {
-    let mut trials = Vec::new();
+/// The trials of a topology with what the engine expects of each, and the names of flows that Azure decides.
+pub(crate) fn trials(topology: &Topology, world: &World) -> Result<(Vec<Trial>, Vec<String>), LabError> {
+    let (mut trials, mut azure) = (Vec::new(), Vec::new());
     for question in &topology.questions {
         for case in question.cases(world)? {
             let paths = world.paths(&case.flow).map_err(|error| format!("{}: {error}", case.name))?;
-            trials.push(trial(topology, case, &paths));
+            if is_decided_by_azure(&paths) {
+                azure.push(case.name);
+            } else {
+                trials.push(trial(topology, case, &paths));
+            }
         }
     }
-    Ok(trials)
+    Ok((trials, azure))
 }
 
 fn trial(topology: &Topology, case: Case, paths: &Paths) -> Trial {

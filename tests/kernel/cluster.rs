@@ -64,7 +64,7 @@ pub(crate) fn vm_ip(family: Family) -> IpAddr {
     family.choose([10, 224, 0, 200], [0xfd00, 0x224, 0, 0, 0, 0, 0, 200])
 }
 
-/// The address of node `n<at>`.
+/// The address of node `n<at>` of a cluster that is not flat.
 pub(crate) fn node_ip(family: Family, at: u8) -> IpAddr {
     family.choose([10, 224, 0, 4 + at], [0xfd00, 0x224, 0, 0, 0, 0, 0, 4 + u16::from(at)])
 }
@@ -92,23 +92,81 @@ pub(crate) enum State {
     TerminatingNotReady,
 }
 
+/// Where pods and nodes have their addresses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Layout {
+    /// Pods in a range of their own, as with Azure CNI Overlay.
+    #[default]
+    Overlay,
+    /// Nodes and pods in one range, which kube-proxy takes for the pods'. ip-masq-agent masquerades nothing within.
+    Flat,
+}
+
+impl Layout {
+    fn pod_ranges(self) -> [&'static str; 2] {
+        match self {
+            Self::Overlay => ["10.244.0.0/16", "fd12:3456:789a::/64"],
+            Self::Flat => ["10.224.16.0/20", "fd00:224:0:1::/64"],
+        }
+    }
+
+    fn node_ranges(self, node: u8) -> [String; 2] {
+        match self {
+            Self::Overlay => [format!("10.244.{node}.0/24"), format!("fd12:3456:789a:0:{node}::/80")],
+            Self::Flat => [format!("10.224.{}.0/24", 17 + node), format!("fd00:224:0:1:{}::/80", 1 + node)],
+        }
+    }
+
+    fn node_ip(self, family: Family, node: u8) -> IpAddr {
+        match self {
+            Self::Overlay => node_ip(family, node),
+            Self::Flat => {
+                let number = 4 + node;
+                family.choose([10, 224, 16, number], [0xfd00, 0x224, 0, 1, 0, 0, 0, number.into()])
+            }
+        }
+    }
+
+    fn pod_ip(self, family: Family, node: u8, number: u8) -> IpAddr {
+        let (at, last) = (u16::from(node), u16::from(number));
+        match self {
+            Self::Overlay => {
+                family.choose([10, 244, node, number], [0xfd12, 0x3456, 0x789a, 0, at, 0, 0, last])
+            }
+            Self::Flat => {
+                family.choose([10, 224, 17 + node, number], [0xfd00, 0x224, 0, 1, 1 + at, 0, 0, last])
+            }
+        }
+    }
+}
+
 /// A cluster under construction.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cluster {
     model: Model,
+    layout: Layout,
 }
 
 impl Cluster {
     /// A cluster with Azure CNI Overlay and this many nodes.
     pub(crate) fn new(nodes: u8) -> Self {
-        let mut cluster = Self::default();
+        Self::of(nodes, Layout::Overlay)
+    }
+
+    /// A cluster in which nodes and pods have addresses of one range.
+    pub(crate) fn flat(nodes: u8) -> Self {
+        Self::of(nodes, Layout::Flat)
+    }
+
+    fn of(nodes: u8, layout: Layout) -> Self {
+        let mut cluster = Self { layout, ..Self::default() };
         let strings = |values: &[&str]| values.iter().map(ToString::to_string).collect::<Vec<_>>();
         cluster.put(Object::ManagedCluster(Arc::new(ManagedCluster {
             name: "lab".into(),
             network_profile: NetworkProfile {
                 network_plugin: Some("azure".into()),
-                network_plugin_mode: Some("overlay".into()),
-                pod_cidrs: strings(&["10.244.0.0/16", "fd12:3456:789a::/64"]),
+                network_plugin_mode: (layout == Layout::Overlay).then(|| "overlay".into()),
+                pod_cidrs: strings(&layout.pod_ranges()),
                 service_cidrs: strings(&["10.0.0.0/16", "fd12:3456:789a:1::/108"]),
                 ..NetworkProfile::default()
             },
@@ -122,13 +180,13 @@ impl Cluster {
         for at in 0..nodes {
             let mut node = Node::default();
             node.metadata.name = format!("n{at}");
-            node.spec.pod_cidrs = vec![format!("10.244.{at}.0/24"), format!("fd12:3456:789a:0:{at}::/80")];
+            node.spec.pod_cidrs = layout.node_ranges(at).into();
             node.spec.pod_cidr = node.spec.pod_cidrs.first().cloned().unwrap_or_default();
             node.status.addresses = Family::BOTH
                 .iter()
                 .map(|&family| Address {
                     kind: AddressKind::InternalIP,
-                    address: node_ip(family, at).to_string(),
+                    address: layout.node_ip(family, at).to_string(),
                 })
                 .collect();
             node.status.conditions = vec![Condition::ready(true)];
@@ -194,9 +252,8 @@ impl Cluster {
             ..Container::default()
         }];
         let ip = |family: Family| {
-            let v6 = [0xfd12, 0x3456, 0x789a, 0, node.into(), 0, 0, number.into()];
-            let own = family.choose([10, 244, node, number], v6);
-            PodIp { ip: if host_network { node_ip(family, node) } else { own }.to_string() }
+            let own = self.layout.pod_ip(family, node, number);
+            PodIp { ip: if host_network { self.layout.node_ip(family, node) } else { own }.to_string() }
         };
         pod.status.pod_ips = Family::BOTH.into_iter().map(ip).collect();
         pod.status.pod_ip = pod.status.pod_ips.first().map(|ip| ip.ip.clone()).unwrap_or_default();

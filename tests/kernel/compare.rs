@@ -4,7 +4,7 @@ use crate::{
     agent::Transport,
     socket::{Answer, Answers},
 };
-use engine::{PathOutcome, Paths, Verdict};
+use engine::{Cause, PathOutcome, Paths, Verdict};
 use std::{fmt, fmt::Write, net::IpAddr};
 
 /// What a client sees of an outcome.
@@ -69,6 +69,22 @@ impl fmt::Display for Sight {
             Self::Unknown => f.write_str("no answer of the engine"),
         }
     }
+}
+
+/// Whether Azure and no kernel decides the flow, or a part of it: the lab has nothing to say about it.
+pub(crate) fn is_decided_by_azure(paths: &Paths) -> bool {
+    let by_azure = |cause| {
+        matches!(
+            cause,
+            Cause::NoLoadBalancerRule
+                | Cause::EmptyBackendPool
+                | Cause::AllProbesDown
+                | Cause::NsgDenied
+                | Cause::LoadBalancerHairpin
+                | Cause::NoOutbound
+        )
+    };
+    paths.outcomes.iter().any(|outcome| outcome.cause.is_some_and(by_azure))
 }
 
 /// What clients of one flow should see, each sight with its exact share and what decided it.
@@ -154,12 +170,19 @@ impl Expected {
         }
         let mut sorted = strange.to_vec();
         sorted.sort_unstable();
-        for same in sorted.chunk_by(|a, b| a == b) {
+        let kinds: Vec<_> = sorted.chunk_by(|a, b| a == b).collect();
+        for same in kinds.iter().take(MOST_KINDS) {
             let _ = writeln!(text, "kernel: {} × {}", same.len(), same.first().map_or("", |what| what));
+        }
+        if let Some(more) = kinds.len().checked_sub(MOST_KINDS).filter(|more| *more > 0) {
+            let _ = writeln!(text, "kernel: {more} kinds of answers more");
         }
         text
     }
 }
+
+/// Most kinds of unforeseen answers that are printed.
+const MOST_KINDS: usize = 8;
 
 fn as_first_client(answer: &Answer, own: Option<IpAddr>, first: Option<&IpAddr>) -> Answer {
     match (answer, first) {

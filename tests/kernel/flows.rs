@@ -2,7 +2,7 @@
 
 use crate::{
     agent::Transport,
-    cluster::{Family, SERVICE_PORT, client_ip, key, many_clients, vm_ip},
+    cluster::{Family, POD_PORT, SERVICE_PORT, client_ip, key, many_clients, vm_ip},
 };
 use engine::{Flow, FlowError, Place, World};
 use model::{Model, kubernetes::Protocol};
@@ -40,6 +40,8 @@ pub(crate) enum Target {
     Pod(&'static str),
     /// A port of a node's address.
     Node(u8, u16),
+    /// The VM, on the port of pods.
+    Vm,
 }
 
 /// A flow with everything that the lab and the engine need to know.
@@ -190,9 +192,10 @@ impl Question {
             Target::Pod(name) => {
                 let pod = model.pods.get(&key(name)).ok_or_else(missing)?;
                 let ip = pod.ips().find(|&ip| self.family.has(ip)).ok_or_else(missing)?;
-                (ip, crate::cluster::POD_PORT)
+                (ip, POD_PORT)
             }
             Target::Node(at, port) => (node_ip(at)?, port),
+            Target::Vm => (vm_ip(self.family), POD_PORT),
         })
     }
 
@@ -218,6 +221,7 @@ impl Question {
             Target::NodePort(name, at) => format!("node port of {name} at n{at}"),
             Target::Pod(name) => format!("pod {name}"),
             Target::Node(at, port) => format!("port {port} of n{at}"),
+            Target::Vm => "VM".into(),
         }
     }
 }

@@ -19,19 +19,49 @@ use std::{
 pub(crate) struct Plan {
     /// Nodes, pods, VMs and internet hosts; a pod comes after its node.
     pub(crate) hosts: Vec<Host>,
+    /// How a frontend's connections are spread.
+    pub(crate) hash: Hash,
+}
+
+/// What the load balancer's hash is over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Hash {
+    /// Addresses, ports and protocol: distribution `Default`.
+    #[default]
+    FiveTuple,
+    /// Addresses: distribution `SourceIP`.
+    Addresses,
 }
 
 /// One namespace of a plan.
 #[derive(Debug, Clone)]
 pub(crate) struct Host {
-    /// The name that its servers answer with, as the engine prints the endpoint.
+    /// Its name in the lab.
     pub(crate) name: String,
     /// What it is.
     pub(crate) role: Role,
     /// Its addresses, the primary one of each family first.
     pub(crate) addresses: Vec<IpAddr>,
-    /// The ports that its servers listen on.
-    pub(crate) listens: Vec<(Transport, u16)>,
+    /// Its servers.
+    pub(crate) servers: Vec<Server>,
+}
+
+/// Something that listens in a namespace.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    /// What it answers with: the endpoint as the engine prints it.
+    pub(crate) name: String,
+    /// The address that it listens at; `::` for every address of both families.
+    pub(crate) address: IpAddr,
+    /// The ports.
+    pub(crate) ports: Vec<(Transport, u16)>,
+}
+
+impl Server {
+    /// A server at every address.
+    pub(crate) fn at_any(name: String, ports: Vec<(Transport, u16)>) -> Self {
+        Self { name, address: Ipv6Addr::UNSPECIFIED.into(), ports }
+    }
 }
 
 /// What a namespace stands for.
@@ -57,7 +87,7 @@ pub(crate) enum Role {
 
 /// Next hop of every namespace but `vnet`: Azure CNI's address for it. Neighbours are fixed, so nothing holds it.
 const GATEWAY_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 1, 1));
-const GATEWAY_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0x1234, 0x5678, 0x9abc, 0));
+const GATEWAY_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x1234, 0x5678, 0x9abc));
 const GATEWAY_MAC: &str = "aa:aa:aa:aa:aa:aa";
 
 /// What the load balancer does with a frontend.
@@ -65,7 +95,7 @@ const GATEWAY_MAC: &str = "aa:aa:aa:aa:aa:aa";
 pub(crate) enum Frontend {
     /// It picks this node.
     Picks(IpAddr, String),
-    /// It spreads connections evenly over these nodes, by a hash of the five-tuple.
+    /// It spreads connections evenly over these nodes, by the hash of the plan.
     Spreads(IpAddr, Vec<String>),
 }
 
@@ -135,8 +165,18 @@ impl Lab {
         ];
         let forwards = [("net/ipv4/ip_forward", "1"), ("net/ipv6/conf/all/forwarding", "1")];
         let node = [("net/ipv4/conf/all/route_localnet", "1")];
-        // The load balancer's hash is over the five-tuple.
-        let vnet = [("net/ipv4/fib_multipath_hash_policy", "1"), ("net/ipv6/fib_multipath_hash_policy", "1")];
+        // By default IPv6 hashes the flow label too, which differs from connection to connection.
+        let policy = match self.plan.hash {
+            Hash::FiveTuple => "1",
+            Hash::Addresses => "3",
+        };
+        let addresses = "3";
+        let vnet = [
+            ("net/ipv4/fib_multipath_hash_policy", policy),
+            ("net/ipv6/fib_multipath_hash_policy", policy),
+            ("net/ipv4/fib_multipath_hash_fields", addresses),
+            ("net/ipv6/fib_multipath_hash_fields", addresses),
+        ];
         let request = |parts: &[&[(&str, &str)]]| {
             Request::Sysctl(parts.concat().iter().map(|&(path, value)| (path.into(), value.into())).collect())
         };
@@ -203,9 +243,10 @@ impl Lab {
                 agent.run(&["iptables-restore"], ipv4)?;
                 agent.run(&["ip6tables-restore"], ipv6)?;
             }
-            let any = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-            let at = host.listens.iter().map(|&(transport, port)| (transport, SocketAddr::new(any, port)));
-            agent.request(&Request::Listen { name: host.name.clone(), at: at.collect() })?;
+            for Server { name, address, ports } in &host.servers {
+                let at = ports.iter().map(|&(transport, port)| (transport, SocketAddr::new(*address, port)));
+                agent.request(&Request::Listen { name: name.clone(), at: at.collect() })?;
+            }
         }
         Ok(())
     }

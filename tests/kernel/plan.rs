@@ -2,42 +2,46 @@
 
 use crate::{
     agent::Transport,
-    cluster::{Family, client_ip, many_clients, vm_ip},
+    cluster::{Family, POD_PORT, client_ip, many_clients, vm_ip},
     flows::{CLIENT, MANY, VM},
-    lab::{Host, Plan, Role},
+    lab::{Hash, Host, Plan, Role, Server},
 };
 use engine::World;
 use ipnet::IpNet;
-use kubernetes::kube_proxy::{ProxyConfig, ServiceMap, installed};
 use model::{
-    Model, NodeName,
+    Key, Model, NodeName,
     kubernetes::{IpFamily, Node, Pod, Protocol},
 };
+use netfilter::Form;
 use std::net::IpAddr;
 
 /// The plan of a settled cluster, with a VM and a host on the internet beside it.
-pub(crate) fn plan(world: &World) -> Plan {
+///
+/// With `sticky` Services, the load balancer's distribution is by addresses alone, as the cloud controller sets it.
+pub(crate) fn plan(world: &World, sticky: bool) -> Plan {
     let model = world.model();
-    let mut hosts: Vec<_> = model.nodes.iter().map(|(name, node)| node_host(model, name, node)).collect();
+    let mut hosts: Vec<_> = model.nodes.iter().map(|(name, node)| node_host(world, name, node)).collect();
     hosts.extend(model.pods.iter().filter(|(_, pod)| !pod.spec.host_network).map(|(key, pod)| Host {
         name: key.to_string(),
         role: Role::Pod { node: node_name(&pod.spec.node_name) },
         addresses: pod.ips().collect(),
-        listens: ports(pod),
+        servers: vec![server(key, pod)],
     }));
-    let outside = |name: &str, addresses: Vec<IpAddr>| Host {
-        name: name.into(),
-        role: Role::Outside,
-        addresses,
-        listens: Vec::new(),
-    };
     hosts.push(outside(VM, Family::BOTH.map(vm_ip).into()));
     let mut client = Family::BOTH.map(client_ip).to_vec();
     for family in Family::BOTH {
         client.extend((100..100 + MANY).map(|number| many_clients(family, number)));
     }
     hosts.push(outside(CLIENT, client));
-    Plan { hosts }
+    Plan { hosts, hash: if sticky { Hash::Addresses } else { Hash::FiveTuple } }
+}
+
+/// A host that is no part of the cluster. It listens everywhere; the engine calls it by its address.
+fn outside(name: &str, addresses: Vec<IpAddr>) -> Host {
+    let ports = vec![(Transport::Tcp, POD_PORT), (Transport::Udp, POD_PORT)];
+    let server = |&address: &IpAddr| Server { name: address.to_string(), address, ports: ports.clone() };
+    let servers = addresses.iter().take(Family::BOTH.len()).map(server).collect();
+    Host { name: name.into(), role: Role::Outside, addresses, servers }
 }
 
 /// The lab's name of a node.
@@ -45,32 +49,42 @@ pub(crate) fn node_name(name: &str) -> String {
     format!("node/{name}")
 }
 
-fn node_host(model: &Model, name: &NodeName, node: &Node) -> Host {
+fn node_host(world: &World, name: &NodeName, node: &Node) -> Host {
+    let model = world.model();
     let on_host = |pod: &&Pod| pod.spec.host_network && pod.spec.node_name == name.as_str();
     let pods = model.pods.values().map(AsRef::as_ref).filter(on_host);
+    let rules = |ip_family, family| {
+        let rules = world.rules(name, ip_family);
+        rules.map(|rules| rules.text(family, Form::KUBE_PROXY).to_string()).unwrap_or_default()
+    };
+    let mut servers: Vec<_> = pods.map(|pod| server(&pod.metadata.key(), pod)).collect();
+    servers.push(Server::at_any(node_name(name.as_str()), health_ports(model)));
     Host {
         name: node_name(name.as_str()),
         role: Role::Node {
             pod_ranges: node.spec.pod_cidrs.iter().filter_map(|range| range.parse::<IpNet>().ok()).collect(),
-            ipv4: rules(model, name, IpFamily::IPv4),
-            ipv6: rules(model, name, IpFamily::IPv6),
+            ipv4: rules(IpFamily::IPv4, netfilter::Family::V4),
+            ipv6: rules(IpFamily::IPv6, netfilter::Family::V6),
         },
         addresses: node.internal_ips().collect(),
-        listens: pods.flat_map(ports).collect(),
+        servers,
     }
 }
 
-/// What the containers of a pod say that they listen on.
-fn ports(pod: &Pod) -> Vec<(Transport, u16)> {
+/// The ports of kube-proxy's health servers: its own, and one for each Service that has a health-check node port.
+fn health_ports(model: &Model) -> Vec<(Transport, u16)> {
+    let services = model.services.values().map(|service| service.spec.health_check_node_port);
+    services.chain([10256]).filter(|port| *port != 0).map(|port| (Transport::Tcp, port)).collect()
+}
+
+/// A pod's server: it listens where the containers say.
+fn server(key: &Key, pod: &Pod) -> Server {
     let ports = pod.spec.containers.iter().flat_map(|container| &container.ports);
     let transport = |protocol| match protocol {
         Protocol::Tcp => Some(Transport::Tcp),
         Protocol::Udp => Some(Transport::Udp),
         Protocol::Sctp => None,
     };
-    ports.filter_map(|port| Some((transport(port.protocol)?, port.container_port))).collect()
-}
-
-fn rules(_model: &Model, _node: &NodeName, _family: IpFamily) -> String {
-    String::new()
+    let ports = ports.filter_map(|port| Some((transport(port.protocol)?, port.container_port)));
+    Server::at_any(key.to_string(), ports.collect())
 }

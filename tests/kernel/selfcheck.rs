@@ -3,7 +3,7 @@
 use crate::{
     agent::Transport,
     compare::{Expected, Sight},
-    lab::{Frontend, Host, Plan, Role},
+    lab::{Frontend, Hash, Host, Plan, Role, Server},
     run::{Clients, Trial},
 };
 use std::net::{IpAddr, SocketAddr};
@@ -110,10 +110,11 @@ pub(crate) fn selfcheck() -> Option<(Plan, Vec<Trial>)> {
     let families = addresses()?;
     let [v4, v6] = &families;
     let both = |pick: fn(&Addresses) -> IpAddr| vec![pick(v4), pick(v6)];
-    let listens = vec![(Transport::Tcp, 8080), (Transport::Udp, 8080)];
     let node = |ipv4, ipv6| Role::Node { pod_ranges: Vec::new(), ipv4, ipv6 };
-    let host =
-        |name: &str, role, addresses| Host { name: name.into(), role, addresses, listens: listens.clone() };
+    let host = |name: &str, role, addresses| {
+        let servers = vec![Server::at_any(name.into(), vec![(Transport::Tcp, 8080), (Transport::Udp, 8080)])];
+        Host { name: name.into(), role, addresses, servers }
+    };
     let range = |ip: IpAddr| ipnet::IpNet::from(ip);
     let n0 = Role::Node {
         pod_ranges: both(|of| of.a).into_iter().map(range).collect(),
@@ -132,6 +133,7 @@ pub(crate) fn selfcheck() -> Option<(Plan, Vec<Trial>)> {
             host("b", Role::Pod { node: "n1".into() }, both(|of| of.b)),
             host("client", Role::Outside, both(|of| of.client)),
         ],
+        hash: Hash::FiveTuple,
     };
     Some((plan, families.iter().flat_map(trials).collect()))
 }

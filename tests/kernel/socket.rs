@@ -138,19 +138,40 @@ fn connect(probe: &Probe, from: Option<IpAddr>) -> io::Result<Answer> {
                 return Ok(Answer::Other(format!("connected, then {error}")));
             }
         }
-        Transport::Udp => {
-            let socket = UdpSocket::from(socket);
-            let mut buffer = [0; 256];
-            socket.send(b"?")?;
-            let size = socket.recv(&mut buffer)?;
-            text.push_str(&String::from_utf8_lossy(buffer.get(..size).unwrap_or_default()));
-        }
+        Transport::Udp => text = ask(&UdpSocket::from(socket), patience)?,
     }
     let parsed = text.split_once('|').and_then(|(by, source)| Some((by.to_owned(), source.parse().ok()?)));
     Ok(match parsed {
         Some((by, source)) => Answer::Answered { by, source },
         None => Answer::Other(format!("an answer that says {text:?}")),
     })
+}
+
+/// How often a datagram is sent before silence is believed: a busy server loses some.
+const ATTEMPTS: u32 = 4;
+
+/// Sends a datagram until something answers.
+fn ask(socket: &UdpSocket, patience: Duration) -> io::Result<String> {
+    socket.set_read_timeout(Some(patience / ATTEMPTS))?;
+    let mut buffer = [0; 256];
+    let mut last = ErrorKind::TimedOut.into();
+    for _ in 0..ATTEMPTS {
+        // A rule of the sender's own host that drops or rejects makes `send` fail. Only what comes back tells which.
+        match socket.send(b"?") {
+            Err(error) if error.kind() != ErrorKind::PermissionDenied => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+        match socket.recv(&mut buffer) {
+            Ok(size) => {
+                return Ok(String::from_utf8_lossy(buffer.get(..size).unwrap_or_default()).into_owned());
+            }
+            Err(error) => last = error,
+        }
+        if !matches!(last.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) {
+            break;
+        }
+    }
+    Err(last)
 }
 
 fn classify(error: &io::Error) -> Answer {

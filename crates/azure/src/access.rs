@@ -162,7 +162,7 @@ impl Writer {
                     continue;
                 }
                 for tag in &access.tags {
-                    self.allow(*protocol, *family, &[tag.clone()], ports, addresses)?;
+                    self.allow(*protocol, *family, std::slice::from_ref(tag), ports, addresses)?;
                 }
                 let sources = access.sources(*family);
                 if !sources.is_empty() {

@@ -4,7 +4,7 @@ use crate::settings::Settings;
 use ipnet::IpNet;
 use model::{Model, kubernetes::IpFamily};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
@@ -18,6 +18,8 @@ const DEFAULT_SUBNET_V6: Ipv6Addr = Ipv6Addr::new(0xfd12, 0x3456, 0x789a, 0, 0, 
 #[derive(Debug)]
 pub(crate) struct Allocator {
     used: BTreeSet<IpAddr>,
+    /// Where the search went on, by where it started: every address before is used.
+    searched: BTreeMap<IpAddr, IpAddr>,
     node_subnets: Vec<IpNet>,
     named_subnets: Vec<(String, Vec<IpNet>)>,
 }
@@ -60,18 +62,19 @@ impl Allocator {
             .flat_map(|network| &network.subnets)
             .map(|subnet| (subnet.name.clone(), subnet_prefixes(subnet)))
             .collect();
-        Self { used, node_subnets: node_subnets(model), named_subnets }
+        Self { used, searched: BTreeMap::new(), node_subnets: node_subnets(model), named_subnets }
     }
 
     pub(crate) fn claim(&mut self, ip: IpAddr) {
         self.used.insert(ip);
     }
 
-    fn first_free(&mut self, mut ip: IpAddr) -> IpAddr {
-        while !self.used.insert(ip) {
-            ip = next(ip);
+    fn first_free(&mut self, start: IpAddr) -> IpAddr {
+        let searched = self.searched.entry(start).or_insert(start);
+        while !self.used.insert(*searched) {
+            *searched = next(*searched);
         }
-        ip
+        *searched
     }
 
     /// A public address for a Service.

@@ -56,9 +56,12 @@ impl<'a> Chooser<'a> {
             return Ok(Choice { balancer: named(&settings.cluster_name, internal), vm_set: None });
         }
         let wanted = annotations.commas("azure-load-balancer-configurations");
-        let eligible = settings.balancers.iter().filter(|configuration| match wanted.is_empty() {
-            true => configuration.allow_service_placement,
-            false => wanted.iter().any(|name| name.eq_ignore_ascii_case(&configuration.name)),
+        let eligible = settings.balancers.iter().filter(|configuration| {
+            if wanted.is_empty() {
+                configuration.allow_service_placement
+            } else {
+                wanted.iter().any(|name| name.eq_ignore_ascii_case(&configuration.name))
+            }
         });
         let names = eligible.map(|configuration| named(&configuration.name, internal));
         let fewest = names.min_by_key(|name| self.count(name));

@@ -5,6 +5,7 @@ use crate::{
     membership::Vm,
     nodes::Nodes,
     outbound::Network,
+    private_link::PrivateLinkService,
     program::{PoolMembers, Programmed},
     refusal::Refusal,
     security_group::{Guards, SecurityGroup},
@@ -25,10 +26,13 @@ pub struct Cloud {
     settings: Arc<Settings>,
     programmed: Arc<Programmed>,
     nodes: Arc<Nodes>,
-    pools: BTreeMap<Arc<str>, Vec<Arc<Pool>>>,
+    pools: Pools,
     space: Arc<AddressSpace>,
     network: Arc<Network>,
 }
+
+/// Pools by load balancer.
+type Pools = BTreeMap<Arc<str>, Vec<Arc<Pool>>>;
 
 /// An address that the input leaves open and that Hopscope allocated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,11 +78,8 @@ impl Cloud {
             None => Arc::new(Programmed::new(model, &settings, &nodes, old)),
         };
         let unchanged = Arc::ptr_eq(&nodes, &self.nodes) && Arc::ptr_eq(&programmed, &self.programmed);
-        let pools = if unchanged {
-            self.pools.clone()
-        } else {
-            fill_all(&programmed, &nodes, Some((&self.nodes, &self.pools)))
-        };
+        let pools =
+            if unchanged { self.pools.clone() } else { fill_all(&programmed, &nodes, Some(&self.pools)) };
         let space = Arc::new(AddressSpace::of(model));
         Self { settings, programmed, nodes, pools, space, network: Arc::new(Network::of(model)) }
     }
@@ -135,6 +136,11 @@ impl Cloud {
     /// What the controller reports into `status.loadBalancer.ingress` of each Service.
     pub fn statuses(&self) -> &BTreeMap<Key, Vec<LoadBalancerIngress>> {
         &self.programmed.statuses
+    }
+
+    /// The Private Link Services that Services ask for.
+    pub fn private_links(&self) -> &BTreeMap<Key, PrivateLinkService> {
+        &self.programmed.private_links
     }
 
     /// Services that were refused, in Service order.
@@ -199,26 +205,21 @@ impl Cloud {
 }
 
 /// Every pool; one whose members are the same as before is shared.
-fn fill_all(
-    programmed: &Programmed,
-    nodes: &Nodes,
-    before: Option<(&Nodes, &BTreeMap<Arc<str>, Vec<Arc<Pool>>>)>,
-) -> BTreeMap<Arc<str>, Vec<Arc<Pool>>> {
+fn fill_all(programmed: &Programmed, nodes: &Nodes, before: Option<&Pools>) -> Pools {
     let mut filled = BTreeMap::new();
     // Most pools have the same members; each distinct set is made once.
     let mut made: Vec<(&PoolMembers, bool, Vec<Arc<Member>>)> = Vec::new();
     for (balancer, specs) in &programmed.pools {
-        let old = before.and_then(|(_, pools)| pools.get(balancer));
+        let old = before.and_then(|pools| pools.get(balancer));
         let mut pools = Vec::with_capacity(specs.len());
         for spec in specs {
             let known = made.iter().position(|(own, v6, _)| **own == spec.members && *v6 == spec.v6);
-            let members = match known.and_then(|at| made.get(at)) {
-                Some((_, _, members)) => members.clone(),
-                None => {
-                    let members = nodes.members(&spec.members, spec.v6);
-                    made.push((&spec.members, spec.v6, members.clone()));
-                    members
-                }
+            let members = if let Some((_, _, members)) = known.and_then(|at| made.get(at)) {
+                members.clone()
+            } else {
+                let members = nodes.members(&spec.members, spec.v6);
+                made.push((&spec.members, spec.v6, members.clone()));
+                members
             };
             let same = |pool: &&Arc<Pool>| {
                 pool.name == spec.name

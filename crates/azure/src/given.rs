@@ -2,8 +2,7 @@
 
 use crate::{
     balancer::{AdminState, Balancer, Frontend, Member, Origin, Rule},
-    membership::{self},
-    names,
+    membership, names,
     program::{PoolMembers, PoolSpec},
 };
 use model::{
@@ -76,17 +75,20 @@ impl<'a> Resolver<'a> {
 
     /// The node behind a NIC configuration.
     fn node_of_nic(&self, id: &ArmId) -> Option<&NodeName> {
-        let place = match (id.segment("virtualMachineScaleSets"), id.segment("virtualMachines")) {
-            (Some(set), Some(instance)) => (set.to_ascii_lowercase(), instance.to_owned()),
-            _ => {
-                // `aks-<pool>-<number>-nic-<index>` belongs to `aks-<pool>-<number>-<index>`.
-                let nic = id.segment("networkInterfaces")?;
-                let plain = nic.strip_suffix("-nic").unwrap_or(nic);
-                let node = plain.replace("-nic-", "-");
-                return self.model.nodes.get_key_value(node.as_str()).map(|(name, _)| name);
-            }
+        let place = if let (Some(set), Some(instance)) =
+            (id.segment("virtualMachineScaleSets"), id.segment("virtualMachines"))
+        {
+            (set.to_ascii_lowercase(), instance.to_owned())
+        } else {
+            // `aks-<pool>-<number>-nic-<index>` belongs to `aks-<pool>-<number>-<index>`.
+            let nic = id.segment("networkInterfaces")?;
+            let plain = nic.strip_suffix("-nic").unwrap_or(nic);
+            let node = plain.replace("-nic-", "-");
+            return self.model.nodes.get_key_value(node.as_str()).map(|(name, _)| name);
         };
-        self.nics.get(&place)
+        // A node whose name tells no instance is its own instance.
+        let by_name = || self.model.nodes.get_key_value(place.1.as_str()).map(|(name, _)| name);
+        self.nics.get(&place).or_else(by_name)
     }
 
     fn member(&self, id: Option<&ArmId>, address: Option<IpAddr>, v6: bool, admin: AdminState) -> Member {

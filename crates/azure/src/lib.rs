@@ -6,6 +6,7 @@
 //! rule. Nothing here knows iptables.
 
 pub mod access;
+mod aks;
 mod allocate;
 mod annotations;
 mod balancer;
@@ -18,6 +19,7 @@ pub mod node_pools;
 mod nodes;
 mod outbound;
 mod plan;
+mod private_link;
 mod probes;
 mod program;
 pub mod reconcile;
@@ -38,6 +40,7 @@ pub use balancer::{AdminState, Balancer, Frontend, Member, Origin, Pool, Rule};
 pub use cloud::{Allocated, Cloud, is_given, program, program_with};
 pub use membership::{Exclusion, Vm};
 pub use outbound::{Method, Outbound, winner};
+pub use private_link::PrivateLinkService;
 pub use refusal::{Reason, Refusal, Stage};
 pub use security_group::{
     Asked, Attachment, FlowState, GuardedPacket, Guards, Mismatch, Ruling, SecurityGroup, default_rules,

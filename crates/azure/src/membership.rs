@@ -155,9 +155,10 @@ fn parse_name(name: &str) -> Option<NameParts<'_>> {
         Some(instance) => (true, instance),
         None => (false, last),
     };
-    let valid = match scale_set {
-        true => instance.len() == 6 && instance.bytes().all(|letter| letter.is_ascii_alphanumeric()),
-        false => !instance.is_empty() && instance.bytes().all(|digit| digit.is_ascii_digit()),
+    let valid = if scale_set {
+        instance.len() == 6 && instance.bytes().all(|letter| letter.is_ascii_alphanumeric())
+    } else {
+        !instance.is_empty() && instance.bytes().all(|digit| digit.is_ascii_digit())
     };
     valid.then_some(NameParts { pool, number, scale_set, instance })
 }
@@ -205,9 +206,8 @@ impl Placement {
             .segment("virtualMachines")
             .map(str::to_owned)
             .or_else(|| {
-                named.map(|parts| match parts.scale_set {
-                    true => instance_number(parts.instance),
-                    false => parts.instance.to_owned(),
+                named.map(|parts| {
+                    if parts.scale_set { instance_number(parts.instance) } else { parts.instance.to_owned() }
                 })
             })
             .unwrap_or_else(|| name.to_owned());

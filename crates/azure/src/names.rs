@@ -84,7 +84,7 @@ impl Namer {
             name.push('-');
             name.push_str(subnet);
             if name.len() > LONGEST {
-                name = cut(&name, LONGEST).to_owned();
+                name.truncate(cut(&name, LONGEST).len());
                 if !name.ends_with(|last: char| last.is_ascii_alphabetic() || last == '_') {
                     name.pop();
                     name.push('_');

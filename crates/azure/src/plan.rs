@@ -69,9 +69,12 @@ pub(crate) fn halves(
             .fixed_address(v6)
             .or_else(|| document.and_then(|document| document.ip_address.as_deref()?.parse().ok()))
             .or_else(|| status_address(service, family, internal));
-        let address = known.unwrap_or_else(|| match internal {
-            true => allocator.private(family, annotations.internal_subnet()),
-            false => allocator.public(family),
+        let address = known.unwrap_or_else(|| {
+            if internal {
+                allocator.private(family, annotations.internal_subnet())
+            } else {
+                allocator.public(family)
+            }
         });
         allocator.claim(address);
         halves.push(Half {

@@ -1,16 +1,17 @@
 //! Services meet: one load balancer, one security group, shared addresses.
 
 use crate::{
-    access::{self, AccessControl, Writer},
-    allocate::{Allocator, managed_outbound_count, managed_outbound_name, node_subnets, subnet_prefixes},
+    access::AccessControl,
+    allocate::{Allocator, node_subnets},
     annotations::Annotations,
     balancer::{Balancer, Frontend, Member, Origin, Rule},
     choose::{BASIC_RULES, Chooser, STANDARD_RULES},
     cloud::Allocated,
     given::Resolver,
-    names::{self, Namer, OUTBOUND_POOL, OUTBOUND_RULE, balancer_part_id, network_id},
+    names::{self, Namer},
     nodes::Nodes,
     plan::{self, Plan},
+    private_link::PrivateLinkService,
     refusal::{Reason, Refusal, Stage},
     security_group::SecurityGroup,
     settings::Settings,
@@ -18,10 +19,7 @@ use crate::{
 use ipnet::IpNet;
 use model::{
     Key, Model, NodeName,
-    azure::{
-        FrontendIpConfiguration, LoadBalancer, NetworkSecurityGroup, OutboundRule, Probe, PublicIpAddress,
-        RuleProtocol, SkuName,
-    },
+    azure::{LoadBalancer, NetworkSecurityGroup, OutboundRule, Probe, PublicIpAddress},
     kubernetes::{EndpointSlice, IpFamily, LoadBalancerIngress, Service, ServiceType},
 };
 use std::{
@@ -78,6 +76,7 @@ pub(crate) struct Programmed {
     pub(crate) subnet_groups: Vec<(Vec<IpNet>, Arc<SecurityGroup>)>,
     pub(crate) public_ips: BTreeMap<String, Arc<PublicIpAddress>>,
     pub(crate) statuses: BTreeMap<Key, Vec<LoadBalancerIngress>>,
+    pub(crate) private_links: BTreeMap<Key, PrivateLinkService>,
     pub(crate) refused: Vec<Refusal>,
     pub(crate) allocated: Vec<Allocated>,
     pub(crate) node_subnets: Vec<IpNet>,
@@ -136,35 +135,35 @@ impl Programmed {
 
 /// A load balancer while Services are added to it.
 #[derive(Debug, Default)]
-struct Draft {
-    frontends: Vec<Frontend>,
-    by_address: BTreeMap<IpAddr, usize>,
-    probes: Vec<Arc<Probe>>,
-    probe_names: BTreeSet<String>,
-    pools: Vec<PoolSpec>,
-    outbound_rules: Vec<OutboundRule>,
-    rules: usize,
+pub(crate) struct Draft {
+    pub(crate) frontends: Vec<Frontend>,
+    pub(crate) by_address: BTreeMap<IpAddr, usize>,
+    pub(crate) probes: Vec<Arc<Probe>>,
+    pub(crate) probe_names: BTreeSet<String>,
+    pub(crate) pools: Vec<PoolSpec>,
+    pub(crate) outbound_rules: Vec<OutboundRule>,
+    pub(crate) rules: usize,
 }
 
 impl Draft {
-    fn add_pool(&mut self, name: &str, v6: bool, members: impl FnOnce() -> PoolMembers) {
+    pub(crate) fn add_pool(&mut self, name: &str, v6: bool, members: impl FnOnce() -> PoolMembers) {
         if !self.pools.iter().any(|pool| *pool.name == *name) {
             self.pools.push(PoolSpec { name: name.into(), v6, members: members() });
         }
     }
 }
 
-struct Builder<'a> {
-    model: &'a Model,
-    settings: &'a Settings,
+pub(crate) struct Builder<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) settings: &'a Settings,
     nodes: &'a Nodes,
     old_plans: BTreeMap<Key, Arc<Plan>>,
     resolver: Option<Resolver<'a>>,
     chooser: Chooser<'a>,
-    allocator: Allocator,
-    drafts: BTreeMap<Arc<str>, Draft>,
-    security: Vec<(Key, Result<AccessControl, Reason>, Vec<IpAddr>)>,
-    done: Programmed,
+    pub(crate) allocator: Allocator,
+    pub(crate) drafts: BTreeMap<Arc<str>, Draft>,
+    pub(crate) security: Vec<(Key, Result<AccessControl, Reason>, Vec<IpAddr>)>,
+    pub(crate) done: Programmed,
 }
 
 impl<'a> Builder<'a> {
@@ -202,6 +201,7 @@ impl<'a> Builder<'a> {
                 subnet_groups: Vec::new(),
                 public_ips: BTreeMap::new(),
                 statuses: BTreeMap::new(),
+                private_links: BTreeMap::new(),
                 refused: Vec::new(),
                 allocated: Vec::new(),
                 node_subnets: node_subnets(model),
@@ -232,91 +232,7 @@ impl<'a> Builder<'a> {
         self.done.public_ips = self.model.public_ip_addresses.clone();
     }
 
-    /// What AKS itself keeps on the public load balancer: both pools, the outbound rule and its addresses.
-    fn outbound(&mut self) {
-        let settings = self.settings;
-        let name: Arc<str> = settings.cluster_name.as_str().into();
-        if !settings.has_outbound_rule() || self.done.balancers.contains_key(&name) {
-            return;
-        }
-        let mut addresses: Vec<(String, IpAddr)> = self
-            .model
-            .public_ip_addresses
-            .values()
-            .filter(|document| {
-                document
-                    .tags
-                    .get("aks-managed-type")
-                    .is_some_and(|kind| kind == "aks-slb-managed-outbound-ip")
-                    || self.is_effective_outbound(document)
-            })
-            .filter_map(|document| {
-                Some((document.name.clone(), document.ip_address.as_deref()?.parse().ok()?))
-            })
-            .collect();
-        let missing = managed_outbound_count(settings).saturating_sub(addresses.len() as u32);
-        for index in 0..missing {
-            let address = self.allocator.outbound();
-            let public_ip = managed_outbound_name(index);
-            self.done
-                .allocated
-                .push(Allocated { owner: format!("managed outbound address {}", index + 1), address });
-            let mut document = PublicIpAddress {
-                id: Some(network_id(&settings.scope, "publicIPAddresses", &public_ip)),
-                name: public_ip.clone(),
-                ip_address: Some(address.to_string()),
-                sku: Some(model::azure::Sku { name: SkuName::Standard, tier: Some("Regional".into()) }),
-                ..PublicIpAddress::default()
-            };
-            document.tags.insert("aks-managed-type".into(), "aks-slb-managed-outbound-ip".into());
-            self.done.public_ips.insert(public_ip.clone(), Arc::new(document));
-            addresses.push((public_ip, address));
-        }
-        let scope = &settings.scope;
-        let id = |kind: &str, part: &str| balancer_part_id(scope, &name, kind, part);
-        let rule_id = id("outboundRules", OUTBOUND_RULE);
-        let mut draft = Draft::default();
-        draft.add_pool(OUTBOUND_POOL, false, || PoolMembers::All);
-        draft.add_pool(&settings.cluster_name, false, || PoolMembers::All);
-        for (public_ip, address) in &addresses {
-            draft.by_address.insert(*address, draft.frontends.len());
-            draft.frontends.push(Frontend {
-                configuration: FrontendIpConfiguration {
-                    name: public_ip.clone(),
-                    id: Some(id("frontendIPConfigurations", public_ip)),
-                    private_ip_allocation_method: Some("Dynamic".into()),
-                    public_ip_address: Some(network_id(scope, "publicIPAddresses", public_ip).into()),
-                    outbound_rules: vec![rule_id.clone().into()],
-                    ..FrontendIpConfiguration::default()
-                },
-                address: Some(*address),
-                rules: Vec::new(),
-            });
-        }
-        draft.outbound_rules.push(OutboundRule {
-            name: OUTBOUND_RULE.into(),
-            id: Some(rule_id),
-            protocol: RuleProtocol::All,
-            allocated_outbound_ports: settings.outbound_rule.allocated_ports,
-            enable_tcp_reset: Some(true),
-            idle_timeout_in_minutes: Some(settings.outbound_rule.idle_timeout_in_minutes),
-            backend_address_pool: Some(id("backendAddressPools", OUTBOUND_POOL).into()),
-            frontend_ip_configurations: addresses
-                .iter()
-                .map(|(public_ip, _)| id("frontendIPConfigurations", public_ip).into())
-                .collect(),
-        });
-        self.drafts.insert(name, draft);
-    }
-
-    fn is_effective_outbound(&self, document: &PublicIpAddress) -> bool {
-        let cluster = self.model.managed_cluster.as_deref();
-        let profile = cluster.and_then(|cluster| cluster.network_profile.load_balancer_profile.as_ref());
-        let ids = profile.map(|profile| profile.effective_outbound_ips.as_slice()).unwrap_or_default();
-        ids.iter().any(|reference| Some(&reference.id) == document.id.as_ref())
-    }
-
-    fn refuse(&mut self, service: &Key, stage: Stage, reason: Reason) {
+    pub(crate) fn refuse(&mut self, service: &Key, stage: Stage, reason: Reason) {
         self.done.refused.push(Refusal { service: service.clone(), stage, reason });
     }
 
@@ -339,20 +255,19 @@ impl<'a> Builder<'a> {
         let old = self.old_plans.get(key).filter(|old| {
             Arc::ptr_eq(&old.service, service) && old.balancer == balancer && old.halves == halves
         });
-        let plan = match old {
-            Some(old) => Arc::clone(old),
-            None => {
-                let wanted = plan::wanted(service, self.settings, &names, &balancer, &halves);
-                Arc::new(Plan {
-                    service: Arc::clone(service),
-                    key: key.clone(),
-                    prefix: names.prefix,
-                    balancer,
-                    vm_set: choice.vm_set,
-                    halves,
-                    wanted,
-                })
-            }
+        let plan = if let Some(old) = old {
+            Arc::clone(old)
+        } else {
+            let wanted = plan::wanted(service, self.settings, &names, &balancer, &halves);
+            Arc::new(Plan {
+                service: Arc::clone(service),
+                key: key.clone(),
+                prefix: names.prefix,
+                balancer,
+                vm_set: choice.vm_set,
+                halves,
+                wanted,
+            })
         };
         self.place(&plan);
         self.done.plans.push(plan);
@@ -464,50 +379,17 @@ impl<'a> Builder<'a> {
                 }
             }
         }
+        let frontend = plan.halves.first().map_or("", |half| half.frontend.as_str());
+        match PrivateLinkService::of(&plan.service, frontend) {
+            Ok(None) => {}
+            Ok(Some(link)) => {
+                self.done.private_links.insert(plan.key.clone(), link);
+            }
+            Err(reason) => self.refuse(&plan.key, Stage::PrivateLink, reason),
+        }
         let addresses: Vec<IpAddr> = plan.halves.iter().map(|half| half.address).collect();
         self.report(&plan.key, &plan.service, &addresses);
         self.secure(&plan.key, &plan.service, addresses);
-    }
-
-    /// The cluster's own security group: a given one keeps its rules, and one without managed rules gets them.
-    fn security_group(&mut self) {
-        let given = &self.model.network_security_groups;
-        for (name, document) in given {
-            self.done
-                .security_groups
-                .insert(name.clone(), Arc::new(SecurityGroup::new(Arc::clone(document))));
-        }
-        let own = given.iter().find(|(name, _)| name.starts_with("aks-agentpool-"));
-        let name = own.map_or_else(|| "aks-agentpool-00000000-nsg".to_owned(), |(name, _)| name.clone());
-        self.done.node_group.clone_from(&name);
-        let existing = own.map(|(_, document)| Arc::clone(document));
-        let as_it_is =
-            existing.as_ref().is_some_and(|document| document.security_rules.iter().any(access::is_managed));
-        let mut document = existing.as_deref().cloned().unwrap_or_else(|| NetworkSecurityGroup {
-            id: Some(network_id(&self.settings.scope, "networkSecurityGroups", &name)),
-            location: Some(self.settings.scope.location.clone()),
-            name: name.clone(),
-            ..NetworkSecurityGroup::default()
-        });
-        let mut writer = Writer::new(&document.security_rules);
-        for (key, access, destinations) in std::mem::take(&mut self.security) {
-            let written = access.and_then(|access| match as_it_is {
-                true => Ok(()),
-                false => writer.add(&access, &destinations),
-            });
-            if let Err(reason) = written {
-                self.refuse(&key, Stage::SecurityGroup, reason);
-            }
-        }
-        if !as_it_is {
-            document.security_rules = writer.finish();
-            self.done.security_groups.insert(name, Arc::new(SecurityGroup::new(Arc::new(document))));
-        }
-        for subnet in self.model.virtual_networks.values().flat_map(|network| &network.subnets) {
-            let Some(reference) = &subnet.network_security_group else { continue };
-            let Some(group) = self.done.security_groups.get(reference.id.name()) else { continue };
-            self.done.subnet_groups.push((subnet_prefixes(subnet), Arc::clone(group)));
-        }
     }
 
     fn finish(mut self) -> Programmed {

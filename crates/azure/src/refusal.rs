@@ -25,6 +25,8 @@ pub enum Stage {
     ResourceManager,
     /// The security group is written after the load balancer.
     SecurityGroup,
+    /// The Private Link Service comes after the security group.
+    PrivateLink,
 }
 
 impl fmt::Display for Stage {
@@ -34,6 +36,7 @@ impl fmt::Display for Stage {
             Self::Rules => "load balancer rules",
             Self::ResourceManager => "resource manager",
             Self::SecurityGroup => "security group",
+            Self::PrivateLink => "private link service",
         })
     }
 }
@@ -74,19 +77,14 @@ pub enum Reason {
         /// The rule that has it.
         rule: String,
     },
-    /// Two rules without floating IP would send to the same backend port and pool.
-    BackendPortTaken {
-        /// The port at the member.
-        port: u16,
-        /// The rule that has it.
-        rule: String,
-    },
     /// `azure-load-balancer-mode` names an unknown scale set or availability set.
     VmSetNotFound(String),
     /// `azure-load-balancer-configurations` names no load balancer that may be used.
     NoEligibleLoadBalancer,
     /// `azure-pip-name` names no public address.
     PublicIpNotFound(String),
+    /// A Private Link Service on a public Service.
+    PrivateLinkNeedsInternal,
     /// Both `loadBalancerSourceRanges` and `azure-allowed-ip-ranges` are set.
     BothRanges,
     /// No priority from 500 to 4,096 is free.
@@ -124,12 +122,12 @@ impl fmt::Display for Reason {
             Self::PortTaken { protocol, port, rule } => {
                 write!(f, "port {port}/{protocol} of this frontend is taken by rule {rule}")
             }
-            Self::BackendPortTaken { port, rule } => {
-                write!(f, "RulesUseSameBackendPortProtocolAndIPConfig: port {port} is used by rule {rule}")
-            }
             Self::VmSetNotFound(name) => write!(f, "scale set or availability set {name} not found"),
             Self::NoEligibleLoadBalancer => f.write_str("no load balancer is eligible for the Service"),
             Self::PublicIpNotFound(name) => write!(f, "public address {name} not found"),
+            Self::PrivateLinkNeedsInternal => {
+                f.write_str("a private link service needs an internal load balancer")
+            }
             Self::BothRanges => f.write_str(
                 "cannot set both spec.loadBalancerSourceRanges and annotation service.beta.kubernetes.io/azure-allowed-ip-ranges",
             ),

@@ -302,6 +302,8 @@ impl SecurityGroup {
 
 /// The rules that every security group ends with.
 pub fn default_rules() -> Vec<SecurityRule> {
+    use Access::{Allow, Deny};
+    use Direction::{Inbound, Outbound};
     let rule = |name: &str, priority, direction, source: &str, destination: &str, access| SecurityRule {
         name: name.into(),
         priority,
@@ -314,8 +316,6 @@ pub fn default_rules() -> Vec<SecurityRule> {
         destination_port_range: Some("*".into()),
         ..SecurityRule::default()
     };
-    use Access::{Allow, Deny};
-    use Direction::{Inbound, Outbound};
     vec![
         rule("AllowVnetInBound", 65000, Inbound, "VirtualNetwork", "VirtualNetwork", Allow),
         rule("AllowAzureLoadBalancerInBound", 65001, Inbound, "AzureLoadBalancer", "*", Allow),

@@ -79,28 +79,27 @@ impl Cloud {
     /// Services.
     pub fn select(&self, destination: IpAddr, port: u16, protocol: Protocol) -> Selected<'_> {
         let Some((balancer, frontend)) = self.frontend(destination) else { return Selected::NoFrontend };
-        match frontend.rules.iter().find(|rule| mismatch(rule, port, protocol).is_none()) {
-            Some(rule) => Selected::Rule(Selection {
+        if let Some(rule) = frontend.rules.iter().find(|rule| mismatch(rule, port, protocol).is_none()) {
+            Selected::Rule(Selection {
                 balancer,
                 frontend,
                 rule,
                 pool: self.pool(&balancer.name, &rule.pool),
                 destination,
                 port,
-            }),
-            None => {
-                let mut near_misses: Vec<_> = frontend
-                    .rules
-                    .iter()
-                    .filter_map(|rule| Some((rule, mismatch(rule, port, protocol)?)))
-                    .collect();
-                near_misses.sort_by_key(|(_, mismatch)| match mismatch {
-                    RuleMismatch::Protocol { .. } => 0,
-                    RuleMismatch::Port { wants, has } => u32::from(wants.abs_diff(*has)),
-                });
-                near_misses.truncate(5);
-                Selected::NoRule { balancer, frontend, near_misses }
-            }
+            })
+        } else {
+            let mut near_misses: Vec<_> = frontend
+                .rules
+                .iter()
+                .filter_map(|rule| Some((rule, mismatch(rule, port, protocol)?)))
+                .collect();
+            near_misses.sort_by_key(|(_, mismatch)| match mismatch {
+                RuleMismatch::Protocol { .. } => 0,
+                RuleMismatch::Port { wants, has } => u32::from(wants.abs_diff(*has)),
+            });
+            near_misses.truncate(5);
+            Selected::NoRule { balancer, frontend, near_misses }
         }
     }
 }
@@ -254,9 +253,10 @@ impl<'a> Selection<'a> {
             .no_healthy_backends_behavior
             .as_deref()
             .is_some_and(|behaviour| behaviour.eq_ignore_ascii_case("AllProbedUp"));
-        match all_up {
-            true => Targets { members: members.iter().collect(), state: PoolState::AllDownUsed },
-            false => Targets { members: Vec::new(), state: PoolState::AllDown },
+        if all_up {
+            Targets { members: members.iter().collect(), state: PoolState::AllDownUsed }
+        } else {
+            Targets { members: Vec::new(), state: PoolState::AllDown }
         }
     }
 
@@ -280,9 +280,8 @@ impl<'a> Selection<'a> {
 /// What becomes of an existing flow when its member goes down, or all members do (`others_up` false).
 pub fn existing_flow(sku: SkuName, protocol: Protocol, others_up: bool) -> ExistingFlow {
     match (protocol, others_up) {
-        (Protocol::Tcp, true) => ExistingFlow::Continues,
         (Protocol::Tcp, false) if sku == SkuName::Basic => ExistingFlow::Terminated,
-        (Protocol::Tcp, false) => ExistingFlow::Continues,
+        (Protocol::Tcp, _) => ExistingFlow::Continues,
         (_, true) => ExistingFlow::Moves,
         (_, false) => ExistingFlow::Stops,
     }

@@ -217,6 +217,7 @@ impl Scope {
         let node_id = model
             .nodes
             .values()
+            .filter(|node| !node.spec.provider_id.is_empty())
             .map(|node| model::ArmId::from(node.spec.provider_id.as_str()))
             .find(|id| id.segment("resourceGroups").is_some());
         let from_node = |kind| node_id.as_ref().and_then(|id| id.segment(kind)).map(str::to_owned);

@@ -216,15 +216,14 @@ impl std::error::Error for IpRuleError {}
 
 /// Reads an IP rule as Azure accepts it.
 pub fn parse_ip_rule(text: &str) -> Result<IpNet, IpRuleError> {
-    let net = match text.parse::<IpAddr>() {
-        Ok(ip) => IpNet::from(ip),
-        Err(_) => {
-            let net: IpNet = text.parse().map_err(|_| IpRuleError::NotIpv4)?;
-            if net.addr().is_ipv4() && net.prefix_len() > 30 {
-                return Err(IpRuleError::TooSmall);
-            }
-            net
+    let net = if let Ok(ip) = text.parse::<IpAddr>() {
+        IpNet::from(ip)
+    } else {
+        let net: IpNet = text.parse().map_err(|_| IpRuleError::NotIpv4)?;
+        if net.addr().is_ipv4() && net.prefix_len() > 30 {
+            return Err(IpRuleError::TooSmall);
         }
+        net
     };
     if net.addr().is_ipv6() {
         return Err(IpRuleError::NotIpv4);

@@ -224,6 +224,7 @@ fn place(station: &Station) -> String {
     let kind = match station.kind {
         StationKind::Client => "client",
         StationKind::Internet => "internet",
+        StationKind::VirtualNetwork => "network",
         StationKind::PublicIp => "public IP",
         StationKind::LoadBalancer => "load balancer",
         StationKind::Nsg => "NSG",

@@ -1,5 +1,7 @@
 //! The binary from end to end: what it prints, where, and with which exit code.
 
+#![allow(clippy::expect_used, reason = "a test ends where its set-up fails")]
+
 use std::{
     io::Write,
     path::{Path, PathBuf},

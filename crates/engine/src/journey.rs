@@ -162,7 +162,7 @@ pub(crate) fn node_station(name: &NodeName) -> Station {
 
 /// The virtual network's station.
 pub(crate) fn fabric_station() -> Station {
-    Station::new(StationKind::Internet, "virtual network")
+    Station::new(StationKind::VirtualNetwork, "virtual network")
 }
 
 /// The internet's station.

@@ -18,6 +18,7 @@ mod run;
 mod security;
 mod topology;
 mod trace;
+mod words;
 mod world;
 
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};

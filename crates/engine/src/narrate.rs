@@ -3,11 +3,13 @@
 use crate::{
     Action, Cause, Component, Header, Owner, RuleRef, Station, Step, Verdict,
     journey::{Traveller, node_station, plain},
+    topology::UPLINK,
+    words::{accept_words, drop_words, endpoint_share, jump_words, mark_words, reject_words},
 };
 use model::{Key, Kind, NodeName, ObjectRef};
 use netfilter::{
     Chain, CtState, Entry, Event, Family, Form, Hook, Host, Match, Outcome, Packet, Passage, Policy,
-    RejectWith, Rule, RuleId, Ruleset, TableName, Target,
+    Rule, RuleId, Ruleset, TableName, Target,
 };
 
 /// Turns one passage through a node into steps.
@@ -55,6 +57,13 @@ impl<'a> Narrator<'a> {
                 self.matched(traveller, *rule, *probability, rest);
             }
             Event::Mark { after, .. } => traveller.packet.mark = *after,
+            Event::NoHairpin { interface } => {
+                let why = format!(
+                    "The packet would leave {} by the port that it came in by, which a bridge does not do without hairpin mode.",
+                    interface.as_str()
+                );
+                self.step(traveller, Component::LinuxNetfilter, Action::Drop, why);
+            }
             Event::PolicyApplied { table, hook, policy: Policy::Drop } => {
                 let why = format!(
                     "No rule of {table} {} let the packet pass, and the chain's policy is DROP.",
@@ -99,7 +108,7 @@ impl<'a> Narrator<'a> {
         }
         match &rule.target {
             Target::Jump(target) | Target::Goto(target) => {
-                if !leads_on(self.rules, id.table, target, rest) {
+                if !self.leads_on(id.table, target, rest) {
                     return;
                 }
                 self.jump(traveller, id, chain, rule, target, probability, rest);
@@ -110,7 +119,7 @@ impl<'a> Narrator<'a> {
                 let why = "The packet carries no masquerade mark, so its source stays as it is: the receiver sees it.".to_owned();
                 self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
             }
-            Target::Return if chain.name.as_str() == "IP-MASQ-AGENT" => {
+            Target::Return if is_masq_agent(chain) && self.from_guest() => {
                 let why =
                     "The destination is in a range that is not masqueraded: the pod's own address stays."
                         .to_owned();
@@ -124,12 +133,8 @@ impl<'a> Narrator<'a> {
                 let why = reject_words(rule, *with, self.service.as_ref());
                 self.rule_step(traveller, id, chain, rule, Action::Reject, None, why);
             }
-            Target::Accept if chain.name.as_str() == "KUBE-NODEPORTS" => {
-                let why = "kube-proxy keeps its health-check port open in the firewall.".to_owned();
-                self.rule_step(traveller, id, chain, rule, Action::Accept, None, why);
-            }
-            Target::Accept if !chain.name.as_str().starts_with("KUBE-") => {
-                let why = format!("A rule in {} {} lets the packet pass.", id.table, chain.name);
+            Target::Accept => {
+                let why = accept_words(chain, rule);
                 self.rule_step(traveller, id, chain, rule, Action::Accept, None, why);
             }
             Target::Unsupported(_) => {
@@ -160,8 +165,9 @@ impl<'a> Narrator<'a> {
             traveller.steps.push(step);
             return;
         }
-        let why = self.jump_words(chain, rule, target);
-        self.rule_step(traveller, id, chain, rule, Action::Match, probability, why);
+        let why = jump_words(self.hook, self.service.as_ref(), chain, rule, target);
+        let share = endpoint_share(chain, rule).or(probability);
+        self.rule_step(traveller, id, chain, rule, Action::Match, share, why);
     }
 
     fn dnat(&mut self, traveller: &mut Traveller, id: RuleId, chain: &Chain, rule: &Rule, rest: &[Event]) {
@@ -185,6 +191,9 @@ impl<'a> Narrator<'a> {
 
     fn snat(&self, traveller: &mut Traveller, id: RuleId, chain: &Chain, rule: &Rule, rest: &[Event]) {
         let Some(Event::Snat { before, after, masquerade }) = rest.first() else { return };
+        if before.source == after.source && before.source_port == after.source_port {
+            return;
+        }
         let action = if *masquerade { Action::Masquerade } else { Action::Snat };
         let why = if is_masq_agent(chain) {
             format!(
@@ -263,6 +272,30 @@ impl<'a> Narrator<'a> {
         }
     }
 
+    /// Whether a jump is worth a step: a rule that decides something matched in the chain it leads to.
+    fn leads_on(&self, table: TableName, target: &str, rest: &[Event]) -> bool {
+        let next = rest.iter().find_map(|event| match event {
+            Event::Matched { rule, .. } | Event::Unsupported { rule } => Some(*rule),
+            _ => None,
+        });
+        let Some((chain, rule)) = next.filter(|next| next.table == table).and_then(|next| self.rule(next))
+        else {
+            return false;
+        };
+        // An accept speaks for itself, and so does a return where nothing was to be masqueraded.
+        let tells = match rule.target {
+            Target::Accept => false,
+            Target::Return => self.translated || (is_masq_agent(chain) && self.from_guest()),
+            _ => true,
+        };
+        tells && chain.name.as_str() == target
+    }
+
+    /// Whether the packet comes from a pod on this node.
+    fn from_guest(&self) -> bool {
+        matches!(self.entry, Entry::Received(interface) if interface.as_str() != UPLINK && interface.as_str() != "lo")
+    }
+
     fn rule(&self, id: RuleId) -> Option<(&'a Chain, &'a Rule)> {
         let chain = self.rules.tables.get(&id.table)?.chains.get(usize::try_from(id.chain).ok()?)?;
         Some((chain, chain.rules.get(usize::try_from(id.rule).ok()?)?))
@@ -305,122 +338,6 @@ impl<'a> Narrator<'a> {
         });
         step
     }
-
-    fn jump_words(&self, chain: &Chain, rule: &Rule, target: &str) -> String {
-        let service =
-            self.service.as_ref().map_or_else(|| "the Service".to_owned(), |key| format!("Service {key}"));
-        let comment = comment(rule).unwrap_or_default();
-        let prefix = |name: &str| name.get(..9).unwrap_or(name).to_owned();
-        match (prefix(chain.name.as_str()).as_str(), prefix(target).as_str()) {
-            (_, "KUBE-SERV") => format!(
-                "Before anything else, {} {} shows every packet to kube-proxy's rules.",
-                if self.hook == Hook::Output { "a packet that the node itself sends:" } else { "a packet that arrives:" },
-                self.hook.chain()
-            ),
-            (_, "KUBE-NODE") => {
-                "The address is the node's own and no Service address matched, so the node ports are tried.".to_owned()
-            }
-            ("KUBE-SERV", "KUBE-SVC-") => format!("The destination is the cluster IP of {service}; any ready endpoint will do."),
-            ("KUBE-SERV", "KUBE-SVL-") => {
-                format!("The destination is the cluster IP of {service}; its internal policy Local allows endpoints on this node only.")
-            }
-            ("KUBE-SERV", "KUBE-EXT-") if comment.ends_with("external IP") => {
-                format!("The destination is an external IP of {service}.")
-            }
-            ("KUBE-SERV", "KUBE-EXT-" | "KUBE-FW-") => {
-                format!("The destination is the load balancer address of {service}: kube-proxy knows it and takes the packet, on every node.")
-            }
-            ("KUBE-NODE", _) => format!("The destination port is the node port of {service}."),
-            ("KUBE-FW-", _) | ("KUBE-FW-N", _) => "The client is in loadBalancerSourceRanges.".to_owned(),
-            (_, "KUBE-EXT-") => format!("The client is allowed to call {service}."),
-            ("KUBE-EXT-", "KUBE-SVL-") => {
-                "External policy Local: only endpoints on this node, and the client's address is kept.".to_owned()
-            }
-            ("KUBE-EXT-", "KUBE-SVC-") if comment.starts_with("pod traffic") => {
-                "The client is a pod of this cluster: for it Local does not apply, every endpoint will do, and its address is kept.".to_owned()
-            }
-            ("KUBE-EXT-", "KUBE-SVC-") if comment.starts_with("route LOCAL") => {
-                "The client is this node itself: for it Local does not apply, every endpoint will do.".to_owned()
-            }
-            ("KUBE-EXT-", "KUBE-SVC-") => "External policy Cluster: every ready endpoint, on whatever node.".to_owned(),
-            ("KUBE-SVC-", _) => endpoint_words(chain, rule, "endpoint"),
-            ("KUBE-SVL-", _) => endpoint_words(chain, rule, "endpoint on this node"),
-            (_, "KUBE-POST") => "On the way out, kube-proxy looks whether the source must change.".to_owned(),
-            (_, "IP-MASQ-A") => "On the way out, ip-masq-agent looks whether a pod's address may leave as it is.".to_owned(),
-            _ => format!("The rule matches and sends the packet to the chain {target}."),
-        }
-    }
-}
-
-fn endpoint_words(chain: &Chain, rule: &Rule, what: &str) -> String {
-    if rule.matches.iter().any(|condition| matches!(condition, Match::Recent(_))) {
-        return "Session affinity: this client was here before and stays with its endpoint.".to_owned();
-    }
-    let endpoints = chain
-        .rules
-        .iter()
-        .filter(|rule| jump_target(rule).is_some_and(|target| target.starts_with("KUBE-SEP-")))
-        .filter(|rule| !rule.matches.iter().any(|condition| matches!(condition, Match::Recent(_))))
-        .count();
-    match endpoints {
-        1 => format!("There is one {what}."),
-        count => format!("One of {count} {what}s is chosen at random, each with the same probability.")
-            .replace("endpoint on this nodes", "endpoints on this node"),
-    }
-}
-
-fn mark_words(chain: &Chain, rule: &Rule) -> String {
-    let comment = comment(rule).unwrap_or_default();
-    match chain.name.as_str() {
-        name if name.starts_with("KUBE-SEP-") => {
-            "The client is the very endpoint that was chosen: it is marked, since its answer must come back through the node.".to_owned()
-        }
-        _ if comment.starts_with("masquerade LOCAL") => {
-            "The client is this node itself, so the packet is marked for masquerade.".to_owned()
-        }
-        _ if comment.starts_with("masquerade traffic") => {
-            "External policy Cluster: the packet is marked, so that on the way out its source becomes this node's address. The endpoint may be on another node, and its answer must come back through here.".to_owned()
-        }
-        _ => "The client is not a pod of this cluster, so the packet to the cluster IP is marked for masquerade.".to_owned(),
-    }
-}
-
-fn drop_words(chain: &Chain, rule: &Rule, service: Option<&Key>) -> String {
-    let service = service.map_or_else(|| "the Service".to_owned(), |key| format!("Service {key}"));
-    let comment = comment(rule).unwrap_or_default();
-    match chain.name.as_str() {
-        "KUBE-PROXY-FIREWALL" => {
-            format!("The client is not in loadBalancerSourceRanges of {service}, so its packet was not translated and is dropped here. The client times out.")
-        }
-        "KUBE-FIREWALL" => "A packet for 127.0.0.0/8 from outside is dropped: node ports on localhost are for the node itself.".to_owned(),
-        _ if comment.ends_with("has no local endpoints") => format!(
-            "{service} has policy Local and no endpoint on this node: the packet is dropped in silence, and the client times out."
-        ),
-        name => format!("A rule in {name} drops the packet."),
-    }
-}
-
-fn reject_words(rule: &Rule, with: Option<RejectWith>, service: Option<&Key>) -> String {
-    let service = service.map_or_else(|| "the Service".to_owned(), |key| format!("Service {key}"));
-    if comment(rule).unwrap_or_default().ends_with("has no endpoints") {
-        return format!(
-            "{service} has no ready endpoint anywhere: the node answers with an error at once (\"connection refused\")."
-        );
-    }
-    match with {
-        Some(RejectWith::TcpReset) => "The rule answers with a TCP reset.".to_owned(),
-        _ => "The rule answers with an ICMP error.".to_owned(),
-    }
-}
-
-/// Whether a jump is worth a step: something in the chain it leads to matched.
-fn leads_on(rules: &Ruleset, table: TableName, target: &str, rest: &[Event]) -> bool {
-    rest.iter()
-        .find_map(|event| match event {
-            Event::Matched { rule, .. } | Event::Unsupported { rule } => Some(*rule),
-            _ => None,
-        })
-        .is_some_and(|next| next.table == table && chain_name(rules, next) == Some(target))
 }
 
 /// The change of the mark, if the very next rule makes one.
@@ -444,14 +361,14 @@ fn is_masq_agent(chain: &Chain) -> bool {
     chain.name.as_str() == "IP-MASQ-AGENT"
 }
 
-fn jump_target(rule: &Rule) -> Option<&str> {
+pub(crate) fn jump_target(rule: &Rule) -> Option<&str> {
     match &rule.target {
         Target::Jump(target) | Target::Goto(target) => Some(target.as_str()),
         _ => None,
     }
 }
 
-fn comment(rule: &Rule) -> Option<&str> {
+pub(crate) fn comment(rule: &Rule) -> Option<&str> {
     rule.matches.iter().find_map(|condition| match condition {
         Match::Comment(text) => Some(&**text),
         _ => None,

@@ -59,7 +59,9 @@ pub(crate) struct Topology {
     owners: BTreeMap<IpAddr, AddressOwner>,
     /// Ranges of pod addresses, by node.
     pod_ranges: Vec<(IpNet, NodeName)>,
-    /// Ranges of the virtual network.
+    /// Destinations to which pods keep their address; `None` where no ip-masq-agent runs.
+    unmasqueraded: Option<Vec<IpNet>>,
+    /// Ranges of the virtual network and of those peered with it.
     vnet: Vec<IpNet>,
     /// Ranges of cluster IPs.
     services: Vec<IpNet>,
@@ -77,6 +79,43 @@ const DEFAULT_SERVICES: &str = "10.0.0.0/16";
 /// AKS's default range of pod addresses.
 const DEFAULT_PODS: &str = "10.244.0.0/16";
 
+/// What the network plugin masquerades of what pods send (AKS, ip-masq-agent configuration).
+enum Masquerade {
+    /// Nothing: pods have a subnet of their own.
+    None,
+    /// Everything outside the pods' range: overlay and kubenet.
+    OutsidePods,
+    /// Everything outside the network's own ranges: pods share the nodes' subnet.
+    OutsideNetwork,
+}
+
+fn masquerade(model: &Model) -> Masquerade {
+    let Some(cluster) = model.managed_cluster.as_deref() else { return Masquerade::OutsidePods };
+    let profile = &cluster.network_profile;
+    let is = |text: &Option<String>, word: &str| {
+        text.as_deref().is_some_and(|text| text.eq_ignore_ascii_case(word))
+    };
+    // Pods have addresses of the network where the plugin is `azure` without a mode and a range of its own.
+    let overlay = profile.network_plugin.is_none()
+        || is(&profile.network_plugin_mode, "overlay")
+        || profile.pod_cidr.is_some();
+    if overlay || !is(&profile.network_plugin, "azure") {
+        Masquerade::OutsidePods
+    } else if cluster.agent_pool_profiles.iter().any(|pool| pool.pod_subnet_id.is_some()) {
+        Masquerade::None
+    } else {
+        Masquerade::OutsideNetwork
+    }
+}
+
+/// The ranges of the virtual networks of the input, else AKS's default.
+fn own_network(model: &Model) -> Vec<IpNet> {
+    let networks =
+        model.virtual_networks.values().flat_map(|network| &network.address_space.address_prefixes);
+    let own: Vec<IpNet> = networks.filter_map(|prefix| prefix.parse().ok()).collect();
+    if own.is_empty() { DEFAULT_VNET.parse().into_iter().collect() } else { own }
+}
+
 impl Topology {
     /// Builds the topology of a settled model. Frontends are the addresses of its load balancers.
     pub(crate) fn new(model: &Model, frontends: impl IntoIterator<Item = IpAddr>) -> Self {
@@ -93,18 +132,25 @@ impl Topology {
             profile.and_then(|p| p.service_cidr.as_ref()),
             DEFAULT_SERVICES,
         );
-        let networks =
-            model.virtual_networks.values().flat_map(|network| &network.address_space.address_prefixes);
-        let mut vnet: Vec<IpNet> = networks.filter_map(|prefix| prefix.parse().ok()).collect();
-        if vnet.is_empty() {
-            vnet = DEFAULT_VNET.parse().into_iter().collect();
-        }
+        let own_network = own_network(model);
+        let peerings = model.virtual_networks.values().flat_map(|network| &network.virtual_network_peerings);
+        let peered = peerings
+            .filter_map(|peering| peering.remote_address_space.as_ref())
+            .flat_map(|space| &space.address_prefixes)
+            .filter_map(|prefix| prefix.parse().ok());
+        let vnet: Vec<IpNet> = own_network.iter().copied().chain(peered).collect();
+        let unmasqueraded = match masquerade(model) {
+            Masquerade::None => None,
+            Masquerade::OutsidePods => Some(pods.clone()),
+            Masquerade::OutsideNetwork => Some(own_network),
+        };
 
         let mut topology = Self {
             graph: StableUnGraph::default(),
             index: BTreeMap::new(),
             owners: BTreeMap::new(),
             pod_ranges: Vec::new(),
+            unmasqueraded,
             vnet,
             services,
             pods,
@@ -256,9 +302,11 @@ impl Topology {
             || self.pod_ranges.iter().any(|(range, _)| range.contains(&ip))
     }
 
-    /// The ranges of pod addresses, of the cluster and of each node.
-    pub(crate) fn pod_ranges(&self) -> impl Iterator<Item = IpNet> + '_ {
-        self.pods.iter().copied().chain(self.pod_ranges.iter().map(|(range, _)| *range))
+    /// Destinations to which pods keep their address; `None` where no ip-masq-agent runs.
+    pub(crate) fn unmasqueraded(&self) -> Option<impl Iterator<Item = IpNet> + '_> {
+        let ranges = self.unmasqueraded.as_ref()?;
+        let of_nodes = self.pod_ranges.iter().map(|(range, _)| *range);
+        Some(ranges.iter().copied().chain(of_nodes))
     }
 }
 

@@ -334,6 +334,7 @@ impl Station {
 pub enum StationKind {
     Client,
     Internet,
+    VirtualNetwork,
     PublicIp,
     LoadBalancer,
     Nsg,

@@ -168,7 +168,9 @@ impl World {
             let mut rules = ProxyConfig::of_node(&self.model, name, family)
                 .map(|config| kube_proxy::installed(&config, self.services(family)).ruleset)
                 .unwrap_or_default();
-            ip_masq_agent::install(&mut rules, self.topology.pod_ranges(), family);
+            if let Some(unmasqueraded) = self.topology.unmasqueraded() {
+                ip_masq_agent::install(&mut rules, unmasqueraded, family);
+            }
             rules
         };
         let host =

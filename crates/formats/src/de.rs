@@ -370,7 +370,7 @@ impl<'de> de::MapAccess<'de> for Entries<'de, '_> {
     ) -> Result<Option<K::Value>, FieldError> {
         let Some((key, entry)) = self.found.next() else { return Ok(None) };
         self.value = Some(entry);
-        if !self.fields.is_empty() && !self.fields.contains(&key) {
+        if !self.fields.is_empty() && !self.fields.contains(&key) && !entry.value.is_empty() {
             let near = nearest(key, self.fields.iter().copied());
             self.context.ignored.borrow_mut().push(Ignored { at: entry.at, path: key.to_owned(), near });
         }

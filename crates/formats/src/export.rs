@@ -52,17 +52,13 @@ fn pretty(value: &Value) -> String {
 fn document(object: &Object) -> Value {
     let mut fields = fields(object);
     let id = object.object_ref();
-    let (version, mut document) = match classify::api_version(id.kind) {
-        Some(version) => (version, fields),
-        None => {
-            fields.remove("name");
-            let metadata = Map::from_iter([("name".to_owned(), Value::from(&*id.name))]);
-            let document = Map::from_iter([
-                ("metadata".to_owned(), metadata.into()),
-                ("spec".to_owned(), fields.into()),
-            ]);
-            (classify::WRAPPED, document)
-        }
+    let (version, mut document) = if let Some(version) = classify::api_version(id.kind) {
+        (version, fields)
+    } else {
+        fields.remove("name");
+        let metadata = Map::from_iter([("name".to_owned(), Value::from(&*id.name))]);
+        let wrapped = [("metadata".to_owned(), metadata.into()), ("spec".to_owned(), fields.into())];
+        (classify::WRAPPED, Map::from_iter(wrapped))
     };
     document.insert("apiVersion".to_owned(), version.into());
     document.insert("kind".to_owned(), id.kind.to_string().into());

@@ -62,16 +62,12 @@ pub fn import(sources: &[Source]) -> Import {
     let mut reader = document::Reader::default();
     let mut budget = MAX_INPUT_BYTES;
     for source in sources {
-        match budget.checked_sub(source.bytes.len()) {
-            Some(left) => {
-                budget = left;
-                reader.read(source);
-            }
-            None => {
-                reader.too_large(source);
-                break;
-            }
-        }
+        let Some(left) = budget.checked_sub(source.bytes.len()) else {
+            reader.too_large(source);
+            break;
+        };
+        budget = left;
+        reader.read(source);
     }
     reader.finish()
 }

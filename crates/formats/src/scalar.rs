@@ -44,11 +44,8 @@ fn number(text: &str) -> Option<Scalar> {
         [b'0', b'0'..=b'7', ..] => (8, digits.get(1..)?),
         _ => (10, digits),
     };
-    let unsigned = || match digits.starts_with(['+', '-']) {
-        true => None,
-        false => u64::from_str_radix(digits, radix).ok(),
-    };
-    match unsigned() {
+    let unsigned = u64::from_str_radix(digits, radix).ok().filter(|_| !digits.starts_with('+'));
+    match unsigned {
         Some(value) if !negative => return Some(Scalar::Unsigned(value)),
         Some(value) => return 0_i64.checked_sub_unsigned(value).map(Scalar::Signed),
         None => {}

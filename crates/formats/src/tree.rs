@@ -2,7 +2,10 @@
 
 use crate::scalar::{Scalar, resolve};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput, Tag};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// Deepest nesting of sequences and mappings.
 const MAX_DEPTH: usize = 100;
@@ -95,6 +98,15 @@ impl Node {
         }
     }
 
+    /// Whether it says nothing: null, or an empty collection.
+    pub(crate) fn is_empty(&self) -> bool {
+        match &self.data {
+            Data::Scalar(scalar, _) => *scalar == Scalar::Null,
+            Data::Sequence(items) => items.is_empty(),
+            Data::Mapping(entries) => entries.is_empty(),
+        }
+    }
+
     pub(crate) fn is_null(&self) -> bool {
         matches!(self.data, Data::Scalar(Scalar::Null, _))
     }
@@ -130,6 +142,7 @@ impl Node {
 
 /// The documents of a text, up to the first error.
 pub(crate) fn parse(text: &str) -> (Vec<Node>, Option<TreeError>) {
+    let text = &*surrogates_joined(text);
     let mut builder = Builder { budget: MAX_COPIES, ..Builder::default() };
     let mut parser = Parser::new_from_str(text);
     let mut error = builder.run(&mut parser).err();
@@ -145,6 +158,38 @@ pub(crate) fn parse(text: &str) -> (Vec<Node>, Option<TreeError>) {
         error.at = line.map_or(error.at, |(_, line)| Position { line, column: 1 });
     }
     (builder.documents, error)
+}
+
+/// JSON writes a character beyond the first 65,536 as two escapes, `\ud83d\ude00`; YAML writes it as one.
+fn surrogates_joined(text: &str) -> Cow<'_, str> {
+    if !text.trim_start().starts_with(['{', '[']) || !text.contains("\\ud") && !text.contains("\\uD") {
+        return Cow::Borrowed(text);
+    }
+    let half = |text: &str, lowest: u32| {
+        let digits = text.strip_prefix("\\u")?.get(..4)?;
+        u32::from_str_radix(digits, 16).ok()?.checked_sub(lowest).filter(|bits| *bits < 0x400)
+    };
+    let mut joined = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        joined.push_str(before);
+        let pair = half(escape, 0xd800)
+            .zip(escape.get(6..).and_then(|second| half(second, 0xdc00)))
+            .and_then(|(high, low)| char::from_u32(0x1_0000 + (high << 10 | low)));
+        let length = if let Some(letter) = pair {
+            joined.push(letter);
+            12
+        } else {
+            // The backslash and what it escapes, which may be a backslash.
+            let length = 1 + escape.chars().nth(1).map_or(0, char::len_utf8);
+            joined.push_str(escape.get(..length).unwrap_or_default());
+            length
+        };
+        rest = escape.get(length..).unwrap_or_default();
+    }
+    joined.push_str(rest);
+    Cow::Owned(joined)
 }
 
 #[derive(Default)]
@@ -184,10 +229,13 @@ enum Key {
 impl Builder {
     fn run(&mut self, parser: &mut Parser<'_, StrInput<'_>>) -> Result<(), TreeError> {
         while let Some(event) = parser.next_event() {
-            let (event, span) = event.map_err(|error| TreeError {
-                at: Position::of(error.marker()),
-                what: format!("this is not YAML: {}", error.info()),
-                hint: hint(error.info()),
+            let (event, span) = event.map_err(|error| match error.info() {
+                "recursion limit exceeded" => too_deep(Position::of(error.marker())),
+                info => TreeError {
+                    at: Position::of(error.marker()),
+                    what: format!("this is not YAML: {info}"),
+                    hint: hint(info),
+                },
             })?;
             self.event(event, Position::of(&span.start))?;
         }
@@ -234,11 +282,7 @@ impl Builder {
 
     fn open(&mut self, at: Position, anchor: usize, content: Content) -> Result<(), TreeError> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(TreeError {
-                at,
-                what: format!("nested deeper than {MAX_DEPTH} levels"),
-                hint: "no Kubernetes or Azure document is so deep; is this the right file?",
-            });
+            return Err(too_deep(at));
         }
         if let Some(Open { content: Content::Mapping(OpenMapping { key: None, .. }), .. }) = self.open.last()
         {
@@ -331,6 +375,14 @@ fn scalar(
         }
     };
     Ok((value, plain))
+}
+
+fn too_deep(at: Position) -> TreeError {
+    TreeError {
+        at,
+        what: format!("nested deeper than {MAX_DEPTH} levels"),
+        hint: "no Kubernetes or Azure document is so deep; is this the right file?",
+    }
 }
 
 fn complex_key(at: Position) -> TreeError {

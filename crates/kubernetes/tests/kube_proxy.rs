@@ -1,4 +1,5 @@
 //! kube-proxy beyond the conformance cases: IPv6, two families, settings, owners.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod cluster;
 

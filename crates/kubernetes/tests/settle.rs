@@ -2,6 +2,7 @@
 
 mod cluster;
 
+use TolerationOperator::{Equal, Exists};
 use cluster::{dual_stack, node, pod, service};
 use kubernetes::{Field, Unsettled, settle};
 use model::{
@@ -183,7 +184,7 @@ fn allocation_keeps_to_the_ranges_and_never_gives_twice() {
     for service in settled.services.values() {
         let spec = &service.spec;
         assert!(spec.cluster_ip.starts_with("10.0."), "{}", spec.cluster_ip);
-        assert_eq!(spec.cluster_ips, [spec.cluster_ip.clone()]);
+        assert_eq!(spec.cluster_ips, std::slice::from_ref(&spec.cluster_ip));
         assert!(ips.insert(spec.cluster_ip.clone()), "{} twice", spec.cluster_ip);
         for port in
             [spec.ports[0].node_port, spec.health_check_node_port].into_iter().filter(|port| *port != 0)
@@ -245,7 +246,6 @@ fn pods_are_bound_to_nodes_that_accept_them() {
         effect,
         ..Toleration::default()
     };
-    use TolerationOperator::{Equal, Exists};
     let gpu = || taint("gpu=yes", Effect::NoSchedule);
     // taint of node a, whether it is cordoned, the pod's toleration, the node that it is bound to
     let cases = [
@@ -303,7 +303,7 @@ fn endpoint_of(change: impl FnOnce(&mut Pod), publish: bool) -> Option<(bool, bo
     let mut model = two_nodes();
     pod(&mut model, "one", "echo", "a", change);
     service(&mut model, "s", ServiceType::ClusterIP, |service| {
-        service.spec.publish_not_ready_addresses = publish
+        service.spec.publish_not_ready_addresses = publish;
     });
     let model = settle(&model).model;
     let slice = slices(&model, "s")[0].clone();

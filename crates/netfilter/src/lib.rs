@@ -7,25 +7,30 @@
 mod conntrack;
 mod host;
 mod kernel;
+mod links;
 mod matches;
 mod net;
 mod packet;
+mod parse;
 mod passage;
 mod print;
+mod recent;
 mod rule;
 mod ruleset;
 mod target;
 
-pub use conntrack::Connection;
+pub use conntrack::{Connection, Conntrack, Found};
 pub use host::{Host, Interface, Route};
-pub use kernel::{Conntrack, Kernel, RulesetError, State};
+pub use kernel::{Kernel, RulesetError, State};
 pub use matches::{
-    AddressType, CtState, CtStates, Match, PortRange, Recent, RecentAction, Statistic, Transport,
+    AddressType, CtState, CtStates, Match, PortRange, Recent, RecentAction, Statistic, TcpFlags, Transport,
 };
 pub use net::{Family, Net};
 pub use packet::{Packet, Protocol};
+pub use parse::{ParseError, Parsed, Unmodelled, parse};
 pub use passage::{Entry, Event, Hook, NearMiss, Outcome, Passage, RecentUpdate, RuleId, Segment};
 pub use print::{Form, MarkText, RuleText, RulesetText};
+pub use recent::RecentLists;
 pub use rule::{ChainName, InterfaceName, Rule};
 pub use ruleset::{Chain, Policy, Ruleset, Table, TableName};
 pub use target::{NatTo, RejectWith, Target};

@@ -1,7 +1,7 @@
 //! The conditions of rules.
 
 use crate::{InterfaceName, Net, Protocol};
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// One condition of a rule, or a word of its text that decides nothing.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,15 @@ pub enum Match {
         not: bool,
         /// The ports.
         ports: PortRange,
+    },
+    /// `[!] --tcp-flags MASK SET`; `--syn` is `FIN,SYN,RST,ACK SYN`.
+    TcpFlags {
+        /// `!`.
+        not: bool,
+        /// The flags that are looked at.
+        mask: TcpFlags,
+        /// Those of them that must be set; the others must not be.
+        set: TcpFlags,
     },
     /// `-m multiport [!] --dports LIST` or `--sports LIST`.
     Multiport {
@@ -129,6 +138,57 @@ pub enum Match {
     Unsupported(Box<str>),
 }
 
+/// A set of TCP flags.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TcpFlags(pub(crate) u8);
+
+impl TcpFlags {
+    /// The flags by name, in the order of `iptables-save`.
+    const NAMES: [(&'static str, u8); 6] =
+        [("FIN", 0x01), ("SYN", 0x02), ("RST", 0x04), ("PSH", 0x08), ("ACK", 0x10), ("URG", 0x20)];
+    pub(crate) const SYN: Self = Self(0x02);
+    pub(crate) const ACK: Self = Self(0x10);
+    pub(crate) const ALL: Self = Self(0x3f);
+
+    /// The set of a comma-separated list, `ALL` or `NONE`; `None` if a name is not of a flag.
+    pub fn from_names(list: &str) -> Option<Self> {
+        list.split(',').try_fold(Self::default(), |flags, name| {
+            let bits = match name {
+                "ALL" => 0x3f,
+                "NONE" => 0,
+                _ => Self::NAMES.iter().find(|(known, _)| *known == name)?.1,
+            };
+            Some(Self(flags.0 | bits))
+        })
+    }
+
+    /// What either set has.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What both sets have.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+impl fmt::Display for TcpFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return f.write_str("NONE");
+        }
+        let mut first = true;
+        for (name, _) in Self::NAMES.iter().filter(|(_, bit)| self.0 & bit != 0) {
+            write!(f, "{}{name}", if first { "" } else { "," })?;
+            first = false;
+        }
+        Ok(())
+    }
+}
+
 /// A transport match extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Transport {
@@ -166,6 +226,11 @@ impl Transport {
     /// The name of the module and of its protocol.
     pub fn name(self) -> &'static str {
         self.protocol().name()
+    }
+
+    /// The module of a protocol; `None` if it has no ports.
+    pub fn of(protocol: Protocol) -> Option<Self> {
+        [Self::Tcp, Self::Udp, Self::Sctp].into_iter().find(|transport| transport.protocol() == protocol)
     }
 
     /// The protocol.
@@ -250,6 +315,18 @@ impl CtStates {
     /// Whether the state is in the set.
     pub fn contains(self, state: CtState) -> bool {
         self.0 & state as u8 != 0
+    }
+
+    /// The set with one state more.
+    #[must_use]
+    pub fn with(self, state: CtState) -> Self {
+        Self(self.0 | state as u8)
+    }
+
+    /// The set without SNAT and DNAT.
+    #[must_use]
+    pub(crate) fn without_nat(self) -> Self {
+        Self(self.0 & !(CtState::Snat as u8 | CtState::Dnat as u8))
     }
 
     /// Whether the two sets share a state.

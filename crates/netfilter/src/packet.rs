@@ -13,7 +13,7 @@ pub enum Protocol {
     Sctp,
     /// ICMP (IPv4).
     Icmp,
-    /// ICMPv6.
+    /// `ICMPv6`.
     Icmpv6,
 }
 

@@ -1,6 +1,6 @@
 //! What the kernel does with one packet on one host: the result types of [`crate::Kernel::pass`].
 
-use crate::{Connection, InterfaceName, Packet, RejectWith, TableName};
+use crate::{Connection, CtStates, InterfaceName, Packet, RejectWith, TableName};
 use std::net::IpAddr;
 
 /// How a packet enters a host.
@@ -77,7 +77,9 @@ pub enum Outcome {
     Rejected(RejectWith),
     /// No route leads there.
     NoRoute,
-    /// A packet for 127.0.0.0/8 from outside, or with such a source: the kernel discards it.
+    /// The kernel discards it before routing: a packet for 127.0.0.0/8 from outside (unless `route_localnet` is
+    /// on), one from outside with a source of this host or of the loopback, or one with a source of the loopback
+    /// to elsewhere.
     Martian,
     /// The host does not forward.
     ForwardingOff,
@@ -101,6 +103,15 @@ pub enum Hook {
 }
 
 impl Hook {
+    /// All hooks.
+    pub const ALL: [Self; 5] =
+        [Self::Prerouting, Self::Input, Self::Forward, Self::Output, Self::Postrouting];
+
+    /// Whether the name is that of a built-in chain of some table.
+    pub fn is_chain(name: &str) -> bool {
+        Self::ALL.iter().any(|hook| hook.chain() == name)
+    }
+
     /// The name of the hook's built-in chains.
     pub fn chain(self) -> &'static str {
         match self {
@@ -191,6 +202,11 @@ pub enum Event {
         /// The address is one of the host's own.
         local: bool,
     },
+    /// The packet would leave by the port it came in by, and the port is not in hairpin mode.
+    NoHairpin {
+        /// The interface that the port belongs to.
+        interface: InterfaceName,
+    },
     /// An unsupported match or target was reached.
     Unsupported {
         /// The rule.
@@ -199,12 +215,23 @@ pub enum Event {
 }
 
 /// A rule that was examined and did not match, and the first condition that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NearMiss {
     /// The rule.
     pub rule: RuleId,
-    /// Index into `Rule::matches` of the first condition that failed.
+    /// Index into `Rule::matches` of the first condition that failed. The kernel checks the conditions of the IP
+    /// header before all others.
     pub failed: u32,
-    /// How many of its conditions held.
+    /// How many of its conditions held before that.
     pub held: u32,
+    /// How many of its conditions failed in all.
+    pub unmet: u32,
+    /// The packet as the rule saw it.
+    pub packet: Packet,
+    /// The interface that it came in by, as the rule saw it.
+    pub input: Option<InterfaceName>,
+    /// The interface that it goes out by, as the rule saw it.
+    pub output: Option<InterfaceName>,
+    /// What connection tracking said of it.
+    pub states: CtStates,
 }

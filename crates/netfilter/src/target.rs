@@ -57,6 +57,16 @@ pub enum Target {
     Unsupported(Box<str>),
 }
 
+impl Target {
+    /// The chain that it jumps or goes to.
+    pub fn chain(&self) -> Option<&ChainName> {
+        match self {
+            Self::Jump(name) | Self::Goto(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 /// The argument of `--to-destination` and `--to-source`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NatTo {
@@ -91,11 +101,11 @@ impl NatTo {
 /// The argument of `--reject-with`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RejectWith {
-    /// ICMP (or ICMPv6) port unreachable: TCP clients see "connection refused".
+    /// ICMP (or `ICMPv6`) port unreachable: TCP clients see "connection refused".
     PortUnreachable,
-    /// ICMP host unreachable (ICMPv6 address unreachable).
+    /// ICMP host unreachable (`ICMPv6` address unreachable).
     HostUnreachable,
-    /// ICMP net unreachable (ICMPv6 no route).
+    /// ICMP net unreachable (`ICMPv6` no route).
     NetUnreachable,
     /// ICMP protocol unreachable (IPv4 only).
     ProtoUnreachable,
@@ -105,9 +115,9 @@ pub enum RejectWith {
     HostProhibited,
     /// ICMP administratively prohibited.
     AdminProhibited,
-    /// ICMPv6 policy fail (IPv6 only).
+    /// `ICMPv6` policy fail (IPv6 only).
     PolicyFail,
-    /// ICMPv6 reject route (IPv6 only).
+    /// `ICMPv6` reject route (IPv6 only).
     RejectRoute,
     /// A TCP RST.
     TcpReset,

@@ -7,8 +7,10 @@
 mod geometry;
 mod layout;
 pub mod measure;
+pub mod mermaid;
 mod scene;
 pub mod svg;
+pub mod text;
 mod view;
 
 pub use geometry::{Curve, Point, Rect, Track, number};
@@ -17,4 +19,4 @@ pub use scene::{
     Anchor, Capsule, Field, Group, Ink, Kind, Leg, Link, Look, PoolFacts, Scene, Shape, State, Text,
     TextStyle, Tone,
 };
-pub use view::{Format, LoadBalancerView, Options, View, load_balancers, service_of};
+pub use view::{Format, LoadBalancerView, Options, Probed, View, load_balancers, probe_words, service_of};

@@ -181,7 +181,7 @@ impl Tone {
         match self {
             Self::You => "client",
             Self::Cloud => "Azure",
-            Self::Node => "node kernel, kube-proxy",
+            Self::Node => "node",
             Self::Work => "workload",
         }
     }

@@ -1,6 +1,6 @@
 //! What a picture is made from.
 
-use azure::Balancer;
+use azure::{Balancer, Frontend, Rule};
 use engine::{Paths, Place, ProbeState, World};
 use model::{Key, Model, NodeName, azure::LoadBalancer, kubernetes::Service};
 use std::{collections::BTreeMap, net::IpAddr};
@@ -31,16 +31,37 @@ pub struct LoadBalancerView {
     pub frontends: BTreeMap<String, IpAddr>,
     /// Nodes in each backend pool, by the pool's name.
     pub members: BTreeMap<String, Vec<NodeName>>,
-    /// What each probe last said of each member, by the probe's name. Only the probe of the flow's rule is drawn.
+    /// What each probe last said of each member, by the probe's name.
     pub probes: BTreeMap<String, BTreeMap<NodeName, ProbeState>>,
 }
 
-/// The load balancers of a settled cluster, with the probe states that a picture of this flow shows.
-pub fn load_balancers(world: &World, paths: Option<&Paths>) -> Vec<LoadBalancerView> {
-    world.cloud().balancers().filter_map(|balancer| of_balancer(world, balancer, paths)).collect()
+/// Which probes are asked for their states.
+#[derive(Debug, Clone, Copy)]
+pub enum Probed<'a> {
+    /// Those of the rule that this flow takes: all that a picture shows.
+    Flow(Option<&'a Paths>),
+    /// Every probe of every rule, at every member.
+    All,
 }
 
-fn of_balancer(world: &World, balancer: &Balancer, paths: Option<&Paths>) -> Option<LoadBalancerView> {
+impl Probed<'_> {
+    fn includes(self, frontend: &Frontend, rule: &Rule) -> bool {
+        match self {
+            Self::All => true,
+            Self::Flow(paths) => paths.is_some_and(|paths| {
+                let port = rule.rule.frontend_port;
+                frontend.address == Some(paths.flow.destination) && (port == paths.flow.port || port == 0)
+            }),
+        }
+    }
+}
+
+/// The load balancers of a settled cluster.
+pub fn load_balancers(world: &World, probed: Probed) -> Vec<LoadBalancerView> {
+    world.cloud().balancers().filter_map(|balancer| of_balancer(world, balancer, probed)).collect()
+}
+
+fn of_balancer(world: &World, balancer: &Balancer, probed: Probed) -> Option<LoadBalancerView> {
     let cloud = world.cloud();
     let resource = cloud.load_balancer(&balancer.name)?;
     let frontends = balancer.frontends.iter();
@@ -48,15 +69,12 @@ fn of_balancer(world: &World, balancer: &Balancer, paths: Option<&Paths>) -> Opt
         frontends.filter_map(|frontend| Some((frontend.configuration.name.clone(), frontend.address?)));
     let nodes = |pool: &azure::Pool| pool.members.iter().filter_map(|member| member.node.clone()).collect();
     let pools = cloud.pools(&balancer.name);
-    // Every probe of every Service would be asked of every node otherwise.
-    let frontend = paths.and_then(|paths| balancer.frontend(paths.flow.destination));
-    let rules = frontend.into_iter().flat_map(|frontend| &frontend.rules);
-    let in_flow = rules.filter(|rule| {
-        let port = rule.rule.frontend_port;
-        paths.is_some_and(|paths| port == paths.flow.port || port == 0)
-    });
+    let rules = balancer
+        .frontends
+        .iter()
+        .flat_map(|frontend| frontend.rules.iter().filter(move |rule| probed.includes(frontend, rule)));
     let mut probes: BTreeMap<String, BTreeMap<NodeName, ProbeState>> = BTreeMap::new();
-    for rule in in_flow {
+    for rule in rules {
         let Some(probe) = &rule.probe else { continue };
         let members = cloud.pool(&balancer.name, &rule.pool).into_iter().flat_map(|pool| &pool.members);
         let states = probes.entry(probe.name.clone()).or_default();
@@ -70,6 +88,14 @@ fn of_balancer(world: &World, balancer: &Balancer, paths: Option<&Paths>) -> Opt
         members: pools.iter().map(|pool| (pool.name.to_string(), nodes(pool))).collect(),
         probes,
     })
+}
+
+/// A probe's state as a badge has it: `200 up`, `503 down`, `TCP up`, `no answer, down`.
+pub fn probe_words(state: &ProbeState) -> String {
+    let answer = if state.answer == "connected" { "TCP" } else { &state.answer };
+    let glue =
+        if answer.chars().all(char::is_alphabetic) && !state.up || answer.contains(' ') { ", " } else { " " };
+    format!("{answer}{glue}{}", if state.up { "up" } else { "down" })
 }
 
 /// The Service that a flow is for: the one it names, else the one that owns the address it goes to.

@@ -64,7 +64,7 @@ pub(crate) fn Picture(props: &PictureProps) -> Html {
 
 fn draw(world: &World, answer: &Answer, outcome: usize, reply: bool, options: Options) -> Scene {
     let paths = answer.paths();
-    let load_balancers = render::load_balancers(world, paths);
+    let load_balancers = render::load_balancers(world, render::Probed::Flow(paths));
     let service = paths.and_then(|paths| render::service_of(world, paths));
     let view = View {
         model: world.model(),

@@ -1,9 +1,7 @@
 //! Services → load balancer and security group.
 
 use super::input::{self, Cluster, compare};
-use azure::{
-    BackendPoolType, Cloud, Member, Reason, Refusal, Rule, Stage, choose::Chooser, program_with,
-};
+use azure::{BackendPoolType, Cloud, Member, Reason, Refusal, Rule, Stage, choose::Chooser, program_with};
 use model::{
     Model, Object,
     azure::{NetworkSecurityGroup, Probe, SecurityRule},

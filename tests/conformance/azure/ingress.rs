@@ -97,10 +97,11 @@ fn check_probe(fields: ServiceFields, expected: Map<String, Value>) -> Result<Ve
     service.metadata.uid = "979a156d-d4ed-48ac-a2b4-8210678430e0".into();
     service.metadata.annotations = fields.annotations;
     service.spec.service_type = ServiceType::LoadBalancer;
-    service.status.load_balancer.ingress.push(model::kubernetes::LoadBalancerIngress {
-        ip: "20.50.60.70".into(),
-        ..Default::default()
-    });
+    service
+        .status
+        .load_balancer
+        .ingress
+        .push(model::kubernetes::LoadBalancerIngress { ip: "20.50.60.70".into(), ..Default::default() });
     service.spec.ports.push(ServicePort {
         port: 80,
         node_port: 31080,

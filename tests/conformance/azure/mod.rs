@@ -8,6 +8,7 @@ mod facts;
 mod ingress;
 mod input;
 mod membership;
+#[cfg(test)]
 mod mutations;
 mod nsg;
 mod reconcile;

@@ -167,7 +167,8 @@ fn check_rule(names: &str, asked: &[Asked]) -> Vec<String> {
     let Some(ruling) = asked.last().and_then(|asked| asked.ruling.as_ref()) else {
         return vec![format!("expected rule {names}\n     got none")];
     };
-    let alternatives = "AllowVnetInBound or AllowAzureLoadBalancerInBound (VirtualNetwork also covers 168.63.129.16)";
+    let alternatives =
+        "AllowVnetInBound or AllowAzureLoadBalancerInBound (VirtualNetwork also covers 168.63.129.16)";
     if names == alternatives {
         let covered = space().has_tag(PROBE_SOURCE, "VirtualNetwork")
             && space().has_tag(PROBE_SOURCE, "AzureLoadBalancer");

@@ -112,9 +112,7 @@ pub(super) fn check(case: &Value) -> Result<Vec<String>, String> {
     let changes =
         reconcile(&mut existing, &service_prefix(service), &wanted.load_balancing_rules, &wanted.probes);
     let touches = |rule: bool| {
-        changes.iter().any(|change| {
-            matches!(change, Change::AddRule(_) | Change::DropRule(_)) == rule
-        })
+        changes.iter().any(|change| matches!(change, Change::AddRule(_) | Change::DropRule(_)) == rule)
     };
     let rules: Vec<Value> = existing.load_balancing_rules.iter().map(rule_value).collect();
     let probes: Vec<Value> = existing.probes.iter().map(probe_value).collect();

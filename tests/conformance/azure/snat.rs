@@ -162,18 +162,23 @@ pub(super) fn check(case: &Value) -> Result<Vec<String>, String> {
     let given = || outbound.ok_or_else(|| "outbound is missing".to_owned());
     let nodes = || cluster.nodes.ok_or_else(|| "nodes is missing".to_owned());
     let ports_of = |nodes: Option<u32>| ports(nodes.ok_or("the number of nodes is missing")?, given()?);
-    check("portsPerNode", expected.ports_per_node.map(Value::from), ports_of(cluster.nodes).map(Value::from))?;
+    check(
+        "portsPerNode",
+        expected.ports_per_node.map(Value::from),
+        ports_of(cluster.nodes).map(Value::from),
+    )?;
     let before = ports_of(cluster.nodes_before).map(Value::from);
     check("portsPerNodeBefore", expected.ports_per_node_before.map(Value::from), before)?;
     let after = ports_of(cluster.nodes_after).map(Value::from);
     check("portsPerNodeAfter", expected.ports_per_node_after.map(Value::from), after)?;
     let manual = || {
         let outbound = given()?;
-        outbound.allocated_outbound_ports.zip(outbound.frontend_ips).ok_or("outbound is not complete")
+        let both = outbound.allocated_outbound_ports.zip(outbound.frontend_ips);
+        both.ok_or_else(|| "outbound is not complete".to_owned())
     };
-    let most = manual().map_err(str::to_owned).map(|(ports, ips)| json!(snat::max_members(ports, ips)));
+    let most = manual().map(|(ports, ips)| json!(snat::max_members(ports, ips)));
     check("maxNodes", expected.max_nodes.map(Value::from), most)?;
-    let accepted = manual().map_err(str::to_owned).and_then(|(ports, ips)| {
+    let accepted = manual().and_then(|(ports, ips)| {
         Ok(json!(snat::check(ports, nodes()? + cluster.max_surge_nodes, ips).is_ok()))
     });
     check("accepted", expected.accepted.map(Value::from), accepted)?;
@@ -196,7 +201,11 @@ pub(super) fn check(case: &Value) -> Result<Vec<String>, String> {
     };
     check("succeed", expected.succeed.map(Value::from), opened().map(|(opened, _)| json!(opened)))?;
     check("fail", expected.fail.map(Value::from), opened().map(|(_, failed)| json!(failed)))?;
-    check("allSucceed", expected.all_succeed.map(Value::from), opened().map(|(_, failed)| json!(failed == 0)))?;
+    check(
+        "allSucceed",
+        expected.all_succeed.map(Value::from),
+        opened().map(|(_, failed)| json!(failed == 0)),
+    )?;
     let shared = || {
         let pods = cluster.pods_per_node.ok_or("podsPerNode is missing")?;
         let ports = ports_of(cluster.nodes)?;

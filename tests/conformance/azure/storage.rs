@@ -4,8 +4,8 @@ use super::input::{self, compare};
 use azure::{
     routes::NextHop,
     storage::{
-        Client, EndpointPolicies, IpRuleError, Outcome, Place, PrivateEndpoint, PrivateZone, Request, Resolved,
-        SourceSeen, StorageAccount, parse_ip_rule,
+        Client, EndpointPolicies, IpRuleError, Outcome, Place, PrivateEndpoint, PrivateZone, Request,
+        Resolved, SourceSeen, StorageAccount, parse_ip_rule,
     },
 };
 use model::azure::Access;
@@ -227,23 +227,31 @@ fn answer(case: &Case, account: &StorageAccount, key: &str, value: &Value) -> Re
         "goesVia" => json!(if is_public { "public endpoint" } else { "private endpoint" }),
         "route" => match request.next_hop {
             Some(NextHop::InterfaceEndpoint) if word("InterfaceEndpoint /32 also in peered VNet") => {
-                let peered = case.client.as_ref().is_some_and(|client| client.vnet.as_deref() == Some("peered"));
+                let peered =
+                    case.client.as_ref().is_some_and(|client| client.vnet.as_deref() == Some("peered"));
                 holds(peered)
             }
             Some(NextHop::InterfaceEndpoint) => json!("InterfaceEndpoint /32"),
             hop => json!(hop.map(|hop| hop.to_string())),
         },
         "sourceSeenByStorage" => match request.source {
-            SourceSeen::Public(Some(ip)) => holds(word(OUTBOUND) && ip == OUTBOUND_ADDRESS),
+            SourceSeen::Public(Some(ip)) => {
+                json!((ip == OUTBOUND_ADDRESS).then_some("public outbound IP"))
+            }
             SourceSeen::SubnetIdentity(Some(ip)) => {
                 let pod = case.client.as_ref().is_some_and(|client| client.kind == "pod");
-                let text = if pod { "node IP of the node subnet" } else { "private VNet IP plus subnet identity" };
+                let text =
+                    if pod { "node IP of the node subnet" } else { "private VNet IP plus subnet identity" };
                 holds(word(text) && ip == CLIENT_ADDRESS)
             }
             other => json!(format!("{other:?}")),
         },
         "dns" if word("public IP") => holds(is_public),
-        "dns" if word("NXDOMAIN for an account that has a private endpoint elsewhere but no record in this zone") => {
+        "dns"
+            if word(
+                "NXDOMAIN for an account that has a private endpoint elsewhere but no record in this zone",
+            ) =>
+        {
             let without = account.request(None, &client, "blob");
             holds(request.resolved == Resolved::NxDomain && without.resolved == Resolved::Public)
         }
@@ -264,11 +272,10 @@ fn why(case: &Case, account: &StorageAccount, outcome: &Outcome, text: &str) -> 
             *outcome == Outcome::DeniedByFirewall
                 && account.request(None, &without, "blob").outcome == Outcome::AllowedByIpRule
         }
-        "creating a private endpoint does not close the public one" => {
-            *outcome == Outcome::AllowedByDefault
-        }
+        "creating a private endpoint does not close the public one" => *outcome == Outcome::AllowedByDefault,
         "network policies on the PE subnet are off by default" => {
-            EndpointPolicies::default() == EndpointPolicies::Disabled && *outcome == Outcome::AllowedByEndpoint
+            EndpointPolicies::default() == EndpointPolicies::Disabled
+                && *outcome == Outcome::AllowedByEndpoint
         }
         _ => return None,
     })

@@ -7,7 +7,7 @@ use super::{
 };
 use kubernetes::kube_proxy::installed;
 use model::kubernetes::Protocol;
-use netfilter::Ruleset;
+use netfilter::{Family, Ruleset};
 use serde::Deserialize;
 use serde_json::Value;
 use std::net::IpAddr;
@@ -50,7 +50,7 @@ pub(super) fn check(value: &Value) -> Result<Outcome, String> {
             let map = State::read(&services, &slices)?.map(node.config.family);
             installed(&node.config, &map).ruleset
         }
-        (None, None, Some(text)) => parse(&text)?,
+        (None, None, Some(text)) => parse(&text, node.family())?,
         _ => return Err("either services and endpointslices, or iptables".into()),
     };
     if case.packets.is_empty() {
@@ -79,6 +79,23 @@ impl Packet {
     }
 }
 
-fn parse(_text: &str) -> Result<Ruleset, String> {
-    Err("TODO".into())
+/// Parses rules that upstream's imitation of iptables printed, which leaves comments unquoted.
+fn parse(text: &str, family: Family) -> Result<Ruleset, String> {
+    let quoted: String = text.lines().map(|line| quote_comment(line) + "\n").collect();
+    let parsed = netfilter::parse(quoted.as_bytes(), family).map_err(|error| format!("iptables: {error}"))?;
+    match parsed.unmodelled.first() {
+        Some(unmodelled) => Err(format!("iptables: {unmodelled}")),
+        None if family == Family::V4 => Ok(parsed.ipv4),
+        None => Ok(parsed.ipv6),
+    }
+}
+
+fn quote_comment(line: &str) -> String {
+    let Some((before, comment)) = line.split_once("--comment ") else { return line.to_owned() };
+    if comment.starts_with('"') {
+        return line.to_owned();
+    }
+    let end = comment.find(" -").unwrap_or(comment.len());
+    let (comment, after) = comment.split_at(end);
+    format!("{before}--comment \"{comment}\"{after}")
 }

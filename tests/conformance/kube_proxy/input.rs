@@ -99,10 +99,14 @@ impl Node {
 }
 
 impl Node {
+    /// The family in netfilter's words.
+    pub(super) fn family(&self) -> Family {
+        if self.config.family == IpFamily::IPv4 { Family::V4 } else { Family::V6 }
+    }
+
     /// Restore text with the mark as the case writes it.
     pub(super) fn restore_text(&self, ruleset: &Ruleset) -> String {
-        let family = if self.config.family == IpFamily::IPv4 { Family::V4 } else { Family::V6 };
-        ruleset.text(family, Form::Restore(self.mark)).to_string()
+        ruleset.text(self.family(), Form::Restore(self.mark)).to_string()
     }
 }
 

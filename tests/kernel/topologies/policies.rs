@@ -24,6 +24,7 @@ pub(super) fn topologies() -> Vec<Topology> {
         node_port_local(),
         internal_load_balancer(),
         external_ips(),
+        flat_network(),
     ]
 }
 
@@ -50,6 +51,7 @@ fn external_cluster() -> Topology {
     questions.extend(cross(&[Node(2), Pod("web-a")], &[Frontend("web"), ClusterIp("web")], &[Family::V6]));
     questions.extend(cross(&[Node(0), Pod("near"), Pod("far"), Vm], &[Target::Pod("web-a")], &Family::BOTH));
     questions.extend(cross(&[Vm, Pod("far"), Node(0)], &[Target::Node(0, 80)], &[Family::V4]));
+    questions.extend(cross(&[Node(0), Pod("far")], &[Target::Vm, Target::Node(0, 10256)], &Family::BOTH));
     Topology::new("external policy Cluster", cluster, questions)
 }
 
@@ -65,6 +67,12 @@ fn external_local() -> Topology {
     questions.extend(cross(&[Vm], &WEB_PORTS, &Family::BOTH));
     questions.extend(cross(&[Loopback(0), Loopback(2)], &[NodePort("web", 0)], &Family::BOTH));
     questions.extend(cross(&[Node(2), Pod("far"), Pod("web-a")], &[Frontend("web")], &[Family::V6]));
+    // The port of kube-proxy's health answer, with and without an endpoint.
+    questions.extend(cross(
+        &[Vm, Pod("far")],
+        &[Target::Node(0, 32080), Target::Node(2, 32080)],
+        &[Family::V4],
+    ));
     Topology::new("external policy Local", cluster, questions)
 }
 
@@ -146,4 +154,24 @@ fn external_ips() -> Topology {
     let mut questions = cross(&[Vm, Pod("far"), Pod("web-a"), Node(0), Node(2)], &targets, &[Family::V4]);
     questions.extend(cross(&[Vm, Pod("far")], &targets, &[Family::V6]));
     Topology::new("external IPs", cluster, questions)
+}
+
+/// A pod's address survives the way to another node, which takes it for a pod of its own: it picks an endpoint
+/// anywhere and does not masquerade. An answer from a third node then misses the translation.
+fn flat_network() -> Topology {
+    let cluster = Cluster::flat(3)
+        .service("web", LoadBalancer, |_| ())
+        .service("own", LoadBalancer, local)
+        .pod("web-a", "web", 0, State::Ready)
+        .pod("web-b", "web", 1, State::Ready)
+        .pod("own-a", "own", 0, State::Ready)
+        .pod("own-b", "own", 1, State::Ready)
+        .bystander("far", 2);
+    let sources = [Node(0), Node(2), Pod("far"), Pod("own-a")];
+    let ports = [NodePort("own", 0), NodePort("own", 2), NodePort("web", 0)];
+    let mut questions = cross(&sources, &ports, &Family::BOTH);
+    questions.extend(cross(&sources, &[ClusterIp("web"), Frontend("own"), Target::Vm], &[Family::V4]));
+    questions.extend(cross(&[Vm], &[NodePort("own", 0), Target::Pod("own-a")], &Family::BOTH));
+    questions.extend(cross(&[Client], &[Frontend("web"), Frontend("own")], &[Family::V4]));
+    Topology::new("nodes and pods in one range", cluster, questions)
 }

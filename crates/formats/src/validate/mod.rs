@@ -30,7 +30,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn say(&mut self, severity: Severity, id: &ObjectRef, path: &str, what: String, hint: impl Into<String>) {
+    fn say(&mut self, severity: Severity, id: &ObjectRef, path: &str, what: &str, hint: impl Into<String>) {
         let located = self.places.get(id);
         let at = located.map_or(Position::START, |located| located.place(path));
         self.diagnostics.push(Diagnostic {
@@ -44,12 +44,12 @@ impl Check<'_> {
         });
     }
 
-    fn error(&mut self, id: &ObjectRef, path: &str, what: impl Into<String>, hint: impl Into<String>) {
-        self.say(Severity::Error, id, path, what.into(), hint);
+    fn error(&mut self, id: &ObjectRef, path: &str, what: impl AsRef<str>, hint: impl Into<String>) {
+        self.say(Severity::Error, id, path, what.as_ref(), hint);
     }
 
-    fn warning(&mut self, id: &ObjectRef, path: &str, what: impl Into<String>, hint: impl Into<String>) {
-        self.say(Severity::Warning, id, path, what.into(), hint);
+    fn warning(&mut self, id: &ObjectRef, path: &str, what: impl AsRef<str>, hint: impl Into<String>) {
+        self.say(Severity::Warning, id, path, what.as_ref(), hint);
     }
 
     /// `file:line` of an object.

@@ -180,16 +180,15 @@ fn nearest_labels(pods: &[&Pod], selector: &BTreeMap<String, String>) -> String 
             .iter()
             .map(|(label, value)| format!("{label}={value}"))
             .collect::<Vec<_>>();
-        return match labels.is_empty() {
-            true => format!("no Pod there has a label {label}; Pod {name} has no labels at all"),
-            false => format!("no Pod there has a label {label}; Pod {name} has {}", labels.join(",")),
+        return if labels.is_empty() {
+            format!("no Pod there has a label {label}; Pod {name} has no labels at all")
+        } else {
+            format!("no Pod there has a label {label}; Pod {name} has {}", labels.join(","))
         };
     }
-    match crate::near::nearest(value, values.iter().copied()) {
-        Some(near) => format!("did you mean {label}: {near}?"),
-        None => {
-            let known = values.iter().take(5).map(|value| format!("{label}={value}")).collect::<Vec<_>>();
-            format!("the Pods there have {}", known.join(", "))
-        }
+    if let Some(near) = crate::near::nearest(value, values.iter().copied()) {
+        return format!("did you mean {label}: {near}?");
     }
+    let known: Vec<_> = values.iter().take(5).map(|value| format!("{label}={value}")).collect();
+    format!("the Pods there have {}", known.join(", "))
 }

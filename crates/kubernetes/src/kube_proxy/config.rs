@@ -51,6 +51,7 @@ impl NfacctCounter {
 
 /// What one kube-proxy knows of itself: one per node and address family.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "kube-proxy has as many switches")]
 pub struct ProxyConfig {
     /// The node; an endpoint is local if its `nodeName` equals it.
     pub node: NodeName,

@@ -1,6 +1,5 @@
 //! Names of the chains that kube-proxy makes per service port and per endpoint.
 
-use arrayvec::ArrayString;
 use netfilter::ChainName;
 use sha2::{Digest, Sha256};
 
@@ -59,7 +58,8 @@ impl ChainHash {
         for (group, out) in digest.chunks_exact(5).zip(text.chunks_exact_mut(8)) {
             let bits = group.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
             for (i, letter) in out.iter_mut().enumerate() {
-                *letter = ALPHABET[(bits >> (35 - 5 * i)) as usize & 31];
+                // Five bits: always within the alphabet.
+                *letter = ALPHABET[usize::from((bits >> (35 - 5 * i)).to_le_bytes()[0] & 31)];
             }
         }
         Self(text)
@@ -67,10 +67,13 @@ impl ChainHash {
 
     /// The name of the chain of a kind.
     pub fn chain(self, kind: ChainKind) -> ChainName {
-        let mut name = ArrayString::<28>::new();
-        name.push_str(kind.prefix());
-        self.0.iter().for_each(|letter| name.push(char::from(*letter)));
-        chain_name(&name)
+        let prefix = kind.prefix().as_bytes();
+        let mut name = [0_u8; 25];
+        let (head, tail) = name.split_at_mut(prefix.len());
+        head.copy_from_slice(prefix);
+        tail.split_at_mut(self.0.len()).0.copy_from_slice(&self.0);
+        let length = prefix.len() + self.0.len();
+        chain_name(std::str::from_utf8(name.split_at(length).0).unwrap_or_default())
     }
 }
 

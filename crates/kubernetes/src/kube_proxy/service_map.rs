@@ -163,7 +163,10 @@ impl ServiceMap {
         services: &BTreeMap<Key, Arc<Service>>,
         slices: &BTreeMap<Key, Arc<EndpointSlice>>,
     ) -> Self {
-        let by_service = slices_by_service(self.family, slices);
+        let mut by_service: FastMap<_, Vec<_>> = FastMap::default();
+        for (service, slice) in slices_of_family(self.family, slices) {
+            by_service.entry(service).or_default().push(slice);
+        }
         let mut nodes = Interner::default();
         let mut entries = BTreeMap::new();
         for (key, service) in services {
@@ -210,22 +213,18 @@ impl ServiceMap {
     }
 }
 
-fn slices_by_service(
+/// The slices of a family, each with namespace and name of its Service.
+fn slices_of_family(
     family: IpFamily,
     slices: &BTreeMap<Key, Arc<EndpointSlice>>,
-) -> BTreeMap<(&str, &str), Vec<&Arc<EndpointSlice>>> {
-    let mut by_service: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (key, slice) in slices {
-        let wanted = match slice.address_type {
-            AddressType::IPv4 => family == IpFamily::IPv4,
-            AddressType::IPv6 => family == IpFamily::IPv6,
-            AddressType::Fqdn => false,
-        };
-        if let Some(service) = slice.service().filter(|_| wanted) {
-            by_service.entry((&*key.namespace, service)).or_default().push(slice);
-        }
-    }
-    by_service
+) -> impl Iterator<Item = ((&str, &str), &Arc<EndpointSlice>)> {
+    let wanted = match family {
+        IpFamily::IPv4 => AddressType::IPv4,
+        IpFamily::IPv6 => AddressType::IPv6,
+    };
+    (slices.iter())
+        .filter(move |(_, slice)| slice.address_type == wanted)
+        .filter_map(|(key, slice)| Some(((&*key.namespace, slice.service()?), slice)))
 }
 
 /// The endpoints of every port that a slice names, whether or not a Service has such a port: by Service, port
@@ -236,7 +235,11 @@ pub fn endpoints_by_port(
 ) -> BTreeMap<(Key, String, Protocol), Vec<ProxyEndpoint>> {
     let mut nodes = Interner::default();
     let mut by_port = BTreeMap::new();
-    for ((namespace, service), slices) in slices_by_service(family, slices) {
+    let mut by_service: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (service, slice) in slices_of_family(family, slices) {
+        by_service.entry(service).or_default().push(slice);
+    }
+    for ((namespace, service), slices) in by_service {
         let key = Key::new(namespace, service);
         let ports = slices.iter().flat_map(|slice| &slice.ports);
         let named: BTreeSet<_> =
@@ -358,7 +361,7 @@ fn endpoints<'a>(
             all.extend(slice.endpoints.iter().filter_map(|endpoint| read(endpoint, number, nodes)));
         }
     }
-    all.sort_by(|a, b| a.text.cmp(&b.text));
+    all.sort_by(|a, b| a.text.as_bytes().cmp(b.text.as_bytes()));
     // Later entries replace earlier ones unless they are terminating.
     all.dedup_by(|later, kept| {
         let duplicate = later.text == kept.text;

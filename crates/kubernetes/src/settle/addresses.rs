@@ -1,13 +1,13 @@
 //! Ranges of nodes, addresses of nodes and pods.
 
 use super::{
-    Field, Settled, Unsettled,
+    Allocation, Field, Settled, Unsettled,
     allocator::{Taken, nth, size},
 };
 use crate::{address::parse_cidr, hashing::FastMap, scheduler::Scheduler};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use model::{
-    Key, Kind, Model, NodeName, ObjectRef,
+    Key, Kind, Model, ObjectRef,
     kubernetes::{Address, AddressKind, Node, Pod, PodIp},
 };
 use std::{
@@ -124,17 +124,14 @@ pub(super) fn bind(settled: &mut Settled) {
         return;
     }
     let mut scheduler = Scheduler::new(&settled.model);
-    let mut bound = Vec::new();
-    for (key, pod) in settled.model.pods.iter().filter(|(_, pod)| waiting(pod)) {
-        bound.push((key.clone(), scheduler.bind(pod)));
-    }
-    for (key, result) in bound {
-        let object = ObjectRef::namespaced(Kind::Pod, &key);
-        let Some(pod) = settled.model.pods.get_mut(&key).map(Arc::make_mut) else { continue };
-        match result {
+    for (key, slot) in settled.model.pods.iter_mut().filter(|(_, pod)| waiting(pod)) {
+        let object = ObjectRef::namespaced(Kind::Pod, key);
+        let bound = scheduler.bind(slot);
+        let pod = Arc::make_mut(slot);
+        match bound {
             Ok(node) => {
                 node.as_str().clone_into(&mut pod.spec.node_name);
-                settled.allocated(object, Field::NodeName);
+                settled.allocated.push(Allocation { object, field: Field::NodeName });
             }
             Err(reason) => {
                 pod.status.phase = Some("Pending".into());
@@ -150,21 +147,18 @@ fn is_pending(pod: &Pod) -> bool {
 
 /// Gives pods that run an address of their node's range.
 pub(super) fn pods(settled: &mut Settled) {
+    let Model { pods, nodes, .. } = &mut settled.model;
     let has_address = |pod: &Pod| !pod.status.pod_ip.is_empty() || !pod.status.pod_ips.is_empty();
-    let without: Vec<Key> = (settled.model.pods.iter())
-        .filter(|(_, pod)| !has_address(pod) && !pod.is_finished() && !is_pending(pod))
-        .map(|(key, _)| key.clone())
-        .collect();
-    if without.is_empty() {
+    let waiting = |pod: &Pod| !has_address(pod) && !pod.is_finished() && !is_pending(pod);
+    if !pods.values().any(|pod| waiting(pod)) {
         return;
     }
-    let mut taken = Taken::new(settled.model.pods.values().flat_map(|pod| pod.ips().collect::<Vec<_>>()));
-    let nodes: FastMap<NodeName, (Vec<IpNet>, Vec<IpAddr>)> = (settled.model.nodes.iter())
-        .map(|(name, node)| (name.clone(), (cidrs(node).collect(), node.internal_ips().collect())))
+    let mut taken = Taken::new(pods.values().flat_map(|pod| pod.ips()));
+    let nodes: FastMap<&str, (Vec<IpNet>, Vec<IpAddr>)> = (nodes.iter())
+        .map(|(name, node)| (name.as_str(), (cidrs(node).collect(), node.internal_ips().collect())))
         .collect();
-    for key in without {
-        let Some(pod) = settled.model.pods.get_mut(&key) else { continue };
-        let object = ObjectRef::namespaced(Kind::Pod, &key);
+    for (key, pod) in pods.iter_mut().filter(|(_, pod)| waiting(pod)) {
+        let object = ObjectRef::namespaced(Kind::Pod, key);
         let Some((ranges, node_ips)) = nodes.get(pod.spec.node_name.as_str()) else {
             let node = pod.spec.node_name.clone();
             settled.unsettled.push(Unsettled::NodeMissing { pod: object, node });
@@ -173,16 +167,16 @@ pub(super) fn pods(settled: &mut Settled) {
         let ips: Vec<IpAddr> = if pod.spec.host_network {
             node_ips.clone()
         } else {
-            ranges.iter().filter_map(|range| pod_address(&mut taken, &key, *range)).collect()
+            ranges.iter().filter_map(|range| pod_address(&mut taken, key, *range)).collect()
         };
         let Some(first) = ips.first() else {
-            settled.exhausted(object, Field::PodIps);
+            settled.unsettled.push(Unsettled::Exhausted { object, field: Field::PodIps });
             continue;
         };
         let status = &mut Arc::make_mut(pod).status;
         status.pod_ip = first.to_string();
         status.pod_ips = ips.iter().map(|ip| PodIp { ip: ip.to_string() }).collect();
-        settled.allocated(object, Field::PodIps);
+        settled.allocated.push(Allocation { object, field: Field::PodIps });
     }
 }
 

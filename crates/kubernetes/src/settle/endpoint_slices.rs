@@ -39,9 +39,12 @@ pub(super) fn complete(settled: &mut Settled) {
     }
 }
 
-/// Pods by the labels that selectors ask for.
+/// A pod of the model.
+type Entry<'a> = (&'a Key, &'a Arc<Pod>);
+
+/// Pods by the labels that selectors ask for: namespace, key, value.
 struct PodIndex<'a> {
-    by_label: FastMap<(&'a str, &'a str, &'a str), Vec<(&'a Key, &'a Arc<Pod>)>>,
+    by_label: FastMap<(&'a str, &'a str, &'a str), Vec<Entry<'a>>>,
 }
 
 impl<'a> PodIndex<'a> {
@@ -61,7 +64,7 @@ impl<'a> PodIndex<'a> {
     }
 
     /// The pods that a selector selects, in name order: those of its rarest label that have the others too.
-    fn select(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<(&'a Key, &'a Arc<Pod>)> {
+    fn select(&self, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Entry<'a>> {
         let lists = selector.iter().map(|(label, value)| {
             self.by_label.get(&(namespace, &**label, &**value)).map_or(&[][..], Vec::as_slice)
         });
@@ -151,8 +154,7 @@ fn group<'a>(
 /// The port of a pod that a Service port means; `None` if the pod has no container port of that name.
 fn endpoint_port(port: &ServicePort, pod: &Pod) -> Option<EndpointPort> {
     let number = match &port.target_port {
-        None => port.port,
-        Some(IntOrString::Int(0)) => port.port,
+        None | Some(IntOrString::Int(0)) => port.port,
         Some(IntOrString::Int(number)) => *number,
         Some(IntOrString::String(name)) => {
             pod.spec

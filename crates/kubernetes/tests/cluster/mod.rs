@@ -1,3 +1,4 @@
+#![allow(dead_code, reason = "each test file uses a part")]
 //! A small dual-stack cluster with one Service of each flavour.
 
 use model::{
@@ -75,7 +76,7 @@ pub(crate) fn dual_stack() -> Model {
     };
     service(&mut model, "plain", ServiceType::ClusterIP, dual);
     service(&mut model, "headless", ServiceType::ClusterIP, |service| {
-        service.spec.cluster_ip = "None".into()
+        service.spec.cluster_ip = "None".into();
     });
     service(&mut model, "lonely", ServiceType::NodePort, |service| {
         dual(service);
@@ -113,5 +114,26 @@ pub(crate) fn dual_stack() -> Model {
         service.spec.ports = vec![port("dns", Protocol::Udp), port("dns-tcp", Protocol::Tcp)];
         service.status.load_balancer.ingress = vec![ingress("20.50.60.72", None)];
     });
+    model
+}
+
+/// So many Services with pods of their own, on a tenth as many nodes.
+pub(crate) fn large(services: usize, pods_per_service: usize) -> Model {
+    let mut model = Model::default();
+    let mut cluster = ManagedCluster::default();
+    cluster.network_profile.pod_cidr = Some("10.128.0.0/9".into());
+    model.put(Object::ManagedCluster(Arc::new(cluster)));
+    for i in 0..services.div_ceil(10) {
+        node(&mut model, &format!("node-{i:04}"), |_| {});
+    }
+    for i in 0..services {
+        let app = format!("app-{i}");
+        service(&mut model, &format!("service-{i}"), ServiceType::ClusterIP, |service| {
+            service.spec.selector.insert("app".into(), app.clone());
+        });
+        for j in 0..pods_per_service {
+            pod(&mut model, &format!("app-{i}-{j}"), &app, "", |_| {});
+        }
+    }
     model
 }

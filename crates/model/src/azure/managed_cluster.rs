@@ -130,6 +130,9 @@ pub struct AgentPool {
     /// Most pods per node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_pods: Option<u32>,
+    /// The subnet of the pods, where they have one of their own.
+    #[serde(rename = "podSubnetId", alias = "podSubnetID", skip_serializing_if = "Option::is_none")]
+    pub pod_subnet_id: Option<crate::ArmId>,
     /// Taints put on each node, as `key=value:Effect`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub node_taints: Vec<String>,

@@ -12,7 +12,9 @@ pub use endpoint_slice::{
 pub use kube_proxy_config::{DetectLocal, KubeProxyConfiguration, KubeProxyConntrack, KubeProxyIptables};
 pub use node::{Address, AddressKind, Effect, Node, NodeSpec, NodeStatus, Taint};
 pub use pod::{
-    Condition, Container, ContainerPort, Pod, PodIp, PodSpec, PodStatus, Toleration, TolerationOperator,
+    Affinity, Condition, Container, ContainerPort, NodeAffinity, NodeSelector, NodeSelectorOperator,
+    NodeSelectorRequirement, NodeSelectorTerm, Pod, PodIp, PodSpec, PodStatus, PreferredSchedulingTerm,
+    Toleration, TolerationOperator,
 };
 pub use service::{
     ClientIpConfig, IngressPort, IntOrString, IpFamily, IpMode, LoadBalancerIngress, LoadBalancerStatus,

@@ -15,6 +15,7 @@ pub(super) fn restore(words: &mut Words<'_, '_>, matches: &[Match]) -> fmt::Resu
             Match::Module(transport) => words.two("-m", &transport.name())?,
             Match::SourcePort { not, ports } => port(words, *not, "--sport", *ports)?,
             Match::DestinationPort { not, ports } => port(words, *not, "--dport", *ports)?,
+            Match::TcpFlags { .. } => tcp_flags(words, first)?,
             _ if is_ip(first) => ip(words, first)?,
             _ => rest = extension(words, first, after)?,
         }
@@ -41,7 +42,10 @@ pub(super) fn save(words: &mut Words<'_, '_>, matches: &[Match]) -> fmt::Result 
     while let [first, after @ ..] = rest {
         rest = after;
         match first {
-            Match::Module(_) | Match::SourcePort { .. } | Match::DestinationPort { .. } => {
+            Match::Module(_)
+            | Match::SourcePort { .. }
+            | Match::DestinationPort { .. }
+            | Match::TcpFlags { .. } => {
                 if !std::mem::replace(&mut transport_written, true) {
                     transport(words, matches)?;
                 }
@@ -98,14 +102,16 @@ fn interface(words: &mut Words<'_, '_>, not: bool, option: &str, name: &Interfac
 /// `-m tcp` with both of its conditions.
 fn transport(words: &mut Words<'_, '_>, matches: &[Match]) -> fmt::Result {
     let module = matches.iter().find_map(|found| match found {
-        Match::Module(transport) => Some(transport.name()),
+        Match::Module(transport) => Some(*transport),
         _ => None,
     });
-    let protocol = matches.iter().find_map(|found| match found {
-        Match::Protocol { protocol, .. } => Some(protocol.name()),
-        _ => None,
-    });
-    words.two("-m", &module.or(protocol).unwrap_or(Transport::Tcp.name()))?;
+    let of_protocol = || {
+        matches.iter().find_map(|found| match found {
+            Match::Protocol { protocol, .. } => Transport::of(*protocol),
+            _ => None,
+        })
+    };
+    words.two("-m", &module.or_else(of_protocol).unwrap_or(Transport::Tcp).name())?;
     for found in matches {
         if let Match::SourcePort { not, ports } = found {
             port(words, *not, "--sport", *ports)?;
@@ -116,7 +122,18 @@ fn transport(words: &mut Words<'_, '_>, matches: &[Match]) -> fmt::Result {
             port(words, *not, "--dport", *ports)?;
         }
     }
-    Ok(())
+    matches.iter().try_for_each(|found| tcp_flags(words, found))
+}
+
+fn tcp_flags(words: &mut Words<'_, '_>, found: &Match) -> fmt::Result {
+    match found {
+        Match::TcpFlags { not, mask, set } => {
+            words.inverted(*not, "--tcp-flags", mask)?;
+            words.word("")?;
+            write!(words.f, "{set}")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn port(words: &mut Words<'_, '_>, not: bool, option: &str, ports: PortRange) -> fmt::Result {

@@ -118,7 +118,7 @@ impl fmt::Display for RulesetText<'_> {
 }
 
 /// Built-in chains in the order of the hooks, then the others by name.
-fn save_rank<'a>(table: TableName, chain: &'a Chain) -> (usize, &'a str) {
+fn save_rank(table: TableName, chain: &Chain) -> (usize, &str) {
     let hooks = table.hooks();
     let place = hooks.iter().position(|hook| hook.chain() == chain.name.as_str());
     (place.unwrap_or(hooks.len()), chain.name.as_str())

@@ -100,6 +100,14 @@ fn slot(
                 },
             }),
         (Touch::Chip { .. }, _) => None,
+        // What a host sends hangs under it.
+        (Touch::Free(host), _) if !tall => Some(Slot {
+            at: Point::new(host.center().x, host.bottom() + 8.0 + STACK / 2.0),
+            hang: Anchor::Middle,
+            inline: false,
+            leader: Some(Point::new(host.center().x, host.bottom())),
+            tone,
+        }),
         // Between columns it stands on the line, or, one below the other, in the gap.
         _ => {
             let track = route::curve(board, a, b, tall)?.flatten();

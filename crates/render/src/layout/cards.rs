@@ -7,7 +7,7 @@ use super::{
     ways::{Place, Way},
     words::{count, list, percent},
 };
-use crate::{Anchor, Ink, Kind, Look, Point, Rect, TextStyle, Tone, View, measure::width};
+use crate::{Anchor, Ink, Kind, Look, Point, Rect, TextStyle, Tone, View, measure::width, probe_words};
 use model::{Kind as ObjectKind, ObjectRef, azure::AgentPoolMode};
 use std::collections::BTreeMap;
 
@@ -424,10 +424,8 @@ fn badge(node: &NodeInfo, membership: Membership) -> (Look, String) {
         Membership::Unprobed => (Look::Plain, "no probe".into()),
         Membership::Unknown => (Look::Plain, "not probed".into()),
         Membership::Probed(state) => {
-            let word = if state.answer == "connected" { "TCP" } else { &state.answer };
-            let glue = if word.contains(' ') { ", " } else { " " };
             let look = if state.up { Look::Good } else { Look::Bad };
-            (look, format!("{word}{glue}{}", if state.up { "up" } else { "down" }))
+            (look, probe_words(state))
         }
     }
 }

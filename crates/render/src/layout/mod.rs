@@ -12,6 +12,8 @@ mod route;
 mod ways;
 pub(crate) mod words;
 
+pub(crate) use outline::station_words;
+
 use crate::{Anchor, Format, Ink, Kind, Look, Options, Point, Rect, Scene, TextStyle, Tone, View};
 use board::{Board, Draft, Touch};
 use cards::{Cards, Density};
@@ -23,9 +25,9 @@ const MARGIN: f64 = 20.0;
 const HOST: (f64, f64) = (124.0, 60.0);
 const BALANCER: f64 = 210.0;
 /// Between client and load balancer.
-const FIRST_GAP: f64 = 158.0;
+const FIRST_GAP: f64 = 68.0;
 /// Between load balancer and node pools: room for lines that fan out and for hops between nodes.
-const SECOND_GAP: f64 = 150.0;
+const SECOND_GAP: f64 = 146.0;
 /// Left of the pools in tall pictures: room for all lines.
 const TALL_GUTTER: f64 = 44.0;
 const TALL_GAP: f64 = 52.0;
@@ -138,7 +140,7 @@ impl Frame {
         // The first host stands level with the frontend, so that their line is straight.
         let level = top + 54.0 + 22.0;
         for (index, place) in self.hosts.iter().enumerate() {
-            let step = f64::from(u32::try_from(index).unwrap_or(0)) * (HOST.1 + 34.0);
+            let step = f64::from(u32::try_from(index).unwrap_or(0)) * (HOST.1 + 62.0);
             let at = if self.tall {
                 Rect::new(left + (wide - 190.0) / 2.0, top, 190.0, HOST.1)
             } else {

@@ -111,6 +111,7 @@ pub(crate) fn station_words(kind: StationKind) -> &'static str {
     match kind {
         StationKind::Client => "Client",
         StationKind::Internet => "Internet",
+        StationKind::VirtualNetwork => "Virtual network",
         StationKind::PublicIp => "Public IP",
         StationKind::LoadBalancer => "Azure Load Balancer",
         StationKind::Nsg => "Network security group",

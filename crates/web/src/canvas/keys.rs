@@ -50,9 +50,13 @@ impl Canvas {
             ("0", _) => Msg::Fit,
             ("m" | "M", Some(group)) if is_movable(group) => {
                 event.prevent_default();
-                self.select(ctx, &group.id);
-                // The selection comes back as a property, which would close the menu again.
-                Msg::OpenMenu
+                self.menu = ctx.props().selected == group.object;
+                if !self.menu {
+                    // The menu is that of the selection, which comes back as a property.
+                    self.menu_awaited = true;
+                    self.select(ctx, &group.id);
+                }
+                return self.menu;
             }
             (" ", Some(group)) if is_movable(group) => Msg::PickUp(group.id.clone(), false),
             ("Enter" | " ", Some(group)) => {

@@ -81,6 +81,8 @@ pub(crate) struct Canvas {
     gesture: Option<Gesture>,
     carried: Option<Carried>,
     menu: bool,
+    /// The menu opens with the selection that is on its way.
+    menu_awaited: bool,
     /// The group in the tab order.
     focus: Option<String>,
     hovered: Option<usize>,
@@ -120,7 +122,6 @@ pub(crate) enum Msg {
     Zoom(i32),
     Fit,
     ToggleMenu,
-    OpenMenu,
     MenuKey(KeyboardEvent),
     MoveTo(usize),
     Play,
@@ -151,6 +152,7 @@ impl Component for Canvas {
             gesture: None,
             carried: None,
             menu: false,
+            menu_awaited: false,
             focus: None,
             hovered: None,
             player: Player::default(),
@@ -171,7 +173,7 @@ impl Component for Canvas {
             }
         }
         if props.selected != old.selected {
-            self.menu = false;
+            self.menu = std::mem::take(&mut self.menu_awaited);
         }
         true
     }
@@ -225,7 +227,6 @@ impl Component for Canvas {
             Msg::Zoom(direction) => self.view.zoom_by(&scene, STEP.powi(direction), None),
             Msg::Fit => self.view.fit(),
             Msg::ToggleMenu => self.menu = !self.menu,
-            Msg::OpenMenu => self.menu = true,
             Msg::MenuKey(event) => return self.menu_key(ctx, &event),
             Msg::MoveTo(index) => self.move_to(ctx, index),
             Msg::Play => self.player.play(&scene.legs, &self.runner, ctx.link()),
@@ -307,10 +308,10 @@ impl Component for Canvas {
                     } else if let Some((id, targets)) = moves.filter(|(_, targets)| !targets.is_empty()) {
                         { self.move_menu(link, id, &targets) }
                     }
+                    { controls::legend() }
                 </div>
                 <div class="canvas-bottom">
                     { self.playback(link, scene) }
-                    { controls::legend() }
                     { self.zoom_bar(link) }
                 </div>
             </section>

@@ -2,6 +2,9 @@
 
 use render::{Point, Rect, Scene, number};
 
+/// What lies over the drawing's upper and lower edge, in CSS pixels.
+const OVER_TOP: f64 = 46.0;
+const OVER_BOTTOM: f64 = 52.0;
 /// Small scenes are not blown up beyond this.
 const MOST_FIT: f64 = 1.3;
 const LEAST_ZOOM: f64 = 0.05;
@@ -53,9 +56,10 @@ impl Viewport {
     fn current(&self, scene: &Scene) -> Chosen {
         self.chosen.unwrap_or_else(|| {
             let (w, h) = self.size(scene);
-            let zoom = (w / scene.width).min(h / scene.height).clamp(LEAST_ZOOM, MOST_FIT);
-            let corner = Point::new((scene.width - w / zoom) / 2.0, (scene.height - h / zoom) / 2.0);
-            Chosen { corner, zoom }
+            let free = (h - OVER_TOP - OVER_BOTTOM).max(h / 2.0);
+            let zoom = (w / scene.width).min(free / scene.height).clamp(LEAST_ZOOM, MOST_FIT);
+            let above = (h - free) * OVER_TOP / (OVER_TOP + OVER_BOTTOM) + (free - scene.height * zoom) / 2.0;
+            Chosen { corner: Point::new((scene.width - w / zoom) / 2.0, -above / zoom), zoom }
         })
     }
 
@@ -136,14 +140,12 @@ mod tests {
 
     #[test]
     fn everything_fits_at_first() {
-        for (size, view_box) in [
-            ((500.0, 400.0), "0 -200 1000 800"),
-            ((2600.0, 1040.0), "-500 -200 2000 800"),
-            ((0.0, 0.0), "0 0 1000 400"),
-        ] {
+        let page = Rect::new(0.0, 0.0, 1000.0, 400.0);
+        for size in [(500.0, 400.0), (2600.0, 1040.0), (300.0, 80.0), (0.0, 0.0)] {
             let mut view = Viewport::new();
             view.resize(size);
-            assert_eq!(view.view_box(&scene()), view_box.replace("-500 -200 2000 800", "-500 -200 2000 800"));
+            assert!(view.seen(&scene()).contains(page), "{size:?}: {:?}", view.seen(&scene()));
+            assert!(view.zoom(&scene()) <= MOST_FIT);
         }
     }
 

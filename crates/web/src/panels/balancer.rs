@@ -19,7 +19,7 @@ pub(super) struct BalancersProps {
 /// The load balancers.
 #[component]
 pub(super) fn Balancers(props: &BalancersProps) -> Html {
-    let views = render::load_balancers(&props.world, None);
+    let views = render::load_balancers(&props.world, render::Probed::All);
     let refused = props.world.cloud().refused();
     html! {
         <div class="balancers">

@@ -69,6 +69,7 @@ pub(super) fn station(station: &Station) -> &'static str {
     match station.kind {
         StationKind::Client => "Client",
         StationKind::Internet => "Internet",
+        StationKind::VirtualNetwork => "Virtual network",
         StationKind::PublicIp => "Public IP",
         StationKind::LoadBalancer => "Load balancer",
         StationKind::Nsg => "Security group",

@@ -266,10 +266,11 @@ fn probe_http_status() -> Result<Value, String> {
     let cloud = program(&cluster(2, "Standard", http));
     let probe = selection(&cloud)?.probe().cloned().ok_or("no probe")?;
     let healthy: Vec<u16> = (100..=599).filter(|status| ProbeRequest::is_healthy(*status)).collect();
-    let response = |status: u16| json!({ "status": status, "ok": ProbeRequest::is_healthy(status) });
+    let responses = [200, 404, 301, 503, 204]
+        .map(|status: u16| json!({ "status": status, "ok": ProbeRequest::is_healthy(status) }));
     Ok(json!({
         "probe": { "protocol": probe.protocol, "requestPath": probe.request_path },
-        "responses": [200, 404, 301, 503, 204].map(response),
+        "responses": responses,
         "expected": { "only200IsHealthy": healthy == [200] },
     }))
 }
@@ -394,11 +395,15 @@ fn hairpin_short_circuited() -> Result<Value, String> {
     let flow = Flow::tcp(Place::Pod(client.clone()), Place::Ip(FRONTEND), 80);
     let paths = World::new(&model).paths(&flow).map_err(|error| error.to_string())?;
     let azure = [StationKind::LoadBalancer, StationKind::PublicIp, StationKind::Internet];
-    let leaves =
-        paths.outcomes.iter().flat_map(|outcome| &outcome.steps).any(|step| azure.contains(&step.station.kind));
-    let to_pods = paths.outcomes.iter().all(|outcome| {
-        outcome.endpoint.as_ref().is_some_and(|endpoint| endpoint.pod.is_some())
-    });
+    let leaves = paths
+        .outcomes
+        .iter()
+        .flat_map(|outcome| &outcome.steps)
+        .any(|step| step.station.kind == StationKind::LoadBalancer);
+    let to_pods = paths
+        .outcomes
+        .iter()
+        .all(|outcome| outcome.endpoint.as_ref().is_some_and(|endpoint| endpoint.pod.is_some()));
     Ok(json!({
         "scenario": "pod in the cluster connects to the Service's load-balancer IP, kube-proxy iptables mode",
         "expected": {
@@ -459,4 +464,3 @@ fn idle(reset: bool, to: &Value) -> Result<Value, String> {
         "expected": expected,
     }))
 }
-

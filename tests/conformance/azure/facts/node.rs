@@ -7,7 +7,7 @@ use kubernetes::health::{DELETION_TAINT, ProxyHealth, is_eligible, local_ready_e
 use model::{
     Model, NodeName, Object,
     azure::{
-        AddressSpace, ManagedCluster, NetworkProfile, NetworkSecurityGroup, SecurityRule, Subnet,
+        AddressSpace, AgentPool, ManagedCluster, NetworkProfile, NetworkSecurityGroup, SecurityRule, Subnet,
         VirtualNetwork, VirtualNetworkPeering,
     },
     kubernetes::{Effect, IpFamily, Pod, Service, Taint, TrafficPolicy},
@@ -114,13 +114,18 @@ fn all(paths: &Paths, fact: impl Fn(&PathOutcome) -> bool) -> bool {
 fn kp_cluster_floating_ip_local_pod() -> Result<Value, String> {
     let paths = from_internet(&world(TrafficPolicy::Cluster), "n0")?;
     let enters = all(&paths, |outcome| {
-        outcome.steps.iter().filter(|step| step.action == Action::EnterNode).take(1).all(|step| {
-            (step.after.destination, step.after.destination_port) == (FRONTEND, 80)
-        })
+        outcome
+            .steps
+            .iter()
+            .filter(|step| step.action == Action::EnterNode)
+            .take(1)
+            .all(|step| (step.after.destination, step.after.destination_port) == (FRONTEND, 80))
     });
-    let node_port = paths.outcomes.iter().flat_map(|outcome| &outcome.steps).any(|step| {
-        step.before.destination_port == 30644 || step.after.destination_port == 30644
-    });
+    let node_port = paths
+        .outcomes
+        .iter()
+        .flat_map(|outcome| &outcome.steps)
+        .any(|step| step.before.destination_port == 30644 || step.after.destination_port == 30644);
     let to_8080 =
         all(&paths, |outcome| outcome.endpoint.as_ref().is_some_and(|endpoint| endpoint.port == 8080));
     Ok(json!({
@@ -243,9 +248,8 @@ fn kp_local_host_process_to_lb_ip() -> Result<Value, String> {
     let world = world(TrafficPolicy::Local);
     let flow = Flow::tcp(Place::Node("n2".into()), Place::Ip(FRONTEND), 80);
     let paths = world.paths(&flow).map_err(|error| error.to_string())?;
-    let masqueraded = all(&paths, |outcome| {
-        outcome.steps.iter().any(|step| step.action == Action::Masquerade)
-    });
+    let masqueraded =
+        all(&paths, |outcome| outcome.steps.iter().any(|step| step.action == Action::Masquerade));
     Ok(json!({
         "cluster": { "nodes": nodes(), "dataplane": "iptables" },
         "service": { "etp": "Local", "lbIP": FRONTEND, "port": 80 },
@@ -265,7 +269,9 @@ fn kp_nodeport_no_listener() -> Result<Value, String> {
     };
     let node_port = to_node(30644)?;
     let by_rules = node_port.outcomes.iter().flat_map(|outcome| &outcome.steps).any(|step| {
-        step.rule.as_ref().is_some_and(|rule| rule.place.contains("KUBE-NODEPORTS") || rule.text.contains("KUBE-NODEPORTS"))
+        step.rule
+            .as_ref()
+            .is_some_and(|rule| rule.place.contains("KUBE-NODEPORTS") || rule.text.contains("KUBE-NODEPORTS"))
     });
     Ok(json!({
         "expected": {
@@ -301,10 +307,15 @@ fn kp_cluster_10256_healthz() -> Result<Value, String> {
 }
 
 /// Two nodes with a client pod on `n0` and a target pod on `n1`, in a network of this kind.
-fn network(profile: NetworkProfile, client: IpAddr, target: IpAddr) -> World {
+fn network(profile: NetworkProfile, pod_subnet: Option<&str>, client: IpAddr, target: IpAddr) -> World {
     let mut model = cluster(2, "Standard", |_| {});
     model.put(Object::ManagedCluster(Arc::new(ManagedCluster {
         network_profile: profile,
+        agent_pool_profiles: vec![AgentPool {
+            name: "nodepool1".into(),
+            pod_subnet_id: pod_subnet.map(Into::into),
+            ..AgentPool::default()
+        }],
         ..ManagedCluster::default()
     })));
     let space = |prefix: &str| AddressSpace { address_prefixes: vec![prefix.to_owned()] };
@@ -318,11 +329,7 @@ fn network(profile: NetworkProfile, client: IpAddr, target: IpAddr) -> World {
                 address_prefix: Some("10.224.0.0/16".into()),
                 ..Subnet::default()
             },
-            Subnet {
-                name: "pods".into(),
-                address_prefix: Some("10.240.0.0/16".into()),
-                ..Subnet::default()
-            },
+            Subnet { name: "pods".into(), address_prefix: Some("10.240.0.0/16".into()), ..Subnet::default() },
         ],
         virtual_network_peerings: vec![VirtualNetworkPeering {
             name: "to-hub".into(),
@@ -342,22 +349,27 @@ fn overlay() -> World {
         network_plugin_mode: Some("overlay".into()),
         ..NetworkProfile::default()
     };
-    network(profile, IpAddr::from([10, 244, 0, 10]), IpAddr::from([10, 244, 1, 10]))
+    network(profile, None, IpAddr::from([10, 244, 0, 10]), IpAddr::from([10, 244, 1, 10]))
 }
 
 fn kubenet() -> World {
     let profile = NetworkProfile { network_plugin: Some("kubenet".into()), ..NetworkProfile::default() };
-    network(profile, IpAddr::from([10, 244, 0, 10]), IpAddr::from([10, 244, 1, 10]))
+    network(profile, None, IpAddr::from([10, 244, 0, 10]), IpAddr::from([10, 244, 1, 10]))
 }
 
 fn node_subnet() -> World {
     let profile = NetworkProfile { network_plugin: Some("azure".into()), ..NetworkProfile::default() };
-    network(profile, IpAddr::from([10, 224, 0, 30]), IpAddr::from([10, 224, 0, 60]))
+    network(profile, None, IpAddr::from([10, 224, 0, 30]), IpAddr::from([10, 224, 0, 60]))
 }
 
 fn pod_subnet() -> World {
     let profile = NetworkProfile { network_plugin: Some("azure".into()), ..NetworkProfile::default() };
-    network(profile, IpAddr::from([10, 240, 0, 30]), IpAddr::from([10, 240, 0, 60]))
+    network(
+        profile,
+        Some("/virtualNetworks/aks-vnet/subnets/pods"),
+        IpAddr::from([10, 240, 0, 30]),
+        IpAddr::from([10, 240, 0, 60]),
+    )
 }
 
 const VM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 0, 4));

@@ -6,10 +6,13 @@ use azure::node_pools::{
     EVICTION_THRESHOLD, PoolError, PoolRequest, check_delete_system, check_new, reserved_memory,
     reserved_millicores,
 };
-use kubernetes::scheduler::{Scheduler, refusal};
+use kubernetes::scheduler::{Eviction, Scheduler, eviction, refusal};
 use model::{
     Model, NodeName, Object,
-    kubernetes::{Effect, Node, Pod, Taint, Toleration, TolerationOperator},
+    kubernetes::{
+        Affinity, Effect, Node, NodeAffinity, NodeSelectorOperator, NodeSelectorRequirement,
+        NodeSelectorTerm, Pod, PreferredSchedulingTerm, Taint, Toleration, TolerationOperator,
+    },
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -97,6 +100,86 @@ fn sched_only_tainted_system_pool() -> Result<Value, String> {
     }))
 }
 
+fn sched_coredns_tolerates_critical_addons() -> Result<Value, String> {
+    let with_mode = |mut node: Node, mode: &str| {
+        node.metadata.labels.insert("kubernetes.azure.com/mode".into(), mode.into());
+        node
+    };
+    // The user node comes first by name: only the affinity can draw the pod to the system node.
+    let nodes = [with_mode(node("sys", &[critical()]), "system"), with_mode(node("auser", &[]), "user")];
+    let mut pod = Pod::default();
+    pod.metadata.name = "coredns".into();
+    pod.spec.tolerations.push(Toleration {
+        key: critical().key,
+        operator: TolerationOperator::Exists,
+        ..Toleration::default()
+    });
+    let tolerant = pod.clone();
+    let requirement = NodeSelectorRequirement {
+        key: "kubernetes.azure.com/mode".into(),
+        operator: NodeSelectorOperator::In,
+        values: vec!["system".into()],
+    };
+    let preference = NodeSelectorTerm { match_expressions: vec![requirement.clone()] };
+    pod.spec.affinity = Some(Affinity {
+        node_affinity: Some(NodeAffinity {
+            required: None,
+            preferred: vec![PreferredSchedulingTerm { weight: 100, preference }],
+        }),
+    });
+    let drawn = bind(&tolerant, &nodes) == Some("auser".into());
+    let preferred = bind(&pod, &nodes).filter(|_| drawn);
+    let named = |name: &str| if name == "auser" { "user1".to_owned() } else { name.to_owned() };
+    Ok(json!({
+        "pools": [pool("sys", "System", &[critical()]), pool("user1", "User", &[])],
+        "pod": {
+            "name": pod.metadata.name,
+            "tolerations": [{ "key": critical().key, "operator": "Exists" }],
+            "preferredNodeAffinity": format!("{}={}", requirement.key, requirement.values.join(",")),
+        },
+        "expected": {
+            "schedulableOn": schedulable(&pod, &nodes).iter().map(|name| named(name)).collect::<Vec<_>>(),
+            "preferred": preferred,
+        },
+    }))
+}
+
+fn is_rejected(effect: Effect) -> bool {
+    bind(&Pod::default(), &[node("n", &[taint("x", "y", effect)])]).is_none()
+}
+
+fn sched_noschedule_keeps_running_pods() -> Result<Value, String> {
+    let stays = eviction(&Pod::default(), &taint("x", "y", Effect::NoSchedule)) == Eviction::Stays;
+    Ok(json!({
+        "event": "taint x=y:NoSchedule added to a node with pods",
+        "expected": {
+            "running": stays.then_some("stays"),
+            "new": is_rejected(Effect::NoSchedule).then_some("rejected"),
+        },
+    }))
+}
+
+fn sched_noexecute_evicts() -> Result<Value, String> {
+    let taint = taint("x", "y", Effect::NoExecute);
+    let mut pod = Pod::default();
+    let at_once = eviction(&pod, &taint) == Eviction::AtOnce;
+    pod.spec.tolerations.push(Toleration {
+        key: "x".into(),
+        operator: TolerationOperator::Exists,
+        toleration_seconds: Some(300),
+        ..Toleration::default()
+    });
+    let later = eviction(&pod, &taint) == Eviction::After(300);
+    Ok(json!({
+        "event": "taint x=y:NoExecute added",
+        "expected": {
+            "running": (at_once && later)
+                .then_some("evicted at once without toleration; after tolerationSeconds if set"),
+            "new": is_rejected(Effect::NoExecute).then_some("rejected"),
+        },
+    }))
+}
+
 fn sched_spot_pool_needs_toleration() -> Result<Value, String> {
     let nodes = [node("spot1", &[spot()]), node("user1", &[])];
     let mut pool_of_spot = pool("spot1", "User", &[spot()]);
@@ -171,8 +254,9 @@ fn node_reserved_memory() -> Result<Value, String> {
     let formula = inputs.iter().zip(reserved).all(|((total, pods), got)| {
         f64::from(got) == f64::from(20 * pods + 50).min(f64::from(*total) * 0.25)
     });
+    let inputs = inputs.map(input);
     Ok(json!({
-        "inputs": inputs.map(input),
+        "inputs": inputs,
         "expected": {
             "kubeReservedMB": reserved,
             "evictionThresholdMi": EVICTION_THRESHOLD,

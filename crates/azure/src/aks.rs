@@ -1,0 +1,143 @@
+//! What AKS and the controller keep beside the Services' own rules: the outbound rule with its pools and
+//! addresses, and the security group of the nodes.
+
+use crate::{
+    access::{self, Writer},
+    allocate::{managed_outbound_count, managed_outbound_name, subnet_prefixes},
+    balancer::Frontend,
+    cloud::Allocated,
+    names::{OUTBOUND_POOL, OUTBOUND_RULE, balancer_part_id, network_id},
+    program::{Builder, Draft, PoolMembers},
+    refusal::Stage,
+    security_group::SecurityGroup,
+};
+use model::azure::{
+    FrontendIpConfiguration, NetworkSecurityGroup, OutboundRule, PublicIpAddress, RuleProtocol, SkuName,
+};
+use std::{net::IpAddr, sync::Arc};
+
+impl Builder<'_> {
+    /// What AKS itself keeps on the public load balancer: both pools, the outbound rule and its addresses.
+    pub(crate) fn outbound(&mut self) {
+        let settings = self.settings;
+        let name: Arc<str> = settings.cluster_name.as_str().into();
+        if !settings.has_outbound_rule() || self.done.balancers.contains_key(&name) {
+            return;
+        }
+        let mut addresses: Vec<(String, IpAddr)> = self
+            .model
+            .public_ip_addresses
+            .values()
+            .filter(|document| {
+                document
+                    .tags
+                    .get("aks-managed-type")
+                    .is_some_and(|kind| kind == "aks-slb-managed-outbound-ip")
+                    || self.is_effective_outbound(document)
+            })
+            .filter_map(|document| {
+                Some((document.name.clone(), document.ip_address.as_deref()?.parse().ok()?))
+            })
+            .collect();
+        let missing = managed_outbound_count(settings)
+            .saturating_sub(u32::try_from(addresses.len()).unwrap_or(u32::MAX));
+        for index in 0..missing {
+            let address = self.allocator.outbound();
+            let public_ip = managed_outbound_name(index);
+            self.done
+                .allocated
+                .push(Allocated { owner: format!("managed outbound address {}", index + 1), address });
+            let mut document = PublicIpAddress {
+                id: Some(network_id(&settings.scope, "publicIPAddresses", &public_ip)),
+                name: public_ip.clone(),
+                ip_address: Some(address.to_string()),
+                sku: Some(model::azure::Sku { name: SkuName::Standard, tier: Some("Regional".into()) }),
+                ..PublicIpAddress::default()
+            };
+            document.tags.insert("aks-managed-type".into(), "aks-slb-managed-outbound-ip".into());
+            self.done.public_ips.insert(public_ip.clone(), Arc::new(document));
+            addresses.push((public_ip, address));
+        }
+        let scope = &settings.scope;
+        let id = |kind: &str, part: &str| balancer_part_id(scope, &name, kind, part);
+        let rule_id = id("outboundRules", OUTBOUND_RULE);
+        let mut draft = Draft::default();
+        draft.add_pool(OUTBOUND_POOL, false, || PoolMembers::All);
+        draft.add_pool(&settings.cluster_name, false, || PoolMembers::All);
+        for (public_ip, address) in &addresses {
+            draft.by_address.insert(*address, draft.frontends.len());
+            draft.frontends.push(Frontend {
+                configuration: FrontendIpConfiguration {
+                    name: public_ip.clone(),
+                    id: Some(id("frontendIPConfigurations", public_ip)),
+                    private_ip_allocation_method: Some("Dynamic".into()),
+                    public_ip_address: Some(network_id(scope, "publicIPAddresses", public_ip).into()),
+                    outbound_rules: vec![rule_id.clone().into()],
+                    ..FrontendIpConfiguration::default()
+                },
+                address: Some(*address),
+                rules: Vec::new(),
+            });
+        }
+        draft.outbound_rules.push(OutboundRule {
+            name: OUTBOUND_RULE.into(),
+            id: Some(rule_id),
+            protocol: RuleProtocol::All,
+            allocated_outbound_ports: settings.outbound_rule.allocated_ports,
+            enable_tcp_reset: Some(true),
+            idle_timeout_in_minutes: Some(settings.outbound_rule.idle_timeout_in_minutes),
+            backend_address_pool: Some(id("backendAddressPools", OUTBOUND_POOL).into()),
+            frontend_ip_configurations: addresses
+                .iter()
+                .map(|(public_ip, _)| id("frontendIPConfigurations", public_ip).into())
+                .collect(),
+        });
+        self.drafts.insert(name, draft);
+    }
+
+    fn is_effective_outbound(&self, document: &PublicIpAddress) -> bool {
+        let cluster = self.model.managed_cluster.as_deref();
+        let profile = cluster.and_then(|cluster| cluster.network_profile.load_balancer_profile.as_ref());
+        let ids = profile.map(|profile| profile.effective_outbound_ips.as_slice()).unwrap_or_default();
+        ids.iter().any(|reference| Some(&reference.id) == document.id.as_ref())
+    }
+
+    /// The cluster's own security group: a given one keeps its rules, and one without managed rules gets them.
+    pub(crate) fn security_group(&mut self) {
+        let given = &self.model.network_security_groups;
+        for (name, document) in given {
+            self.done
+                .security_groups
+                .insert(name.clone(), Arc::new(SecurityGroup::new(Arc::clone(document))));
+        }
+        let own = given.iter().find(|(name, _)| name.starts_with("aks-agentpool-"));
+        let name = own.map_or_else(|| "aks-agentpool-00000000-nsg".to_owned(), |(name, _)| name.clone());
+        self.done.node_group.clone_from(&name);
+        let existing = own.map(|(_, document)| Arc::clone(document));
+        let as_it_is =
+            existing.as_ref().is_some_and(|document| document.security_rules.iter().any(access::is_managed));
+        let mut document = existing.as_deref().cloned().unwrap_or_else(|| NetworkSecurityGroup {
+            id: Some(network_id(&self.settings.scope, "networkSecurityGroups", &name)),
+            location: Some(self.settings.scope.location.clone()),
+            name: name.clone(),
+            ..NetworkSecurityGroup::default()
+        });
+        let mut writer = Writer::new(&document.security_rules);
+        for (key, access, destinations) in std::mem::take(&mut self.security) {
+            let written =
+                access.and_then(|access| if as_it_is { Ok(()) } else { writer.add(&access, &destinations) });
+            if let Err(reason) = written {
+                self.refuse(&key, Stage::SecurityGroup, reason);
+            }
+        }
+        if !as_it_is {
+            document.security_rules = writer.finish();
+            self.done.security_groups.insert(name, Arc::new(SecurityGroup::new(Arc::new(document))));
+        }
+        for subnet in self.model.virtual_networks.values().flat_map(|network| &network.subnets) {
+            let Some(reference) = &subnet.network_security_group else { continue };
+            let Some(group) = self.done.security_groups.get(reference.id.name()) else { continue };
+            self.done.subnet_groups.push((subnet_prefixes(subnet), Arc::clone(group)));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Azure documents in all the spellings that its tools have had.
+
+use formats::{Import, Severity, Source, import};
+use model::{Kind, Model, ObjectRef, azure::SkuName};
+
+fn read(text: &str) -> Import {
+    let import = import(&[Source::new("in.json", text)]);
+    assert!(!import.has_errors(), "{text}\n{:#?}", import.diagnostics);
+    import
+}
+
+fn model(text: &str) -> Model {
+    read(text).model
+}
+
+#[test]
+fn a_load_balancer_is_the_same_in_every_spelling() {
+    let now = r#"{"name": "kubernetes", "type": "Microsoft.Network/loadBalancers", "sku": {"name": "Standard"},
+        "frontendIPConfigurations": [{"name": "f", "publicIPAddress": {"id": "/p", "resourceGroup": "rg"}, "zones": null}],
+        "backendAddressPools": [{"name": "kubernetes", "backendIPConfigurations": [{"id": "/n"}]}],
+        "loadBalancingRules": [{"name": "r", "protocol": "Tcp", "frontendPort": 80, "backendPort": 80,
+            "enableFloatingIP": true, "loadDistribution": "SourceIP", "frontendIPConfiguration": {"id": "/f"}}],
+        "probes": null, "tags": null, "etag": "x", "provisioningState": "Succeeded"}"#;
+    let expected = model(now);
+    let rule = &expected.load_balancers["kubernetes"].load_balancing_rules[0];
+    assert!(rule.enable_floating_ip);
+
+    let old_cli = now
+        .replace("IPConfiguration", "IpConfiguration")
+        .replace("enableFloatingIP", "enableFloatingIp")
+        .replace("publicIPAddress", "publicIpAddress");
+    let lower = now.replace("\"Tcp\"", "\"tcp\"").replace("Microsoft.Network", "microsoft.network");
+    let bare = now.replace("\"type\": \"Microsoft.Network/loadBalancers\",", "");
+    let arm = r#"{"name": "kubernetes", "type": "Microsoft.Network/loadBalancers", "sku": {"name": "Standard"},
+        "properties": {
+            "frontendIPConfigurations": [{"name": "f", "properties": {"publicIPAddress": {"id": "/p"}}}],
+            "backendAddressPools": [{"name": "kubernetes", "properties": {"backendIPConfigurations": [{"id": "/n"}]}}],
+            "loadBalancingRules": [{"name": "r", "properties": {"protocol": "Tcp", "frontendPort": 80, "backendPort": 80,
+                "enableFloatingIP": true, "loadDistribution": "SourceIP", "frontendIPConfiguration": {"id": "/f"}}}]}}"#;
+    let listed = format!("[{now}]");
+    let by_rest = format!("{{\"value\": [{now}]}}");
+    let wrapped = format!(
+        "{{\"apiVersion\": \"hopscope.dev/v1\", \"kind\": \"LoadBalancer\", \"metadata\": {{\"name\": \"kubernetes\"}}, \"spec\": {now}}}"
+    );
+    for text in [&old_cli, &lower, &bare, arm, &listed, &by_rest, &wrapped] {
+        assert_eq!(model(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_cluster_is_known_by_its_shape_and_by_its_type() {
+    for text in [
+        r#"{"name": "demo", "agentPoolProfiles": [{"name": "p", "mode": "System", "count": 3}], "kind": "Base",
+            "sku": {"name": "Base", "tier": "Free"}, "type": "Microsoft.ContainerService/ManagedClusters"}"#,
+        r#"{"name": "demo", "properties": {"agentPoolProfiles": [{"name": "p", "mode": "System", "count": 3}]}}"#,
+        "apiVersion: hopscope.dev/v1\nkind: ManagedCluster\nmetadata: {name: demo}\nspec:\n  agentPoolProfiles:\n  - {name: p, mode: system, count: 3}\n",
+        "apiVersion: hopscope.dev/v1\nkind: ManagedCluster\nspec:\n  name: demo\n  agentPoolProfiles: [{name: p, mode: System, count: 3}]\n",
+    ] {
+        let model = model(text);
+        let cluster = model.managed_cluster.expect("a cluster");
+        assert_eq!((&*cluster.name, cluster.agent_pool_profiles[0].count), ("demo", Some(3)), "{text}");
+    }
+}
+
+#[test]
+fn a_version_need_not_be_quoted() {
+    let model =
+        model("apiVersion: hopscope.dev/v1\nkind: ManagedCluster\nspec:\n  kubernetesVersion: 1.30\n");
+    let cluster = model.managed_cluster.expect("a cluster");
+    assert_eq!((&*cluster.name, cluster.kubernetes_version.as_deref()), ("aks", Some("1.30")));
+}
+
+#[test]
+fn other_kinds_are_known_by_their_type_or_shape() {
+    for (text, kind, name) in [
+        (r#"{"name": "v", "addressSpace": {"addressPrefixes": ["10.0.0.0/8"]}}"#, Kind::VirtualNetwork, "v"),
+        (
+            r#"{"name": "g", "securityRules": [], "defaultSecurityRules": []}"#,
+            Kind::NetworkSecurityGroup,
+            "g",
+        ),
+        (r#"{"name": "t", "routes": [], "type": "Microsoft.Network/routeTables"}"#, Kind::RouteTable, "t"),
+        (
+            r#"{"name": "p", "ipAddress": "20.0.0.1", "publicIPAllocationMethod": "Static", "sku": {"name": "standard"}}"#,
+            Kind::PublicIPAddress,
+            "p",
+        ),
+        (
+            r#"{"name": "n", "type": "Microsoft.Network/natGateways", "idleTimeoutInMinutes": 4}"#,
+            Kind::NatGateway,
+            "n",
+        ),
+    ] {
+        let model = model(text);
+        assert!(model.get(&ObjectRef::cluster_scoped(kind, name)).is_some(), "{text}");
+        if let Some(address) = model.public_ip_addresses.get("p") {
+            assert_eq!(address.sku.as_ref().map(|sku| sku.name), Some(SkuName::Standard));
+        }
+    }
+}
+
+#[test]
+fn kubernetes_lists_and_aliases_are_read() {
+    let list = "apiVersion: v1\nkind: List\nitems:\n- &n\n  apiVersion: v1\n  kind: Node\n  metadata: &m {name: a}\n";
+    assert_eq!(model(list).nodes.len(), 1);
+    let typed = r#"{"apiVersion": "v1", "kind": "NodeList", "items": [{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}}]}"#;
+    assert_eq!(model(typed).nodes.len(), 2);
+    let merged = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  labels: {<<: &l {a: b, c: d}, a: own}\n  annotations: *l\n";
+    let pod = &model(merged).pods.into_values().next().expect("a pod");
+    assert_eq!((pod.metadata.label("a"), pod.metadata.label("c")), (Some("own"), Some("d")));
+    assert_eq!(pod.metadata.annotation("a"), Some("b"));
+    let with_mark = "\u{feff}apiVersion: v1\r\nkind: Node\r\nmetadata:\r\n  name: a\r\n";
+    assert_eq!(model(with_mark).nodes.len(), 1);
+    let surrogates = r#"{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a", "annotations": {"x": "\ud83d\uDE00 \/ \\ud83d\\ude00"}}}"#;
+    let node = model(surrogates).nodes.into_values().next().expect("a node");
+    assert_eq!(node.metadata.annotation("x"), Some("😀 / \\ud83d\\ude00"));
+    let tabs = "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"Node\",\n\t\"metadata\": {\n\t\t\"name\":\t\"a\"\n\t}\n}\n";
+    assert_eq!(model(tabs).nodes.len(), 1);
+    let quantities =
+        "apiVersion: v1\nkind: Node\nmetadata: {name: a}\nstatus: {capacity: {cpu: 2, memory: 7Gi}}\n";
+    assert_eq!(model(quantities).nodes["a"].status.capacity["cpu"], "2");
+    let proxy = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: iptables\nclusterCIDR: 10.244.0.0/16\n";
+    assert_eq!(model(proxy).kube_proxy.expect("a configuration").cluster_cidr, "10.244.0.0/16");
+    let json = format!("{{\"a\": \"{}\"}}", "x".repeat(5000));
+    let remarks = import(&[Source::new("in.json", json)]).diagnostics;
+    assert_eq!(remarks.len(), 1);
+    assert_eq!(remarks[0].severity, Severity::Error);
+}

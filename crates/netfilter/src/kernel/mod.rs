@@ -1,0 +1,114 @@
+//! The packet path of one host.
+
+mod address;
+mod chains;
+mod compile;
+mod describe;
+mod holds;
+mod index;
+mod nat;
+mod near;
+mod path;
+
+use crate::{
+    Conntrack, Entry, Event, Family, Host, NearMiss, Packet, Passage, RecentLists, Ruleset, Segment,
+};
+use address::Addresses;
+use compile::Compiled;
+pub use compile::RulesetError;
+use path::Question;
+
+/// A host's network namespace, ready for packets.
+#[derive(Debug)]
+pub struct Kernel {
+    host: Host,
+    addresses: Addresses,
+    v4: Compiled,
+    v6: Compiled,
+}
+
+/// What a host remembers between packets.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct State {
+    /// The connections that it tracks.
+    pub conntrack: Conntrack,
+    /// The lists of `-m recent`.
+    pub recent: RecentLists,
+    /// The time in seconds; only its differences matter.
+    pub now: u64,
+}
+
+impl State {
+    /// Takes over what a packet's passage changed.
+    pub fn record(&mut self, passage: &Passage) {
+        self.conntrack.record(passage);
+        self.recent.apply(&passage.recent, self.now);
+    }
+}
+
+impl Kernel {
+    /// Loads a host's rules.
+    ///
+    /// Time and memory are linear in the number of rules; long chains are indexed when a packet first comes by.
+    pub fn new(host: Host) -> Result<Self, RulesetError> {
+        let v4 = Compiled::new(&host.ipv4, Family::V4)?;
+        let v6 = Compiled::new(&host.ipv6, Family::V6)?;
+        let addresses = Addresses::new(&host);
+        Ok(Self { host, addresses, v4, v6 })
+    }
+
+    /// The host.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The rules of a family.
+    pub fn ruleset(&self, family: Family) -> &Ruleset {
+        match family {
+            Family::V4 => &self.host.ipv4,
+            Family::V6 => &self.host.ipv6,
+        }
+    }
+
+    /// Every way that a packet can take through the host, with exact probabilities that sum to 1, in the order
+    /// of the rules that decide.
+    pub fn pass(&self, packet: Packet, entry: Entry, segment: Segment, state: &State) -> Vec<Passage> {
+        path::walk(Question { kernel: self, packet, entry, segment, state, indexed: true })
+    }
+
+    /// The same, examining every rule of every chain: the definition that [`Kernel::pass`] is held to.
+    pub fn pass_naive(&self, packet: Packet, entry: Entry, segment: Segment, state: &State) -> Vec<Passage> {
+        path::walk(Question { kernel: self, packet, entry, segment, state, indexed: false })
+    }
+
+    /// The rules that were examined in vain before a decision, nearest first, at most five: those of which most
+    /// conditions held before the first that failed, then those with the fewest failed, then the latest.
+    ///
+    /// The first arguments are those of [`Kernel::pass`]; `decided` is the events of one of its passages up to
+    /// and including the decision ([`Event::Matched`], [`Event::PolicyApplied`] or [`Event::Unsupported`]). Only
+    /// rules of the same table and hook count. Walks every rule: for one step on demand, not for all.
+    pub fn near_misses(
+        &self,
+        packet: Packet,
+        entry: Entry,
+        segment: Segment,
+        state: &State,
+        decided: &[Event],
+    ) -> Vec<NearMiss> {
+        near::near_misses(Question { kernel: self, packet, entry, segment, state, indexed: false }, decided)
+    }
+
+    /// What a near miss wanted, and what the packet had: `wants destination port 32651, the packet has 80`.
+    pub fn describe_failure(&self, miss: &NearMiss) -> String {
+        let rule = self.ruleset(Family::of(miss.packet.destination)).rule(miss.rule);
+        let failed = rule.and_then(|rule| rule.matches.get(miss.failed as usize));
+        failed.map_or_else(String::new, |failed| describe::failure(failed, miss))
+    }
+
+    fn compiled(&self, family: Family) -> &Compiled {
+        match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        }
+    }
+}
