@@ -1,7 +1,7 @@
 //! The page's own address: reading its hash and sharing it.
 
 use crate::state::Message;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 /// Links longer than this are cut by some programs, in characters.
@@ -13,10 +13,18 @@ pub(crate) fn hash() -> String {
     hash.strip_prefix('#').unwrap_or(&hash).to_owned()
 }
 
+/// Puts the hash into the address bar without following it, and gives the whole link.
+pub(crate) fn put(hash: &str) -> Option<String> {
+    let window = web_sys::window()?;
+    let hash = format!("#{hash}");
+    window.history().ok()?.replace_state_with_url(&JsValue::NULL, "", Some(&hash)).ok()?;
+    window.location().href().ok()
+}
+
 /// Puts the hash into the address bar and the whole link on the clipboard, and tells what became of it.
 pub(crate) fn share(hash: String, tell: impl FnOnce(Message) + 'static) {
     spawn_local(async move {
-        let message = match put(&hash).await {
+        let message = match copy(&hash).await {
             Some(length) if length > SAFE_LENGTH => Message::note(format!(
                 "Link copied. It has {length} characters: some programs cut links that long."
             )),
@@ -30,12 +38,11 @@ pub(crate) fn share(hash: String, tell: impl FnOnce(Message) + 'static) {
 }
 
 /// The length of the copied link; `None` if it could not be copied.
-async fn put(hash: &str) -> Option<usize> {
-    let window = web_sys::window()?;
-    let hash = format!("#{hash}");
-    // replaceState, so that the page does not take its own link for one that was followed.
-    window.history().ok()?.replace_state_with_url(&JsValue::NULL, "", Some(&hash)).ok()?;
-    let link = window.location().href().ok()?;
-    JsFuture::from(window.navigator().clipboard().write_text(&link)).await.ok()?;
+async fn copy(hash: &str) -> Option<usize> {
+    let link = put(hash)?;
+    // Absent where the page is not served securely.
+    let clipboard = js_sys::Reflect::get(&web_sys::window()?.navigator(), &"clipboard".into()).ok()?;
+    let clipboard: web_sys::Clipboard = clipboard.dyn_into().ok()?;
+    JsFuture::from(clipboard.write_text(&link)).await.ok()?;
     Some(link.len())
 }

@@ -3,6 +3,7 @@
 use crate::{
     address,
     panels::{Dock, Inspector, OpenDialog, Rail, TopBar, WatchedFlows},
+    panic,
     picture::Picture,
     ptr::Ptr,
     state::{Action, Dialog, Dispatch, Message, State, link},
@@ -18,6 +19,10 @@ pub(crate) fn App() -> Html {
     let settled = use_memo(state.world.clone(), |world| Ptr::new(world.model().clone()));
     use_shortcuts(&dispatch);
     use_links(&dispatch);
+    use_effect_with((state.model.clone(), state.flow.clone()), {
+        let state = state.clone();
+        move |_| panic::remember(link::write(&state).unwrap_or_default())
+    });
     let label = |text: Option<&str>| text.map(|text| AttrValue::from(text.to_owned()));
     let on_share = {
         let state = state.clone();
@@ -37,7 +42,7 @@ pub(crate) fn App() -> Html {
         <>
             <a class="skip" href="#picture">{ "Skip to the picture" }</a>
             <div class="app">
-                <TopBar preset={state.preset} model={(*settled).clone()} flow={state.flow.clone()}
+                <TopBar preset={state.origin.preset} model={(*settled).clone()} flow={state.flow.clone()}
                     undo={label(state.history.next_undo())} redo={label(state.history.next_redo())}
                     dispatch={dispatch.clone()} {on_share} />
                 <main class="stage" id="picture" tabindex="-1">
@@ -46,7 +51,7 @@ pub(crate) fn App() -> Html {
                         dispatch={dispatch.clone()} />
                 </main>
                 <div class="right">
-                    <Rail preset={state.preset} origin={state.origin.clone()} model={state.model.clone()}
+                    <Rail preset={state.origin.preset} origin={state.origin.model.clone()} model={state.model.clone()}
                         dispatch={dispatch.clone()} />
                     <aside class="side" aria-label="Inspector and watched flows">
                         <Inspector model={state.model.clone()} settled={(*settled).clone()}

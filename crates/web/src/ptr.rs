@@ -11,11 +11,6 @@ impl<T> Ptr<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(Rc::new(value))
     }
-
-    /// The `Rc` itself.
-    pub(crate) fn rc(&self) -> Rc<T> {
-        Rc::clone(&self.0)
-    }
 }
 
 impl<T> Clone for Ptr<T> {

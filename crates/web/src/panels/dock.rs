@@ -1,6 +1,11 @@
 //! The result dock: trace, shares, rules, load balancer.
 
-use super::{balancer::Balancers, rules::Rules, shares::Shares, trace::{Trace, WaySwitch}};
+use super::{
+    balancer::Balancers,
+    rules::Rules,
+    shares::Shares,
+    trace::{Trace, WaySwitch},
+};
 use crate::{
     ptr::Ptr,
     state::{Action, Answer, Dispatch, Tab},

@@ -86,7 +86,7 @@ pub(super) fn FlowBar(props: &FlowBarProps) -> Html {
         }
     };
     html! {
-        <form class="flow" role="search" aria-label="Flow" {onsubmit}>
+        <form class="flow" aria-label="Flow" {onsubmit}>
             <input class="mono" aria-label="From" title="An address, pod/NAMESPACE/NAME, node/NAME"
                 list="senders" autocomplete="off" spellcheck="false"
                 value={draft.from.clone()} oninput={edit(|draft, text| draft.from = text)} />

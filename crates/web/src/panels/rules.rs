@@ -133,7 +133,9 @@ fn show_first_match(text: &NodeRef) {
     let Some(text) = text.cast::<web_sys::Element>() else { return };
     let mark = text.query_selector("mark[data-first]").ok().flatten();
     let panel = text.closest("[role='tabpanel']").ok().flatten();
-    if let (Some(mark), Some(panel)) = (mark.and_then(|mark| mark.dyn_into::<web_sys::HtmlElement>().ok()), panel) {
+    if let (Some(mark), Some(panel)) =
+        (mark.and_then(|mark| mark.dyn_into::<web_sys::HtmlElement>().ok()), panel)
+    {
         panel.set_scroll_top((mark.offset_top() - panel.client_height() / 3).max(0));
     }
 }

@@ -30,7 +30,7 @@ pub(super) struct TraceProps {
     pub(super) dispatch: Dispatch,
 }
 
-/// Branches up to which each is a button of its own.
+/// Branches by one node up to which each is a button of its own.
 const FEW: usize = 4;
 
 /// The trace.
@@ -137,7 +137,7 @@ fn branches(paths: &Paths, chosen: usize, dispatch: &Dispatch) -> Html {
         let dispatch = dispatch.clone();
         Callback::from(move |at: usize| dispatch.dispatch(Action::ChooseOutcome(at)))
     };
-    if paths.outcomes.len() <= FEW {
+    if paths.outcomes.len() <= FEW && nodes.len() < 2 {
         let choices: Vec<Choice> = paths.outcomes.iter().map(|outcome| Choice::new(name(outcome))).collect();
         return html! { <Segmented label="Branch" quiet=true {choices} {chosen} {on_choose} /> };
     }

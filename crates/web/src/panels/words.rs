@@ -5,7 +5,8 @@ use engine::{Action, Component, Endpoint, Owner, PathOutcome, Station, StationKi
 
 /// Where a matching rule stands, `nat KUBE-SERVICES`: the heading of its step says it.
 pub(super) fn place_in_heading(step: &Step) -> Option<&str> {
-    let is_chain = matches!(step.component, Component::KubeProxy | Component::Iptables | Component::IpMasqAgent);
+    let is_chain =
+        matches!(step.component, Component::KubeProxy | Component::Iptables | Component::IpMasqAgent);
     step.rule.as_ref().filter(|_| is_chain && step.action == Action::Match).map(|rule| &*rule.place)
 }
 

@@ -29,6 +29,11 @@ impl Answer {
         self.result.as_ref().ok().map(|(paths, _)| paths)
     }
 
+    /// The sampled run.
+    pub(crate) fn run(&self) -> Option<&Run> {
+        self.result.as_ref().ok().map(|(_, run)| run)
+    }
+
     /// What a person would compare before and after an edit.
     pub(crate) fn digest(&self) -> Digest {
         match &self.result {
@@ -74,7 +79,8 @@ impl Digest {
 
     fn shares_like(&self, other: &Self) -> bool {
         const NEAR: f64 = 1e-9;
-        let alike = |(one, two): (&(String, f64), &(String, f64))| one.0 == two.0 && (one.1 - two.1).abs() < NEAR;
+        let alike =
+            |(one, two): (&(String, f64), &(String, f64))| one.0 == two.0 && (one.1 - two.1).abs() < NEAR;
         self.shares.len() == other.shares.len() && self.shares.iter().zip(&other.shares).all(alike)
     }
 

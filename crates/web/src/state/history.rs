@@ -1,5 +1,7 @@
 //! One history of edits, whatever made them.
 
+use crate::ptr::Ptr;
+use formats::Preset;
 use model::{Edit, EditError, Model};
 
 /// What can be undone and redone.
@@ -11,30 +13,59 @@ pub(crate) struct History {
 
 /// One step of history.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
+struct Entry {
     /// What was done, for a person.
-    pub(crate) label: String,
+    label: String,
     /// The edit that takes it back (in `undo`) or does it again (in `redo`).
     edit: Edit,
+    /// What the cluster began as on the other side of this step, if the step opened another one.
+    origin: Option<Origin>,
+}
+
+/// What a cluster began as.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    /// The preset; `None` for an opened cluster.
+    pub(crate) preset: Option<&'static Preset>,
+    /// The cluster before any edit, for the stories.
+    pub(crate) model: Ptr<Model>,
+}
+
+/// The cluster and what it began as: what a step of history changes.
+#[derive(Debug, Clone)]
+pub(crate) struct Cluster {
+    /// The cluster.
+    pub(crate) model: Model,
+    /// What it began as.
+    pub(crate) origin: Origin,
 }
 
 impl History {
     /// Applies an edit and remembers how to take it back. What was undone before is forgotten.
     pub(crate) fn apply(&mut self, model: &mut Model, edit: &Edit, label: String) -> Result<(), EditError> {
         let inverse = edit.apply(model)?;
-        self.undo.push(Entry { label, edit: inverse });
-        self.redo.clear();
+        self.push(Entry { label, edit: inverse, origin: None });
         Ok(())
     }
 
+    /// Remembers that another cluster was opened by an edit that was `inverse` to this one.
+    pub(crate) fn opened(&mut self, inverse: Edit, before: Origin, label: String) {
+        self.push(Entry { label, edit: inverse, origin: Some(before) });
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.undo.push(entry);
+        self.redo.clear();
+    }
+
     /// Takes back the last edit and returns its label; `None` if there is none.
-    pub(crate) fn undo(&mut self, model: &mut Model) -> Option<Result<String, EditError>> {
-        Self::turn(&mut self.undo, &mut self.redo, model)
+    pub(crate) fn undo(&mut self, cluster: &mut Cluster) -> Option<Result<String, EditError>> {
+        Self::turn(&mut self.undo, &mut self.redo, cluster)
     }
 
     /// Does again what was undone last and returns its label; `None` if there is none.
-    pub(crate) fn redo(&mut self, model: &mut Model) -> Option<Result<String, EditError>> {
-        Self::turn(&mut self.redo, &mut self.undo, model)
+    pub(crate) fn redo(&mut self, cluster: &mut Cluster) -> Option<Result<String, EditError>> {
+        Self::turn(&mut self.redo, &mut self.undo, cluster)
     }
 
     /// The label of what `undo` would take back.
@@ -50,16 +81,17 @@ impl History {
     fn turn(
         from: &mut Vec<Entry>,
         to: &mut Vec<Entry>,
-        model: &mut Model,
+        cluster: &mut Cluster,
     ) -> Option<Result<String, EditError>> {
-        let entry = from.pop()?;
-        Some(match entry.edit.apply(model) {
+        let Entry { label, edit, origin } = from.pop()?;
+        Some(match edit.apply(&mut cluster.model) {
             Ok(inverse) => {
-                to.push(Entry { label: entry.label.clone(), edit: inverse });
-                Ok(entry.label)
+                let origin = origin.map(|origin| std::mem::replace(&mut cluster.origin, origin));
+                to.push(Entry { label: label.clone(), edit: inverse, origin });
+                Ok(label)
             }
             Err(error) => {
-                from.push(entry);
+                from.push(Entry { label, edit, origin });
                 Err(error)
             }
         })
@@ -72,12 +104,12 @@ mod tests {
     use model::{Key, Object, kubernetes::Service, kubernetes::TrafficPolicy};
     use std::sync::Arc;
 
-    fn model() -> Model {
+    fn cluster() -> Cluster {
         let mut service = Service::default();
         service.metadata.name = "echo".into();
         let mut model = Model::default();
         model.put(Object::Service(Arc::new(service)));
-        model
+        Cluster { model: model.clone(), origin: Origin { preset: None, model: Ptr::new(model) } }
     }
 
     fn policy(name: &str, policy: TrafficPolicy) -> Edit {
@@ -86,28 +118,29 @@ mod tests {
 
     #[test]
     fn undo_and_redo_walk_the_same_models_both_ways() {
-        let mut model = model();
+        let mut cluster = cluster();
         let mut history = History::default();
-        let mut seen = vec![model.clone()];
+        let mut seen = vec![cluster.model.clone()];
         for wanted in [TrafficPolicy::Local, TrafficPolicy::Cluster] {
-            history.apply(&mut model, &policy("echo", wanted), wanted.to_string()).expect("applies");
-            seen.push(model.clone());
+            let edit = policy("echo", wanted);
+            history.apply(&mut cluster.model, &edit, wanted.to_string()).expect("applies");
+            seen.push(cluster.model.clone());
         }
         for at in [1, 0] {
-            history.undo(&mut model).expect("something to undo").expect("applies");
-            assert_eq!(model, seen[at]);
+            history.undo(&mut cluster).expect("something to undo").expect("applies");
+            assert_eq!(cluster.model, seen[at]);
         }
-        assert!(history.undo(&mut model).is_none());
+        assert!(history.undo(&mut cluster).is_none());
         for at in [1, 2] {
-            history.redo(&mut model).expect("something to redo").expect("applies");
-            assert_eq!(model, seen[at]);
+            history.redo(&mut cluster).expect("something to redo").expect("applies");
+            assert_eq!(cluster.model, seen[at]);
         }
-        assert!(history.redo(&mut model).is_none());
+        assert!(history.redo(&mut cluster).is_none());
     }
 
     #[test]
     fn a_refused_edit_leaves_model_and_history() {
-        let mut model = model();
+        let mut model = cluster().model;
         let before = model.clone();
         let mut history = History::default();
         assert!(history.apply(&mut model, &policy("none", TrafficPolicy::Local), String::new()).is_err());
@@ -116,11 +149,15 @@ mod tests {
 
     #[test]
     fn a_new_edit_forgets_what_was_undone() {
-        let mut model = model();
+        let mut cluster = cluster();
         let mut history = History::default();
-        history.apply(&mut model, &policy("echo", TrafficPolicy::Local), "a".into()).expect("applies");
-        history.undo(&mut model);
-        history.apply(&mut model, &policy("echo", TrafficPolicy::Cluster), "b".into()).expect("applies");
+        history
+            .apply(&mut cluster.model, &policy("echo", TrafficPolicy::Local), "a".into())
+            .expect("applies");
+        history.undo(&mut cluster);
+        history
+            .apply(&mut cluster.model, &policy("echo", TrafficPolicy::Cluster), "b".into())
+            .expect("applies");
         assert_eq!((history.next_undo(), history.next_redo()), (Some("b"), None));
     }
 }

@@ -50,10 +50,10 @@ impl std::error::Error for LinkError {}
 
 /// The text after `#` of a link to a state.
 pub(crate) fn write(state: &State) -> Result<String, ShareError> {
-    let base = state.preset.map(preset_model).unwrap_or_default();
+    let base = state.origin.preset.map(preset_model).unwrap_or_default();
     let (from, to) = ends(&state.flow);
     formats::encode(&Link {
-        preset: state.preset.map(|preset| preset.name.to_owned()),
+        preset: state.origin.preset.map(|preset| preset.name.to_owned()),
         edit: describe::difference(&base, &state.model),
         from,
         to,
@@ -111,14 +111,14 @@ mod tests {
         let link = write(&state).expect("a link");
         assert!(link.len() < 2_000, "{}", link.len());
         let (preset, model, flow) = read(&link).expect("the link is whole");
-        assert_eq!((preset, &model, &flow), (state.preset, &*state.model, &*state.flow));
+        assert_eq!((preset, &model, &flow), (state.origin.preset, &*state.model, &*state.flow));
     }
 
     #[test]
     fn links_of_every_story_are_short() {
         let state = State::first();
-        for story in stories::lesson(state.preset).stories {
-            let model = story.target(&state.origin);
+        for story in stories::lesson(state.origin.preset).stories {
+            let model = story.target(&state.origin.model);
             let link = write(&State { model: crate::ptr::Ptr::new(model), ..state.clone() }).expect("a link");
             assert!(link.len() < 2_000, "{}: {}", story.title, link.len());
         }

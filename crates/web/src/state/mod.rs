@@ -15,7 +15,7 @@ pub(crate) use watch::Watched;
 use crate::ptr::Ptr;
 use engine::{Flow, World};
 use formats::{PRESETS, Preset};
-use history::History;
+use history::{History, Origin};
 use model::{Edit, Model, ObjectRef};
 use std::rc::Rc;
 use yew::AttrValue;
@@ -26,12 +26,10 @@ pub(crate) type Dispatch = yew::UseReducerDispatcher<State>;
 /// Everything that the page shows.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
-    /// The preset that the cluster began as; `None` for an opened one.
-    pub(crate) preset: Option<&'static Preset>,
+    /// What the cluster began as.
+    pub(crate) origin: Origin,
     /// The cluster as its author wrote it, with the edits.
     pub(crate) model: Ptr<Model>,
-    /// The cluster as it began, for the stories.
-    pub(crate) origin: Ptr<Model>,
     /// The settled cluster.
     pub(crate) world: Ptr<World>,
     /// What can be undone.
@@ -180,7 +178,9 @@ impl State {
     fn of_link(link: &str) -> Result<Self, link::LinkError> {
         let (preset, model, flow) = link::read(link)?;
         let mut state = Self::new(preset, model);
-        state.origin = preset.map(preset_model).map_or(state.origin, Ptr::new);
+        if let Some(preset) = preset {
+            state.origin.model = Ptr::new(preset_model(preset));
+        }
         state.flow = Rc::new(flow);
         state.answer = Ptr::new(Answer::of(&state.world, &state.flow, state.seed));
         Ok(state)
@@ -199,8 +199,7 @@ impl State {
         };
         let model = Ptr::new(model);
         Self {
-            preset,
-            origin: model.clone(),
+            origin: Origin { preset, model: model.clone() },
             model,
             world: Ptr::new(world),
             history: Rc::default(),
@@ -222,7 +221,7 @@ impl State {
 }
 
 fn link_refused(error: &link::LinkError) -> Message {
-    Message::error(format!("The link was not opened: {error}."))
+    Message::error(format!("The link was not opened: {error}"))
 }
 
 /// The cluster of a preset.

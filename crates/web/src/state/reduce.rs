@@ -1,11 +1,18 @@
 //! From one state to the next.
 
-use super::{Action, Answer, Message, State, Tab, describe, facts, preset_model, watch};
+use super::{
+    Action, Answer, Message, State, Tab, describe, facts,
+    history::{Cluster, History},
+    preset_model, watch,
+};
 use crate::ptr::Ptr;
-use engine::{Flow, FlowError, World};
-use model::{Edit, Model};
+use engine::{Flow, World};
+use model::{Edit, EditError, Model};
 use std::rc::Rc;
 use yew::Reducible;
+
+/// One step of history, back or forth.
+type Turn = fn(&mut History, &mut Cluster) -> Option<Result<String, EditError>>;
 
 impl Reducible for State {
     type Action = Action;
@@ -61,32 +68,32 @@ impl State {
                 self.history = Rc::new(history);
                 self.settle(model, &format!("{label}."));
             }
-            Err(error) => self.refuse(&format!("{label}: {error}.")),
+            Err(error) => self.refuse(&format!("Not done ({label}): {error}.")),
         }
     }
 
     fn undo(&mut self) {
-        let mut model = (*self.model).clone();
-        let mut history = (*self.history).clone();
-        match history.undo(&mut model) {
-            None => self.announce("Nothing to undo.".into()),
-            Some(Err(error)) => self.refuse(&format!("Undo: {error}.")),
-            Some(Ok(label)) => {
-                self.history = Rc::new(history);
-                self.settle(model, &format!("Undone: {label}."));
-            }
-        }
+        self.turn(History::undo, "undo", "Undone");
     }
 
     fn redo(&mut self) {
-        let mut model = (*self.model).clone();
+        self.turn(History::redo, "redo", "Done again");
+    }
+
+    fn turn(&mut self, turn: Turn, order: &str, done: &str) {
+        let mut cluster = Cluster { model: (*self.model).clone(), origin: self.origin.clone() };
         let mut history = (*self.history).clone();
-        match history.redo(&mut model) {
-            None => self.announce("Nothing to redo.".into()),
-            Some(Err(error)) => self.refuse(&format!("Redo: {error}.")),
+        match turn(&mut history, &mut cluster) {
+            None => self.announce(format!("Nothing to {order}.")),
+            Some(Err(error)) => self.refuse(&format!("Cannot {order}: {error}.")),
             Some(Ok(label)) => {
                 self.history = Rc::new(history);
-                self.settle(model, &format!("Done again: {label}."));
+                let elsewhere = self.origin.model != cluster.origin.model;
+                self.origin = cluster.origin;
+                self.settle(cluster.model, &format!("{done}: {label}."));
+                if elsewhere {
+                    self.ask_first();
+                }
             }
         }
     }
@@ -101,69 +108,76 @@ impl State {
         self.selection = self.selection.take().filter(|id| self.world.model().get(id).is_some());
         self.message = None;
         self.ask();
-        // Undoing an opening may leave a flow between things that are gone.
-        if matches!(self.answer.result, Err(FlowError::NotFound(_))) {
-            self.flow = Rc::new(facts::first_flow(&self.model));
-            self.watched = Ptr::new(watch::first(&self.world, &self.model));
-            self.ask();
-        }
+    }
+
+    /// Asks about the flows of a cluster that was just opened: the former ones may be between things that are gone.
+    fn ask_first(&mut self) {
+        self.flow = Rc::new(facts::first_flow(&self.model));
+        self.watched = Ptr::new(watch::first(&self.world, &self.model));
+        self.ask();
     }
 
     /// Asks the engine about the flow anew.
     fn ask(&mut self) {
-        self.answer = Ptr::new(Answer::of(&self.world, &self.flow, self.seed));
+        self.show(Answer::of(&self.world, &self.flow, self.seed));
+    }
+
+    fn show(&mut self, answer: Answer) {
+        self.answer = Ptr::new(answer);
         self.outcome = 0;
         self.highlight = None;
     }
 
     fn send(&mut self, flow: Flow) {
-        self.change_flow(flow);
-        self.seed += 1;
-        self.ask();
-        // One connection takes one branch: the sampled one is drawn.
-        match &self.answer.result {
-            Ok((paths, _)) => {
-                self.outcome = paths.sample(self.seed);
-                let sentence = paths.outcomes.get(self.outcome).map(super::answer::sentence);
-                self.tab = Tab::Trace;
-                self.announce(sentence.unwrap_or_default());
-            }
-            Err(error) => {
-                let text = format!("{error}.");
-                self.refuse(&text);
-            }
+        if !self.change_flow(flow) {
+            return;
         }
+        // One connection takes one branch: the sampled one is drawn.
+        let outcome = self.answer.paths().map_or(0, |paths| paths.sample(self.seed));
+        let sampled = self.answer.paths().and_then(|paths| paths.outcomes.get(outcome));
+        let sentence = sampled.map(super::answer::sentence);
+        self.outcome = outcome;
+        self.tab = Tab::Trace;
+        self.announce(sentence.unwrap_or_default());
     }
 
     fn run(&mut self, flow: Flow) {
-        self.change_flow(flow);
-        self.seed += 1;
-        self.ask();
-        match &self.answer.result {
-            Ok((_, run)) => {
-                self.tab = Tab::Shares;
-                self.announce(super::answer::run_sentence(run));
-            }
-            Err(error) => self.refuse(&format!("{error}.")),
+        if !self.change_flow(flow) {
+            return;
         }
+        self.tab = Tab::Shares;
+        let sentence = self.answer.run().map(super::answer::run_sentence);
+        self.announce(sentence.unwrap_or_default());
     }
 
-    fn change_flow(&mut self, flow: Flow) {
+    /// Asks about a flow with a new seed. One that cannot be asked about changes nothing, and
+    /// `false` is returned.
+    fn change_flow(&mut self, flow: Flow) -> bool {
+        let seed = self.seed + 1;
+        let answer = Answer::of(&self.world, &flow, seed);
+        if let Err(error) = &answer.result {
+            self.refuse(&format!("Not sent: {error}."));
+            return false;
+        }
         self.message = None;
         self.reply = false;
+        self.seed = seed;
         if *self.flow != flow {
             self.flow = Rc::new(flow);
         }
+        self.show(answer);
+        true
     }
 
     /// Starts over with another cluster; one step of history leads back to this one.
     fn replace(&mut self, next: Self, what: &str) {
         let mut model = (*self.model).clone();
         let mut history = (*self.history).clone();
-        if let Some(edit) = describe::difference(&model, &next.model)
-            && let Err(error) = history.apply(&mut model, &edit, format!("Open {what}"))
-        {
-            return self.refuse(&format!("Open {what}: {error}."));
+        if let Some(edit) = describe::difference(&model, &next.model) {
+            match edit.apply(&mut model) {
+                Ok(inverse) => history.opened(inverse, self.origin.clone(), format!("Open {what}")),
+                Err(error) => return self.refuse(&format!("Not opened: {error}.")),
+            }
         }
         *self = Self { history: Rc::new(history), announcement: self.announcement.clone(), ..next };
         self.announce(format!("Opened {what}."));

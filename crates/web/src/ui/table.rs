@@ -74,7 +74,7 @@ pub(crate) fn Table(props: &TableProps) -> Html {
         first.filter(|cell| cell.class.contains("num")).map(|_| "num")
     };
     html! {
-        <div class="table-box">
+        <div class="table-box" role="group" aria-label={props.caption.clone()} tabindex="0">
             <table>
                 <caption class={props.quiet.then_some("visually-hidden")}>{ &props.caption }</caption>
                 if props.rows.is_empty() {

@@ -124,7 +124,7 @@ fn ObjectPicker(props: &ObjectPickerProps) -> Html {
         }
     };
     html! {
-        <select class="picker" aria-label="Inspect" {onchange}>
+        <select class="picker" aria-label="Selected object" {onchange}>
             <option value="" selected={props.selection.is_none()}>
                 { if props.selection.is_none() { props.cluster.clone() } else { "Cluster".to_owned() } }
             </option>
