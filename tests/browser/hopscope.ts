@@ -45,7 +45,8 @@ export class Hopscope {
   /** Opens the page, at `hash` if one is given, and waits for the first paint. */
   async goto(hash = ""): Promise<void> {
     await this.page.goto(`./${hash}`);
-    await expect(this.main).toBeVisible();
+    // An unoptimised page on a busy machine takes its time to start.
+    await expect(this.main).toBeVisible({ timeout: 30_000 });
     await this.page.evaluate(() => document.fonts.ready);
   }
 

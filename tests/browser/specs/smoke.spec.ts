@@ -1,4 +1,4 @@
-import { expect, expectAccessible, listen, test } from "../test.ts";
+import { expect, listen, test } from "../test.ts";
 
 test("the page loads, with its title and nothing on the console", async ({ hopscope }) => {
   await expect(hopscope.page).toHaveTitle(/Hopscope/);
@@ -6,16 +6,6 @@ test("the page loads, with its title and nothing on the console", async ({ hopsc
   // A preload that nothing used is reported some seconds after the load.
   await hopscope.page.waitForTimeout(5_000);
 });
-
-for (const colorScheme of ["light", "dark"] as const) {
-  for (const width of [1440, 320]) {
-    test(`axe finds nothing, ${colorScheme}, ${width} px wide`, async ({ hopscope }) => {
-      await hopscope.page.setViewportSize({ width, height: 800 });
-      await hopscope.page.emulateMedia({ colorScheme });
-      await expectAccessible(hopscope.page);
-    });
-  }
-}
 
 test("the served page holds no inline script, and its policy allows none", async ({ page, request }) => {
   const html = await (await request.get("./")).text();
