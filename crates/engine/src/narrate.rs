@@ -8,8 +8,8 @@ use crate::{
 };
 use model::{Key, Kind, NodeName, ObjectRef};
 use netfilter::{
-    Chain, CtState, Entry, Event, Family, Form, Hook, Host, Match, Outcome, Packet, Passage, Policy,
-    Rule, RuleId, Ruleset, TableName, Target,
+    Chain, CtState, Entry, Event, Family, Form, Hook, Host, Match, Outcome, Packet, Passage, Policy, Rule,
+    RuleId, Ruleset, TableName, Target,
 };
 
 /// Turns one passage through a node into steps.
