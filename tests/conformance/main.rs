@@ -3,6 +3,18 @@
 //! A case is read whole: a field that the runner does not know fails it. Each mismatch is printed with
 //! what was expected and what came; the closing line counts case files and rows.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::assigning_clones,
+    clippy::float_cmp,
+    clippy::needless_for_each,
+    clippy::no_effect_underscore_binding,
+    clippy::nonminimal_bool,
+    clippy::trivially_copy_pass_by_ref,
+    unused_qualifications,
+    reason = "a test says what it expects"
+)]
+
 mod azure;
 mod kube_proxy;
 mod report;

@@ -2,6 +2,8 @@
 //!
 //! On a mismatch the deciding rules are printed.
 
+#![allow(clippy::expect_used, clippy::type_complexity, reason = "a test says what it expects")]
+
 use engine::{Cause, Flow, Paths, Place, Verdict, World, parse_destination};
 use formats::Source;
 use std::{collections::BTreeMap, path::Path};

@@ -240,7 +240,7 @@ impl<'a> Narrator<'a> {
                 let why = "This rule has a part that is not modelled, and what happens to the packet depends on it.".to_owned();
                 match rule.and_then(|id| Some((id, self.rule(id)?))) {
                     Some((id, (chain, rule))) => {
-                        self.rule_step(traveller, id, chain, rule, Action::Match, None, why)
+                        self.rule_step(traveller, id, chain, rule, Action::Match, None, why);
                     }
                     None => self.step(traveller, Component::Iptables, Action::Match, why),
                 }

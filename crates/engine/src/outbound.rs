@@ -23,13 +23,12 @@ impl World {
                 return vec![(traveller, Move::Go(At::Internet))];
             }
         };
-        let (address, why) = match self.outbound_address(from_node, inner.source) {
-            Some(found) => found,
-            None => {
-                let why = format!("{} has no way out of the virtual network.", inner.source);
-                traveller.note(fabric_station(), Component::AzureOutbound, Owner::Azure, Action::Drop, why);
-                return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, Cause::NoOutbound)))];
-            }
+        let (address, why) = if let Some(found) = self.outbound_address(from_node, inner.source) {
+            found
+        } else {
+            let why = format!("{} has no way out of the virtual network.", inner.source);
+            traveller.note(fabric_station(), Component::AzureOutbound, Owner::Azure, Action::Drop, why);
+            return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, Cause::NoOutbound)))];
         };
         let outer = Packet { source: address, ..inner };
         let step = plain(fabric_station(), Component::AzureOutbound, Owner::Azure, Action::Snat, why);

@@ -39,35 +39,29 @@ impl World {
             Party::Node(_) => Owner::Node,
             _ => Owner::Workload,
         };
-        match listener {
-            Some(listener) => {
-                let why = format!(
-                    "{} It sees {} as the client.",
-                    receiver_words(party, listener, &at),
-                    packet.source
-                );
-                let component = match listener {
-                    Listener::Application => Component::Pod,
-                    Listener::ProxyHealth | Listener::ServiceHealth => Component::KubeProxyHealth,
-                    Listener::Kubelet => Component::LinuxNetfilter,
-                };
-                traveller.note(station, component, owner, Action::Deliver, why);
-                Some(self.endpoint(party, traveller))
-            }
-            None => {
-                let why = match party {
-                    Party::Node(name) => format!(
-                        "No rule rewrote the packet, so the kernel of {name} looks for a socket on {at} and finds none: it answers with a reset, \"connection refused\"."
-                    ),
-                    _ => format!(
-                        "Nothing in the pod listens on {at} (its containers declare other ports): the kernel answers with a reset, \"connection refused\"."
-                    ),
-                };
-                traveller.note(station.clone(), Component::LinuxNetfilter, owner, Action::SocketLookup, why);
-                let why = "The client gets the reset at once.".to_owned();
-                traveller.note(station, Component::LinuxNetfilter, owner, Action::Refuse, why);
-                None
-            }
+        if let Some(listener) = listener {
+            let why =
+                format!("{} It sees {} as the client.", receiver_words(party, listener, &at), packet.source);
+            let component = match listener {
+                Listener::Application => Component::Pod,
+                Listener::ProxyHealth | Listener::ServiceHealth => Component::KubeProxyHealth,
+                Listener::Kubelet => Component::LinuxNetfilter,
+            };
+            traveller.note(station, component, owner, Action::Deliver, why);
+            Some(self.endpoint(party, traveller))
+        } else {
+            let why = match party {
+                Party::Node(name) => format!(
+                    "No rule rewrote the packet, so the kernel of {name} looks for a socket on {at} and finds none: it answers with a reset, \"connection refused\"."
+                ),
+                _ => format!(
+                    "Nothing in the pod listens on {at} (its containers declare other ports): the kernel answers with a reset, \"connection refused\"."
+                ),
+            };
+            traveller.note(station.clone(), Component::LinuxNetfilter, owner, Action::SocketLookup, why);
+            let why = "The client gets the reset at once.".to_owned();
+            traveller.note(station, Component::LinuxNetfilter, owner, Action::Refuse, why);
+            None
         }
     }
 

@@ -74,7 +74,7 @@ impl World {
 
     /// Whether one client's connections all go the same way: session affinity by client address.
     fn is_sticky(&self, paths: &Paths) -> bool {
-        paths.outcomes.iter().flat_map(|outcome| service_of(outcome)).any(|key| {
+        paths.outcomes.iter().flat_map(service_of).any(|key| {
             self.model
                 .services
                 .get(&key)

@@ -44,15 +44,12 @@ impl Paths {
             // Under masquerade the receiver sees the node, which is what differs.
             let source = outcome.source_seen.filter(|ip| *ip == self.flow.source);
             let key = (outcome.verdict, outcome.cause, outcome.endpoint.clone(), source);
-            match places.get(&key).and_then(|place| folded.get_mut(*place)) {
-                Some(first) => {
-                    first.probability += outcome.probability;
-                    first.count += outcome.count;
-                }
-                None => {
-                    places.insert(key, folded.len());
-                    folded.push(outcome);
-                }
+            if let Some(first) = places.get(&key).and_then(|place| folded.get_mut(*place)) {
+                first.probability += outcome.probability;
+                first.count += outcome.count;
+            } else {
+                places.insert(key, folded.len());
+                folded.push(outcome);
             }
         }
         Self { outcomes: folded, ..self }

@@ -1,5 +1,7 @@
 //! One packet among many Services, and the loading of their rules. The rules are shaped as kube-proxy's are.
 
+#![allow(clippy::unwrap_used, reason = "a test says what it expects")]
+
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use netfilter::{
     AddressType, Chain, ChainName, CtState, Entry, Family, Form, Host, Interface, InterfaceName, Kernel,

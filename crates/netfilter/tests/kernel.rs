@@ -1,5 +1,7 @@
 //! What the kernel does with packets.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
+
 mod support;
 
 use netfilter::{Conntrack, Event, Kernel, Outcome, Passage, Segment, State};

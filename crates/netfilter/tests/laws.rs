@@ -1,5 +1,12 @@
 //! What holds of all rules, packets and texts.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::unreadable_literal,
+    clippy::needless_for_each,
+    reason = "a test says what it expects"
+)]
+
 mod support;
 
 use netfilter::{

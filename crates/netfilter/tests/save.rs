@@ -1,5 +1,7 @@
 //! Save text beside what the `iptables-save` of this machine prints of the same rules.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
+
 use netfilter::{Family, Form, MarkText, parse};
 use std::{
     io::Write,

@@ -1,5 +1,7 @@
 //! Text in, rules, text out.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects")]
+
 use netfilter::{Family, Form, MarkText, Parsed, Target, parse};
 
 const SHORT: Form = Form::Restore(MarkText::Short);

@@ -36,7 +36,7 @@ pub fn to_string(scene: &Scene, theme: Theme) -> String {
         scene.outline.iter().enumerate().map(|(index, line)| format!("{}. {line}", index + 1)).collect();
     put(&format!(
         "<desc>{}</desc>",
-        escape(&[&[scene.description.clone()], outline.as_slice()].concat().join("\n"))
+        escape(&[std::slice::from_ref(&scene.description), outline.as_slice()].concat().join("\n"))
     ));
     put("<style>");
     put(&match theme {
@@ -143,7 +143,7 @@ pub fn head(link: &Link) -> String {
 pub fn cross(link: &Link) -> String {
     // Just before the end: what it leads to is painted over the line.
     let [_, left, right] = link.curve.arrowhead(8.0);
-    let end = Point::new((left.x + right.x) / 2.0, (left.y + right.y) / 2.0);
+    let end = Point::new(f64::midpoint(left.x, right.x), f64::midpoint(left.y, right.y));
     let arm = |dx: f64, dy: f64| {
         let (from, to) = (end.shift(-dx, -dy), end.shift(dx, dy));
         format!("M{} {}L{} {}", number(from.x), number(from.y), number(to.x), number(to.y))

@@ -1,5 +1,15 @@
 //! Laws of the layout, over drawn and generated clusters.
 
+#[allow(
+    dead_code,
+    clippy::expect_used,
+    clippy::type_complexity,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::too_many_lines,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "each test uses a part of it"
+)]
 mod fixture;
 
 use fixture::{Fixture, PoolSpec, build, caveat, pools};

@@ -30,10 +30,10 @@ pub(crate) fn App() -> Html {
             let dispatch = state.dispatcher();
             match link::write(&state) {
                 Err(error) => {
-                    dispatch.dispatch(Action::Tell(Some(Message::error(format!("No link: {error}.")))))
+                    dispatch.dispatch(Action::Tell(Some(Message::error(format!("No link: {error}.")))));
                 }
                 Ok(hash) => {
-                    address::share(hash, move |message| dispatch.dispatch(Action::Tell(Some(message))))
+                    address::share(hash, move |message| dispatch.dispatch(Action::Tell(Some(message))));
                 }
             }
         })

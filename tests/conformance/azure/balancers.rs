@@ -124,12 +124,11 @@ impl World {
             })
             .collect();
         let probes = balancer.map(|balancer| balancer.probes.as_slice()).unwrap_or_default();
-        let nsg = match self.refusal(Stage::SecurityGroup) {
-            Some(refusal) => json!({ "error": format!("{:?}", refusal.reason) }),
-            None => {
-                let group = self.cloud.node_security_group();
-                json!({ "rules": group.map(|group| group.document.security_rules.clone()) })
-            }
+        let nsg = if let Some(refusal) = self.refusal(Stage::SecurityGroup) {
+            json!({ "error": format!("{:?}", refusal.reason) })
+        } else {
+            let group = self.cloud.node_security_group();
+            json!({ "rules": group.map(|group| group.document.security_rules.clone()) })
         };
         let value = json!({
             "loadBalancer": self.balancer,

@@ -165,9 +165,12 @@ pub(super) fn check(case: &Value) -> Result<Vec<String>, String> {
     if !cluster.existing.is_empty() {
         // The vmset of each load balancer: the primary one's bears the cluster's name.
         let primary = cluster.primary_vm_set.clone().ok_or("primaryVmSet is missing")?;
-        let sets = cluster.existing.iter().map(|existing| match existing.name == settings.cluster_name {
-            true => primary.as_str().into(),
-            false => existing.name.as_str().into(),
+        let sets = cluster.existing.iter().map(|existing| {
+            if existing.name == settings.cluster_name {
+                primary.as_str().into()
+            } else {
+                existing.name.as_str().into()
+            }
         });
         let rules = cluster.existing.iter().map(|existing| (existing.name.clone(), existing.rules)).collect();
         let choice = Chooser::new(&settings, sets.collect(), rules).choose(&service);

@@ -112,7 +112,7 @@ fn program(
     }
     mismatches.extend(compare(
         "existing_nat_chains",
-        &existing.iter().map(|name| name.as_str()).collect::<BTreeSet<_>>(),
+        &existing.iter().map(netfilter::ChainName::as_str).collect::<BTreeSet<_>>(),
         &generated(&kubernetes::kube_proxy::sync(&node.config, &previous)),
     ));
     Ok(sync.payload(&node.config, &map))

@@ -193,9 +193,7 @@ fn station(board: &mut Board, place: &Place, at: Rect) {
     let id = place.to_string();
     let (kind, tone, title, name) = match place {
         Place::Vm(name) => (Kind::Vm, Tone::You, "Virtual machine".to_owned(), name),
-        Place::Station(kind, name) => {
-            (Kind::Station, Tone::Cloud, outline::station_words(*kind).to_owned(), name)
-        }
+        Place::Station(kind, name) => (Kind::Station, Tone::Cloud, station_words(*kind).to_owned(), name),
         Place::LoadBalancer(name) => (Kind::Station, Tone::Cloud, "Azure Load Balancer".to_owned(), name),
         _ => return,
     };

@@ -98,7 +98,7 @@ fn around_balancers(board: &Board, host: Rect, tall: bool) -> Curve {
         _ if tall => Curve::from(left(host)),
         Some(column) if host.right() < column.x => {
             let below = column.bottom() + 22.0;
-            let before = (host.right() + column.x) / 2.0;
+            let before = f64::midpoint(host.right(), column.x);
             let corners = [Point::new(before, host.center().y), Point::new(before, below)];
             Curve::from(right(host)).through(&corners, Point::new(column.right() + 10.0, below))
         }

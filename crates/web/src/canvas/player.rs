@@ -40,8 +40,6 @@ pub(crate) enum Speed {
 }
 
 impl Speed {
-    pub(crate) const ALL: [Self; 3] = [Self::Half, Self::Normal, Self::Double];
-
     pub(crate) fn factor(self) -> f64 {
         match self {
             Self::Half => 0.5,

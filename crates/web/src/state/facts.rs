@@ -74,7 +74,7 @@ pub(crate) fn first_flow(model: &Model) -> Flow {
 pub(crate) fn watched_flows(model: &Model) -> Vec<Flow> {
     let first = first_flow(model);
     let inside = model.pods.keys().last().map(|pod| Flow { from: Place::Pod(pod.clone()), ..first.clone() });
-    let vm = model.nodes.values().flat_map(|node| node.internal_ips()).filter_map(neighbour).next();
+    let vm = model.nodes.values().flat_map(|node| node.internal_ips()).find_map(neighbour);
     let node = model.nodes.keys().next();
     let own = vm.zip(node).map(|(vm, node)| Flow {
         from: Place::Ip(vm),

@@ -160,7 +160,7 @@ impl State {
     /// The page's first state: what the link holds (the text after `#`, empty for none), else the first preset.
     pub(crate) fn begin(link: &str) -> Self {
         // Other anchors of the page are no links to a state.
-        if !link.starts_with("v") {
+        if !link.starts_with('v') {
             return Self::first();
         }
         match Self::of_link(link) {

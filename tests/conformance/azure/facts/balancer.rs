@@ -394,7 +394,7 @@ fn hairpin_short_circuited() -> Result<Value, String> {
     let (client, _) = model.pods.iter().next().ok_or("no pod")?;
     let flow = Flow::tcp(Place::Pod(client.clone()), Place::Ip(FRONTEND), 80);
     let paths = World::new(&model).paths(&flow).map_err(|error| error.to_string())?;
-    let azure = [StationKind::LoadBalancer, StationKind::PublicIp, StationKind::Internet];
+    let _azure = [StationKind::LoadBalancer, StationKind::PublicIp, StationKind::Internet];
     let leaves = paths
         .outcomes
         .iter()

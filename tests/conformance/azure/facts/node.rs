@@ -452,9 +452,8 @@ fn overlay_nsg_needs() -> Result<Value, String> {
         ..SecurityRule::default()
     };
     let ranges = [("node CIDR", "10.224.0.0/16"), ("pod CIDR", "10.244.0.0/16")];
-    let host = |index: u8, pod: bool| match pod {
-        true => IpAddr::from([10, 244, index, 10]),
-        false => IpAddr::from([10, 224, 0, 4 + index]),
+    let host = |index: u8, pod: bool| {
+        if pod { IpAddr::from([10, 244, index, 10]) } else { IpAddr::from([10, 224, 0, 4 + index]) }
     };
     let space = azure::AddressSpace::new(Vec::new());
     let mut needs = Vec::new();
