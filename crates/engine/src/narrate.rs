@@ -191,7 +191,7 @@ impl<'a> Narrator<'a> {
 
     fn snat(&self, traveller: &mut Traveller, id: RuleId, chain: &Chain, rule: &Rule, rest: &[Event]) {
         let Some(Event::Snat { before, after, masquerade }) = rest.first() else { return };
-        if before.source == after.source && before.source_port == after.source_port {
+        if is_masq_agent(chain) && before.source == after.source {
             return;
         }
         let action = if *masquerade { Action::Masquerade } else { Action::Snat };

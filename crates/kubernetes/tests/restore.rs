@@ -12,7 +12,6 @@ use netfilter::{Family, Form};
 use std::{
     io::Write,
     process::{Command, Stdio},
-    time::Instant,
 };
 
 /// Runs a shell line in an empty network namespace; `None` where that cannot be done.
@@ -74,31 +73,5 @@ fn the_kernel_loads_the_rules_of_both_families_and_prints_them_as_we_do() {
                 assert_eq!(kernel.len(), ours.len(), "{tool} {table} of {node}");
             }
         }
-    }
-}
-
-/// Prints how long the kernel takes to load what is written, beside how long writing takes.
-#[test]
-#[ignore = "measures; run with --release -- --ignored --nocapture"]
-fn time_of_loading_beside_time_of_writing() {
-    for services in [10, 100, 1_000, 10_000] {
-        let model = settle(&cluster::large(services, 10)).model;
-        let config = ProxyConfig::of_node(&model, &NodeName::from("node-0000"), IpFamily::IPv4);
-        let config = config.expect("the node is there");
-        let begun = Instant::now();
-        let map = ServiceMap::new(IpFamily::IPv4, &model.services, &model.endpoint_slices);
-        let programmed = installed(&config, &map);
-        let written = begun.elapsed();
-        let text = programmed.ruleset.text(Family::V4, Form::KUBE_PROXY).to_string();
-        let printed = begun.elapsed();
-        let begun = Instant::now();
-        let Some((true, _)) = in_namespace("iptables-restore", &text) else {
-            println!("skipped: needs root, unshare and iptables");
-            return;
-        };
-        let (rules, loaded) = (text.lines().count(), begun.elapsed());
-        println!(
-            "{services} services, {rules} lines: rules {written:.1?}, and text {printed:.1?}; iptables-restore {loaded:.1?}"
-        );
     }
 }

@@ -84,7 +84,7 @@ pub fn interface(name: &str) -> InterfaceName {
 
 /// The node: eth0 in 10.224.0.0/16, one pod behind azv1, the other node's pods behind 10.224.0.5.
 pub fn node(rules: &str) -> Host {
-    let parsed = parse(rules.as_bytes(), Family::V4).unwrap_or_else(|error| panic!("{error}"));
+    let parsed = parse(rules.as_bytes(), Family::V4).unwrap_or_else(|error| unreachable!("{error}"));
     let net = |text: &str| text.parse().unwrap();
     let device = |name, addresses: &[&str], hairpin| Interface {
         name: interface(name),
