@@ -88,7 +88,22 @@ impl Trial {
 pub(crate) type Verdict = (String, Option<String>);
 
 /// Puts every trial to the kernel; the verdicts come in the order of the trials.
+///
+/// A mismatch is put to it once more by itself: a busy machine loses a connection in thousands now and then, and a
+/// real disagreement stays.
 pub(crate) fn run(lab: &mut Lab, trials: &[Trial]) -> Result<Vec<Verdict>, LabError> {
+    let mut verdicts = once(lab, trials)?;
+    for (verdict, trial) in verdicts.iter_mut().zip(trials) {
+        if verdict.1.is_some() {
+            for again in once(lab, std::slice::from_ref(trial))? {
+                *verdict = again;
+            }
+        }
+    }
+    Ok(verdicts)
+}
+
+fn once(lab: &mut Lab, trials: &[Trial]) -> Result<Vec<Verdict>, LabError> {
     let mut verdicts = BTreeMap::new();
     for (frontends, round) in rounds(trials) {
         lab.point(&frontends)?;
