@@ -7,9 +7,10 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
+use wire::Wire;
 
 /// A change of the model. Applying one returns the edit that takes it back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Wire)]
 #[serde(tag = "edit", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Edit {
     /// Gives a node to another agent pool: its pool labels change.

@@ -2,7 +2,7 @@
 
 use crate::state::Message;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::JsFuture;
 
 /// Links longer than this are cut by some programs, in characters.
 const SAFE_LENGTH: usize = 2_000;
@@ -11,6 +11,11 @@ const SAFE_LENGTH: usize = 2_000;
 pub(crate) fn hash() -> String {
     let hash = web_sys::window().and_then(|window| window.location().hash().ok()).unwrap_or_default();
     hash.strip_prefix('#').unwrap_or(&hash).to_owned()
+}
+
+/// Whether a hash leads to a state; the page's other anchors do not.
+pub(crate) fn is_link(hash: &str) -> bool {
+    hash.starts_with('v')
 }
 
 /// Puts the hash into the address bar without following it, and gives the whole link.
@@ -22,19 +27,14 @@ pub(crate) fn put(hash: &str) -> Option<String> {
 }
 
 /// Puts the hash into the address bar and the whole link on the clipboard, and tells what became of it.
-pub(crate) fn share(hash: String, tell: impl FnOnce(Message) + 'static) {
-    spawn_local(async move {
-        let message = match copy(&hash).await {
-            Some(length) if length > SAFE_LENGTH => Message::note(format!(
-                "Link copied. It has {length} characters: some programs cut links that long."
-            )),
-            Some(_) => {
-                Message::note("Link copied. It holds the whole cluster and the flow; nothing was sent.")
-            }
-            None => Message::note("The link is in the address bar; the browser did not let it be copied."),
-        };
-        tell(message);
-    });
+pub(crate) async fn share(hash: &str) -> Message {
+    match copy(hash).await {
+        Some(length) if length > SAFE_LENGTH => Message::note(format!(
+            "Link copied. It has {length} characters: some programs cut links that long."
+        )),
+        Some(_) => Message::note("Link copied. It holds the whole cluster and the flow; nothing was sent."),
+        None => Message::note("The link is in the address bar; the browser did not let it be copied."),
+    }
 }
 
 /// The length of the copied link; `None` if it could not be copied.

@@ -6,36 +6,45 @@ use crate::{
     panic,
     picture::Picture,
     ptr::Ptr,
+    reader,
     state::{Action, Dialog, Dispatch, Message, State, link},
     ui,
 };
+use formats::Link;
+use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
+
+/// What the page begins with.
+#[derive(Properties, PartialEq)]
+pub(crate) struct AppProps {
+    /// The link in the address, or why it could not be read; `None` if there is none.
+    pub(crate) link: Option<Result<Link, String>>,
+}
 
 /// The page.
 #[component]
-pub(crate) fn App() -> Html {
-    let state = use_reducer(|| State::begin(&address::hash()));
+pub(crate) fn App(props: &AppProps) -> Html {
+    let state = use_reducer(|| State::begin(props.link.as_ref()));
     let dispatch = state.dispatcher();
     let settled = use_memo(state.world.clone(), |world| Ptr::new(world.model().clone()));
     use_shortcuts(&dispatch);
     use_links(&dispatch);
     use_effect_with((state.model.clone(), state.flow.clone()), {
         let state = state.clone();
-        move |_| panic::remember(link::write(&state).unwrap_or_default())
+        move |_| keep(&state)
     });
     let label = |text: Option<&str>| text.map(|text| AttrValue::from(text.to_owned()));
     let on_share = {
         let state = state.clone();
         Callback::from(move |()| {
-            let dispatch = state.dispatcher();
-            match link::write(&state) {
-                Err(error) => {
-                    dispatch.dispatch(Action::Tell(Some(Message::error(format!("No link: {error}.")))));
-                }
-                Ok(hash) => {
-                    address::share(hash, move |message| dispatch.dispatch(Action::Tell(Some(message))));
-                }
-            }
+            let (dispatch, link) = (state.dispatcher(), link::of(&state));
+            spawn_local(async move {
+                let message = match reader::write_link(link).await {
+                    Err(error) => Message::error(format!("No link: {error}.")),
+                    Ok(hash) => address::share(&hash).await,
+                };
+                dispatch.dispatch(Action::Tell(Some(message)));
+            });
         })
     };
     html! {
@@ -69,6 +78,14 @@ pub(crate) fn App() -> Html {
             </p>
             { dialog(state.dialog, &dispatch) }
         </>
+    }
+}
+
+/// Keeps the link of a cluster that would be lost if the page stopped. Before the first change the address has it.
+fn keep(state: &State) {
+    if state.history.next_undo().is_some() {
+        let link = link::of(state);
+        spawn_local(async move { panic::remember(reader::write_link(link).await.unwrap_or_default()) });
     }
 }
 
@@ -140,9 +157,11 @@ fn use_links(dispatch: &Dispatch) {
     use_effect_with((), move |()| {
         let listener = web_sys::window().map(|window| {
             gloo_events::EventListener::new(&window, "hashchange", move |_| {
-                let hash = address::hash();
-                if hash.starts_with('v') {
-                    dispatch.dispatch(Action::OpenLink(hash));
+                let (hash, dispatch) = (address::hash(), dispatch.clone());
+                if address::is_link(&hash) {
+                    spawn_local(
+                        async move { dispatch.dispatch(Action::OpenLink(reader::read_link(hash).await)) },
+                    );
                 }
             })
         });

@@ -4,9 +4,10 @@ use super::SubResource;
 use crate::PoolName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use wire::Wire;
 
 /// An AKS cluster as `az aks show -o json` prints it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ManagedCluster {
     /// The cluster's name in Azure (not the name in load-balancer names, which is `kubernetes`).
@@ -28,7 +29,7 @@ pub struct ManagedCluster {
 }
 
 /// `networkProfile`. Absent values mean AKS's defaults.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkProfile {
     /// `azure` (default), `kubenet` or `none`.
@@ -70,7 +71,7 @@ pub struct NetworkProfile {
 }
 
 /// `networkProfile.loadBalancerProfile`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadBalancerProfile {
     /// Managed outbound addresses.
@@ -102,7 +103,7 @@ pub struct LoadBalancerProfile {
 }
 
 /// `managedOutboundIPs`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ManagedOutboundIps {
     /// How many IPv4 addresses, 1 to 100.
@@ -111,7 +112,7 @@ pub struct ManagedOutboundIps {
 }
 
 /// One node pool.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AgentPool {
     /// The pool's name.
@@ -142,7 +143,7 @@ pub struct AgentPool {
 }
 
 /// What a pool is for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum AgentPoolMode {
     /// Must exist; AKS's own pods prefer it.
     System,
@@ -152,7 +153,7 @@ pub enum AgentPoolMode {
 }
 
 /// What a pool is made of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum AgentPoolType {
     /// A virtual machine scale set.
     #[default]

@@ -4,9 +4,10 @@ use super::{Sku, SubResource};
 use crate::ArmId;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
+use wire::Wire;
 
 /// `az network vnet show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VirtualNetwork {
     /// The name.
@@ -28,7 +29,7 @@ pub struct VirtualNetwork {
 }
 
 /// One side of a peering.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VirtualNetworkPeering {
     /// The name.
@@ -45,7 +46,7 @@ pub struct VirtualNetworkPeering {
 }
 
 /// `addressSpace`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AddressSpace {
     /// CIDRs.
@@ -53,7 +54,7 @@ pub struct AddressSpace {
 }
 
 /// A subnet.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Subnet {
     /// The name.
@@ -88,7 +89,7 @@ pub struct Subnet {
 }
 
 /// A service endpoint of a subnet.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceEndpoint {
     /// E.g. `Microsoft.Storage`.
@@ -96,7 +97,7 @@ pub struct ServiceEndpoint {
 }
 
 /// `az network nsg show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkSecurityGroup {
     /// The name; `aks-agentpool-<n>-nsg` where AKS made it.
@@ -115,7 +116,7 @@ pub struct NetworkSecurityGroup {
 }
 
 /// A rule of a security group.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecurityRule {
     /// The name.
@@ -158,7 +159,7 @@ pub struct SecurityRule {
 }
 
 /// What a security rule does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum Access {
     /// Lets the flow pass.
     #[default]
@@ -174,7 +175,7 @@ impl fmt::Display for Access {
 }
 
 /// Which way a security rule looks, seen from the VM.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum Direction {
     /// Towards the VM.
     #[default]
@@ -190,7 +191,7 @@ impl fmt::Display for Direction {
 }
 
 /// Protocol of a security rule.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum SecurityProtocol {
     /// TCP.
     Tcp,
@@ -209,7 +210,7 @@ pub enum SecurityProtocol {
 }
 
 /// `az network route-table show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RouteTable {
     /// The name.
@@ -222,7 +223,7 @@ pub struct RouteTable {
 }
 
 /// A user-defined route.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Route {
     /// The name.
@@ -237,7 +238,7 @@ pub struct Route {
 }
 
 /// `az network public-ip show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PublicIpAddress {
     /// The name; `kubernetes-<prefix>` where the cloud controller made it.
@@ -257,7 +258,7 @@ pub struct PublicIpAddress {
 }
 
 /// `az network nat gateway show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NatGateway {
     /// The name.

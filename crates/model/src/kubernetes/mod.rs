@@ -25,9 +25,10 @@ pub use service::{
 use crate::Key;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use wire::Wire;
 
 /// Names, labels and annotations: the part of `metadata` that the simulation reads.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ObjectMeta {
     /// The object's name.

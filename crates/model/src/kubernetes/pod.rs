@@ -3,9 +3,10 @@
 use super::{Effect, ObjectMeta, Protocol};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr};
+use wire::Wire;
 
 /// A `v1` Pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Pod {
     /// Name, namespace, labels.
@@ -41,7 +42,7 @@ impl Pod {
 }
 
 /// `spec` of a Pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodSpec {
     /// The node it is bound to; empty means not scheduled.
@@ -65,7 +66,7 @@ pub struct PodSpec {
 }
 
 /// `affinity` of a pod; affinity to other pods is not modelled.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Affinity {
     /// Affinity to nodes.
@@ -74,7 +75,7 @@ pub struct Affinity {
 }
 
 /// `affinity.nodeAffinity`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(default)]
 pub struct NodeAffinity {
     /// What the node must fulfil.
@@ -92,7 +93,7 @@ pub struct NodeAffinity {
 }
 
 /// Terms of which one must match.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeSelector {
     /// The terms.
@@ -100,7 +101,7 @@ pub struct NodeSelector {
 }
 
 /// A wish with a weight.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(default)]
 pub struct PreferredSchedulingTerm {
     /// 1 to 100.
@@ -110,7 +111,7 @@ pub struct PreferredSchedulingTerm {
 }
 
 /// Conditions that must all hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeSelectorTerm {
     /// Conditions on labels.
@@ -119,7 +120,7 @@ pub struct NodeSelectorTerm {
 }
 
 /// A condition on one label of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct NodeSelectorRequirement {
     /// The label.
     pub key: String,
@@ -131,7 +132,7 @@ pub struct NodeSelectorRequirement {
 }
 
 /// How a label of a node is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub enum NodeSelectorOperator {
     /// The value is one of these.
     In,
@@ -148,7 +149,7 @@ pub enum NodeSelectorOperator {
 }
 
 /// One container: only what the network sees.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Container {
     /// The container's name.
@@ -162,7 +163,7 @@ pub struct Container {
 }
 
 /// A port that a container says it listens on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ContainerPort {
     /// A name that Services may use as `targetPort`.
@@ -175,7 +176,7 @@ pub struct ContainerPort {
 }
 
 /// A pod's acceptance of a taint.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Toleration {
     /// The taint's key; empty with `Exists` matches every key.
@@ -195,7 +196,7 @@ pub struct Toleration {
 }
 
 /// How a toleration compares the value.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub enum TolerationOperator {
     /// The values are equal.
     #[default]
@@ -205,7 +206,7 @@ pub enum TolerationOperator {
 }
 
 /// `status` of a Pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodStatus {
     /// `Pending`, `Running`, `Succeeded`, `Failed`; absent means running.
@@ -223,14 +224,14 @@ pub struct PodStatus {
 }
 
 /// An entry of `status.podIPs`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct PodIp {
     /// The address.
     pub ip: String,
 }
 
 /// A condition of a Node or Pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct Condition {
     /// `Ready` and others.
     #[serde(rename = "type")]

@@ -1,10 +1,11 @@
 //! Opening a cluster: paste or choose files.
 
 use crate::{
+    reader,
     state::{Action, Dispatch},
     ui::Dialog,
 };
-use formats::{Diagnostic, Severity, Source, import};
+use formats::{Diagnostic, Severity, Source};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{HtmlInputElement, HtmlTextAreaElement};
 use yew::prelude::*;
@@ -16,28 +17,58 @@ pub(crate) struct OpenProps {
     pub(crate) dispatch: Dispatch,
 }
 
+/// Where an opening stands.
+#[derive(Debug, Clone, PartialEq)]
+enum Progress {
+    /// The reader is being fetched, or reads.
+    Busy(&'static str),
+    /// The reader did not answer; why.
+    Failed(String),
+    /// What the reader has to say; nothing before it has read.
+    Report(Vec<Diagnostic>),
+}
+
 /// The dialog. Nothing of the page changes unless the input has no error.
 #[component]
 pub(crate) fn OpenDialog(props: &OpenProps) -> Html {
     let text = use_node_ref();
-    let report = use_state(Vec::<Diagnostic>::new);
+    let progress = use_state_eq(|| Progress::Busy("Getting ready to read…"));
+    use_effect_with((), {
+        let progress = progress.clone();
+        move |()| {
+            spawn_local(async move {
+                let ready = reader::ready().await;
+                progress.set(match ready {
+                    Ok(()) => Progress::Report(Vec::new()),
+                    Err(error) => Progress::Failed(error.to_string()),
+                });
+            });
+        }
+    });
     let close = {
         let dispatch = props.dispatch.clone();
         Callback::from(move |()| dispatch.dispatch(Action::Show(None)))
     };
     let read = {
-        let (dispatch, report) = (props.dispatch.clone(), report.clone());
+        let (dispatch, progress) = (props.dispatch.clone(), progress.clone());
         Callback::from(move |sources: Vec<Source>| {
-            let import = import(&sources);
-            let refused = import.has_errors();
-            if !refused {
-                dispatch.dispatch(Action::Open(Box::new(import.model)));
-            }
-            if refused || import.diagnostics.iter().any(|one| one.severity == Severity::Warning) {
-                report.set(import.diagnostics);
-            } else {
-                dispatch.dispatch(Action::Show(None));
-            }
+            let (dispatch, progress) = (dispatch.clone(), progress.clone());
+            progress.set(Progress::Busy("Reading…"));
+            spawn_local(async move {
+                let import = match reader::import(sources).await {
+                    Err(error) => return progress.set(Progress::Failed(error.to_string())),
+                    Ok(import) => import,
+                };
+                let refused = import.has_errors();
+                if !refused {
+                    dispatch.dispatch(Action::Open(Box::new(import.model)));
+                }
+                if refused || import.diagnostics.iter().any(|one| one.severity == Severity::Warning) {
+                    progress.set(Progress::Report(import.diagnostics));
+                } else {
+                    dispatch.dispatch(Action::Show(None));
+                }
+            });
         })
     };
     let onsubmit = {
@@ -67,7 +98,7 @@ pub(crate) fn OpenDialog(props: &OpenProps) -> Html {
                         placeholder="apiVersion: v1&#10;kind: Service" /></label>
                 <button type="submit" class="btn strong">{ "Open what is pasted" }</button>
             </form>
-            <Report diagnostics={(*report).clone()} />
+            <Report progress={(*progress).clone()} />
         </Dialog>
     }
 }
@@ -88,13 +119,27 @@ async fn read_all(files: Vec<web_sys::File>) -> Vec<Source> {
 
 #[derive(Properties, PartialEq)]
 struct ReportProps {
-    diagnostics: Vec<Diagnostic>,
+    progress: Progress,
 }
 
 /// What the import has to say.
 #[component]
 fn Report(props: &ReportProps) -> Html {
-    let refused = props.diagnostics.iter().any(|one| one.severity == Severity::Error);
+    let diagnostics = match &props.progress {
+        Progress::Busy(what) => {
+            return html! { <div class="report" role="status" data-testid="diagnostics"><p>{ *what }</p></div> };
+        }
+        Progress::Failed(why) => {
+            return html! {
+                <div class="report" role="status" data-testid="diagnostics">
+                    <p><strong>{ "Not opened: nothing has changed." }</strong></p>
+                    <ul><li class="error">{ why }</li></ul>
+                </div>
+            };
+        }
+        Progress::Report(diagnostics) => diagnostics,
+    };
+    let refused = diagnostics.iter().any(|one| one.severity == Severity::Error);
     let line = |one: &Diagnostic| {
         let class = match one.severity {
             Severity::Error => "error",
@@ -111,9 +156,9 @@ fn Report(props: &ReportProps) -> Html {
     };
     html! {
         <div class="report" role="status" data-testid="diagnostics">
-            if !props.diagnostics.is_empty() {
+            if !diagnostics.is_empty() {
                 <p><strong>{ if refused { "Not opened: nothing has changed." } else { "Opened, with remarks." } }</strong></p>
-                <ul>{ for props.diagnostics.iter().map(line) }</ul>
+                <ul>{ for diagnostics.iter().map(line) }</ul>
             }
         </div>
     }

@@ -1,10 +1,10 @@
 //! The lesson rail: the preset's story.
 
+use crate::presets::Preset;
 use crate::{
     ptr::Ptr,
     state::{Action, Dispatch, describe, stories},
 };
-use formats::Preset;
 use model::Model;
 use yew::prelude::*;
 

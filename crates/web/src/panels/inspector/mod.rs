@@ -7,9 +7,11 @@ mod service;
 
 use crate::{
     ptr::Ptr,
+    reader,
     state::{Action, Dispatch, describe},
 };
 use model::{Kind, Model, Object, ObjectRef};
+use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 /// What the inspector needs.
@@ -147,12 +149,38 @@ struct YamlProps {
 fn Yaml(props: &YamlProps) -> Html {
     let cluster = || props.cluster.managed_cluster.clone().map(Object::ManagedCluster);
     let Some(object) = props.settled.clone().or_else(cluster) else { return Html::default() };
-    let filled = props.written.is_some() && props.written != props.settled;
+    html! { <YamlText {object} filled={props.written.is_some() && props.written != props.settled} /> }
+}
+
+#[derive(Properties, PartialEq)]
+struct YamlTextProps {
+    object: Object,
+    filled: bool,
+}
+
+/// The document, asked of the reader once the person has opened it.
+#[component]
+fn YamlText(props: &YamlTextProps) -> Html {
+    let wanted = use_state_eq(|| false);
+    let text = use_state_eq(String::new);
+    use_effect_with((props.object.clone(), *wanted), {
+        let text = text.clone();
+        move |(object, wanted)| {
+            if *wanted {
+                let object = object.clone();
+                spawn_local(async move {
+                    let yaml = reader::object_yaml(object).await;
+                    text.set(yaml.unwrap_or_else(|error| format!("No YAML: {error}.")));
+                });
+            }
+        }
+    });
+    let onclick = Callback::from(move |_: MouseEvent| wanted.set(true));
     html! {
         <details class="yaml">
-            <summary>{ "YAML" }</summary>
-            if filled { <p class="hint">{ "With what controllers filled in." }</p> }
-            <pre tabindex="0" aria-label="YAML">{ formats::object_yaml(&object) }</pre>
+            <summary {onclick}>{ "YAML" }</summary>
+            if props.filled { <p class="hint">{ "With what controllers filled in." }</p> }
+            <pre tabindex="0" aria-label="YAML">{ &*text }</pre>
         </details>
     }
 }
