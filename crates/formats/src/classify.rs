@@ -84,6 +84,11 @@ const AZURE: &[(Kind, &str, &[&str])] = &[
     (Kind::RouteTable, "Microsoft.Network/routeTables", &["routes"]),
     (Kind::PublicIPAddress, "Microsoft.Network/publicIPAddresses", &["publicIPAllocationMethod"]),
     (Kind::NatGateway, "Microsoft.Network/natGateways", &["publicIpPrefixes", "idleTimeoutInMinutes"]),
+    (
+        Kind::NetworkInterface,
+        "Microsoft.Network/networkInterfaces",
+        &["ipConfigurations", "enableIPForwarding"],
+    ),
 ];
 
 /// Kinds of Kubernetes that are known and left out.
@@ -165,7 +170,6 @@ const LEFT_OUT: &[(Reason, &[&str])] = &[
 
 /// Kinds that may be wrapped and are not read yet.
 const WRAPPED_LATER: &[&str] = &[
-    "NetworkInterface",
     "PrivateEndpoint",
     "PrivateDnsZone",
     "StorageAccount",

@@ -2,8 +2,8 @@
 
 use crate::{
     azure::{
-        LoadBalancer, ManagedCluster, NatGateway, NetworkSecurityGroup, PublicIpAddress, RouteTable,
-        VirtualNetwork,
+        LoadBalancer, ManagedCluster, NatGateway, NetworkInterface, NetworkSecurityGroup, PublicIpAddress,
+        RouteTable, VirtualNetwork,
     },
     ids::{Key, NodeName},
     kubernetes::{EndpointSlice, KubeProxyConfiguration, Node, Pod, Service},
@@ -41,6 +41,9 @@ pub struct Model {
     pub public_ip_addresses: BTreeMap<String, Arc<PublicIpAddress>>,
     /// NAT gateways by name.
     pub nat_gateways: BTreeMap<String, Arc<NatGateway>>,
+    /// NICs by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub network_interfaces: BTreeMap<String, Arc<NetworkInterface>>,
 }
 
 /// One object of any kind; in JSON `{"kind": "Node", "object": {…}}`.
@@ -60,6 +63,7 @@ pub enum Object {
     RouteTable(Arc<RouteTable>),
     PublicIPAddress(Arc<PublicIpAddress>),
     NatGateway(Arc<NatGateway>),
+    NetworkInterface(Arc<NetworkInterface>),
 }
 
 /// The kinds of objects, spelled as in `kind:` of a document.
@@ -78,17 +82,19 @@ pub enum Kind {
     RouteTable,
     PublicIPAddress,
     NatGateway,
+    NetworkInterface,
 }
 
 impl Kind {
     /// Every kind, in the order in which they are listed and exported.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ManagedCluster,
         Self::VirtualNetwork,
         Self::NetworkSecurityGroup,
         Self::RouteTable,
         Self::PublicIPAddress,
         Self::NatGateway,
+        Self::NetworkInterface,
         Self::LoadBalancer,
         Self::KubeProxyConfiguration,
         Self::Node,
@@ -171,6 +177,7 @@ impl Object {
             Self::RouteTable(object) => named(Kind::RouteTable, &object.name),
             Self::PublicIPAddress(object) => named(Kind::PublicIPAddress, &object.name),
             Self::NatGateway(object) => named(Kind::NatGateway, &object.name),
+            Self::NetworkInterface(object) => named(Kind::NetworkInterface, &object.name),
         }
     }
 }
@@ -196,6 +203,9 @@ impl Model {
             Kind::RouteTable => self.route_tables.get(name).cloned().map(Object::RouteTable),
             Kind::PublicIPAddress => self.public_ip_addresses.get(name).cloned().map(Object::PublicIPAddress),
             Kind::NatGateway => self.nat_gateways.get(name).cloned().map(Object::NatGateway),
+            Kind::NetworkInterface => {
+                self.network_interfaces.get(name).cloned().map(Object::NetworkInterface)
+            }
         }
     }
 
@@ -231,6 +241,9 @@ impl Model {
                 self.public_ip_addresses.insert(name(), object).map(Object::PublicIPAddress)
             }
             Object::NatGateway(object) => self.nat_gateways.insert(name(), object).map(Object::NatGateway),
+            Object::NetworkInterface(object) => {
+                self.network_interfaces.insert(name(), object).map(Object::NetworkInterface)
+            }
         }
     }
 
@@ -254,6 +267,7 @@ impl Model {
             Kind::RouteTable => self.route_tables.remove(name).map(Object::RouteTable),
             Kind::PublicIPAddress => self.public_ip_addresses.remove(name).map(Object::PublicIPAddress),
             Kind::NatGateway => self.nat_gateways.remove(name).map(Object::NatGateway),
+            Kind::NetworkInterface => self.network_interfaces.remove(name).map(Object::NetworkInterface),
         }
     }
 
@@ -268,6 +282,7 @@ impl Model {
             .chain(of(&self.route_tables, Object::RouteTable))
             .chain(of(&self.public_ip_addresses, Object::PublicIPAddress))
             .chain(of(&self.nat_gateways, Object::NatGateway))
+            .chain(of(&self.network_interfaces, Object::NetworkInterface))
             .chain(of(&self.load_balancers, Object::LoadBalancer))
             .chain(self.kube_proxy.iter().cloned().map(Object::KubeProxyConfiguration))
             .chain(of(&self.nodes, Object::Node))
