@@ -263,6 +263,8 @@ pub enum AssumptionCode {
     ApplianceForwards,
     /// A security rule names a service tag whose addresses are not known here.
     UnknownServiceTag,
+    /// A node's rules were given in place of the generated ones.
+    GivenRules,
 }
 
 /// Who a person would go to in order to change a thing. Decides the colour.

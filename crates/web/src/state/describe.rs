@@ -87,6 +87,15 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::PublicIPAddress => "Public IP address",
         Kind::NatGateway => "NAT gateway",
         Kind::NetworkInterface => "NIC",
+        Kind::Namespace => "Namespace",
+        Kind::Ingress => "Ingress",
+        Kind::IngressClass => "IngressClass",
+        Kind::NetworkPolicy => "NetworkPolicy",
+        Kind::StorageAccount => "Storage account",
+        Kind::PrivateEndpoint => "Private endpoint",
+        Kind::PrivateDnsZone => "Private DNS zone",
+        Kind::LocalNetworkGateway => "Network on premises",
+        Kind::VirtualNetworkGateway => "Gateway",
     }
 }
 
