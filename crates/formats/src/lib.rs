@@ -13,11 +13,13 @@ mod presets;
 mod scalar;
 mod share;
 mod tree;
+mod typed;
 mod validate;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use export::{model_json, model_yaml, object_json, object_yaml};
 pub use presets::{PRESETS, Preset};
+pub use typed::read_document;
 pub use share::{MAX_LINK_CHARS, ShareError, decode, encode};
 
 use model::Model;
