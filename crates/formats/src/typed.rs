@@ -36,7 +36,7 @@ pub fn read_document<T: DeserializeOwned>(source: &Source) -> Result<T, Vec<Diag
     };
     let (documents, broken) = tree::parse(text.strip_prefix('\u{feff}').unwrap_or(text));
     if let Some(broken) = broken {
-        return Err(vec![error(broken.at, broken.what.to_string(), broken.hint.to_string())]);
+        return Err(vec![error(broken.at, broken.what, broken.hint.into())]);
     }
     let mut documents = documents.into_iter().filter(|document| !document.is_null());
     let Some(document) = documents.next() else {
@@ -46,13 +46,15 @@ pub fn read_document<T: DeserializeOwned>(source: &Source) -> Result<T, Vec<Diag
         let hint = "keep one document to a file";
         return Err(vec![error(second.at, "a second document begins here".into(), hint.into())]);
     }
-    let (value, ignored) = read(&document, Dialect::Kubernetes)
-        .map_err(|found| vec![error(found.at.unwrap_or(document.at), found.to_string(), found.hint.clone())])?;
+    let (value, ignored) = read(&document, Dialect::Kubernetes).map_err(|found| {
+        vec![error(found.at.unwrap_or(document.at), found.to_string(), found.hint.clone())]
+    })?;
     if ignored.is_empty() {
         return Ok(value);
     }
     let unknown = ignored.into_iter().map(|field| {
-        let hint = field.near.map_or_else(|| "take it out".to_owned(), |near| format!("did you mean {near}?"));
+        let hint =
+            field.near.map_or_else(|| "take it out".to_owned(), |near| format!("did you mean {near}?"));
         error(field.at, format!("{} is not a known field", field.path), hint)
     });
     Err(unknown.collect())

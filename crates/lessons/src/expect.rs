@@ -178,7 +178,11 @@ impl Expect {
     }
 
     fn asks_of_a_flow(&self) -> bool {
-        let cluster = Self { load_balancers: self.load_balancers.clone(), pods_on: self.pods_on.clone(), ..Self::default() };
+        let cluster = Self {
+            load_balancers: self.load_balancers.clone(),
+            pods_on: self.pods_on.clone(),
+            ..Self::default()
+        };
         *self != cluster
     }
 
@@ -196,7 +200,11 @@ impl Expect {
             let delivered = outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Delivered).count();
             let holds = if reachable { delivered == outcomes.len() } else { delivered == 0 };
             if !holds {
-                found.add("reachable", reachable, format!("{delivered} of {} branches are delivered", outcomes.len()));
+                found.add(
+                    "reachable",
+                    reachable,
+                    format!("{delivered} of {} branches are delivered", outcomes.len()),
+                );
             }
         }
         if !self.shares.is_empty() {

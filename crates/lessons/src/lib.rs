@@ -17,7 +17,7 @@ mod share;
 #[cfg(feature = "embedded")]
 pub use course::embedded;
 pub use course::{Entry, INDEX, find};
-pub use expect::{Expect, LoadBalancerFacts, Mismatch, RuleFacts, OneOrMany, StepPattern, deciding};
+pub use expect::{Expect, LoadBalancerFacts, Mismatch, OneOrMany, RuleFacts, StepPattern, deciding};
 pub use flow::{FlowSpec, SpecError};
 pub use lesson::{Change, Claim, ClaimVerdict, Lesson, LessonError, Step};
 pub use question::{About, Choice, Grade, Posed, PosedOption, Question};

@@ -241,10 +241,7 @@ fn arrivals(world: &World, paths: &Paths) -> Vec<PosedOption> {
             all(&|socket| at_node(socket) && socket.port() == port && socket.ip() != called),
         ),
         option("NodeIP:NodePort".to_owned(), all(&|socket| at_node(socket) && socket.port() != port)),
-        option(
-            "PodIP:targetPort".to_owned(),
-            all(&|socket| !at_node(socket) && socket.ip() != called),
-        ),
+        option("PodIP:targetPort".to_owned(), all(&|socket| !at_node(socket) && socket.ip() != called)),
         option("It never enters a node".to_owned(), truth.is_empty()),
     ]
 }

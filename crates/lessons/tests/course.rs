@@ -45,7 +45,9 @@ fn complaints(step: &Step, world: &World) -> Result<String, String> {
             let _ = writeln!(text, "  two options are alike");
         }
     }
-    if !text.is_empty() && let Some(paths) = paths {
+    if !text.is_empty()
+        && let Some(paths) = paths
+    {
         text += &deciding(paths);
     }
     Ok(text)
@@ -60,7 +62,8 @@ fn every_lesson_teaches_what_the_engine_computes() {
             let _ = writeln!(failures, "{}: title or chapter differ from the index", entry.id);
         }
         for (number, step) in lesson.steps.iter().enumerate() {
-            let model = lesson.model_at(&start, number).unwrap_or_else(|error| panic!("{}: {error}", entry.id));
+            let model =
+                lesson.model_at(&start, number).unwrap_or_else(|error| panic!("{}: {error}", entry.id));
             let text = complaints(step, &World::new(&model)).unwrap_or_else(|error| format!("  {error}\n"));
             if !text.is_empty() {
                 let _ = writeln!(failures, "{} step {}:\n{text}", entry.id, number + 1);
@@ -96,8 +99,9 @@ fn a_wrong_prediction_is_told_what_is_right() {
     let world = World::new(&lesson.model_at(&start, 0).expect("no change"));
     let (flow, paths) = ask(step, &world).expect("a flow").expect("a flow");
     let posed = step.ask.as_ref().expect("a question").pose(&world, Some((&flow, &paths))).expect("options");
-    let right: Vec<usize> =
-        (0..posed.options.len()).filter(|index| posed.options.get(*index).is_some_and(|option| option.right)).collect();
+    let right: Vec<usize> = (0..posed.options.len())
+        .filter(|index| posed.options.get(*index).is_some_and(|option| option.right))
+        .collect();
     assert!(posed.several);
     assert_eq!(right.len(), 1);
     assert!(posed.grade(&right).right);
