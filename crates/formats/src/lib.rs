@@ -15,6 +15,7 @@ mod share;
 mod tree;
 mod typed;
 mod validate;
+mod zones;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use export::{model_json, model_yaml, object_json, object_yaml};

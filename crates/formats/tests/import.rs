@@ -259,15 +259,15 @@ fn what_is_left_out_is_reported() {
             &["2: notice: Deployment d is left out: its pods are read from Pod documents"],
         ),
         (
-            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\n",
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: p}\n",
             &[
-                "1: warning: NetworkPolicy p is left out: it is not simulated, and it can change where packets go",
+                "1: warning: HTTPRoute p is left out: it is not simulated, and it can change where packets go",
             ],
         ),
         (
-            "{\"name\": \"st\", \"type\": \"Microsoft.Storage/storageAccounts\"}",
+            "{\"name\": \"kv\", \"type\": \"Microsoft.KeyVault/vaults\"}",
             &[
-                "1: warning: Microsoft.Storage/storageAccounts st is left out: it is not simulated, and it can change where packets go",
+                "1: warning: Microsoft.KeyVault/vaults kv is left out: it is not simulated, and it can change where packets go",
             ],
         ),
         (
