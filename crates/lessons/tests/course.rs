@@ -1,7 +1,7 @@
 //! No lesson teaches what the engine does not compute: every expectation is held against it, every question posed.
 
 #![cfg(feature = "embedded")]
-#![allow(clippy::expect_used, reason = "a test ends where its set-up fails")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends where its set-up fails")]
 
 use engine::{Flow, Paths, World};
 use lessons::{About, INDEX, Lesson, Step, deciding, embedded};
