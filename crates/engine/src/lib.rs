@@ -5,6 +5,7 @@
 
 mod answer;
 mod cloud;
+mod fabric;
 mod flow;
 mod host;
 mod journey;
@@ -14,6 +15,8 @@ mod outbound;
 mod probe;
 mod receive;
 mod resolve;
+mod routes;
+mod rules;
 mod run;
 mod security;
 mod topology;
@@ -23,6 +26,7 @@ mod world;
 
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use probe::ProbeState;
+pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
 pub use trace::{
     Action, Assumption, AssumptionCode, Cause, Component, Endpoint, FlowSummary, Header, NearMiss, Owner,
     PathOutcome, Paths, Reply, RuleRef, Station, StationKind, Step, Verdict,

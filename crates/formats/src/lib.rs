@@ -30,7 +30,11 @@ mod share;
 #[cfg(feature = "documents")]
 mod tree;
 #[cfg(feature = "documents")]
+mod typed;
+#[cfg(feature = "documents")]
 mod validate;
+#[cfg(feature = "documents")]
+mod zones;
 
 #[cfg(feature = "documents")]
 pub use answer::answer;
@@ -43,6 +47,8 @@ pub use presets::{PRESETS, Preset};
 pub use question::Question;
 #[cfg(feature = "documents")]
 pub use share::{MAX_LINK_CHARS, ShareError, decode, encode};
+#[cfg(feature = "documents")]
+pub use typed::read_document;
 
 use model::Model;
 use wire::Wire;
