@@ -31,7 +31,7 @@ impl World {
         if let (true, Some(node)) = (outcomes.is_empty(), &flow.via) {
             return Err(FlowError::ViaNotChosen(node.clone()));
         }
-        outcomes.sort_by(likelier_first);
+        order::sort_by(&mut outcomes, likelier_first);
         Ok(Paths {
             assumptions: self.assumptions(&resolved, &outcomes),
             flow: FlowSummary {

@@ -144,7 +144,7 @@ impl World {
                 && endpoint.conditions.ready.unwrap_or(true)
                 && !endpoint.conditions.terminating.unwrap_or(false)
         });
-        local.filter_map(|endpoint| endpoint.addresses.first()).collect::<BTreeSet<_>>().len()
+        order::set(local.filter_map(|endpoint| endpoint.addresses.first())).len()
     }
 }
 

@@ -108,7 +108,7 @@ impl World {
             settled.allocated.iter().any(|entry| matters(entry.field)) || !cloud.allocated().is_empty();
         report(&cloud, &mut complete);
         let topology = Topology::new(&complete, cloud.frontend_addresses());
-        let nodes = complete.nodes.keys().map(|name| (name.clone(), OnceCell::new())).collect();
+        let nodes = order::map(complete.nodes.keys().map(|name| (name.clone(), OnceCell::new())));
         Self {
             input: model.clone(),
             space: AddressSpace::of(&complete),

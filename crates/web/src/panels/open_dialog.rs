@@ -113,7 +113,7 @@ async fn read_all(files: Vec<web_sys::File>) -> Vec<Source> {
         };
         sources.push(Source::new(file.name(), bytes));
     }
-    sources.sort_by(|a, b| a.name.cmp(&b.name));
+    order::sort_by(&mut sources, |a, b| a.name.cmp(&b.name));
     sources
 }
 

@@ -129,7 +129,7 @@ fn branches(paths: &Paths, chosen: usize, dispatch: &Dispatch) -> Html {
     if paths.outcomes.len() < 2 {
         return Html::default();
     }
-    let nodes: BTreeSet<_> = paths.outcomes.iter().map(|outcome| &outcome.node).collect();
+    let nodes = order::set(paths.outcomes.iter().map(|outcome| &outcome.node));
     let name = |outcome: &PathOutcome| {
         format!("{} % {}", per_cent(outcome.probability), words::branch(outcome, nodes.len() > 1))
     };
