@@ -16,7 +16,8 @@ use model::{Edit, ObjectRef};
 use moves::{Target, is_movable, name_of, targets};
 use player::{Place, Player, Speed};
 use render::{Rect, Scene};
-use std::rc::Rc;
+use std::{collections::BTreeSet, rc::Rc};
+pub(crate) use viewport::Chosen;
 use viewport::{STEP, Viewport};
 use web_sys::{
     Element, HtmlElement, ResizeObserver, SvgElement, WheelEvent,
@@ -49,6 +50,18 @@ pub(crate) struct Props {
     /// The canvas became narrow (true) or wide: another format of scene would suit it.
     #[prop_or_default]
     pub(crate) on_narrow: Callback<bool>,
+    /// Things to mark: they differ in another picture beside this one.
+    #[prop_or_default]
+    pub(crate) marks: Rc<BTreeSet<String>>,
+    /// Nothing can be selected or moved.
+    #[prop_or_default]
+    pub(crate) still: bool,
+    /// Zoom and place of pictures that move as one.
+    #[prop_or_default]
+    pub(crate) view: Option<Chosen>,
+    /// Whom to tell of zoom and place; `None` where the picture is alone.
+    #[prop_or_default]
+    pub(crate) on_view: Option<Callback<Option<Chosen>>>,
 }
 
 impl PartialEq for Props {
@@ -61,6 +74,10 @@ impl PartialEq for Props {
             && self.on_hover == other.on_hover
             && self.on_announce == other.on_announce
             && self.on_narrow == other.on_narrow
+            && self.marks == other.marks
+            && self.still == other.still
+            && self.view == other.view
+            && self.on_view == other.on_view
     }
 }
 
@@ -172,6 +189,9 @@ impl Component for Canvas {
                 self.focus = None;
             }
         }
+        if props.on_view.is_some() && props.view != old.view {
+            self.view.choose(props.view);
+        }
         if props.selected != old.selected {
             self.menu = std::mem::take(&mut self.menu_awaited);
         }
@@ -179,6 +199,105 @@ impl Component for Canvas {
     }
 
     fn update(&mut self, ctx: &Context<Self>, message: Msg) -> bool {
+        let before = self.view.chosen();
+        let draw = self.act(ctx, message);
+        let after = self.view.chosen();
+        if let Some(on_view) = ctx.props().on_view.as_ref().filter(|_| before != after) {
+            on_view.emit(after);
+        }
+        draw
+    }
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        let (link, props) = (ctx.link(), ctx.props());
+        let scene = &*props.scene;
+        let carried = self.carried.as_ref();
+        let over = carried.and_then(|carried| carried.targets.get(carried.over?));
+        let look = Look {
+            scene,
+            marks: &props.marks,
+            still: props.still,
+            selected: props.selected.as_ref(),
+            lit: props.highlight,
+            in_tab_order: self.focus.as_deref().or_else(|| self.first_stop(ctx)),
+            carried: carried.map(|carried| carried.id.as_str()),
+            over: over.map(|target| target.group.as_str()),
+            targets: carried
+                .map(|carried| carried.targets.iter().map(|target| target.group.as_str()).collect())
+                .unwrap_or_default(),
+        };
+        let movable = props
+            .selected
+            .as_ref()
+            .and_then(|object| scene.group_of(object))
+            .filter(|group| is_movable(group) && !props.still);
+        let moves = movable.map(|group| (group.id.as_str(), targets(scene, &group.id)));
+        let mode = if self.player.place == Place::Nowhere { None } else { Some("playing") };
+        html! {
+            <section class="canvas" aria-label="Cluster and packet" ref={self.root.clone()}>
+                <svg
+                    ref={self.svg.clone()}
+                    class={classes!("hop", "canvas-svg", mode, carried.map(|_| "carrying"))}
+                    viewBox={self.view.view_box(scene)}
+                    preserveAspectRatio="xMidYMid meet"
+                    role="group"
+                    aria-label={scene.title.clone()}
+                    onpointerdown={link.callback(Msg::Pressed)}
+                    onclick={link.callback(Msg::Clicked)}
+                    onfocusin={link.callback(Msg::Focused)}
+                    onkeydown={link.callback(Msg::Key)}
+                    onpointerover={let scene = Rc::clone(&props.scene); link.callback(move |event: PointerEvent| Msg::Hovered(step_under(&scene, &event)))}
+                    onpointerleave={link.callback(|_| Msg::Hovered(None))}
+                >
+                    <desc>{ scene.description.clone() }</desc>
+                    { look.layers() }
+                    { over.map(|target| drop_sign(scene, target)).unwrap_or_default() }
+                    if let Some(carried) = carried.filter(|carried| carried.by_pointer) {
+                        <g class="ghost" ref={self.ghost.clone()} aria-hidden="true">{ draw::ghost(scene, &carried.id) }</g>
+                    }
+                    { self.runner(scene) }
+                </svg>
+                <ol class="visually-hidden" aria-label="The packet's way">
+                    { for scene.outline.iter().enumerate().map(|(index, line)| html! { <li key={index}>{ line.clone() }</li> }) }
+                </ol>
+                <div class="canvas-top">
+                    if let Some(carried) = carried {
+                        { Self::hint(carried) }
+                    } else if let Some((id, targets)) = moves.filter(|(_, targets)| !targets.is_empty()) {
+                        { self.move_menu(link, id, &targets) }
+                    }
+                    { controls::legend() }
+                </div>
+                <div class="canvas-bottom">
+                    { self.playback(link, scene) }
+                    { self.zoom_bar(link) }
+                </div>
+            </section>
+        }
+    }
+
+    fn rendered(&mut self, ctx: &Context<Self>, first: bool) {
+        if first {
+            self.observe(ctx);
+            if self.measure(ctx) {
+                // The element's size is known only now.
+                ctx.link().send_message(Msg::Zoom(0));
+                self.view.fit();
+            }
+        }
+        if self.menu
+            && let Some(list) = self.menu_list.cast::<Element>()
+            && !list.contains(focused_element().as_deref())
+            && let Some(item) = list.query_selector("button").ok().flatten()
+        {
+            focus(&item);
+        }
+    }
+}
+
+impl Canvas {
+    /// Does what a message says; tells whether to draw anew.
+    fn act(&mut self, ctx: &Context<Self>, message: Msg) -> bool {
         let scene = Rc::clone(&ctx.props().scene);
         match message {
             Msg::Resized => return self.measure(ctx),
@@ -252,92 +371,6 @@ impl Component for Canvas {
         true
     }
 
-    fn view(&self, ctx: &Context<Self>) -> Html {
-        let (link, props) = (ctx.link(), ctx.props());
-        let scene = &*props.scene;
-        let carried = self.carried.as_ref();
-        let over = carried.and_then(|carried| carried.targets.get(carried.over?));
-        let look = Look {
-            scene,
-            selected: props.selected.as_ref(),
-            lit: props.highlight,
-            in_tab_order: self.focus.as_deref().or_else(|| self.first_stop(ctx)),
-            carried: carried.map(|carried| carried.id.as_str()),
-            over: over.map(|target| target.group.as_str()),
-            targets: carried
-                .map(|carried| carried.targets.iter().map(|target| target.group.as_str()).collect())
-                .unwrap_or_default(),
-        };
-        let movable = props
-            .selected
-            .as_ref()
-            .and_then(|object| scene.group_of(object))
-            .filter(|group| is_movable(group));
-        let moves = movable.map(|group| (group.id.as_str(), targets(scene, &group.id)));
-        let mode = if self.player.place == Place::Nowhere { None } else { Some("playing") };
-        html! {
-            <section class="canvas" aria-label="Cluster and packet" ref={self.root.clone()}>
-                <svg
-                    ref={self.svg.clone()}
-                    class={classes!("hop", "canvas-svg", mode, carried.map(|_| "carrying"))}
-                    viewBox={self.view.view_box(scene)}
-                    preserveAspectRatio="xMidYMid meet"
-                    role="group"
-                    aria-label={scene.title.clone()}
-                    onpointerdown={link.callback(Msg::Pressed)}
-                    onclick={link.callback(Msg::Clicked)}
-                    onfocusin={link.callback(Msg::Focused)}
-                    onkeydown={link.callback(Msg::Key)}
-                    onpointerover={let scene = Rc::clone(&props.scene); link.callback(move |event: PointerEvent| Msg::Hovered(step_under(&scene, &event)))}
-                    onpointerleave={link.callback(|_| Msg::Hovered(None))}
-                >
-                    <desc>{ scene.description.clone() }</desc>
-                    { look.layers() }
-                    { over.map(|target| drop_sign(scene, target)).unwrap_or_default() }
-                    if let Some(carried) = carried.filter(|carried| carried.by_pointer) {
-                        <g class="ghost" ref={self.ghost.clone()} aria-hidden="true">{ draw::ghost(scene, &carried.id) }</g>
-                    }
-                    { self.runner(scene) }
-                </svg>
-                <ol class="visually-hidden" aria-label="The packet's way">
-                    { for scene.outline.iter().enumerate().map(|(index, line)| html! { <li key={index}>{ line.clone() }</li> }) }
-                </ol>
-                <div class="canvas-top">
-                    if let Some(carried) = carried {
-                        { Self::hint(carried) }
-                    } else if let Some((id, targets)) = moves.filter(|(_, targets)| !targets.is_empty()) {
-                        { self.move_menu(link, id, &targets) }
-                    }
-                    { controls::legend() }
-                </div>
-                <div class="canvas-bottom">
-                    { self.playback(link, scene) }
-                    { self.zoom_bar(link) }
-                </div>
-            </section>
-        }
-    }
-
-    fn rendered(&mut self, ctx: &Context<Self>, first: bool) {
-        if first {
-            self.observe(ctx);
-            if self.measure(ctx) {
-                // The element's size is known only now.
-                ctx.link().send_message(Msg::Zoom(0));
-                self.view.fit();
-            }
-        }
-        if self.menu
-            && let Some(list) = self.menu_list.cast::<Element>()
-            && !list.contains(focused_element().as_deref())
-            && let Some(item) = list.query_selector("button").ok().flatten()
-        {
-            focus(&item);
-        }
-    }
-}
-
-impl Canvas {
     fn observe(&mut self, ctx: &Context<Self>) {
         let (Some(root), Some(svg)) = (self.root.cast::<Element>(), self.svg.cast::<Element>()) else {
             return;
@@ -384,7 +417,8 @@ impl Canvas {
             return false;
         }
         let scene = &ctx.props().scene;
-        let held = id_under(event, "data-id").filter(|id| scene.group(id).is_some_and(is_movable));
+        let held = id_under(event, "data-id").filter(|_| !ctx.props().still);
+        let held = held.filter(|id| scene.group(id).is_some_and(is_movable));
         let pressed = match held {
             Some(id) => {
                 let bounds = |target: Target| Some((scene.group(&target.group)?.bounds, target.group));
@@ -448,7 +482,7 @@ impl Canvas {
             return false;
         }
         self.menu = false;
-        if let Some(id) = id_under(event, "data-id") {
+        if let Some(id) = id_under(event, "data-id").filter(|_| !ctx.props().still) {
             self.select(ctx, &id);
         }
         true

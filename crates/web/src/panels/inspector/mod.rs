@@ -1,15 +1,19 @@
 //! The inspector: what is selected, its switches, and its YAML.
 
 mod cluster;
+mod document;
 mod node;
 mod pod;
 mod service;
 
 use crate::{
     ptr::Ptr,
-    state::{Action, Dispatch, describe},
+    state::{Action, Dialog, Dispatch, describe},
+    ui::{Glyph, Icon},
 };
+use engine::Flow;
 use model::{Kind, Model, Object, ObjectRef};
+use std::rc::Rc;
 use yew::prelude::*;
 
 /// What the inspector needs.
@@ -21,6 +25,8 @@ pub(crate) struct InspectorProps {
     pub(crate) settled: Ptr<Model>,
     /// What is selected; `None` is the cluster.
     pub(crate) selection: Option<ObjectRef>,
+    /// The flow that is asked about.
+    pub(crate) flow: Rc<Flow>,
     /// How to change the store.
     pub(crate) dispatch: Dispatch,
 }
@@ -56,17 +62,29 @@ pub(crate) fn Inspector(props: &InspectorProps) -> Html {
         },
         Some(_) => Html::default(),
     };
-    let written = props.selection.as_ref().and_then(|id| props.model.get(id));
+    let cluster = || props.model.managed_cluster.clone().map(Object::ManagedCluster);
+    let document = object.or_else(cluster).map(|settled| html! {
+        <document::Document written={props.model.get(&settled.object_ref())} {settled} model={props.model.clone()}
+            flow={Rc::clone(&props.flow)} dispatch={props.dispatch.clone()} />
+    });
+    let add = {
+        let dispatch = props.dispatch.clone();
+        Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Show(Some(Dialog::Add))))
+    };
     html! {
         <section class="inspector" aria-labelledby="inspector-title">
             <h2 id="inspector-title" class="visually-hidden">{ format!("{kind}: {name}") }</h2>
             <div>
                 <p class="kicker" aria-hidden="true">{ kind }</p>
-                <ObjectPicker model={props.settled.clone()} selection={props.selection.clone()}
-                    cluster={name} dispatch={props.dispatch.clone()} />
+                <div class="picker-row">
+                    <ObjectPicker model={props.settled.clone()} selection={props.selection.clone()}
+                        cluster={name} dispatch={props.dispatch.clone()} />
+                    <button type="button" class="btn icon-btn" aria-label="Add an object" title="Add an object" onclick={add}>
+                        <Icon glyph={Glyph::Add} /></button>
+                </div>
             </div>
             { body }
-            <Yaml written={written} settled={object} cluster={props.model.clone()} />
+            { for document }
         </section>
     }
 }
@@ -132,27 +150,5 @@ fn ObjectPicker(props: &ObjectPickerProps) -> Html {
             { group(Kind::Node) }
             { group(Kind::Pod) }
         </select>
-    }
-}
-
-#[derive(Properties, PartialEq)]
-struct YamlProps {
-    written: Option<Object>,
-    settled: Option<Object>,
-    cluster: Ptr<Model>,
-}
-
-/// The object's document, with what controllers filled in.
-#[component]
-fn Yaml(props: &YamlProps) -> Html {
-    let cluster = || props.cluster.managed_cluster.clone().map(Object::ManagedCluster);
-    let Some(object) = props.settled.clone().or_else(cluster) else { return Html::default() };
-    let filled = props.written.is_some() && props.written != props.settled;
-    html! {
-        <details class="yaml">
-            <summary>{ "YAML" }</summary>
-            if filled { <p class="hint">{ "With what controllers filled in." }</p> }
-            <pre tabindex="0" aria-label="YAML">{ formats::object_yaml(&object) }</pre>
-        </details>
     }
 }
