@@ -120,7 +120,11 @@ impl<'a> Narrator<'a> {
                 self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
             }
             Target::Return if is_masq_agent(chain) && self.asks_masq_agent() => {
-                let whose = if self.from_guest() { "the pod's own address stays" } else { "the source stays as it is" };
+                let whose = if self.from_guest() {
+                    "the pod's own address stays"
+                } else {
+                    "the source stays as it is"
+                };
                 let why = format!("The destination is in a range that is not masqueraded: {whose}.");
                 self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
             }

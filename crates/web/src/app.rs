@@ -3,8 +3,8 @@
 use crate::{
     address,
     panels::{
-        AddDialog, Comparison, Dock, HistoryDialog, Inspector, OpenDialog, Palette, Rail, ShareDialog, TopBar,
-        WatchedFlows, files_of,
+        AddDialog, Comparison, Dock, HistoryDialog, Inspector, OpenDialog, Palette, Rail, ShareDialog,
+        TopBar, WatchedFlows, files_of,
     },
     panic,
     picture::Picture,
@@ -85,13 +85,16 @@ fn dialog(state: &State, dispatch: &Dispatch) -> Html {
     match &state.dialog {
         None => Html::default(),
         Some(Dialog::Open) => html! { <OpenDialog key="open" {dispatch} /> },
-        Some(Dialog::Brought(brought)) => html! { <OpenDialog key="open" brought={Rc::clone(brought)} {dispatch} /> },
+        Some(Dialog::Brought(brought)) => {
+            html! { <OpenDialog key="open" brought={Rc::clone(brought)} {dispatch} /> }
+        }
         Some(Dialog::Share) => html! { <ShareDialog state={Ptr::new(state.clone())} {dispatch} /> },
         Some(Dialog::Add) => html! { <AddDialog model={state.model.clone()} {dispatch} /> },
         Some(Dialog::History) => html! { <HistoryDialog history={Rc::clone(&state.history)} {dispatch} /> },
         Some(Dialog::Palette) => html! { <Palette state={Ptr::new(state.clone())} {dispatch} /> },
         Some(Dialog::Help) => {
-            let assumptions = state.answer.paths().map(|paths| paths.assumptions.as_slice()).unwrap_or_default();
+            let assumptions =
+                state.answer.paths().map(|paths| paths.assumptions.as_slice()).unwrap_or_default();
             let on_close = Callback::from(move |()| dispatch.dispatch(Action::Show(None)));
             html! {
                 <ui::Dialog title="Help" {on_close}>
@@ -210,7 +213,8 @@ fn use_brought(dispatch: &Dispatch) {
     use_effect_with((), move |()| {
         use gloo_events::{EventListener, EventListenerOptions};
         use wasm_bindgen::JsCast;
-        let bring = move |brought: Brought| dispatch.dispatch(Action::Show(Some(Dialog::Brought(Rc::new(brought)))));
+        let bring =
+            move |brought: Brought| dispatch.dispatch(Action::Show(Some(Dialog::Brought(Rc::new(brought)))));
         let listeners = web_sys::window().and_then(|window| window.document()).map(|document| {
             let options = EventListenerOptions::enable_prevent_default();
             let over = EventListener::new_with_options(&document, "dragover", options, |event| {
@@ -221,14 +225,18 @@ fn use_brought(dispatch: &Dispatch) {
             let dropped = {
                 let bring = bring.clone();
                 EventListener::new_with_options(&document, "drop", options, move |event| {
-                    let Some(event) = event.dyn_ref::<DragEvent>().filter(|event| brings_files(event)) else { return };
+                    let Some(event) = event.dyn_ref::<DragEvent>().filter(|event| brings_files(event)) else {
+                        return;
+                    };
                     event.prevent_default();
                     let files = event.data_transfer().and_then(|transfer| transfer.files());
                     bring(Brought::Files(files_of(files)));
                 })
             };
             let pasted = EventListener::new(&document, "paste", move |event| {
-                let Some(event) = event.dyn_ref::<web_sys::ClipboardEvent>().filter(|event| !is_typing(event)) else {
+                let Some(event) =
+                    event.dyn_ref::<web_sys::ClipboardEvent>().filter(|event| !is_typing(event))
+                else {
                     return;
                 };
                 let text = event.clipboard_data().and_then(|data| data.get_data("text/plain").ok());

@@ -82,7 +82,7 @@ test("whatever Tab comes to shows that it has the focus", async ({ hopscope, pag
     seen.add(stop.name);
   }
   // It came through every region of the page.
-  for (const name of ["Skip to the picture", "Send", "Dark theme", "Trace", "Inspect"]) {
+  for (const name of ["Skip to the picture", "Send", "Dark theme", "Trace", "Selected object"]) {
     expect([...seen]).toContain(name);
   }
 });

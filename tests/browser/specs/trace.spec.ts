@@ -122,10 +122,10 @@ test("the load balancer is shown as tables", async ({ hopscope }) => {
 });
 
 test("a probe that is answered 503 is down, and its node gets nothing", async ({ hopscope, page }) => {
-  await page.getByRole("combobox", { name: "Inspect" }).selectOption({ label: "aks-pool-1-27255451-0" });
+  await page.getByRole("combobox", { name: "Selected object" }).selectOption({ label: "aks-pool-1-27255451-0" });
   await hopscope.choose("Move to pool", "system");
   for (const pod of ["fpwkf", "v2brg"]) {
-    await page.getByRole("combobox", { name: "Inspect" }).selectOption({ label: `echo-deployment-78dc57c76d-${pod}` });
+    await page.getByRole("combobox", { name: "Selected object" }).selectOption({ label: `echo-deployment-78dc57c76d-${pod}` });
     await hopscope.choose("Readiness", "Not ready");
   }
   await hopscope.open("Load balancer");

@@ -85,8 +85,8 @@ impl Look<'_> {
                 }
                 { for group.shapes.iter().map(shape) }
                 if differs {
-                    <g class="differs-sign" transform={translate(w - 4.0, 4.0)}>
-                        <circle r="8" /><text class="name" y="4" text-anchor="middle">{ "≠" }</text>
+                    <g class="differs-sign" transform={translate(w - 1.0, 0.0)}>
+                        <circle r="7.5" /><text class="name" y="4" text-anchor="middle">{ "≠" }</text>
                     </g>
                 }
             </g>

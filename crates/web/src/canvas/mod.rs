@@ -81,7 +81,7 @@ impl PartialEq for Props {
     }
 }
 
-/// Below this width, in CSS pixels, a tall scene is easier to read.
+/// Below this width, in CSS pixels, a tall scene is easier to read, where there is height for it.
 const NARROW: f64 = 620.0;
 
 /// See the module.
@@ -281,8 +281,7 @@ impl Component for Canvas {
             self.observe(ctx);
             if self.measure(ctx) {
                 // The element's size is known only now.
-                ctx.link().send_message(Msg::Zoom(0));
-                self.view.fit();
+                ctx.link().send_message(Msg::Fit);
             }
         }
         if self.menu
@@ -291,6 +290,13 @@ impl Component for Canvas {
             && let Some(item) = list.query_selector("button").ok().flatten()
         {
             focus(&item);
+        }
+    }
+
+    fn destroy(&mut self, _: &Context<Self>) {
+        self.player.stop();
+        if let Some((observer, _)) = &self.observer {
+            observer.disconnect();
         }
     }
 }
@@ -397,7 +403,7 @@ impl Canvas {
     fn measure(&mut self, ctx: &Context<Self>) -> bool {
         let Some(svg) = self.svg.cast::<Element>() else { return false };
         let bounds = svg.get_bounding_client_rect();
-        let narrow = bounds.width() < NARROW;
+        let narrow = bounds.width() < NARROW && bounds.height() > bounds.width();
         if narrow != self.narrow {
             self.narrow = narrow;
             ctx.props().on_narrow.emit(narrow);

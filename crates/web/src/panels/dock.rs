@@ -89,7 +89,9 @@ fn copy_trace(answer: &Ptr<Answer>, outcome: usize, dispatch: &Dispatch) -> Html
         spawn_local(async move {
             let message = match hand_over::copy(&text).await {
                 Some(()) => Message::note("The trace is on the clipboard, as text."),
-                None => Message::error("The browser did not let the trace be copied; Export has it as a file."),
+                None => {
+                    Message::error("The browser did not let the trace be copied; Export has it as a file.")
+                }
             };
             dispatch.dispatch(Action::Tell(Some(message)));
         });

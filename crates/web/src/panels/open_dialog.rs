@@ -46,9 +46,8 @@ pub(crate) fn OpenDialog(props: &OpenProps) -> Html {
                     dispatch.dispatch(Action::Open(Box::new(import.model)));
                 }
                 if refused || import.diagnostics.iter().any(|one| one.severity == Severity::Warning) {
-                    let text = |source: Source| {
-                        (source.name, String::from_utf8_lossy(&source.bytes).into_owned())
-                    };
+                    let text =
+                        |source: Source| (source.name, String::from_utf8_lossy(&source.bytes).into_owned());
                     texts.set(sources.into_iter().map(text).collect());
                     report.set(import.diagnostics);
                 } else {

@@ -62,8 +62,9 @@ pub(super) fn show_line(field: &NodeRef, line: u32) {
     // A field that is shown takes focus and selection.
     let _ = field.focus();
     let _ = field.set_selection_range(start, start.saturating_add(wide));
-    let lines = text.split('\n').count().max(1);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "pixels and lines of a page")]
-    let middle = (field.scroll_height() as i64 * before as i64 / lines as i64) as i32;
+    // All lines are equally high: the field does not wrap them.
+    let (before, lines) =
+        (i32::try_from(before).unwrap_or(0), i32::try_from(text.split('\n').count()).unwrap_or(1));
+    let middle = field.scroll_height() / lines.max(1) * before;
     field.set_scroll_top((middle - field.client_height() / 2).max(0));
 }

@@ -48,7 +48,9 @@ impl Export {
     fn hint(self) -> &'static str {
         match self {
             Self::Link => "The whole cluster and the flow stand in the link itself; nothing is uploaded.",
-            Self::Yaml => "Every object as kubectl takes it, Azure objects as documents beside them. Opens here again.",
+            Self::Yaml => {
+                "Every object as kubectl takes it, Azure objects as documents beside them. Opens here again."
+            }
             Self::Json => "The same as one List.",
             Self::Trace => "Every step of the drawn branch with its rule, for a ticket or a chat.",
             Self::Sequence => "The drawn branch as a sequence diagram for GitHub, GitLab or Azure DevOps.",
@@ -194,7 +196,9 @@ pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
 fn cut(text: &str) -> String {
     const MOST: usize = 20_000;
     match text.char_indices().nth(MOST) {
-        Some((at, _)) => format!("{}\n… and {} more characters", text.get(..at).unwrap_or_default(), text.len() - at),
+        Some((at, _)) => {
+            format!("{}\n… and {} more characters", text.get(..at).unwrap_or_default(), text.len() - at)
+        }
         None => text.to_owned(),
     }
 }

@@ -111,7 +111,13 @@ const FAILED: [&str; 6] = ["Failure", "Node", "Share", "Exact", "Run", "Why"];
 
 fn receiver_row(row: &RunRow, run: &Run) -> Vec<Cell> {
     let node = row.node.as_ref().map(ToString::to_string).unwrap_or_default();
-    cells(Cell::mono(receiver(row)), Cell::mono(node), &Share::of(row), run, Cell::mono(list(&row.sources_seen)))
+    cells(
+        Cell::mono(receiver(row)),
+        Cell::mono(node),
+        &Share::of(row),
+        run,
+        Cell::mono(list(&row.sources_seen)),
+    )
 }
 
 /// Receivers together by node, pool or zone.

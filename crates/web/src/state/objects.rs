@@ -11,7 +11,7 @@ pub(crate) fn duplicate(model: &Model, object: &Object) -> Option<Object> {
     Some(match object {
         Object::Node(node) => {
             let mut copy = (**node).clone();
-            copy.metadata.name = name.into();
+            copy.metadata.name = name;
             copy.spec.pod_cidr = String::new();
             copy.spec.pod_cidrs = Vec::new();
             copy.spec.provider_id = String::new();
@@ -20,7 +20,7 @@ pub(crate) fn duplicate(model: &Model, object: &Object) -> Option<Object> {
         }
         Object::Pod(pod) => {
             let mut copy = (**pod).clone();
-            copy.metadata.name = name.into();
+            copy.metadata.name = name;
             copy.metadata.uid = String::new();
             copy.status.pod_ip = String::new();
             copy.status.pod_ips = Vec::new();
@@ -28,7 +28,7 @@ pub(crate) fn duplicate(model: &Model, object: &Object) -> Option<Object> {
         }
         Object::Service(service) => {
             let mut copy = (**service).clone();
-            copy.metadata.name = name.into();
+            copy.metadata.name = name;
             copy.metadata.uid = String::new();
             copy.spec.cluster_ip = String::new();
             copy.spec.cluster_ips = Vec::new();
@@ -84,7 +84,9 @@ pub(crate) fn template(model: &Model, kind: Kind) -> String {
         .map_or_else(|| "app: web".to_owned(), |(key, value)| format!("{key}: {value}"));
     match kind {
         Kind::Node => {
-            let pool = super::facts::pools(model).first().map_or_else(|| "nodepool1".to_owned(), ToString::to_string);
+            let pool = super::facts::pools(model)
+                .first()
+                .map_or_else(|| "nodepool1".to_owned(), ToString::to_string);
             format!(
                 "apiVersion: v1\nkind: Node\nmetadata:\n  name: {}\n  labels:\n    kubernetes.azure.com/agentpool: {pool}\n    agentpool: {pool}\n",
                 first(&format!("aks-{pool}-1"))
@@ -114,7 +116,7 @@ mod tests {
         let mut model = Model::default();
         let service = |name: &str| {
             let mut service = Service::default();
-            service.metadata.name = name.into();
+            service.metadata.name = name;
             service.metadata.namespace = "default".into();
             service.spec.cluster_ip = "10.0.0.1".into();
             Object::Service(Arc::new(service))
@@ -123,7 +125,9 @@ mod tests {
             model.put(service(name));
         }
         for (name, copy) in [("web", "web-3"), ("db-7", "db-8"), ("echo-78dc57c76d", "echo-78dc57c76d-2")] {
-            let Some(Object::Service(made)) = duplicate(&model, &service(name)) else { panic!("no copy of {name}") };
+            let Some(Object::Service(made)) = duplicate(&model, &service(name)) else {
+                panic!("no copy of {name}")
+            };
             assert_eq!(made.metadata.key(), Key::new("default", copy));
             assert_eq!(made.spec.cluster_ip, "");
         }

@@ -104,7 +104,9 @@ fn Whole(props: &WholeProps) -> Html {
         Callback::from(move |_: MouseEvent| dispatch.dispatch(action.clone()))
     };
     let button = |words: &'static str, action: Option<Action>| {
-        action.map(|action| html! { <button type="button" class="btn" onclick={act(action)}>{ words }</button> })
+        action.map(
+            |action| html! { <button type="button" class="btn" onclick={act(action)}>{ words }</button> },
+        )
     };
     let place = place(&id);
     let from = place.clone().filter(|_| id.kind != Kind::Service);
