@@ -33,11 +33,12 @@ pub(crate) type Places = BTreeMap<ObjectRef, Located>;
 /// Reads sources one after the other.
 #[derive(Default)]
 pub(crate) struct Reader {
-    model: Model,
+    pub(crate) model: Model,
     places: Places,
     diagnostics: Vec<Diagnostic>,
     ignored: BTreeMap<Kind, IgnoredFields>,
-    file: Arc<str>,
+    pub(crate) zone_parts: Vec<crate::zones::Found>,
+    pub(crate) file: Arc<str>,
 }
 
 /// Fields of one kind that the model does not have.
@@ -104,6 +105,7 @@ impl Reader {
                 None,
             );
         }
+        self.join_zone_parts();
         // Whatever could not be read would be missed by others: one cause, one error.
         if self.diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error) {
             validate::validate(&self.model, &self.places, &mut self.diagnostics);
@@ -111,7 +113,7 @@ impl Reader {
         Import { model: self.model, diagnostics: self.diagnostics }
     }
 
-    fn say(
+    pub(crate) fn say(
         &mut self,
         severity: Severity,
         at: Position,
@@ -130,7 +132,7 @@ impl Reader {
         });
     }
 
-    fn error(&mut self, at: Position, what: impl Into<String>, hint: impl Into<String>) {
+    pub(crate) fn error(&mut self, at: Position, what: impl Into<String>, hint: impl Into<String>) {
         self.say(Severity::Error, at, what, hint, None);
     }
 
@@ -161,6 +163,7 @@ impl Reader {
             Class::Kubernetes(kind) => self.object(kind, node, Dialect::Kubernetes, false),
             Class::Azure(kind) => self.object(kind, node, Dialect::Azure, false),
             Class::Wrapped(kind) => self.object(kind, node, Dialect::Azure, true),
+            Class::ZonePart(part) => self.zone_part(part, &node),
             Class::LeftOut(left_out) => self.left_out(&node, &left_out),
             Class::Unknown(what, hint) => {
                 let at = node.get("kind").map_or(node.at, |kind| kind.at);
@@ -375,6 +378,15 @@ fn typed(kind: Kind, node: &Node, dialect: Dialect) -> Result<(Object, Vec<Ignor
         Kind::RouteTable => of(node, dialect, Object::RouteTable),
         Kind::PublicIPAddress => of(node, dialect, Object::PublicIPAddress),
         Kind::NatGateway => of(node, dialect, Object::NatGateway),
+        Kind::Namespace => of(node, dialect, Object::Namespace),
+        Kind::Ingress => of(node, dialect, Object::Ingress),
+        Kind::IngressClass => of(node, dialect, Object::IngressClass),
+        Kind::NetworkPolicy => of(node, dialect, Object::NetworkPolicy),
+        Kind::StorageAccount => of(node, dialect, Object::StorageAccount),
+        Kind::PrivateEndpoint => of(node, dialect, Object::PrivateEndpoint),
+        Kind::PrivateDnsZone => of(node, dialect, Object::PrivateDnsZone),
+        Kind::LocalNetworkGateway => of(node, dialect, Object::LocalNetworkGateway),
+        Kind::VirtualNetworkGateway => of(node, dialect, Object::VirtualNetworkGateway),
     }
 }
 
@@ -407,6 +419,16 @@ fn complete(object: &mut Object, document: &Node) {
         Object::RouteTable(object) => default_name(&mut Arc::make_mut(object).name),
         Object::PublicIPAddress(object) => default_name(&mut Arc::make_mut(object).name),
         Object::NatGateway(object) => default_name(&mut Arc::make_mut(object).name),
-        Object::Node(_) | Object::KubeProxyConfiguration(_) => {}
+        Object::StorageAccount(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::PrivateEndpoint(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::PrivateDnsZone(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::LocalNetworkGateway(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::VirtualNetworkGateway(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::Ingress(object) => default_namespace(&mut Arc::make_mut(object).metadata.namespace),
+        Object::NetworkPolicy(object) => default_namespace(&mut Arc::make_mut(object).metadata.namespace),
+        Object::Node(_)
+        | Object::KubeProxyConfiguration(_)
+        | Object::Namespace(_)
+        | Object::IngressClass(_) => {}
     }
 }

@@ -259,15 +259,13 @@ fn what_is_left_out_is_reported() {
             &["2: notice: Deployment d is left out: its pods are read from Pod documents"],
         ),
         (
-            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\n",
-            &[
-                "1: warning: NetworkPolicy p is left out: it is not simulated, and it can change where packets go",
-            ],
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: p}\n",
+            &["1: warning: HTTPRoute p is left out: it is not simulated, and it can change where packets go"],
         ),
         (
-            "{\"name\": \"st\", \"type\": \"Microsoft.Storage/storageAccounts\"}",
+            "{\"name\": \"kv\", \"type\": \"Microsoft.KeyVault/vaults\"}",
             &[
-                "1: warning: Microsoft.Storage/storageAccounts st is left out: it is not simulated, and it can change where packets go",
+                "1: warning: Microsoft.KeyVault/vaults kv is left out: it is not simulated, and it can change where packets go",
             ],
         ),
         (
@@ -292,6 +290,19 @@ fn what_is_left_out_is_reported() {
     ];
     for (text, expected) in cases {
         assert_eq!(remarks(&read(text)), *expected, "{text}");
+    }
+}
+
+#[test]
+fn a_service_without_pods_is_a_slip_in_a_manifest_and_a_fact_in_a_cluster() {
+    for (metadata, severity) in [("{name: s}", "error"), ("{name: s, uid: 3f0e8f6c-1d2b}", "warning")] {
+        let service = format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {metadata}\nspec:\n  selector: {{app: none}}\n"
+        );
+        let said = format!(
+            "20: {severity}: Service default/s: selects nothing: no Pod in namespace default has app=none"
+        );
+        assert_eq!(remarks(&read(&with(&[NODE, POD, &service]))), [said]);
     }
 }
 

@@ -83,7 +83,7 @@ prop_compose! {
         pod.spec.host_network = host_network;
         let port = |(name, container_port, protocol)| ContainerPort { name, container_port, protocol };
         let ports = ports.into_iter().map(port).collect();
-        pod.spec.containers.push(Container { name: "c".into(), image: String::new(), ports });
+        pod.spec.containers.push(Container { name: "c".into(), ports, ..Container::default() });
         pod.status.phase = phase;
         pod.status.pod_ip = pod_ip;
         pod.status.conditions.push(Condition::ready(ready));

@@ -2,7 +2,10 @@
 //! what names something that is not there.
 
 mod azure;
+mod ingress;
 mod nodes;
+mod policies;
+mod private;
 mod services;
 mod slices;
 
@@ -19,6 +22,9 @@ pub(crate) fn validate(model: &Model, places: &Places, diagnostics: &mut Vec<Dia
     check.pods();
     check.services();
     check.endpoint_slices();
+    check.ingresses();
+    check.network_policies();
+    check.private();
 }
 
 struct Check<'a> {

@@ -3,6 +3,7 @@
 mod load_balancer;
 mod managed_cluster;
 mod network;
+mod private;
 
 pub use load_balancer::{
     BackendAddress, BackendAddressPool, FrontendIpConfiguration, InboundNatRule, LoadBalancer,
@@ -16,4 +17,10 @@ pub use managed_cluster::{
 pub use network::{
     Access, AddressSpace, Direction, NatGateway, NetworkSecurityGroup, PublicIpAddress, Route, RouteTable,
     SecurityProtocol, SecurityRule, ServiceEndpoint, Subnet, VirtualNetwork, VirtualNetworkPeering,
+};
+pub use private::{
+    ARecord, CnameRecord, ConnectionState, CustomDnsConfig, EndpointIpConfiguration, GatewayIpConfiguration,
+    IpRule, LocalNetworkGateway, NetworkRuleSet, PrivateDnsZone, PrivateEndpoint,
+    PrivateLinkServiceConnection, RecordSet, StorageAccount, VirtualNetworkGateway, VirtualNetworkLink,
+    VirtualNetworkRule,
 };

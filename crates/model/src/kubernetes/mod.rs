@@ -1,7 +1,9 @@
 //! Kubernetes objects: the subset that decides where packets go, field names as in the API.
 
 mod endpoint_slice;
+mod ingress;
 mod kube_proxy_config;
+mod network_policy;
 mod node;
 mod pod;
 mod service;
@@ -9,7 +11,16 @@ mod service;
 pub use endpoint_slice::{
     AddressType, Endpoint, EndpointConditions, EndpointHints, EndpointPort, EndpointSlice, HintNode, HintZone,
 };
+pub use ingress::{
+    HttpIngressPath, HttpIngressRule, Ingress, IngressBackend, IngressClass, IngressClassSpec, IngressRule,
+    IngressServiceBackend, IngressSpec, IngressTls, PathType, ServiceBackendPort,
+};
 pub use kube_proxy_config::{DetectLocal, KubeProxyConfiguration, KubeProxyConntrack, KubeProxyIptables};
+pub use network_policy::{
+    IpBlock, LabelSelector, LabelSelectorOperator, LabelSelectorRequirement, Namespace, NetworkPolicy,
+    NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
+    NetworkPolicySpec, PolicyType,
+};
 pub use node::{Address, AddressKind, Effect, Node, NodeSpec, NodeStatus, Taint};
 pub use pod::{
     Affinity, Condition, Container, ContainerPort, NodeAffinity, NodeSelector, NodeSelectorOperator,

@@ -86,6 +86,15 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::RouteTable => "Route table",
         Kind::PublicIPAddress => "Public IP address",
         Kind::NatGateway => "NAT gateway",
+        Kind::Namespace => "Namespace",
+        Kind::Ingress => "Ingress",
+        Kind::IngressClass => "IngressClass",
+        Kind::NetworkPolicy => "NetworkPolicy",
+        Kind::StorageAccount => "Storage account",
+        Kind::PrivateEndpoint => "Private endpoint",
+        Kind::PrivateDnsZone => "Private DNS zone",
+        Kind::LocalNetworkGateway => "Network on premises",
+        Kind::VirtualNetworkGateway => "Gateway",
     }
 }
 
