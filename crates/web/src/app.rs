@@ -69,7 +69,7 @@ pub(crate) fn App() -> Html {
                 </div>
                 <Dock world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
                     reply={state.reply} highlight={state.highlight} tab={state.tab}
-                    rules_node={state.rules_node.clone()} dispatch={dispatch.clone()} />
+                    rules_node={state.rules_node.clone()} rules_search={state.rules_search.clone()} dispatch={dispatch.clone()} />
             </div>
             <Told message={state.message.clone()} dispatch={dispatch.clone()} />
             <p class="visually-hidden" aria-live="polite" data-testid="announcer" key={state.announcement.0}>

@@ -26,6 +26,9 @@ pub(crate) struct PictureProps {
     pub(crate) selection: Option<ObjectRef>,
     /// The step that is lit.
     pub(crate) highlight: Option<usize>,
+    /// What the picture is called.
+    #[prop_or(AttrValue::Static("Cluster and packet"))]
+    pub(crate) label: AttrValue,
     /// Things to mark: they differ in another picture.
     #[prop_or_default]
     pub(crate) marks: Rc<BTreeSet<String>>,
@@ -70,7 +73,7 @@ pub(crate) fn Picture(props: &PictureProps) -> Html {
     });
     html! {
         <Canvas scene={(*scene).clone()} selected={props.selection.clone()} highlight={props.highlight}
-            marks={props.marks.clone()} still={props.still} view={props.view} on_view={props.on_view.clone()}
+            label={props.label.clone()} marks={props.marks.clone()} still={props.still} view={props.view} on_view={props.on_view.clone()}
             {on_select} {on_edit} {on_hover} {on_announce} {on_narrow} />
     }
 }

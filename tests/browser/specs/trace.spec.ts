@@ -1,4 +1,4 @@
-import { expect, test } from "../test.ts";
+import { expect, expectAccessible, test } from "../test.ts";
 
 /** What decided, in order, on the way of the first paint: the load balancer's rule, the NSG's, then iptables'. */
 const RULES = [
@@ -43,8 +43,8 @@ test("the way back is translated by the node and passes no load balancer", async
   expect(await hopscope.headings("Way back")).toEqual([
     "Answer sent",
     "Node receives",
+    "Accepted",
     "Translated back",
-    "Rule matches",
     "Leaves the node",
     "Load balancer not involved",
     "Delivered",
@@ -80,12 +80,12 @@ test("the rules of a node are as iptables-save prints them, with the matched lin
   const panel = await hopscope.open("Rules");
   const text = page.getByLabel("iptables rules of aks-system-27255451-0");
   const lines = (await text.innerText()).split("\n");
-  expect(lines.filter((line) => /^\*|^COMMIT/.test(line))).toEqual(["*filter", "COMMIT", "*nat", "COMMIT"]);
+  expect(lines.filter((line) => /^\*|^COMMIT/.test(line))).toEqual(["*filter", "COMMIT", "*mangle", "COMMIT", "*nat", "COMMIT"]);
 
   const lit = await text.getByRole("mark").evaluateAll((marks) =>
     marks.map((mark) => {
       const copy = mark.cloneNode(true) as HTMLElement;
-      for (const number of copy.querySelectorAll(".at")) number.remove();
+      for (const number of copy.querySelectorAll(".at, .to-object")) number.remove();
       return copy.innerText.trim();
     }),
   );
@@ -122,10 +122,10 @@ test("the load balancer is shown as tables", async ({ hopscope }) => {
 });
 
 test("a probe that is answered 503 is down, and its node gets nothing", async ({ hopscope, page }) => {
-  await page.getByRole("combobox", { name: "Selected object" }).selectOption({ label: "aks-pool-1-27255451-0" });
+  await hopscope.select("aks-pool-1-27255451-0");
   await hopscope.choose("Move to pool", "system");
   for (const pod of ["fpwkf", "v2brg"]) {
-    await page.getByRole("combobox", { name: "Selected object" }).selectOption({ label: `echo-deployment-78dc57c76d-${pod}` });
+    await hopscope.select(`echo-deployment-78dc57c76d-${pod}`);
     await hopscope.choose("Readiness", "Not ready");
   }
   await hopscope.open("Load balancer");
@@ -133,4 +133,22 @@ test("a probe that is answered 503 is down, and its node gets nothing", async ({
   expect(probe[3].replace(/\s+/g, " ")).toBe("aks-pool-1-27255451-0 503 down aks-system-27255451-0 200 up");
   await expect(hopscope.node("aks-pool-1-27255451-0")).toHaveAccessibleName(/503 down/);
   expect((await hopscope.shares()).map(({ pod, exact }) => [pod, exact])).toEqual([["58mz5", "100 %"]]);
+});
+
+test("rules are also a tree of chains, and lead to their Service and back", async ({ hopscope, page }) => {
+  await hopscope.open("Rules");
+  await page.getByRole("radio", { name: "Tree" }).click();
+  const tree = hopscope.panel.locator(".rule-tree");
+  await expect(tree).toContainText("nat PREROUTING");
+  // The chains that the drawn branch went through are open down to the rewrite.
+  await expect(tree.locator(".hit").filter({ hasText: "-j DNAT --to-destination 10.244.0.11:8080" })).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("combobox", { name: "Selected object" }).selectOption("");
+  await tree.getByRole("button", { name: "echo-service" }).first().click();
+  await expect(hopscope.switch("External traffic policy")).toBeVisible();
+
+  await hopscope.open("Trace");
+  await page.getByRole("button", { name: "Show its iptables rules" }).click();
+  await expect(page.getByRole("searchbox", { name: "Search rules" })).toHaveValue("default/echo-service");
+  await expect(hopscope.panel.getByRole("mark").first()).toContainText("default/echo-service");
 });

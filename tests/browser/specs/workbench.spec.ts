@@ -4,10 +4,6 @@ import { expect, expectAccessible, test } from "../test.ts";
 const SERVICE = "echo-service";
 const POLICY = "External traffic policy";
 
-async function inspect(hopscope: Hopscope, name: string): Promise<void> {
-  await hopscope.page.getByRole("combobox", { name: "Selected object" }).selectOption({ label: name });
-}
-
 /** Opens the selected object's YAML as a field. */
 async function edit(hopscope: Hopscope): Promise<void> {
   await hopscope.page.getByText("YAML", { exact: true }).click();
@@ -41,7 +37,7 @@ test("every command is found by name, and done by Enter", async ({ hopscope, pag
   const field = dialog.getByRole("combobox", { name: "Find a command" });
   await expect(field).toBeFocused();
   await expectAccessible(page);
-  await field.fill("policy cluster");
+  await field.fill("set policy cluster");
   await expect(dialog.getByRole("option")).toHaveText(["Set external traffic policy of echo-service to Cluster"]);
   await page.keyboard.press("Enter");
   await expect(dialog).toHaveCount(0);
@@ -58,7 +54,7 @@ test("every command is found by name, and done by Enter", async ({ hopscope, pag
 });
 
 test("an object's YAML is edited in place; what is wrong is shown at its line", async ({ hopscope, page }) => {
-  await inspect(hopscope, SERVICE);
+  await hopscope.select(SERVICE);
   await edit(hopscope);
   const field = page.getByRole("textbox", { name: "Document" });
   const good = await field.inputValue();
@@ -70,6 +66,7 @@ test("an object's YAML is edited in place; what is wrong is shown at its line", 
   await page.getByRole("button", { name: "Apply" }).click();
   const report = page.getByTestId("diagnostics");
   await expect(report).toContainText(`this text:${line}`);
+  await expect(report).toContainText("Not applied: nothing has changed.");
   await expect(report).toContainText("Lokal");
   await report.getByRole("button", { name: "Show me" }).first().click();
   await expect(field).toBeFocused();
@@ -84,7 +81,7 @@ test("an object's YAML is edited in place; what is wrong is shown at its line", 
 });
 
 test("another name in the YAML renames the object", async ({ hopscope, page }) => {
-  await inspect(hopscope, SERVICE);
+  await hopscope.select(SERVICE);
   await edit(hopscope);
   const field = page.getByRole("textbox", { name: "Document" });
   await field.fill((await field.inputValue()).replace(/name: echo-service\n/, "name: renamed\n"));
@@ -112,7 +109,7 @@ test("objects are added, duplicated and deleted", async ({ hopscope, page }) => 
 });
 
 test("a flow is built by choosing two things", async ({ hopscope, page }) => {
-  await hopscope.node("aks-pool-1").click();
+  await hopscope.select("aks-pool-1-27255451-0");
   await page.getByRole("button", { name: "Send from here" }).click();
   await expect(page.getByRole("combobox", { name: "From", exact: true })).toHaveValue("node/aks-pool-1-27255451-0");
   await hopscope.pod("58mz5").click();
@@ -125,7 +122,7 @@ test("a watched flow that gets worse stands out, with the cause", async ({ hopsc
   await hopscope.send("10.224.0.200", "svc/default/echo-service:80");
   await page.getByRole("button", { name: "Watch the drawn flow" }).click();
   await expect(page.getByRole("button", { name: "Watch the drawn flow" })).toHaveCount(0);
-  await inspect(hopscope, "echo-deployment-78dc57c76d-58mz5");
+  await hopscope.select("echo-deployment-78dc57c76d-58mz5");
   await hopscope.choose("Readiness", "Not ready");
   const flow = hopscope.watched.getByRole("listitem").filter({ hasText: "internet → echo-service" });
   await expect(flow).toContainText("Worse: was 100 / 0 / 0");

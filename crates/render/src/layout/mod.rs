@@ -197,11 +197,16 @@ fn station(board: &mut Board, place: &Place, at: Rect) {
         Place::LoadBalancer(name) => (Kind::Station, Tone::Cloud, "Azure Load Balancer".to_owned(), name),
         _ => return,
     };
-    let draft = Draft::new(id.clone(), kind, tone, at).used(board.state(&id), board.steps(&id)).body(10.0, Look::Body);
+    let draft = Draft::new(id.clone(), kind, tone, at)
+        .used(board.state(&id), board.steps(&id))
+        .body(10.0, Look::Body);
     let room = at.w - 28.0;
     // A station that has no name of its own is told once.
     if title.eq_ignore_ascii_case(name) {
-        draft.label(title.clone()).text(14.0, at.h / 2.0 + 4.0, room, TextStyle::Name, Ink::Strong, &title).put(board);
+        draft
+            .label(title.clone())
+            .text(14.0, at.h / 2.0 + 4.0, room, TextStyle::Name, Ink::Strong, &title)
+            .put(board);
     } else {
         draft
             .label(format!("{title} {name}"))

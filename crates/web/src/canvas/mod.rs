@@ -24,8 +24,8 @@ use web_sys::{
     wasm_bindgen::{JsCast, closure::Closure},
 };
 use yew::{
-    Callback, Component, Context, FocusEvent, Html, KeyboardEvent, MouseEvent, NodeRef, PointerEvent,
-    Properties, classes, html,
+    AttrValue, Callback, Component, Context, FocusEvent, Html, KeyboardEvent, MouseEvent, NodeRef,
+    PointerEvent, Properties, classes, html,
 };
 
 /// What the canvas shows and whom it tells.
@@ -50,6 +50,9 @@ pub(crate) struct Props {
     /// The canvas became narrow (true) or wide: another format of scene would suit it.
     #[prop_or_default]
     pub(crate) on_narrow: Callback<bool>,
+    /// What the picture is called.
+    #[prop_or(AttrValue::Static("Cluster and packet"))]
+    pub(crate) label: AttrValue,
     /// Things to mark: they differ in another picture beside this one.
     #[prop_or_default]
     pub(crate) marks: Rc<BTreeSet<String>>,
@@ -74,6 +77,7 @@ impl PartialEq for Props {
             && self.on_hover == other.on_hover
             && self.on_announce == other.on_announce
             && self.on_narrow == other.on_narrow
+            && self.label == other.label
             && self.marks == other.marks
             && self.still == other.still
             && self.view == other.view
@@ -234,7 +238,7 @@ impl Component for Canvas {
         let moves = movable.map(|group| (group.id.as_str(), targets(scene, &group.id)));
         let mode = if self.player.place == Place::Nowhere { None } else { Some("playing") };
         html! {
-            <section class="canvas" aria-label="Cluster and packet" ref={self.root.clone()}>
+            <section class="canvas" aria-label={props.label.clone()} ref={self.root.clone()}>
                 <svg
                     ref={self.svg.clone()}
                     class={classes!("hop", "canvas-svg", mode, carried.map(|_| "carrying"))}

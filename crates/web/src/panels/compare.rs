@@ -92,13 +92,13 @@ pub(crate) fn Comparison(props: &CompareProps) -> Html {
             </div>
             <section class="variant" aria-label="Variant A">
                 { head("A", baseline_words(props.variant.baseline), &a) }
-                <Picture world={props.variant.world.clone()} answer={props.variant.answer.clone()} outcome={props.outcome}
+                <Picture label="Cluster and packet, variant A" world={props.variant.world.clone()} answer={props.variant.answer.clone()} outcome={props.outcome}
                     reply={props.reply} selection={None::<ObjectRef>} highlight={None::<usize>} marks={marks.clone()} still=true
                     view={*view} on_view={on_view.clone()} dispatch={props.dispatch.clone()} />
             </section>
             <section class="variant" aria-label="Variant B">
                 { head("B", "now, to be changed", &b) }
-                <Picture world={props.world.clone()} answer={props.answer.clone()} outcome={props.outcome}
+                <Picture label="Cluster and packet, variant B" world={props.world.clone()} answer={props.answer.clone()} outcome={props.outcome}
                     reply={props.reply} selection={props.selection.clone()} highlight={props.highlight} {marks}
                     view={*view} {on_view} dispatch={props.dispatch.clone()} />
             </section>
@@ -119,11 +119,11 @@ fn head(letter: &'static str, words: &'static str, digest: &Digest) -> Html {
     let all: Vec<String> =
         digest.shares.iter().map(|(name, share)| format!("{name}: {} %", per_cent(*share))).collect();
     html! {
-        <h3 class="variant-head">
+        <h2 class="variant-head">
             <span class="letter">{ letter }</span>{ words }
             <span class="mono result" title={all.join("\n")}>{ digest.words() }</span>
             if !sources.is_empty() { <span class="hint">{ "source " }<span class="mono">{ sources.join(", ") }</span></span> }
-        </h3>
+        </h2>
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct DockProps {
     pub(crate) tab: Tab,
     /// The node whose rules are shown.
     pub(crate) rules_node: Option<NodeName>,
+    /// What is searched for in its rules.
+    pub(crate) rules_search: AttrValue,
     /// How to change the store.
     pub(crate) dispatch: Dispatch,
 }
@@ -68,7 +70,8 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
         },
         Tab::Shares => html! { <Shares world={props.world.clone()} {answer} /> },
         Tab::Rules => html! {
-            <Rules world={props.world.clone()} {answer} {outcome} node={props.rules_node.clone()} {dispatch} />
+            <Rules world={props.world.clone()} {answer} {outcome} node={props.rules_node.clone()}
+                search={props.rules_search.clone()} {dispatch} />
         },
         Tab::LoadBalancer => html! { <Balancers world={props.world.clone()} /> },
     };

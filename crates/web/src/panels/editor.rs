@@ -33,10 +33,15 @@ pub(super) struct EditorProps {
 pub(super) fn Editor(props: &EditorProps) -> Html {
     let field = use_node_ref();
     let report = use_state(Vec::<Diagnostic>::new);
-    use_effect_with(field.clone(), |field| {
-        if let Some(field) = field.cast::<HtmlTextAreaElement>() {
-            // A field that is shown takes the focus.
-            let _ = field.focus();
+    // The field keeps what is typed: it is filled once and never drawn anew.
+    use_effect_with(props.text.clone(), {
+        let field = field.clone();
+        move |text| {
+            if let Some(field) = field.cast::<HtmlTextAreaElement>() {
+                field.set_value(text);
+                // A field that is shown takes the focus.
+                let _ = field.focus();
+            }
         }
     });
     let apply = {
@@ -95,13 +100,12 @@ pub(super) fn Editor(props: &EditorProps) -> Html {
     let rows = props.text.lines().count().clamp(8, 24).to_string();
     html! {
         <form class="editor" {onsubmit} {onkeydown}>
-            <textarea ref={field} class="mono" {rows} spellcheck="false" autocomplete="off" aria-label="Document"
-                value={props.text.clone()} />
+            <textarea ref={field} class="mono" {rows} spellcheck="false" autocomplete="off" aria-label="Document" />
             <div class="actions">
                 <button type="submit" class="btn strong" title="Ctrl+Enter">{ "Apply" }</button>
                 <button type="button" class="btn" onclick={cancel}>{ "Cancel" }</button>
             </div>
-            <Report diagnostics={(*report).clone()} done="Applied, with remarks." {on_show} />
+            <Report diagnostics={(*report).clone()} done="Applied" {on_show} />
         </form>
     }
 }

@@ -111,7 +111,7 @@ pub(crate) fn OpenDialog(props: &OpenProps) -> Html {
                         placeholder="apiVersion: v1&#10;kind: Service" /></label>
                 <button type="submit" class="btn strong">{ "Open what is pasted" }</button>
             </form>
-            <Report diagnostics={(*report).clone()} done="Opened, with remarks." {on_show} />
+            <Report diagnostics={(*report).clone()} done="Opened" {on_show} />
         </Dialog>
     }
 }

@@ -8,8 +8,8 @@ use yew::prelude::*;
 pub(super) struct ReportProps {
     /// The remarks.
     pub(super) diagnostics: Vec<Diagnostic>,
-    /// What was done in spite of remarks that refuse nothing.
-    pub(super) done: AttrValue,
+    /// `Opened` or `Applied`: what was done, or refused.
+    pub(super) done: &'static str,
     /// The person wants to see the place of one.
     pub(super) on_show: Callback<Diagnostic>,
 }
@@ -37,14 +37,27 @@ pub(super) fn Report(props: &ReportProps) -> Html {
             </li>
         }
     };
+    let list = use_node_ref();
+    use_effect_with(props.diagnostics.clone(), {
+        let list = list.clone();
+        move |diagnostics| {
+            if let Some(list) = list.cast::<web_sys::Element>().filter(|_| !diagnostics.is_empty()) {
+                list.scroll_into_view_with_bool(false);
+            }
+        }
+    });
+    let verb = props.done;
+    let title = if refused {
+        format!("Not {}: nothing has changed.", verb.to_lowercase())
+    } else {
+        format!("{verb}, with remarks.")
+    };
     let mut sorted: Vec<&Diagnostic> = props.diagnostics.iter().collect();
     sorted.sort_by_key(|one| one.severity);
     html! {
-        <div class="report" role="status" data-testid="diagnostics">
+        <div ref={list} class="report" role="status" data-testid="diagnostics">
             if !sorted.is_empty() {
-                <p><strong>
-                    { if refused { AttrValue::Static("Not opened: nothing has changed.") } else { props.done.clone() } }
-                </strong></p>
+                <p><strong>{ title }</strong></p>
                 <ul>{ for sorted.into_iter().map(line) }</ul>
             }
         </div>

@@ -60,6 +60,8 @@ pub(crate) struct State {
     pub(crate) tab: Tab,
     /// The node whose rules are shown; `None` is the one that the drawn branch passes.
     pub(crate) rules_node: Option<model::NodeName>,
+    /// What is searched for in the rules.
+    pub(crate) rules_search: AttrValue,
     /// The open dialog.
     pub(crate) dialog: Option<Dialog>,
     /// What the person must read.
@@ -107,6 +109,8 @@ pub(crate) enum Action {
     OpenTab(Tab),
     /// Show the rules of a node.
     ShowRules(model::NodeName),
+    /// Show the rules that name something, on the node that the drawn branch passes.
+    FindRules(AttrValue),
     /// Start over with a preset.
     OpenPreset(&'static Preset),
     /// Start over with an imported cluster.
@@ -259,6 +263,7 @@ impl State {
             compare: None,
             tab: Tab::Trace,
             rules_node: None,
+            rules_search: AttrValue::default(),
             dialog: None,
             message: None,
             dark: None,

@@ -63,6 +63,10 @@ impl Reducible for State {
                 next.rules_node = Some(node);
                 next.tab = Tab::Rules;
             }
+            Action::FindRules(search) => {
+                next.rules_search = search;
+                next.tab = Tab::Rules;
+            }
             Action::OpenPreset(preset) => {
                 next.replace(Self::new(Some(preset), preset_model(preset)), preset.title);
             }
