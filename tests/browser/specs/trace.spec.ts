@@ -89,8 +89,9 @@ test("the rules of a node are as iptables-save prints them, with the matched lin
       return copy.innerText.trim();
     }),
   );
-  const forwarded = '-A FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD';
-  expect(lit.toSorted()).toEqual([...IPTABLES, forwarded].toSorted());
+  const answered =
+    '-A KUBE-FORWARD -m comment --comment "kubernetes forwarding conntrack rule" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT';
+  expect(lit.toSorted()).toEqual([...IPTABLES, answered].toSorted());
 
   const count = panel.getByRole("status");
   await expect(count).toContainText("10 matched by the drawn branch");
@@ -151,4 +152,18 @@ test("rules are also a tree of chains, and lead to their Service and back", asyn
   await page.getByRole("button", { name: "Show its iptables rules" }).click();
   await expect(page.getByRole("searchbox", { name: "Search rules" })).toHaveValue("default/echo-service");
   await expect(hopscope.panel.getByRole("mark").first()).toContainText("default/echo-service");
+});
+
+test("the network's tables show which security rule decided, and the way out", async ({ hopscope }) => {
+  const panel = await hopscope.open("Network");
+  await expect(panel.getByRole("region", { name: "Security group aks-agentpool-00000000-nsg" })).toBeVisible();
+  const inbound = await hopscope.rows("Inbound rules, the first that fits decides");
+  expect(inbound.map((cells) => [cells[0], cells[2], cells[7]])).toEqual([
+    ["500", "Allow", "step 4"],
+    ["65000", "Allow", ""],
+    ["65001", "Allow", ""],
+    ["65500", "Deny", ""],
+  ]);
+  const out = await hopscope.rows("Of each node and its pods");
+  expect(out.map((cells) => cells[0])).toEqual(["aks-pool-1-27255451-0", "aks-system-27255451-0"]);
 });

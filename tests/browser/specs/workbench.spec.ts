@@ -131,7 +131,7 @@ test("a watched flow that gets worse stands out, with the cause", async ({ hopsc
   await hopscope.choose("Readiness", "Ready");
   await expect(flow).toContainText("Better");
   const before = await hopscope.watched.getByRole("listitem").count();
-  await page.getByRole("button", { name: /^Stop watching 10\.224\.0\.200/ }).click();
+  await page.getByRole("button", { name: "Stop watching 10.224.0.200 → echo-service" }).click();
   await expect(hopscope.watched.getByRole("listitem")).toHaveCount(before - 1);
 });
 
@@ -155,8 +155,8 @@ test("shares are told by node and pool, too", async ({ hopscope, page }) => {
 
 test("two variants stand side by side, and their differences are marked", async ({ hopscope, page }) => {
   await page.getByRole("button", { name: "Compare" }).click();
-  const a = page.getByRole("region", { name: "Variant A" });
-  const b = page.getByRole("region", { name: "Variant B" });
+  const a = page.getByRole("region", { name: "Variant A", exact: true });
+  const b = page.getByRole("region", { name: "Variant B", exact: true });
   await expect(a).toContainText("33.3 / 33.3 / 33.3");
   await expect(b).toContainText("100 / 0 / 0");
   await expect(hopscope.main).toContainText("this flow ends otherwise");

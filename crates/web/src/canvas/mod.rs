@@ -95,6 +95,7 @@ pub(crate) struct Canvas {
     ghost: NodeRef,
     runner: NodeRef,
     menu_list: NodeRef,
+    detail: NodeRef,
     view: Viewport,
     narrow: bool,
     /// The person asked for less motion.
@@ -137,7 +138,8 @@ pub(crate) enum Msg {
     Seen(Viewport),
     Clicked(MouseEvent),
     Focused(FocusEvent),
-    Hovered(Option<usize>),
+    /// The step that made what is under the pointer, and what that is.
+    Hovered(Option<usize>, String),
     Key(KeyboardEvent),
     Wheel(WheelEvent),
     Zoom(i32),
@@ -167,6 +169,7 @@ impl Component for Canvas {
             ghost: NodeRef::default(),
             runner: NodeRef::default(),
             menu_list: NodeRef::default(),
+            detail: NodeRef::default(),
             view: Viewport::new(),
             narrow: false,
             still: query.flatten().is_some_and(|query| query.matches()),
@@ -250,8 +253,11 @@ impl Component for Canvas {
                     onclick={link.callback(Msg::Clicked)}
                     onfocusin={link.callback(Msg::Focused)}
                     onkeydown={link.callback(Msg::Key)}
-                    onpointerover={let scene = Rc::clone(&props.scene); link.callback(move |event: PointerEvent| Msg::Hovered(step_under(&scene, &event)))}
-                    onpointerleave={link.callback(|_| Msg::Hovered(None))}
+                    onpointerover={let scene = Rc::clone(&props.scene); link.callback(move |event: PointerEvent| {
+                        let (step, words) = under(&scene, &event);
+                        Msg::Hovered(step, words)
+                    })}
+                    onpointerleave={link.callback(|_| Msg::Hovered(None, String::new()))}
                 >
                     <desc>{ scene.description.clone() }</desc>
                     { look.layers() }
@@ -274,6 +280,7 @@ impl Component for Canvas {
                 </div>
                 <div class="canvas-bottom">
                     { self.playback(link, scene) }
+                    <p class="canvas-detail" ref={self.detail.clone()} aria-hidden="true" />
                     { self.zoom_bar(link) }
                 </div>
             </section>
@@ -340,7 +347,11 @@ impl Canvas {
             }
             Msg::Clicked(event) => return self.click(ctx, &event),
             Msg::Focused(event) => return self.focused(ctx, &event),
-            Msg::Hovered(step) => {
+            Msg::Hovered(step, words) => {
+                // Written past Yew: the picture need not be drawn anew for it.
+                if let Some(detail) = self.detail.cast::<Element>() {
+                    detail.set_text_content(Some(&words));
+                }
                 if self.hovered != step && !self.player.is_playing() {
                     self.hovered = step;
                     ctx.props().on_hover.emit(step);
@@ -579,12 +590,16 @@ fn id_under(event: &web_sys::Event, attribute: &str) -> Option<String> {
     target.closest(&format!("[{attribute}]")).ok().flatten()?.get_attribute(attribute)
 }
 
-/// The step that made what is under the pointer.
-fn step_under(scene: &Scene, event: &PointerEvent) -> Option<usize> {
-    if let Some(id) = id_under(event, "data-link") {
-        return scene.links.iter().find(|link| link.id == id)?.steps.first().copied();
+/// The step that made what is under the pointer, and what that is.
+fn under(scene: &Scene, event: &PointerEvent) -> (Option<usize>, String) {
+    let link = id_under(event, "data-link").and_then(|id| scene.links.iter().find(|link| link.id == id));
+    if let Some(link) = link {
+        return (link.steps.first().copied(), link.label.clone());
     }
-    scene.group(&id_under(event, "data-id")?)?.steps.first().copied()
+    match id_under(event, "data-id").and_then(|id| scene.group(&id)) {
+        Some(group) => (group.steps.first().copied(), group.label.clone()),
+        None => (None, String::new()),
+    }
 }
 
 fn focused_element() -> Option<Element> {

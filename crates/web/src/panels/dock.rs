@@ -2,6 +2,7 @@
 
 use super::{
     balancer::Balancers,
+    network::Network,
     rules::Rules,
     shares::Shares,
     trace::{Trace, WaySwitch},
@@ -74,6 +75,7 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
                 search={props.rules_search.clone()} {dispatch} />
         },
         Tab::LoadBalancer => html! { <Balancers world={props.world.clone()} /> },
+        Tab::Network => html! { <Network world={props.world.clone()} {answer} {outcome} /> },
     };
     let names: Vec<AttrValue> = Tab::ALL.iter().map(|(_, name)| AttrValue::Static(name)).collect();
     html! {

@@ -8,6 +8,7 @@ mod editor;
 mod flow_bar;
 mod history_dialog;
 mod inspector;
+mod network;
 mod open_dialog;
 mod packet;
 mod palette;

@@ -28,6 +28,8 @@ struct Command {
 
 /// Lines that are shown; typing finds the others.
 const MOST: usize = 12;
+/// Objects of one kind that have commands of their own.
+const MOST_OBJECTS: usize = 300;
 
 /// The palette: a field, and what fits it. Enter does the first, or the one that the arrows came to.
 #[component]
@@ -152,12 +154,13 @@ fn commands(state: &State) -> Vec<Command> {
     }
     edits(state, &mut add);
     add("Select the cluster".into(), "", Action::Select(None));
-    for id in state.world.model().objects().map(|object| object.object_ref()) {
-        if matches!(id.kind, Kind::Service | Kind::Node | Kind::Pod) {
+    for kind in [Kind::Service, Kind::Node, Kind::Pod] {
+        let objects = state.world.model().objects().map(|object| object.object_ref());
+        for id in objects.filter(|id| id.kind == kind).take(MOST_OBJECTS) {
             add(format!("Select {}", describe::reference(&id)), "", Action::Select(Some(id)));
         }
     }
-    for node in state.model.nodes.keys() {
+    for node in state.model.nodes.keys().take(MOST_OBJECTS) {
         add(format!("Show the iptables rules of {node}"), "", Action::ShowRules(node.clone()));
     }
     all
@@ -167,18 +170,18 @@ fn commands(state: &State) -> Vec<Command> {
 fn edits(state: &State, add: &mut impl FnMut(String, &'static str, Action)) {
     use model::kubernetes::TrafficPolicy::{Cluster, Local};
     let mut edit = |edit: Edit| add(describe::edit(&edit), "", Action::Edit(edit));
-    for (key, service) in &state.model.services {
+    for (key, service) in state.model.services.iter().take(MOST_OBJECTS) {
         let now = service.spec.external_traffic_policy.unwrap_or_default();
         let policy = if now == Cluster { Local } else { Cluster };
         edit(Edit::SetExternalTrafficPolicy { service: key.clone(), policy });
     }
     let pools = facts::pools(&state.model);
-    for (node, object) in &state.model.nodes {
+    for (node, object) in state.model.nodes.iter().take(MOST_OBJECTS) {
         for pool in pools.iter().filter(|pool| object.pool() != Some(pool.as_str())) {
             edit(Edit::MoveNode { node: node.clone(), pool: pool.clone() });
         }
     }
-    for (pod, object) in &state.model.pods {
+    for (pod, object) in state.model.pods.iter().take(MOST_OBJECTS) {
         edit(Edit::SetPodReady { pod: pod.clone(), ready: !object.is_ready() });
         edit(Edit::Remove { object: ObjectRef::namespaced(Kind::Pod, pod) });
     }

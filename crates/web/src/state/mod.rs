@@ -136,15 +136,18 @@ pub(crate) enum Tab {
     Rules,
     /// Frontends, rules, pools and probes.
     LoadBalancer,
+    /// Security groups, routes, ways out.
+    Network,
 }
 
 impl Tab {
     /// Every tab in order, with its name.
-    pub(crate) const ALL: [(Self, &'static str); 4] = [
+    pub(crate) const ALL: [(Self, &'static str); 5] = [
         (Self::Trace, "Trace"),
         (Self::Shares, "Shares"),
         (Self::Rules, "Rules"),
         (Self::LoadBalancer, "Load balancer"),
+        (Self::Network, "Network"),
     ];
 }
 

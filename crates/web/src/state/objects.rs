@@ -116,7 +116,7 @@ mod tests {
         let mut model = Model::default();
         let service = |name: &str| {
             let mut service = Service::default();
-            service.metadata.name = name;
+            service.metadata.name = name.into();
             service.metadata.namespace = "default".into();
             service.spec.cluster_ip = "10.0.0.1".into();
             Object::Service(Arc::new(service))

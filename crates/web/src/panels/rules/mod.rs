@@ -36,7 +36,7 @@ pub(super) struct RulesProps {
 }
 
 /// Lines shown of one node; more are cut, and the panel says so.
-const MOST_LINES: usize = 2_000;
+const MOST_LINES: usize = 1_500;
 
 /// The rules of a node.
 #[component]
