@@ -261,6 +261,10 @@ pub enum AssumptionCode {
     ProbesSettled,
     /// A node's rules were given in place of the generated ones.
     GivenRules,
+    /// What stands behind a user route is not in the input: a stateful appliance that lets everything pass.
+    ApplianceForwards,
+    /// A security rule names a service tag whose addresses are not known here.
+    UnknownServiceTag,
 }
 
 /// Who a person would go to in order to change a thing. Decides the colour.
@@ -293,8 +297,10 @@ pub enum Component {
     AzureNsg,
     /// Routing of the virtual network.
     AzureVnet,
-    /// Outbound translation by the load balancer.
+    /// Outbound translation by a load balancer, a NAT gateway or a public address.
     AzureOutbound,
+    /// A firewall or other appliance behind a user route.
+    Appliance,
     /// A rule that kube-proxy wrote.
     KubeProxy,
     /// A rule that someone else wrote.
@@ -381,6 +387,7 @@ pub enum Action {
     SkipProbe,
     SkipLoadBalancer,
     SkipNat,
+    SkipNsg,
 }
 
 /// The fields of a packet that a person reads.

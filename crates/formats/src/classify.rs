@@ -106,8 +106,14 @@ const AZURE: &[(Kind, &str, &[&str])] = &[
         &["privateLinkServiceConnections", "customDnsConfigs"],
     ),
     (Kind::PrivateDnsZone, "Microsoft.Network/privateDnsZones", &["maxNumberOfRecordSets"]),
+    (Kind::DnsResolver, "Microsoft.Network/dnsResolvers", &["dnsResolverState"]),
     (Kind::LocalNetworkGateway, "Microsoft.Network/localNetworkGateways", &["localNetworkAddressSpace"]),
     (Kind::VirtualNetworkGateway, "Microsoft.Network/virtualNetworkGateways", &["gatewayType"]),
+    (
+        Kind::NetworkInterface,
+        "Microsoft.Network/networkInterfaces",
+        &["ipConfigurations", "enableIPForwarding"],
+    ),
 ];
 
 /// Kinds of Kubernetes that are known and left out.
@@ -185,7 +191,7 @@ const LEFT_OUT: &[(Reason, &[&str])] = &[
 
 /// Kinds that may be wrapped and are not read yet.
 const WRAPPED_LATER: &[&str] =
-    &["NetworkInterface", "VirtualMachine", "VirtualMachineScaleSet", "ApplicationGateway", "AzureFirewall"];
+    &["VirtualMachine", "VirtualMachineScaleSet", "ApplicationGateway", "AzureFirewall"];
 
 /// Resources inside a private DNS zone, by type.
 const ZONE_PARTS: &[(ZonePart, &str)] = &[

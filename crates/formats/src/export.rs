@@ -98,8 +98,10 @@ fn fields(object: &Object) -> Map<String, Value> {
         Object::StorageAccount(object) => of(object),
         Object::PrivateEndpoint(object) => of(object),
         Object::PrivateDnsZone(object) => of(object),
+        Object::DnsResolver(object) => of(object),
         Object::LocalNetworkGateway(object) => of(object),
         Object::VirtualNetworkGateway(object) => of(object),
+        Object::NetworkInterface(object) => of(object),
     }
 }
 

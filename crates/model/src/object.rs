@@ -2,8 +2,9 @@
 
 use crate::{
     azure::{
-        LoadBalancer, LocalNetworkGateway, ManagedCluster, NatGateway, NetworkSecurityGroup, PrivateDnsZone,
-        PrivateEndpoint, PublicIpAddress, RouteTable, StorageAccount, VirtualNetwork, VirtualNetworkGateway,
+        DnsResolver, LoadBalancer, LocalNetworkGateway, ManagedCluster, NatGateway, NetworkInterface,
+        NetworkSecurityGroup, PrivateDnsZone, PrivateEndpoint, PublicIpAddress, RouteTable, StorageAccount,
+        VirtualNetwork, VirtualNetworkGateway,
     },
     ids::{Key, NodeName},
     kubernetes::{
@@ -58,10 +59,15 @@ pub struct Model {
     pub private_endpoints: BTreeMap<String, Arc<PrivateEndpoint>>,
     /// Private DNS zones by name.
     pub private_dns_zones: BTreeMap<String, Arc<PrivateDnsZone>>,
+    /// Resolvers that networks on premises can ask, by name.
+    pub dns_resolvers: BTreeMap<String, Arc<DnsResolver>>,
     /// Networks on premises by name.
     pub local_network_gateways: BTreeMap<String, Arc<LocalNetworkGateway>>,
     /// Gateways to networks on premises by name.
     pub virtual_network_gateways: BTreeMap<String, Arc<VirtualNetworkGateway>>,
+    /// NICs by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub network_interfaces: BTreeMap<String, Arc<NetworkInterface>>,
 }
 
 /// One object of any kind; in JSON `{"kind": "Node", "object": {…}}`.
@@ -88,8 +94,10 @@ pub enum Object {
     StorageAccount(Arc<StorageAccount>),
     PrivateEndpoint(Arc<PrivateEndpoint>),
     PrivateDnsZone(Arc<PrivateDnsZone>),
+    DnsResolver(Arc<DnsResolver>),
     LocalNetworkGateway(Arc<LocalNetworkGateway>),
     VirtualNetworkGateway(Arc<VirtualNetworkGateway>),
+    NetworkInterface(Arc<NetworkInterface>),
 }
 
 /// The kinds of objects, spelled as in `kind:` of a document.
@@ -115,13 +123,15 @@ pub enum Kind {
     StorageAccount,
     PrivateEndpoint,
     PrivateDnsZone,
+    DnsResolver,
     LocalNetworkGateway,
     VirtualNetworkGateway,
+    NetworkInterface,
 }
 
 impl Kind {
     /// Every kind, in the order in which they are listed and exported.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::ManagedCluster,
         Self::VirtualNetwork,
         Self::NetworkSecurityGroup,
@@ -133,6 +143,8 @@ impl Kind {
         Self::StorageAccount,
         Self::PrivateEndpoint,
         Self::PrivateDnsZone,
+        Self::DnsResolver,
+        Self::NetworkInterface,
         Self::LoadBalancer,
         Self::KubeProxyConfiguration,
         Self::Node,
@@ -226,8 +238,10 @@ impl Object {
             Self::StorageAccount(object) => named(Kind::StorageAccount, &object.name),
             Self::PrivateEndpoint(object) => named(Kind::PrivateEndpoint, &object.name),
             Self::PrivateDnsZone(object) => named(Kind::PrivateDnsZone, &object.name),
+            Self::DnsResolver(object) => named(Kind::DnsResolver, &object.name),
             Self::LocalNetworkGateway(object) => named(Kind::LocalNetworkGateway, &object.name),
             Self::VirtualNetworkGateway(object) => named(Kind::VirtualNetworkGateway, &object.name),
+            Self::NetworkInterface(object) => named(Kind::NetworkInterface, &object.name),
         }
     }
 }
@@ -257,6 +271,7 @@ impl Model {
             Kind::Ingress => self.ingresses.get(&id.key()).cloned().map(Object::Ingress),
             Kind::IngressClass => self.ingress_classes.get(name).cloned().map(Object::IngressClass),
             Kind::NetworkPolicy => self.network_policies.get(&id.key()).cloned().map(Object::NetworkPolicy),
+            Kind::DnsResolver => self.dns_resolvers.get(name).cloned().map(Object::DnsResolver),
             Kind::StorageAccount => self.storage_accounts.get(name).cloned().map(Object::StorageAccount),
             Kind::PrivateEndpoint => self.private_endpoints.get(name).cloned().map(Object::PrivateEndpoint),
             Kind::PrivateDnsZone => self.private_dns_zones.get(name).cloned().map(Object::PrivateDnsZone),
@@ -265,6 +280,9 @@ impl Model {
             }
             Kind::VirtualNetworkGateway => {
                 self.virtual_network_gateways.get(name).cloned().map(Object::VirtualNetworkGateway)
+            }
+            Kind::NetworkInterface => {
+                self.network_interfaces.get(name).cloned().map(Object::NetworkInterface)
             }
         }
     }
@@ -309,6 +327,7 @@ impl Model {
             Object::NetworkPolicy(object) => {
                 self.network_policies.insert(key(), object).map(Object::NetworkPolicy)
             }
+            Object::DnsResolver(object) => self.dns_resolvers.insert(name(), object).map(Object::DnsResolver),
             Object::StorageAccount(object) => {
                 self.storage_accounts.insert(name(), object).map(Object::StorageAccount)
             }
@@ -323,6 +342,9 @@ impl Model {
             }
             Object::VirtualNetworkGateway(object) => {
                 self.virtual_network_gateways.insert(name(), object).map(Object::VirtualNetworkGateway)
+            }
+            Object::NetworkInterface(object) => {
+                self.network_interfaces.insert(name(), object).map(Object::NetworkInterface)
             }
         }
     }
@@ -351,6 +373,7 @@ impl Model {
             Kind::Ingress => self.ingresses.remove(&id.key()).map(Object::Ingress),
             Kind::IngressClass => self.ingress_classes.remove(name).map(Object::IngressClass),
             Kind::NetworkPolicy => self.network_policies.remove(&id.key()).map(Object::NetworkPolicy),
+            Kind::DnsResolver => self.dns_resolvers.remove(name).map(Object::DnsResolver),
             Kind::StorageAccount => self.storage_accounts.remove(name).map(Object::StorageAccount),
             Kind::PrivateEndpoint => self.private_endpoints.remove(name).map(Object::PrivateEndpoint),
             Kind::PrivateDnsZone => self.private_dns_zones.remove(name).map(Object::PrivateDnsZone),
@@ -360,6 +383,7 @@ impl Model {
             Kind::VirtualNetworkGateway => {
                 self.virtual_network_gateways.remove(name).map(Object::VirtualNetworkGateway)
             }
+            Kind::NetworkInterface => self.network_interfaces.remove(name).map(Object::NetworkInterface),
         }
     }
 
@@ -379,6 +403,8 @@ impl Model {
             .chain(of(&self.storage_accounts, Object::StorageAccount))
             .chain(of(&self.private_endpoints, Object::PrivateEndpoint))
             .chain(of(&self.private_dns_zones, Object::PrivateDnsZone))
+            .chain(of(&self.dns_resolvers, Object::DnsResolver))
+            .chain(of(&self.network_interfaces, Object::NetworkInterface))
             .chain(of(&self.load_balancers, Object::LoadBalancer))
             .chain(self.kube_proxy.iter().cloned().map(Object::KubeProxyConfiguration))
             .chain(of(&self.nodes, Object::Node))

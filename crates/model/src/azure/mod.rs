@@ -12,15 +12,16 @@ pub use load_balancer::{
 };
 pub use managed_cluster::{
     AgentPool, AgentPoolMode, AgentPoolType, LoadBalancerProfile, ManagedCluster, ManagedOutboundIps,
-    NetworkProfile,
+    NatGatewayProfile, NetworkProfile, OutboundIps,
 };
 pub use network::{
-    Access, AddressSpace, Direction, NatGateway, NetworkSecurityGroup, PublicIpAddress, Route, RouteTable,
-    SecurityProtocol, SecurityRule, ServiceEndpoint, Subnet, VirtualNetwork, VirtualNetworkPeering,
+    Access, AddressSpace, Direction, NatGateway, NetworkInterface, NetworkSecurityGroup, NicIpConfiguration,
+    PublicIpAddress, Route, RouteTable, SecurityProtocol, SecurityRule, ServiceEndpoint, Subnet,
+    VirtualNetwork, VirtualNetworkPeering,
 };
 pub use private::{
-    ARecord, CnameRecord, ConnectionState, CustomDnsConfig, EndpointIpConfiguration, GatewayIpConfiguration,
-    IpRule, LocalNetworkGateway, NetworkRuleSet, PrivateDnsZone, PrivateEndpoint,
+    ARecord, CnameRecord, ConnectionState, CustomDnsConfig, DnsResolver, EndpointIpConfiguration,
+    GatewayIpConfiguration, IpRule, LocalNetworkGateway, NetworkRuleSet, PrivateDnsZone, PrivateEndpoint,
     PrivateLinkServiceConnection, RecordSet, StorageAccount, VirtualNetworkGateway, VirtualNetworkLink,
     VirtualNetworkRule,
 };

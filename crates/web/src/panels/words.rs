@@ -46,6 +46,7 @@ fn action(step: &Step) -> &'static str {
         Action::SkipProbe => "Probe not consulted",
         Action::SkipLoadBalancer => "Load balancer not involved",
         Action::SkipNat => "No translation",
+        Action::SkipNsg => "Security group not asked",
     }
 }
 

@@ -93,8 +93,10 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::StorageAccount => "Storage account",
         Kind::PrivateEndpoint => "Private endpoint",
         Kind::PrivateDnsZone => "Private DNS zone",
+        Kind::DnsResolver => "DNS resolver",
         Kind::LocalNetworkGateway => "Network on premises",
         Kind::VirtualNetworkGateway => "Gateway",
+        Kind::NetworkInterface => "NIC",
     }
 }
 
