@@ -64,8 +64,7 @@ pub fn are_connected(from: &VirtualNetwork, to: &VirtualNetwork) -> bool {
     }
     let leads = |from: &VirtualNetwork, to: &VirtualNetwork| {
         from.virtual_network_peerings.iter().any(|peering| {
-            let connected =
-                peering.peering_state.as_deref().is_none_or(|state| state.eq_ignore_ascii_case("Connected"));
+            let connected = peering.is_open();
             let named = peering
                 .remote_virtual_network
                 .as_ref()
