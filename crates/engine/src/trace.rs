@@ -1,7 +1,7 @@
 //! The trace: what every face (page, command line, JavaScript) shows. One type for all.
 
 use model::{Key, NodeName, ObjectRef};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 /// The answer to "what happens to this flow?": every branch with its exact probability.
@@ -127,7 +127,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// What became of a flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It arrived and its answer came back.
@@ -168,7 +168,7 @@ impl fmt::Display for Verdict {
 }
 
 /// Why a flow failed. Codes are stable; each has a page in `docs/causes/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The Service has no ready endpoint; kube-proxy rejects.
@@ -292,7 +292,7 @@ pub enum AssumptionCode {
 }
 
 /// Who a person would go to in order to change a thing. Decides the colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Owner {
     /// The sender.
@@ -306,7 +306,7 @@ pub enum Owner {
 }
 
 /// The program or part that did the step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Component {
     /// The sending application.
@@ -388,7 +388,7 @@ pub enum StationKind {
 }
 
 /// What a step did, or, for the `Skip…` forms, the important thing that did not happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant is the action it names")]
 pub enum Action {
     Originate,

@@ -107,6 +107,7 @@ pub(super) fn done_by(step: &Step) -> String {
         Component::AzureNsg => "network security group",
         Component::AzureVnet => "virtual network",
         Component::AzureOutbound => "outbound translation",
+        Component::Appliance => "firewall appliance",
         Component::KubeProxy => "kube-proxy",
         Component::Iptables => "iptables",
         Component::LinuxNetfilter => "Linux kernel",
