@@ -11,7 +11,7 @@ pub use load_balancer::{
 };
 pub use managed_cluster::{
     AgentPool, AgentPoolMode, AgentPoolType, LoadBalancerProfile, ManagedCluster, ManagedOutboundIps,
-    NetworkProfile,
+    NetworkProfile, OsType, ScaleSetPriority, UpgradeSettings, VmSizeFigures,
 };
 pub use network::{
     Access, AddressSpace, Direction, NatGateway, NetworkSecurityGroup, PublicIpAddress, Route, RouteTable,

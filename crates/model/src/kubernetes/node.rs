@@ -95,7 +95,7 @@ impl fmt::Display for Taint {
 }
 
 /// What a taint does to a pod that does not tolerate it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Effect {
     /// New pods are not scheduled here.
     NoSchedule,
