@@ -18,7 +18,7 @@ pub use endpoint_slice::{
     AddressType, Endpoint, EndpointConditions, EndpointHints, EndpointPort, EndpointSlice, HintNode, HintZone,
 };
 pub use kube_proxy_config::{DetectLocal, KubeProxyConfiguration, KubeProxyConntrack, KubeProxyIptables};
-pub use node::{Address, AddressKind, Effect, Node, NodeSpec, NodeStatus, Taint};
+pub use node::{Address, AddressKind, Effect, Node, NodeSpec, NodeStatus, NodeSystemInfo, Taint};
 pub use pod::{
     Condition, Container, ContainerPort, Pod, PodIp, PodSpec, PodStatus, Resources, Toleration,
     TolerationOperator,
