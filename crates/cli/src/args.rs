@@ -41,6 +41,18 @@ pub(crate) struct IptablesArguments {
     /// The address family
     #[arg(long, value_enum, default_value_t = Family::Ipv4)]
     pub(crate) family: Family,
+    /// Compare with the node's own `iptables-save` or `ip6tables-save`; exit code 1 if kube-proxy's rules differ
+    #[arg(long, value_name = "SAVED", conflicts_with_all = ["format", "family"])]
+    pub(crate) compare: Option<String>,
+    /// text for people, json for programs; with --compare
+    #[arg(short, long, value_enum, default_value_t = CompareFormat::Text, requires = "compare")]
+    pub(crate) output: CompareFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompareFormat {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -120,6 +132,10 @@ pub(crate) struct FlowArguments {
     /// Only the cases in which the load balancer picks this node
     #[arg(long, value_name = "NODE")]
     pub(crate) via: Option<String>,
+    /// Rules of a real node, as `iptables-save` or `ip6tables-save` prints them, in place of the generated ones;
+    /// NODE may be left out where the cluster has one node or --via names it
+    #[arg(long, value_name = "[NODE=]FILE")]
+    pub(crate) rules: Vec<String>,
     /// text for people, json for programs
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub(crate) output: OutputFormat,

@@ -60,6 +60,17 @@ fn sources(files: &[String]) -> Result<Vec<Source>, Failure> {
     Ok(sources)
 }
 
+/// The bytes of one file, `-` being standard input.
+pub(crate) fn bytes(file: &str) -> Result<Vec<u8>, Failure> {
+    let read = if file == "-" { read(io::stdin().lock()) } else { fs::File::open(file).and_then(read) };
+    let bytes = read.map_err(|error| at(file, &error))?;
+    if bytes.len() > MAX_INPUT_BYTES {
+        let hint = format!("at most {} MiB are read", MAX_INPUT_BYTES >> 20);
+        return Err(Failure::new(format!("{file}: the file is too large"), hint));
+    }
+    Ok(bytes)
+}
+
 fn source(path: &Path) -> Result<Source, Failure> {
     let name = path.display().to_string();
     let bytes = fs::File::open(path).and_then(read).map_err(|error| at(&name, &error))?;

@@ -5,6 +5,7 @@
 mod args;
 mod input;
 mod output;
+mod rules;
 mod text;
 
 use args::{Arguments, Command, FlowArguments, IptablesArguments, LbArguments, OutputFormat, RulesFormat};
@@ -12,7 +13,7 @@ use clap::Parser;
 use engine::{Flow, FlowError, World};
 use model::{Model, NodeName, Object, azure::LoadBalancer, kubernetes::IpFamily};
 use netfilter::Form;
-use output::Failure;
+use output::{Done, Failure};
 use std::{process::ExitCode, sync::Arc};
 
 fn main() -> ExitCode {
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
         std::process::exit(2);
     }));
     match run(Arguments::try_parse()) {
-        Ok(text) => output::print(&text),
+        Ok(done) => output::print(&done),
         Err(failure) => {
             output::complain(&failure.message);
             ExitCode::from(failure.code)
@@ -30,27 +31,32 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Result<Arguments, clap::Error>) -> Result<String, Failure> {
+fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
     let arguments = match arguments {
         Ok(arguments) => arguments,
         // Help that was asked for is no failure.
-        Err(error) if !error.use_stderr() => return Ok(error.render().to_string()),
+        Err(error) if !error.use_stderr() => return Ok(error.render().to_string().into()),
         Err(error) => return Err(Failure::raw(error.render().to_string())),
     };
     match &arguments.command {
         Command::Iptables(arguments) => iptables(arguments),
-        Command::Paths(arguments) => paths(arguments),
-        Command::Trace(arguments) => trace(&arguments.flow, arguments.seed),
-        Command::Run(arguments) => sample(&arguments.flow, arguments.requests, arguments.seed),
-        Command::Lb(arguments) => lb(arguments),
+        Command::Paths(arguments) => paths(arguments).map(Done::from),
+        Command::Trace(arguments) => trace(&arguments.flow, arguments.seed).map(Done::from),
+        Command::Run(arguments) => {
+            sample(&arguments.flow, arguments.requests, arguments.seed).map(Done::from)
+        }
+        Command::Lb(arguments) => lb(arguments).map(Done::from),
     }
 }
 
-fn iptables(arguments: &IptablesArguments) -> Result<String, Failure> {
+fn iptables(arguments: &IptablesArguments) -> Result<Done, Failure> {
     let model = input::model(&arguments.files)?;
     let world = World::new(&model);
     node_exists(&world, &arguments.node, "--node")?;
     let node = NodeName::from(arguments.node.as_str());
+    if let Some(saved) = &arguments.compare {
+        return rules::compare(&world, &node, saved, &arguments.files, arguments.output);
+    }
     let (family, of_api) = match arguments.family {
         args::Family::Ipv4 => (netfilter::Family::V4, IpFamily::IPv4),
         args::Family::Ipv6 => (netfilter::Family::V6, IpFamily::IPv6),
@@ -66,7 +72,7 @@ fn iptables(arguments: &IptablesArguments) -> Result<String, Failure> {
             world.rules(&node, of_api).map(|rules| rules.text(family, Form::Save).to_string())
         }
     };
-    text.ok_or_else(|| {
+    text.map(Done::from).ok_or_else(|| {
         Failure::new(
             format!("node {node} has no rules"),
             "give the node an InternalIP of this family, or choose another --family",
@@ -136,7 +142,7 @@ fn world(arguments: &FlowArguments) -> Result<(World, Flow), Failure> {
     if let Some(via) = &arguments.via {
         node_exists(&world, via, "--via")?;
     }
-    Ok((world, flow))
+    Ok((rules::given(world, arguments)?, flow))
 }
 
 fn node_exists(world: &World, name: &str, option: &str) -> Result<(), Failure> {

@@ -8,6 +8,21 @@ use std::{
     process::ExitCode,
 };
 
+/// What is printed.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// Standard output.
+    pub(crate) text: String,
+    /// The exit code: 1 where a check failed.
+    pub(crate) code: u8,
+}
+
+impl From<String> for Done {
+    fn from(text: String) -> Self {
+        Self { text, code: 0 }
+    }
+}
+
 /// Why nothing was printed.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -30,14 +45,14 @@ impl Failure {
 }
 
 /// Prints the result. A reader that went away (`| head`) is no failure.
-pub(crate) fn print(text: &str) -> ExitCode {
+pub(crate) fn print(done: &Done) -> ExitCode {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(done.text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             complain(&format!("error: cannot write: {error}\n  hint: is the disk full?\n"));
             ExitCode::from(2)
         }
-        _ => ExitCode::SUCCESS,
+        _ => ExitCode::from(done.code),
     }
 }
 

@@ -2,47 +2,10 @@
 
 #![allow(clippy::expect_used, reason = "a test ends where its set-up fails")]
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-};
+mod support;
 
-/// The top of the workspace, where `examples/` is.
-fn top() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn hopscope(arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_hopscope"))
-        .args(arguments)
-        .current_dir(top())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    // The program may refuse its arguments before it reads.
-    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
-    child.wait_with_output().expect("the binary ends")
-}
-
-/// Standard output of a call that must succeed.
-fn prints(line: &str) -> String {
-    let output = hopscope(&line.split_whitespace().collect::<Vec<_>>(), "");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "hopscope {line}\n{stderr}");
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
-
-/// Standard error of a call that must be refused with exit code 2 and without output.
-fn refuses(line: &str, input: &str) -> String {
-    let output = hopscope(&line.split_whitespace().collect::<Vec<_>>(), input);
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "hopscope {line}\n{stderr}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "hopscope {line}");
-    stderr
-}
+use std::process::{Command, Stdio};
+use support::{hopscope, prints, refuses, top};
 
 const FLOW: &str = "--from 198.51.100.7 --to svc/default/echo-service:80";
 

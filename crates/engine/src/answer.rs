@@ -2,7 +2,7 @@
 
 use crate::{
     Action, Assumption, AssumptionCode, Cause, Component, Endpoint, Flow, FlowError, FlowSummary, Owner,
-    PathOutcome, Paths, Reply, Verdict, World,
+    PathOutcome, Paths, Reply, StationKind, Step, Verdict, World,
     journey::{End, Party, Traveller, station_of, unmarked},
     receive::declares_nothing,
     resolve::Resolved,
@@ -179,6 +179,14 @@ impl World {
                 AssumptionCode::UnknownAddressIsInternet
             });
         }
+        let replies =
+            outcomes.iter().filter_map(|outcome| outcome.reply.as_ref()).flat_map(|reply| &reply.steps);
+        let is_given = |step: &Step| {
+            step.station.kind == StationKind::Node && self.given.contains_key(&*step.station.name)
+        };
+        if !self.given.is_empty() && steps().chain(replies).any(is_given) {
+            codes.insert(AssumptionCode::GivenRules);
+        }
         if self.allocated {
             codes.insert(AssumptionCode::AllocatedValues);
         }
@@ -221,6 +229,9 @@ impl AssumptionCode {
                 "No ManagedCluster document: Azure CNI Overlay, Standard load balancer, outbound by load balancer."
             }
             Self::ProbesSettled => "Health probes have had time to see the cluster as it is.",
+            Self::GivenRules => {
+                "The rules of a node on the way are the given ones; its interfaces are named eth0 towards the network and azv… towards each pod."
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ mod outbound;
 mod probe;
 mod receive;
 mod resolve;
+mod rules;
 mod run;
 mod security;
 mod topology;
@@ -23,6 +24,7 @@ mod world;
 
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use probe::ProbeState;
+pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
 pub use trace::{
     Action, Assumption, AssumptionCode, Cause, Component, Endpoint, FlowSummary, Header, NearMiss, Owner,
     PathOutcome, Paths, Reply, RuleRef, Station, StationKind, Step, Verdict,

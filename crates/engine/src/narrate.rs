@@ -200,10 +200,15 @@ impl<'a> Narrator<'a> {
                 "The destination is outside the pods' ranges, so the pod's address is replaced by the node's, {}.",
                 after.source
             )
-        } else {
+        } else if chain.name.as_str() == "KUBE-POSTROUTING" {
             format!(
                 "The mark asks for it: the source becomes {}, this node's address on the way out, so that the answer comes back here. The receiver sees the node, not the client.",
                 after.source
+            )
+        } else {
+            format!(
+                "A rule in {} replaces the source by {}; the receiver sees that address.",
+                chain.name, after.source
             )
         };
         let step = self.with_rule(id, chain, rule, action, why);

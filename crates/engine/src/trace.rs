@@ -259,6 +259,8 @@ pub enum AssumptionCode {
     DefaultCluster,
     /// Probe states are those of a settled cluster.
     ProbesSettled,
+    /// A node's rules were given in place of the generated ones.
+    GivenRules,
 }
 
 /// Who a person would go to in order to change a thing. Decides the colour.

@@ -1,13 +1,13 @@
 //! A settled cluster: every controller has run, every node can be asked what it does with a packet.
 
-use crate::{Assumption, Cause, Endpoint, Verdict, host, probe::Probes, topology::Topology};
+use crate::{Assumption, Cause, Endpoint, NodeRules, Verdict, host, probe::Probes, topology::Topology};
 use azure::{AddressSpace, Cloud};
 use kubernetes::{
     Field, ip_masq_agent,
     kube_proxy::{self, ProxyConfig, ServiceMap},
 };
 use model::{Model, NodeName, kubernetes::IpFamily};
-use netfilter::{Kernel, Ruleset};
+use netfilter::{Kernel, Ruleset, RulesetError};
 use serde::Serialize;
 use std::{cell::OnceCell, collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
@@ -26,7 +26,9 @@ pub struct World {
     pub(crate) space: AddressSpace,
     pub(crate) topology: Topology,
     services: [OnceCell<ServiceMap>; 2],
-    nodes: BTreeMap<NodeName, OnceCell<Option<Kernel>>>,
+    pub(crate) nodes: BTreeMap<NodeName, OnceCell<Option<Kernel>>>,
+    /// Rules that the caller gave in place of the generated ones.
+    pub(crate) given: BTreeMap<NodeName, NodeRules>,
     pub(crate) probes: Probes,
 }
 
@@ -97,13 +99,16 @@ pub struct RunRow {
 impl World {
     /// Runs every controller over the model. Nodes are programmed when a packet first reaches them.
     pub fn new(model: &Model) -> Self {
-        let settled = kubernetes::settle(model);
+        let mut grown = model.clone();
+        let made = azure::node_pools::complete(&mut grown);
+        let settled = kubernetes::settle(&grown);
         let cloud = azure::program(&settled.model);
         let mut complete = settled.model;
         // Uids and pod ranges show in names only.
         let matters = |field: Field| !matches!(field, Field::Uid | Field::PodCidrs | Field::AffinityTimeout);
-        let allocated =
-            settled.allocated.iter().any(|entry| matters(entry.field)) || !cloud.allocated().is_empty();
+        let allocated = !made.is_empty()
+            || settled.allocated.iter().any(|entry| matters(entry.field))
+            || !cloud.allocated().is_empty();
         report(&cloud, &mut complete);
         let topology = Topology::new(&complete, cloud.frontend_addresses());
         let nodes = complete.nodes.keys().map(|name| (name.clone(), OnceCell::new())).collect();
@@ -116,6 +121,7 @@ impl World {
             topology,
             services: [OnceCell::new(), OnceCell::new()],
             nodes,
+            given: BTreeMap::new(),
             probes: Probes::default(),
         }
     }
@@ -159,24 +165,35 @@ impl World {
 
     /// The kernel of a node, programmed at first use; `None` for a node that is not there.
     pub(crate) fn kernel(&self, name: &NodeName) -> Option<&Kernel> {
-        self.nodes.get(name)?.get_or_init(|| self.program(name)).as_ref()
+        // Generated rules have neither loops nor missing chains, and given ones were loaded when they were given.
+        self.nodes.get(name)?.get_or_init(|| self.program(name).ok().flatten()).as_ref()
     }
 
-    fn program(&self, name: &NodeName) -> Option<Kernel> {
-        let node = self.model.nodes.get(name)?;
-        let rules = |family| {
-            let mut rules = ProxyConfig::of_node(&self.model, name, family)
-                .map(|config| kube_proxy::installed(&config, self.services(family)).ruleset)
-                .unwrap_or_default();
-            if let Some(unmasqueraded) = self.topology.unmasqueraded() {
-                ip_masq_agent::install(&mut rules, unmasqueraded, family);
-            }
-            rules
-        };
-        let host =
-            host::namespace(&self.model, &self.topology, node, rules(IpFamily::IPv4), rules(IpFamily::IPv6));
-        // Rules that kube-proxy writes have neither loops nor missing chains.
-        Kernel::new(host).ok()
+    /// Loads a node's rules, given ones before generated ones; `None` for a node that is not there.
+    pub(crate) fn program(&self, name: &NodeName) -> Result<Option<Kernel>, RulesetError> {
+        let Some(node) = self.model.nodes.get(name) else { return Ok(None) };
+        let given = self.given.get(name);
+        let ipv4 = given.and_then(|rules| rules.ipv4.clone());
+        let ipv6 = given.and_then(|rules| rules.ipv6.clone());
+        let host = host::namespace(
+            &self.model,
+            &self.topology,
+            node,
+            ipv4.unwrap_or_else(|| self.generated_rules(name, IpFamily::IPv4)),
+            ipv6.unwrap_or_else(|| self.generated_rules(name, IpFamily::IPv6)),
+        );
+        Kernel::new(host).map(Some)
+    }
+
+    /// What kube-proxy and ip-masq-agent write on a node, with the jumps to it.
+    pub(crate) fn generated_rules(&self, name: &NodeName, family: IpFamily) -> Ruleset {
+        let mut rules = ProxyConfig::of_node(&self.model, name, family)
+            .map(|config| kube_proxy::installed(&config, self.services(family)).ruleset)
+            .unwrap_or_default();
+        if let Some(unmasqueraded) = self.topology.unmasqueraded() {
+            ip_masq_agent::install(&mut rules, unmasqueraded, family);
+        }
+        rules
     }
 }
 

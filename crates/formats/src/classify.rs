@@ -15,10 +15,21 @@ pub(crate) enum Class {
     Azure(Kind),
     /// An Azure object under `spec`.
     Wrapped(Kind),
+    /// A link or a record of a private DNS zone, which Azure's tools print apart from their zone.
+    ZonePart(ZonePart),
     /// Known, and left out.
     LeftOut(LeftOut),
     /// Not known, or not usable: what, and what to do.
     Unknown(String, String),
+}
+
+/// A resource inside a private DNS zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ZonePart {
+    /// `az network private-dns link vnet show`.
+    Link,
+    /// `az network private-dns record-set … show`, with records of type A or CNAME.
+    Records,
 }
 
 /// Why a known kind is left out.
@@ -68,6 +79,17 @@ const KUBERNETES: &[(Kind, &str)] = &[
     (Kind::Pod, "v1"),
     (Kind::Service, "v1"),
     (Kind::EndpointSlice, "discovery.k8s.io/v1"),
+    (Kind::Deployment, "apps/v1"),
+    (Kind::ReplicaSet, "apps/v1"),
+    (Kind::StatefulSet, "apps/v1"),
+    (Kind::DaemonSet, "apps/v1"),
+    (Kind::Job, "batch/v1"),
+    (Kind::PodDisruptionBudget, "policy/v1"),
+    (Kind::Binding, "v1"),
+    (Kind::Namespace, "v1"),
+    (Kind::Ingress, "networking.k8s.io/v1"),
+    (Kind::IngressClass, "networking.k8s.io/v1"),
+    (Kind::NetworkPolicy, "networking.k8s.io/v1"),
     (Kind::KubeProxyConfiguration, "kubeproxy.config.k8s.io/v1alpha1"),
 ];
 
@@ -84,21 +106,24 @@ const AZURE: &[(Kind, &str, &[&str])] = &[
     (Kind::RouteTable, "Microsoft.Network/routeTables", &["routes"]),
     (Kind::PublicIPAddress, "Microsoft.Network/publicIPAddresses", &["publicIPAllocationMethod"]),
     (Kind::NatGateway, "Microsoft.Network/natGateways", &["publicIpPrefixes", "idleTimeoutInMinutes"]),
+    (Kind::StorageAccount, "Microsoft.Storage/storageAccounts", &["networkRuleSet"]),
+    (
+        Kind::PrivateEndpoint,
+        "Microsoft.Network/privateEndpoints",
+        &["privateLinkServiceConnections", "customDnsConfigs"],
+    ),
+    (Kind::PrivateDnsZone, "Microsoft.Network/privateDnsZones", &["maxNumberOfRecordSets"]),
+    (Kind::LocalNetworkGateway, "Microsoft.Network/localNetworkGateways", &["localNetworkAddressSpace"]),
+    (Kind::VirtualNetworkGateway, "Microsoft.Network/virtualNetworkGateways", &["gatewayType"]),
 ];
 
 /// Kinds of Kubernetes that are known and left out.
 const LEFT_OUT: &[(Reason, &[&str])] = &[
     (Reason::Secret, &["Secret", "ConfigMap"]),
-    (
-        Reason::MakesPods,
-        &["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicationController"],
-    ),
+    (Reason::MakesPods, &["CronJob", "ReplicationController"]),
     (
         Reason::NotSimulated,
         &[
-            "Ingress",
-            "IngressClass",
-            "NetworkPolicy",
             "Endpoints",
             "Gateway",
             "GatewayClass",
@@ -120,7 +145,6 @@ const LEFT_OUT: &[(Reason, &[&str])] = &[
     (
         Reason::Irrelevant,
         &[
-            "Namespace",
             "ServiceAccount",
             "Role",
             "RoleBinding",
@@ -138,7 +162,6 @@ const LEFT_OUT: &[(Reason, &[&str])] = &[
             "VolumeSnapshotClass",
             "VolumeSnapshotContent",
             "CustomResourceDefinition",
-            "PodDisruptionBudget",
             "HorizontalPodAutoscaler",
             "Lease",
             "LimitRange",
@@ -164,15 +187,14 @@ const LEFT_OUT: &[(Reason, &[&str])] = &[
 ];
 
 /// Kinds that may be wrapped and are not read yet.
-const WRAPPED_LATER: &[&str] = &[
-    "NetworkInterface",
-    "PrivateEndpoint",
-    "PrivateDnsZone",
-    "StorageAccount",
-    "VirtualMachine",
-    "VirtualMachineScaleSet",
-    "ApplicationGateway",
-    "AzureFirewall",
+const WRAPPED_LATER: &[&str] =
+    &["NetworkInterface", "VirtualMachine", "VirtualMachineScaleSet", "ApplicationGateway", "AzureFirewall"];
+
+/// Resources inside a private DNS zone, by type.
+const ZONE_PARTS: &[(ZonePart, &str)] = &[
+    (ZonePart::Link, "Microsoft.Network/privateDnsZones/virtualNetworkLinks"),
+    (ZonePart::Records, "Microsoft.Network/privateDnsZones/A"),
+    (ZonePart::Records, "Microsoft.Network/privateDnsZones/CNAME"),
 ];
 
 /// The `apiVersion` of a kind of Kubernetes; `None` for kinds of Azure.
@@ -279,7 +301,15 @@ fn azure(node: &Node) -> Class {
     match node.get_ignoring_case("type").and_then(Node::text).filter(|text| is_resource_type(text)) {
         Some(text) => match AZURE.iter().find(|(_, resource, _)| resource.eq_ignore_ascii_case(text)) {
             Some((kind, ..)) => Class::Azure(*kind),
-            None => Class::LeftOut(LeftOut { name: text.to_owned(), reason: Reason::NotSimulated }),
+            None => {
+                if let Some((part, _)) = ZONE_PARTS.iter().find(|(_, own)| own.eq_ignore_ascii_case(text)) {
+                    return Class::ZonePart(*part);
+                }
+                // Every zone has an SOA record, and no client asks for it.
+                let is_soa = text.eq_ignore_ascii_case("Microsoft.Network/privateDnsZones/SOA");
+                let reason = if is_soa { Reason::Irrelevant } else { Reason::NotSimulated };
+                Class::LeftOut(LeftOut { name: text.to_owned(), reason })
+            }
         },
         None if has("$schema") && has("resources") => Class::Unknown(
             "this is an ARM template".into(),

@@ -33,11 +33,12 @@ pub(crate) type Places = BTreeMap<ObjectRef, Located>;
 /// Reads sources one after the other.
 #[derive(Default)]
 pub(crate) struct Reader {
-    model: Model,
+    pub(crate) model: Model,
     places: Places,
     diagnostics: Vec<Diagnostic>,
     ignored: BTreeMap<Kind, IgnoredFields>,
-    file: Arc<str>,
+    pub(crate) zone_parts: Vec<crate::zones::Found>,
+    pub(crate) file: Arc<str>,
 }
 
 /// Fields of one kind that the model does not have.
@@ -104,6 +105,7 @@ impl Reader {
                 None,
             );
         }
+        self.join_zone_parts();
         // Whatever could not be read would be missed by others: one cause, one error.
         if self.diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error) {
             validate::validate(&self.model, &self.places, &mut self.diagnostics);
@@ -111,7 +113,7 @@ impl Reader {
         Import { model: self.model, diagnostics: self.diagnostics }
     }
 
-    fn say(
+    pub(crate) fn say(
         &mut self,
         severity: Severity,
         at: Position,
@@ -130,7 +132,7 @@ impl Reader {
         });
     }
 
-    fn error(&mut self, at: Position, what: impl Into<String>, hint: impl Into<String>) {
+    pub(crate) fn error(&mut self, at: Position, what: impl Into<String>, hint: impl Into<String>) {
         self.say(Severity::Error, at, what, hint, None);
     }
 
@@ -161,6 +163,7 @@ impl Reader {
             Class::Kubernetes(kind) => self.object(kind, node, Dialect::Kubernetes, false),
             Class::Azure(kind) => self.object(kind, node, Dialect::Azure, false),
             Class::Wrapped(kind) => self.object(kind, node, Dialect::Azure, true),
+            Class::ZonePart(part) => self.zone_part(part, &node),
             Class::LeftOut(left_out) => self.left_out(&node, &left_out),
             Class::Unknown(what, hint) => {
                 let at = node.get("kind").map_or(node.at, |kind| kind.at);
@@ -205,7 +208,7 @@ impl Reader {
     }
 
     fn object(&mut self, kind: Kind, mut node: Node, dialect: Dialect, wrapped: bool) {
-        if kind == Kind::Node {
+        if matches!(kind, Kind::Node | Kind::Pod) || kind.is_workload() {
             quantities_as_text(&mut node);
         }
         let body = if wrapped {
@@ -310,7 +313,6 @@ fn is_bookkeeping(path: &str) -> bool {
         "metadata.generation",
         "metadata.generateName",
         "metadata.selfLink",
-        "metadata.ownerReferences",
         "metadata.finalizers",
         "metadata.deletionGracePeriodSeconds",
     ];
@@ -337,19 +339,28 @@ fn name_of(node: &Node) -> Option<&str> {
 
 /// `cpu: 2` is a quantity as good as `cpu: "2"`.
 fn quantities_as_text(node: &mut Node) {
-    fn value<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Node> {
-        let Data::Mapping(entries) = &mut node.data else { return None };
-        entries.iter_mut().find(|entry| entry.key == key).map(|entry: &mut Entry| &mut entry.value)
-    }
-    for key in ["capacity", "allocatable"] {
-        let Some(quantities) = value(node, "status").and_then(|status| value(status, key)) else { continue };
-        let Data::Mapping(entries) = &mut quantities.data else { continue };
-        for entry in entries {
-            if let Data::Scalar(scalar @ (Scalar::Unsigned(_) | Scalar::Signed(_) | Scalar::Float(_)), _) =
-                &mut entry.value.data
-            {
-                *scalar = Scalar::Text;
+    match &mut node.data {
+        Data::Mapping(entries) => {
+            for Entry { key, value, .. } in entries {
+                if matches!(key.as_str(), "capacity" | "allocatable" | "requests" | "limits") {
+                    numbers_as_text(value);
+                } else {
+                    quantities_as_text(value);
+                }
             }
+        }
+        Data::Sequence(items) => items.iter_mut().for_each(quantities_as_text),
+        Data::Scalar(..) => {}
+    }
+}
+
+fn numbers_as_text(quantities: &mut Node) {
+    let Data::Mapping(entries) = &mut quantities.data else { return };
+    for entry in entries {
+        if let Data::Scalar(scalar @ (Scalar::Unsigned(_) | Scalar::Signed(_) | Scalar::Float(_)), _) =
+            &mut entry.value.data
+        {
+            *scalar = Scalar::Text;
         }
     }
 }
@@ -367,6 +378,13 @@ fn typed(kind: Kind, node: &Node, dialect: Dialect) -> Result<(Object, Vec<Ignor
         Kind::Pod => of(node, dialect, Object::Pod),
         Kind::Service => of(node, dialect, Object::Service),
         Kind::EndpointSlice => of(node, dialect, Object::EndpointSlice),
+        Kind::Deployment => of(node, dialect, Object::Deployment),
+        Kind::ReplicaSet => of(node, dialect, Object::ReplicaSet),
+        Kind::StatefulSet => of(node, dialect, Object::StatefulSet),
+        Kind::DaemonSet => of(node, dialect, Object::DaemonSet),
+        Kind::Job => of(node, dialect, Object::Job),
+        Kind::PodDisruptionBudget => of(node, dialect, Object::PodDisruptionBudget),
+        Kind::Binding => of(node, dialect, Object::Binding),
         Kind::KubeProxyConfiguration => of(node, dialect, Object::KubeProxyConfiguration),
         Kind::ManagedCluster => of(node, dialect, Object::ManagedCluster),
         Kind::LoadBalancer => of(node, dialect, Object::LoadBalancer),
@@ -375,6 +393,15 @@ fn typed(kind: Kind, node: &Node, dialect: Dialect) -> Result<(Object, Vec<Ignor
         Kind::RouteTable => of(node, dialect, Object::RouteTable),
         Kind::PublicIPAddress => of(node, dialect, Object::PublicIPAddress),
         Kind::NatGateway => of(node, dialect, Object::NatGateway),
+        Kind::Namespace => of(node, dialect, Object::Namespace),
+        Kind::Ingress => of(node, dialect, Object::Ingress),
+        Kind::IngressClass => of(node, dialect, Object::IngressClass),
+        Kind::NetworkPolicy => of(node, dialect, Object::NetworkPolicy),
+        Kind::StorageAccount => of(node, dialect, Object::StorageAccount),
+        Kind::PrivateEndpoint => of(node, dialect, Object::PrivateEndpoint),
+        Kind::PrivateDnsZone => of(node, dialect, Object::PrivateDnsZone),
+        Kind::LocalNetworkGateway => of(node, dialect, Object::LocalNetworkGateway),
+        Kind::VirtualNetworkGateway => of(node, dialect, Object::VirtualNetworkGateway),
     }
 }
 
@@ -407,6 +434,25 @@ fn complete(object: &mut Object, document: &Node) {
         Object::RouteTable(object) => default_name(&mut Arc::make_mut(object).name),
         Object::PublicIPAddress(object) => default_name(&mut Arc::make_mut(object).name),
         Object::NatGateway(object) => default_name(&mut Arc::make_mut(object).name),
-        Object::Node(_) | Object::KubeProxyConfiguration(_) => {}
+        Object::StorageAccount(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::PrivateEndpoint(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::PrivateDnsZone(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::LocalNetworkGateway(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::VirtualNetworkGateway(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::Ingress(object) => default_namespace(&mut Arc::make_mut(object).metadata.namespace),
+        Object::NetworkPolicy(object) => default_namespace(&mut Arc::make_mut(object).metadata.namespace),
+        Object::Deployment(object)
+        | Object::ReplicaSet(object)
+        | Object::StatefulSet(object)
+        | Object::DaemonSet(object)
+        | Object::Job(object) => default_namespace(&mut Arc::make_mut(object).metadata.namespace),
+        Object::PodDisruptionBudget(object) => {
+            default_namespace(&mut Arc::make_mut(object).metadata.namespace);
+        }
+        Object::Binding(object) => default_namespace(&mut Arc::make_mut(object).metadata.namespace),
+        Object::Node(_)
+        | Object::KubeProxyConfiguration(_)
+        | Object::Namespace(_)
+        | Object::IngressClass(_) => {}
     }
 }

@@ -14,6 +14,7 @@ mod scalar;
 mod share;
 mod tree;
 mod validate;
+mod zones;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use export::{model_json, model_yaml, object_json, object_yaml};

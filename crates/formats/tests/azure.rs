@@ -126,3 +126,117 @@ fn kubernetes_lists_and_aliases_are_read() {
     assert_eq!(remarks.len(), 1);
     assert_eq!(remarks[0].severity, Severity::Error);
 }
+
+#[test]
+fn what_stands_around_a_cluster_is_read() {
+    let zone = "/subscriptions/0/resourceGroups/r/providers/Microsoft.Network/privateDnsZones/privatelink.blob.core.windows.net";
+    let text = format!(
+        r#"[
+        {{"name": "acct", "type": "Microsoft.Storage/storageAccounts", "publicNetworkAccess": "Enabled",
+          "networkRuleSet": {{"defaultAction": "Deny", "bypass": "AzureServices",
+            "ipRules": [{{"action": "Allow", "ipAddressOrRange": "203.0.113.9"}}], "virtualNetworkRules": []}}}},
+        {{"name": "pe", "type": "Microsoft.Network/privateEndpoints",
+          "customDnsConfigs": [{{"fqdn": "acct.blob.core.windows.net", "ipAddresses": ["10.224.9.5"]}}],
+          "privateLinkServiceConnections": [{{"name": "pe", "groupIds": ["blob"],
+            "privateLinkServiceId": "/subscriptions/0/resourceGroups/r/providers/Microsoft.Storage/storageAccounts/acct"}}]}},
+        {{"name": "privatelink.blob.core.windows.net", "type": "Microsoft.Network/privateDnsZones", "id": "{zone}"}},
+        {{"name": "acct", "type": "Microsoft.Network/privateDnsZones/A", "id": "{zone}/A/acct",
+          "aRecords": [{{"ipv4Address": "10.224.9.5"}}]}},
+        {{"name": "l", "type": "Microsoft.Network/privateDnsZones/virtualNetworkLinks", "id": "{zone}/virtualNetworkLinks/l",
+          "virtualNetwork": {{"id": "/subscriptions/0/resourceGroups/r/providers/Microsoft.Network/virtualNetworks/v"}}}},
+        {{"name": "office", "type": "Microsoft.Network/localNetworkGateways",
+          "localNetworkAddressSpace": {{"addressPrefixes": ["192.168.0.0/16"]}}}}
+        ]"#
+    );
+    let model = model(&text);
+    let zone = &model.private_dns_zones["privatelink.blob.core.windows.net"];
+    assert_eq!(zone.record_sets[0].a_records[0].ipv4_address, "10.224.9.5");
+    assert_eq!(zone.virtual_network_links.len(), 1);
+    assert_eq!(model.private_endpoints["pe"].addresses().collect::<Vec<_>>(), ["10.224.9.5"]);
+    let rules = model.storage_accounts["acct"].network_rule_set.as_ref().expect("a firewall");
+    assert_eq!(rules.ip_rules[0].ip_address_or_range, "203.0.113.9");
+    assert_eq!(model.local_network_gateways.len(), 1);
+    let again = import(&[Source::new("again.yaml", formats::model_yaml(&model))]);
+    assert_eq!(again.model, model, "{:?}", again.diagnostics);
+}
+
+#[test]
+fn bad_input_around_a_cluster_is_told_with_its_line_and_a_hint() {
+    let wrapped = |kind: &str, name: &str, spec: &str| {
+        format!("apiVersion: hopscope.dev/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n{spec}\n")
+    };
+    let kubernetes = |kind: &str, spec: &str| {
+        format!("apiVersion: networking.k8s.io/v1\nkind: {kind}\nmetadata: {{name: x}}\nspec:\n{spec}\n")
+    };
+    let pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: web}}\n";
+    let account = |id: &str| {
+        format!(
+            "---\napiVersion: hopscope.dev/v1\nkind: StorageAccount\nmetadata: {{name: acct}}\nspec:\n  id: /subscriptions/{id}/resourceGroups/r/providers/Microsoft.Storage/storageAccounts/acct\n"
+        )
+    };
+    let endpoint = wrapped(
+        "PrivateEndpoint",
+        "pe",
+        "  customDnsConfigs: [{ipAddresses: [10.224.9.5]}]\n  privateLinkServiceConnections:\n  - name: c\n    privateLinkServiceId: /subscriptions/1/resourceGroups/r/providers/Microsoft.Storage/storageAccounts/acct\n    groupIds: [blob]",
+    );
+    for (text, line, what, hint) in [
+        (
+            wrapped(
+                "PrivateDnsZone",
+                "z.net",
+                "  recordSets:\n  - {name: a, cnameRecord: {cname: b.z.net}}\n  - {name: b, cnameRecord: {cname: a.z.net}}",
+            ),
+            6,
+            "in a circle: a.z.net → b.z.net → a.z.net",
+            "aRecords",
+        ),
+        (kubernetes("Ingress", "  rules:\n  - host: shop.*.com"), 6, "whole first label", "`*.`"),
+        (
+            kubernetes("Ingress", "  rules:\n  - host: a*.example.com"),
+            6,
+            "whole first label",
+            "write *.example.com",
+        ),
+        (kubernetes("Ingress", "  rules:\n  - host: 10.0.0.1"), 6, "not an address", "leave the host out"),
+        (
+            kubernetes("NetworkPolicy", "  podSelector: {matchLabels: {app: wep}}") + pod,
+            5,
+            "selects no pod",
+            "app is web",
+        ),
+        (endpoint + &account("2"), 6, "of subscription 1, but", "unique"),
+        (
+            wrapped(
+                "StorageAccount",
+                "acct",
+                "  networkRuleSet:\n    ipRules: [{ipAddressOrRange: 203.0.113.9/32}]",
+            ),
+            6,
+            "refused by Azure",
+            "write 203.0.113.9 without a length",
+        ),
+        (
+            wrapped(
+                "StorageAccount",
+                "acct",
+                "  networkRuleSet:\n    ipRules: [{ipAddressOrRange: 10.0.0.0/8}]",
+            ),
+            6,
+            "refused by Azure",
+            "by its subnet",
+        ),
+        (
+            kubernetes(
+                "NetworkPolicy",
+                "  podSelector: {}\n  ingress:\n  - from:\n    - {ipBlock: {cidr: 10.0.0.0/8, except: [192.168.0.0/16]}}",
+            ),
+            8,
+            "strictly inside",
+            "remove or narrow",
+        ),
+    ] {
+        let remarks = import(&[Source::new("in.yaml", text.clone())]).diagnostics;
+        let found = remarks.iter().find(|remark| remark.what.contains(what) && remark.hint.contains(hint));
+        assert_eq!(found.map(|remark| remark.line), Some(line), "{text}\n{remarks:#?}");
+    }
+}

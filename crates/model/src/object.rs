@@ -3,12 +3,13 @@
 use crate::{
     Edit,
     azure::{
-        LoadBalancer, ManagedCluster, NatGateway, NetworkSecurityGroup, PublicIpAddress, RouteTable,
-        VirtualNetwork,
+        LoadBalancer, LocalNetworkGateway, ManagedCluster, NatGateway, NetworkSecurityGroup, PrivateDnsZone,
+        PrivateEndpoint, PublicIpAddress, RouteTable, StorageAccount, VirtualNetwork, VirtualNetworkGateway,
     },
     ids::{Key, NodeName},
     kubernetes::{
-        Binding, EndpointSlice, KubeProxyConfiguration, Node, Pod, PodDisruptionBudget, Service, Workload,
+        Binding, EndpointSlice, Ingress, IngressClass, KubeProxyConfiguration, Namespace, NetworkPolicy,
+        Node, Pod, PodDisruptionBudget, Service, Workload,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,24 @@ pub struct Model {
     pub public_ip_addresses: BTreeMap<String, Arc<PublicIpAddress>>,
     /// NAT gateways by name.
     pub nat_gateways: BTreeMap<String, Arc<NatGateway>>,
+    /// Namespaces by name, for their labels. A namespace need not be here to exist.
+    pub namespaces: BTreeMap<String, Arc<Namespace>>,
+    /// Ingresses by `namespace/name`.
+    pub ingresses: BTreeMap<Key, Arc<Ingress>>,
+    /// IngressClasses by name.
+    pub ingress_classes: BTreeMap<String, Arc<IngressClass>>,
+    /// NetworkPolicies by `namespace/name`.
+    pub network_policies: BTreeMap<Key, Arc<NetworkPolicy>>,
+    /// Storage accounts by name.
+    pub storage_accounts: BTreeMap<String, Arc<StorageAccount>>,
+    /// Private endpoints by name.
+    pub private_endpoints: BTreeMap<String, Arc<PrivateEndpoint>>,
+    /// Private DNS zones by name.
+    pub private_dns_zones: BTreeMap<String, Arc<PrivateDnsZone>>,
+    /// Networks on premises by name.
+    pub local_network_gateways: BTreeMap<String, Arc<LocalNetworkGateway>>,
+    /// Gateways to networks on premises by name.
+    pub virtual_network_gateways: BTreeMap<String, Arc<VirtualNetworkGateway>>,
 }
 
 /// One object of any kind; in JSON `{"kind": "Node", "object": {…}}`.
@@ -84,6 +103,15 @@ pub enum Object {
     RouteTable(Arc<RouteTable>),
     PublicIPAddress(Arc<PublicIpAddress>),
     NatGateway(Arc<NatGateway>),
+    Namespace(Arc<Namespace>),
+    Ingress(Arc<Ingress>),
+    IngressClass(Arc<IngressClass>),
+    NetworkPolicy(Arc<NetworkPolicy>),
+    StorageAccount(Arc<StorageAccount>),
+    PrivateEndpoint(Arc<PrivateEndpoint>),
+    PrivateDnsZone(Arc<PrivateDnsZone>),
+    LocalNetworkGateway(Arc<LocalNetworkGateway>),
+    VirtualNetworkGateway(Arc<VirtualNetworkGateway>),
 }
 
 /// The kinds of objects, spelled as in `kind:` of a document.
@@ -109,20 +137,38 @@ pub enum Kind {
     RouteTable,
     PublicIPAddress,
     NatGateway,
+    Namespace,
+    Ingress,
+    IngressClass,
+    NetworkPolicy,
+    StorageAccount,
+    PrivateEndpoint,
+    PrivateDnsZone,
+    LocalNetworkGateway,
+    VirtualNetworkGateway,
 }
 
 impl Kind {
     /// Every kind, in the order in which they are listed and exported.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 28] = [
         Self::ManagedCluster,
         Self::VirtualNetwork,
         Self::NetworkSecurityGroup,
         Self::RouteTable,
         Self::PublicIPAddress,
         Self::NatGateway,
+        Self::LocalNetworkGateway,
+        Self::VirtualNetworkGateway,
+        Self::StorageAccount,
+        Self::PrivateEndpoint,
+        Self::PrivateDnsZone,
         Self::LoadBalancer,
         Self::KubeProxyConfiguration,
         Self::Node,
+        Self::Namespace,
+        Self::IngressClass,
+        Self::Ingress,
+        Self::NetworkPolicy,
         Self::Service,
         Self::Deployment,
         Self::ReplicaSet,
@@ -139,7 +185,13 @@ impl Kind {
     pub fn is_namespaced(self) -> bool {
         matches!(
             self,
-            Self::Pod | Self::Service | Self::EndpointSlice | Self::PodDisruptionBudget | Self::Binding
+            Self::Pod
+                | Self::Service
+                | Self::EndpointSlice
+                | Self::Ingress
+                | Self::NetworkPolicy
+                | Self::PodDisruptionBudget
+                | Self::Binding
         ) || self.is_workload()
     }
 
@@ -230,6 +282,15 @@ impl Object {
             Self::RouteTable(object) => named(Kind::RouteTable, &object.name),
             Self::PublicIPAddress(object) => named(Kind::PublicIPAddress, &object.name),
             Self::NatGateway(object) => named(Kind::NatGateway, &object.name),
+            Self::Namespace(object) => named(Kind::Namespace, &object.metadata.name),
+            Self::Ingress(object) => ObjectRef::namespaced(Kind::Ingress, &object.metadata.key()),
+            Self::IngressClass(object) => named(Kind::IngressClass, &object.metadata.name),
+            Self::NetworkPolicy(object) => ObjectRef::namespaced(Kind::NetworkPolicy, &object.metadata.key()),
+            Self::StorageAccount(object) => named(Kind::StorageAccount, &object.name),
+            Self::PrivateEndpoint(object) => named(Kind::PrivateEndpoint, &object.name),
+            Self::PrivateDnsZone(object) => named(Kind::PrivateDnsZone, &object.name),
+            Self::LocalNetworkGateway(object) => named(Kind::LocalNetworkGateway, &object.name),
+            Self::VirtualNetworkGateway(object) => named(Kind::VirtualNetworkGateway, &object.name),
         }
     }
 }
@@ -264,6 +325,19 @@ impl Model {
             Kind::RouteTable => self.route_tables.get(name).cloned().map(Object::RouteTable),
             Kind::PublicIPAddress => self.public_ip_addresses.get(name).cloned().map(Object::PublicIPAddress),
             Kind::NatGateway => self.nat_gateways.get(name).cloned().map(Object::NatGateway),
+            Kind::Namespace => self.namespaces.get(name).cloned().map(Object::Namespace),
+            Kind::Ingress => self.ingresses.get(&id.key()).cloned().map(Object::Ingress),
+            Kind::IngressClass => self.ingress_classes.get(name).cloned().map(Object::IngressClass),
+            Kind::NetworkPolicy => self.network_policies.get(&id.key()).cloned().map(Object::NetworkPolicy),
+            Kind::StorageAccount => self.storage_accounts.get(name).cloned().map(Object::StorageAccount),
+            Kind::PrivateEndpoint => self.private_endpoints.get(name).cloned().map(Object::PrivateEndpoint),
+            Kind::PrivateDnsZone => self.private_dns_zones.get(name).cloned().map(Object::PrivateDnsZone),
+            Kind::LocalNetworkGateway => {
+                self.local_network_gateways.get(name).cloned().map(Object::LocalNetworkGateway)
+            }
+            Kind::VirtualNetworkGateway => {
+                self.virtual_network_gateways.get(name).cloned().map(Object::VirtualNetworkGateway)
+            }
         }
     }
 
@@ -308,6 +382,29 @@ impl Model {
                 self.public_ip_addresses.insert(name(), object).map(Object::PublicIPAddress)
             }
             Object::NatGateway(object) => self.nat_gateways.insert(name(), object).map(Object::NatGateway),
+            Object::Namespace(object) => self.namespaces.insert(name(), object).map(Object::Namespace),
+            Object::Ingress(object) => self.ingresses.insert(key(), object).map(Object::Ingress),
+            Object::IngressClass(object) => {
+                self.ingress_classes.insert(name(), object).map(Object::IngressClass)
+            }
+            Object::NetworkPolicy(object) => {
+                self.network_policies.insert(key(), object).map(Object::NetworkPolicy)
+            }
+            Object::StorageAccount(object) => {
+                self.storage_accounts.insert(name(), object).map(Object::StorageAccount)
+            }
+            Object::PrivateEndpoint(object) => {
+                self.private_endpoints.insert(name(), object).map(Object::PrivateEndpoint)
+            }
+            Object::PrivateDnsZone(object) => {
+                self.private_dns_zones.insert(name(), object).map(Object::PrivateDnsZone)
+            }
+            Object::LocalNetworkGateway(object) => {
+                self.local_network_gateways.insert(name(), object).map(Object::LocalNetworkGateway)
+            }
+            Object::VirtualNetworkGateway(object) => {
+                self.virtual_network_gateways.insert(name(), object).map(Object::VirtualNetworkGateway)
+            }
         }
     }
 
@@ -340,6 +437,19 @@ impl Model {
             Kind::RouteTable => self.route_tables.remove(name).map(Object::RouteTable),
             Kind::PublicIPAddress => self.public_ip_addresses.remove(name).map(Object::PublicIPAddress),
             Kind::NatGateway => self.nat_gateways.remove(name).map(Object::NatGateway),
+            Kind::Namespace => self.namespaces.remove(name).map(Object::Namespace),
+            Kind::Ingress => self.ingresses.remove(&id.key()).map(Object::Ingress),
+            Kind::IngressClass => self.ingress_classes.remove(name).map(Object::IngressClass),
+            Kind::NetworkPolicy => self.network_policies.remove(&id.key()).map(Object::NetworkPolicy),
+            Kind::StorageAccount => self.storage_accounts.remove(name).map(Object::StorageAccount),
+            Kind::PrivateEndpoint => self.private_endpoints.remove(name).map(Object::PrivateEndpoint),
+            Kind::PrivateDnsZone => self.private_dns_zones.remove(name).map(Object::PrivateDnsZone),
+            Kind::LocalNetworkGateway => {
+                self.local_network_gateways.remove(name).map(Object::LocalNetworkGateway)
+            }
+            Kind::VirtualNetworkGateway => {
+                self.virtual_network_gateways.remove(name).map(Object::VirtualNetworkGateway)
+            }
         }
     }
 
@@ -354,9 +464,18 @@ impl Model {
             .chain(of(&self.route_tables, Object::RouteTable))
             .chain(of(&self.public_ip_addresses, Object::PublicIPAddress))
             .chain(of(&self.nat_gateways, Object::NatGateway))
+            .chain(of(&self.local_network_gateways, Object::LocalNetworkGateway))
+            .chain(of(&self.virtual_network_gateways, Object::VirtualNetworkGateway))
+            .chain(of(&self.storage_accounts, Object::StorageAccount))
+            .chain(of(&self.private_endpoints, Object::PrivateEndpoint))
+            .chain(of(&self.private_dns_zones, Object::PrivateDnsZone))
             .chain(of(&self.load_balancers, Object::LoadBalancer))
             .chain(self.kube_proxy.iter().cloned().map(Object::KubeProxyConfiguration))
             .chain(of(&self.nodes, Object::Node))
+            .chain(of(&self.namespaces, Object::Namespace))
+            .chain(of(&self.ingress_classes, Object::IngressClass))
+            .chain(of(&self.ingresses, Object::Ingress))
+            .chain(of(&self.network_policies, Object::NetworkPolicy))
             .chain(of(&self.services, Object::Service))
             .chain(of(&self.deployments, Object::Deployment))
             .chain(of(&self.replica_sets, Object::ReplicaSet))

@@ -27,7 +27,7 @@ pub use matches::{
 };
 pub use net::{Family, Net};
 pub use packet::{Packet, Protocol};
-pub use parse::{ParseError, Parsed, Unmodelled, parse};
+pub use parse::{ParseError, Parsed, Unmodelled, parse, parse_any};
 pub use passage::{Entry, Event, Hook, NearMiss, Outcome, Passage, RecentUpdate, RuleId, Segment};
 pub use print::{Form, MarkText, RuleText, RulesetText};
 pub use recent::RecentLists;

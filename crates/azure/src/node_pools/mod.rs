@@ -1,12 +1,11 @@
 //! Node pools: what AKS demands of them, what their nodes are like, and what it keeps of a node for itself.
 
 mod nodes;
-mod sizes;
 
-pub use nodes::{Maker, SPOT, complete, max_pods, parse_taint, pool_of, taints};
-pub use sizes::VmSize;
+pub use model::azure::{EVICTION_THRESHOLD, reserved_memory, reserved_millicores};
+pub use nodes::{Maker, SPOT, complete, parse_taint, pool_of, taints};
 
-use model::azure::{AgentPool, AgentPoolMode, AgentPoolType, ManagedCluster};
+use model::azure::{AgentPool, AgentPoolMode, AgentPoolType, ManagedCluster, VmSize, is_burstable, max_pods};
 use std::fmt;
 
 /// Most nodes of one pool.
@@ -148,7 +147,7 @@ pub fn check_pool(pool: &AgentPool, cluster: &ManagedCluster) -> Result<(), Pool
         return Err(PoolError::Name);
     }
     if system {
-        if pool.vm_size.as_deref().is_some_and(sizes::is_burstable) {
+        if pool.vm_size.as_deref().is_some_and(is_burstable) {
             return Err(PoolError::BurstableSystem);
         }
         if VmSize::of(pool).is_some_and(|size| size.cores < 4 || size.memory < 4096) {
@@ -176,22 +175,6 @@ pub fn check_pool(pool: &AgentPool, cluster: &ManagedCluster) -> Result<(), Pool
     let others = cluster.agent_pool_profiles.iter().filter(|other| other.name != pool.name);
     check_scale(pool, pool.count.unwrap_or(1), others.filter_map(|other| other.count).sum())
 }
-
-/// Millicores that the kubelet keeps from pods.
-pub fn reserved_millicores(cores: u32) -> u32 {
-    let second = cores.clamp(1, 2) - 1;
-    let up_to_four = cores.clamp(2, 4) - 2;
-    let rest = cores.max(4) - 4;
-    60 + 40 * second + 20 * up_to_four + 10 * rest
-}
-
-/// Mebibytes that the kubelet keeps from pods (Kubernetes 1.29 and later).
-pub fn reserved_memory(total: u32, max_pods: u32) -> u32 {
-    max_pods.saturating_mul(20).saturating_add(50).min(total / 4)
-}
-
-/// Mebibytes below which pods are evicted.
-pub const EVICTION_THRESHOLD: u32 = 100;
 
 #[cfg(test)]
 mod tests;

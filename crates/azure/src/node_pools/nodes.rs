@@ -1,10 +1,9 @@
 //! The nodes of a pool as AKS makes them, and what the kubelet reports of them.
 
-use super::{EVICTION_THRESHOLD, VmSize, reserved_memory, reserved_millicores};
 use crate::{membership, settings::Settings};
 use model::{
     Model, NodeName, PoolName,
-    azure::{AgentPool, AgentPoolMode, AgentPoolType, ManagedCluster},
+    azure::{AgentPool, AgentPoolMode, AgentPoolType, ManagedCluster, VmSize, max_pods},
     kubernetes::{Address, AddressKind, Condition, Effect, Node, Taint},
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -45,22 +44,6 @@ pub fn complete(model: &mut Model) -> Vec<NodeName> {
     made
 }
 
-/// The most pods on a node of a pool: what the pool says, else the plugin's default.
-pub fn max_pods(pool: &AgentPool, cluster: &ManagedCluster) -> u32 {
-    let network = &cluster.network_profile;
-    let is = |value: &Option<String>, word: &str| {
-        value.as_deref().is_some_and(|value| value.eq_ignore_ascii_case(word))
-    };
-    let by_plugin = if is(&network.network_plugin, "kubenet") {
-        110
-    } else if network.network_plugin.is_none() || is(&network.network_plugin_mode, "overlay") {
-        250
-    } else {
-        30
-    };
-    pool.max_pods.unwrap_or(by_plugin)
-}
-
 /// Writes `status.capacity` and `status.allocatable`.
 fn report(node: &mut Node, size: VmSize, max_pods: u32) {
     let resources = |millicores: u32, memory: u32| {
@@ -79,13 +62,8 @@ fn report(node: &mut Node, size: VmSize, max_pods: u32) {
         }
         amounts.into_iter().map(|(name, amount)| (name.to_owned(), amount)).collect()
     };
-    let millicores = size.cores.saturating_mul(1000);
-    let kept = reserved_memory(size.memory, max_pods) + EVICTION_THRESHOLD;
-    node.status.capacity = resources(millicores, size.memory);
-    node.status.allocatable = resources(
-        millicores.saturating_sub(reserved_millicores(size.cores)),
-        size.memory.saturating_sub(kept),
-    );
+    node.status.capacity = resources(size.cores.saturating_mul(1000), size.memory);
+    node.status.allocatable = resources(size.allocatable_millicores(), size.allocatable_memory(max_pods));
 }
 
 /// Makes nodes with the cluster's number in their names.
@@ -104,9 +82,9 @@ impl Maker {
         let given = model.nodes.keys().find_map(|name| membership::cluster_number(name.as_str()));
         let name = cluster.as_ref().map_or("", |cluster| cluster.name.as_str());
         // AKS hashes the cluster's DNS name (FNV) and keeps eight digits.
-        let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-        });
+        let hash = name
+            .bytes()
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
         let number = given.map_or_else(|| format!("{:08}", hash % 100_000_000), str::to_owned);
         Self { settings: Settings::of(model), cluster, number }
     }
@@ -127,7 +105,7 @@ impl Maker {
 
     /// The first index that no node of the model has.
     pub fn free_index(&self, model: &Model, pool: &AgentPool) -> u32 {
-        (0..).find(|index| !model.nodes.contains_key(&self.name(pool, *index))).unwrap_or_default()
+        (0..=MOST_MADE).find(|index| !model.nodes.contains_key(&self.name(pool, *index))).unwrap_or_default()
     }
 
     /// A node of a pool, as it joins the cluster: no address and no range yet.
@@ -185,7 +163,8 @@ impl Maker {
             report(node, size, max_pods(pool, cluster));
         }
         let version = pool.orchestrator_version.as_ref();
-        let version = version.or(self.cluster.as_ref().and_then(|cluster| cluster.kubernetes_version.as_ref()));
+        let version =
+            version.or(self.cluster.as_ref().and_then(|cluster| cluster.kubernetes_version.as_ref()));
         node.status.node_info.kubelet_version = version.map(|version| format!("v{version}"));
     }
 
@@ -193,7 +172,8 @@ impl Maker {
     pub fn leave(&self, node: &mut Node, pool: &AgentPool) {
         let gone = taints(pool);
         node.spec.taints.retain(|taint| !gone.contains(taint));
-        for key in pool.node_labels.keys().map(String::as_str).chain([SPOT, "kubernetes.azure.com/accelerator"])
+        for key in
+            pool.node_labels.keys().map(String::as_str).chain([SPOT, "kubernetes.azure.com/accelerator"])
         {
             node.metadata.labels.remove(key);
         }

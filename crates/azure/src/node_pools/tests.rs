@@ -76,7 +76,10 @@ fn what_aks_refuses() {
     ] {
         assert_eq!(check_pool(&asked, &ManagedCluster::default()), expected, "{asked:?}");
     }
-    let one = ManagedCluster { agent_pool_profiles: vec![system(|_| {}), pool(named("user"))], ..Default::default() };
+    let one = ManagedCluster {
+        agent_pool_profiles: vec![system(|_| {}), pool(named("user"))],
+        ..Default::default()
+    };
     let [first, second] = one.agent_pool_profiles.as_slice() else { panic!("two pools") };
     assert_eq!(check_delete(&one, first), Err(E::LastSystem));
     assert_eq!(check_delete(&one, second), Ok(()));
@@ -173,7 +176,8 @@ fn what_is_left_of_a_node_for_pods() {
             pool.vm_size_figures = figures;
         })])
     };
-    let cores = |model: &Model| model.nodes.values().next().and_then(|node| node.status.capacity.get("cpu").cloned());
+    let cores =
+        |model: &Model| model.nodes.values().next().and_then(|node| node.status.capacity.get("cpu").cloned());
     assert_eq!(cores(&unknown(None)), None);
     assert_eq!(cores(&unknown(Some(figures))).as_deref(), Some("10"));
 }
@@ -188,9 +192,12 @@ fn the_most_pods_of_a_node_depend_on_the_plugin() {
         },
         ..ManagedCluster::default()
     };
-    for (plugin, mode, expected) in
-        [(None, None, 250), (Some("azure"), Some("overlay"), 250), (Some("azure"), None, 30), (Some("kubenet"), None, 110)]
-    {
+    for (plugin, mode, expected) in [
+        (None, None, 250),
+        (Some("azure"), Some("overlay"), 250),
+        (Some("azure"), None, 30),
+        (Some("kubenet"), None, 110),
+    ] {
         assert_eq!(max_pods(&pool(|_| {}), &cluster(plugin, mode)), expected, "{plugin:?} {mode:?}");
     }
 }

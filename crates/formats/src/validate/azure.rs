@@ -27,7 +27,7 @@ impl Check<'_> {
     }
 
     /// A word of a closed list, letters compared without case.
-    fn word(&mut self, id: &ObjectRef, path: &str, word: Option<&str>, known: &[&str]) {
+    pub(super) fn word(&mut self, id: &ObjectRef, path: &str, word: Option<&str>, known: &[&str]) {
         let Some(word) = word else { return };
         if known.iter().any(|known| known.eq_ignore_ascii_case(word)) {
             return;

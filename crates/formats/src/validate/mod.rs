@@ -2,9 +2,13 @@
 //! what names something that is not there.
 
 mod azure;
+mod ingress;
 mod nodes;
+mod policies;
+mod private;
 mod services;
 mod slices;
+mod workloads;
 
 use crate::{Diagnostic, Severity, document::Places, tree::Position};
 use ipnet::IpNet;
@@ -19,6 +23,10 @@ pub(crate) fn validate(model: &Model, places: &Places, diagnostics: &mut Vec<Dia
     check.pods();
     check.services();
     check.endpoint_slices();
+    check.ingresses();
+    check.network_policies();
+    check.private();
+    check.workloads();
 }
 
 struct Check<'a> {

@@ -4,6 +4,7 @@
 //! it feeds to `iptables-restore`; [`installed`] is the whole ruleset of a host that has loaded it.
 
 mod canonical;
+mod compare;
 mod config;
 mod endpoints;
 mod fixed;
@@ -15,6 +16,7 @@ mod sync;
 mod words;
 
 pub use canonical::canonical;
+pub use compare::{ChainDifference, Comparison, compare};
 pub use config::{LocalDetector, NfacctCounter, ProxyConfig};
 pub use endpoints::{Choice, Needs, categorize};
 pub use fixed::{Jump, jumps};

@@ -16,6 +16,17 @@ pub(super) mod chains {
     pub(in super::super) const POSTROUTING: &str = "KUBE-POSTROUTING";
     pub(in super::super) const MARK_MASQ: &str = "KUBE-MARK-MASQ";
     pub(in super::super) const CANARY: &str = "KUBE-PROXY-CANARY";
+    pub(in super::super) const ALL: [&str; 9] = [
+        SERVICES,
+        EXTERNAL_SERVICES,
+        NODE_PORTS,
+        FORWARD,
+        PROXY_FIREWALL,
+        FIREWALL,
+        POSTROUTING,
+        MARK_MASQ,
+        CANARY,
+    ];
 }
 
 /// A rule from its conditions and target.

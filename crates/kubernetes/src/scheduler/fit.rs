@@ -100,10 +100,10 @@ pub fn eviction(pod: &Pod, taint: &Taint) -> Eviction {
         return Eviction::AtOnce;
     }
     // The shortest stay of all matching tolerations counts.
-    tolerating
-        .filter_map(|toleration| toleration.toleration_seconds)
-        .min()
-        .map_or(Eviction::Stays, |seconds| if seconds > 0 { Eviction::After(seconds) } else { Eviction::AtOnce })
+    tolerating.filter_map(|toleration| toleration.toleration_seconds).min().map_or(
+        Eviction::Stays,
+        |seconds| if seconds > 0 { Eviction::After(seconds) } else { Eviction::AtOnce },
+    )
 }
 
 /// The taint that the node controller puts on a cordoned node.

@@ -134,8 +134,7 @@ impl Scheduler {
     /// Looks at the nodes, and at the pods that already run on them.
     pub fn new(model: &Model) -> Self {
         let mut names = Names::new();
-        let nodes: Vec<_> =
-            model.nodes.iter().map(|(name, node)| (name.clone(), Arc::clone(node))).collect();
+        let nodes: Vec<_> = model.nodes.iter().map(|(name, node)| (name.clone(), Arc::clone(node))).collect();
         let rooms = nodes.iter().map(|(_, node)| Room::new(&mut names, node)).collect();
         let mut scheduler = Self {
             nodes,

@@ -125,9 +125,8 @@ impl Scheduler {
         });
         let counts = |node: &Node, index: usize| {
             let keyed = |entry: &&Spread| entry.hard;
-            let has_key = |entry: &Spread| {
-                self.terms.get(entry.term).is_some_and(|term| term.domain(index).is_some())
-            };
+            let has_key =
+                |entry: &Spread| self.terms.get(entry.term).is_some_and(|term| term.domain(index).is_some());
             fit::fits_labels(&pod.spec, node) && spread.iter().filter(keyed).all(has_key)
         };
         let eligible = if spread.is_empty() {
@@ -156,11 +155,7 @@ impl Scheduler {
         let own = &pod.spec.topology_spread_constraints;
         if !own.is_empty() {
             let entries = own.iter().map(|constraint| Spread {
-                term: self.intern(
-                    constraint.label_selector.as_ref(),
-                    &namespace,
-                    &constraint.topology_key,
-                ),
+                term: self.intern(constraint.label_selector.as_ref(), &namespace, &constraint.topology_key),
                 max_skew: constraint.max_skew.max(1),
                 hard: constraint.when_unsatisfiable == WhenUnsatisfiable::DoNotSchedule,
             });
@@ -372,7 +367,8 @@ impl Scheduler {
             return vec![refusal];
         }
         let (full, lacking) = room.shortage(&shape.requests);
-        let lacking = lacking.into_iter().map(|index| Refusal::Insufficient(self.names.name(index).to_owned()));
+        let lacking =
+            lacking.into_iter().map(|index| Refusal::Insufficient(self.names.name(index).to_owned()));
         let short: Vec<Refusal> = full.then_some(Refusal::TooManyPods).into_iter().chain(lacking).collect();
         if short.is_empty() { self.clash(shape, counted, node).into_iter().collect() } else { short }
     }
@@ -380,14 +376,14 @@ impl Scheduler {
     /// Why no node accepts a pod of this shape. Kept: while nothing but resources counts, it stays true.
     pub(super) fn why_not(&mut self, index: usize) -> Unschedulable {
         let Some(shape) = self.shapes.get(index) else { return Unschedulable(Arc::new([])) };
-        if let Some(failed) = shape.failed.as_ref().filter(|_| shape.words.is_empty() && shape.spread.is_empty())
+        if let Some(failed) =
+            shape.failed.as_ref().filter(|_| shape.words.is_empty() && shape.spread.is_empty())
         {
             return failed.clone();
         }
         let counted = self.counted(shape);
         let nodes = self.nodes.iter().enumerate();
-        let reasons =
-            nodes.map(|(node, (name, _))| (name.clone(), self.refusals_of(shape, &counted, node)));
+        let reasons = nodes.map(|(node, (name, _))| (name.clone(), self.refusals_of(shape, &counted, node)));
         let failed = Unschedulable(reasons.collect());
         if let Some(shape) = self.shapes.get_mut(index) {
             shape.failed = Some(failed.clone());

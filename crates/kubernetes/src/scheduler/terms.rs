@@ -62,7 +62,7 @@ impl Term {
     pub(super) fn matches(&self, pod: &Pod) -> bool {
         let namespace = if pod.metadata.namespace.is_empty() { "default" } else { &pod.metadata.namespace };
         self.namespaces.iter().any(|known| known == namespace)
-            && self.selector.as_ref().is_some_and(|selector| selector.selects(&pod.metadata.labels))
+            && self.selector.as_ref().is_some_and(|selector| selector.matches(&pod.metadata.labels))
     }
 
     pub(super) fn domain(&self, node: usize) -> Option<usize> {
@@ -194,7 +194,10 @@ pub(super) fn words(pod: &Pod) -> Vec<(&PodAffinityTerm, Word)> {
         words.extend(close.required.iter().map(|term| (term, Word::ComeClose)));
         let wish = |wish: &i64| Word::Wish(*wish);
         words.extend(
-            close.preferred.iter().map(|entry| (&entry.pod_affinity_term, wish(&entry.weight.min(100).into()))),
+            close
+                .preferred
+                .iter()
+                .map(|entry| (&entry.pod_affinity_term, wish(&entry.weight.min(100).into()))),
         );
     }
     if let Some(apart) = &affinity.pod_anti_affinity {

@@ -59,9 +59,8 @@ fn selects(workload: &Workload, labels: &BTreeMap<String, String>) -> bool {
         let wanted = &workload.spec.template.metadata.labels;
         !wanted.is_empty() && wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
     };
-    let empty = |selector: &LabelSelector| *selector == LabelSelector::default();
-    match workload.spec.selector.as_ref().filter(|selector| !empty(selector)) {
-        Some(selector) => selector.selects(labels),
+    match workload.spec.selector.as_ref().filter(|selector| !selector.is_empty()) {
+        Some(selector) => selector.matches(labels),
         None => by_template(),
     }
 }
@@ -80,10 +79,8 @@ impl<'a> Existing<'a> {
         if model.workloads().next().is_none() {
             return existing;
         }
-        let known: BTreeSet<(&str, String, &str)> = model
-            .workloads()
-            .map(|(kind, key, _)| (&*key.namespace, kind.to_string(), &*key.name))
-            .collect();
+        let known: BTreeSet<(&str, String, &str)> =
+            model.workloads().map(|(kind, key, _)| (&*key.namespace, kind.to_string(), &*key.name)).collect();
         for (key, pod) in &model.pods {
             let controller = pod.metadata.controller();
             let named = controller
@@ -163,9 +160,10 @@ pub(super) fn expand(settled: &mut Settled) {
                 let taken: BTreeSet<&str> = own.iter().map(|pod| pod.spec.node_name.as_str()).collect();
                 let mut example = pod_of(&workload.spec.template, &owner, key);
                 example.spec.tolerations.extend(daemon_tolerations(example.spec.host_network));
-                let wanted = model.nodes.iter().filter(|(name, node)| {
-                    !taken.contains(name.as_str()) && daemon_runs_on(&example, node)
-                });
+                let wanted = model
+                    .nodes
+                    .iter()
+                    .filter(|(name, node)| !taken.contains(name.as_str()) && daemon_runs_on(&example, node));
                 for (node, _) in wanted {
                     let added = add(generated(key, node.as_str()), &|pod| {
                         pod.spec.tolerations.clone_from(&example.spec.tolerations);
@@ -280,10 +278,9 @@ fn bind(settled: &mut Settled, made: BTreeMap<Key, Pod>, daemons: &[(Key, NodeNa
     let Model { pods, nodes, bindings, .. } = &mut settled.model;
     let mut waiting: Vec<(u8, Key)> = Vec::new();
     for (key, mut pod) in made {
-        settled.allocated.push(Allocation {
-            object: ObjectRef::namespaced(Kind::Pod, &key),
-            field: Field::Everything,
-        });
+        settled
+            .allocated
+            .push(Allocation { object: ObjectRef::namespaced(Kind::Pod, &key), field: Field::Everything });
         match bindings.get(&key).filter(|binding| nodes.contains_key(binding.target.name.as_str())) {
             Some(binding) => {
                 pod.spec.node_name.clone_from(&binding.target.name);

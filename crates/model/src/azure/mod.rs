@@ -3,6 +3,8 @@
 mod load_balancer;
 mod managed_cluster;
 mod network;
+mod private;
+mod vm_size;
 
 pub use load_balancer::{
     BackendAddress, BackendAddressPool, FrontendIpConfiguration, InboundNatRule, LoadBalancer,
@@ -17,3 +19,10 @@ pub use network::{
     Access, AddressSpace, Direction, NatGateway, NetworkSecurityGroup, PublicIpAddress, Route, RouteTable,
     SecurityProtocol, SecurityRule, ServiceEndpoint, Subnet, VirtualNetwork, VirtualNetworkPeering,
 };
+pub use private::{
+    ARecord, CnameRecord, ConnectionState, CustomDnsConfig, EndpointIpConfiguration, GatewayIpConfiguration,
+    IpRule, LocalNetworkGateway, NetworkRuleSet, PrivateDnsZone, PrivateEndpoint,
+    PrivateLinkServiceConnection, RecordSet, StorageAccount, VirtualNetworkGateway, VirtualNetworkLink,
+    VirtualNetworkRule,
+};
+pub use vm_size::{EVICTION_THRESHOLD, VmSize, is_burstable, max_pods, reserved_memory, reserved_millicores};

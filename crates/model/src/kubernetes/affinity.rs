@@ -1,5 +1,6 @@
 //! Where a pod would or must run: affinity to nodes and pods, topology spread.
 
+use super::LabelSelector;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -83,26 +84,6 @@ pub enum WhenUnsatisfiable {
     DoNotSchedule,
     /// It is a wish.
     ScheduleAnyway,
-}
-
-/// Which labels an object must have; empty selects every object.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct LabelSelector {
-    /// Labels with these values.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub match_labels: BTreeMap<String, String>,
-    /// Further conditions, of which all must hold. `Gt` and `Lt` are for nodes only.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub match_expressions: Vec<NodeSelectorRequirement>,
-}
-
-impl LabelSelector {
-    /// Whether an object with these labels is selected.
-    pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(value))
-            && self.match_expressions.iter().all(|requirement| requirement.holds(labels))
-    }
 }
 
 /// `affinity.nodeAffinity`.

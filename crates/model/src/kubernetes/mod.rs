@@ -2,7 +2,9 @@
 
 mod affinity;
 mod endpoint_slice;
+mod ingress;
 mod kube_proxy_config;
+mod network_policy;
 mod node;
 mod pod;
 mod quantity;
@@ -10,14 +12,23 @@ mod service;
 mod workload;
 
 pub use affinity::{
-    Affinity, LabelSelector, NodeAffinity, NodeSelector, NodeSelectorOperator, NodeSelectorRequirement,
-    NodeSelectorTerm, PodAffinity, PodAffinityTerm, PreferredSchedulingTerm, TopologySpreadConstraint,
-    WeightedPodAffinityTerm, WhenUnsatisfiable,
+    Affinity, NodeAffinity, NodeSelector, NodeSelectorOperator, NodeSelectorRequirement, NodeSelectorTerm,
+    PodAffinity, PodAffinityTerm, PreferredSchedulingTerm, TopologySpreadConstraint, WeightedPodAffinityTerm,
+    WhenUnsatisfiable,
 };
 pub use endpoint_slice::{
     AddressType, Endpoint, EndpointConditions, EndpointHints, EndpointPort, EndpointSlice, HintNode, HintZone,
 };
+pub use ingress::{
+    HttpIngressPath, HttpIngressRule, Ingress, IngressBackend, IngressClass, IngressClassSpec, IngressRule,
+    IngressServiceBackend, IngressSpec, IngressTls, PathType, ServiceBackendPort,
+};
 pub use kube_proxy_config::{DetectLocal, KubeProxyConfiguration, KubeProxyConntrack, KubeProxyIptables};
+pub use network_policy::{
+    IpBlock, LabelSelector, LabelSelectorOperator, LabelSelectorRequirement, Namespace, NetworkPolicy,
+    NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
+    NetworkPolicySpec, PolicyType,
+};
 pub use node::{Address, AddressKind, Effect, Node, NodeSpec, NodeStatus, NodeSystemInfo, Taint};
 pub use pod::{
     Condition, Container, ContainerPort, Pod, PodIp, PodSpec, PodStatus, Resources, Toleration,

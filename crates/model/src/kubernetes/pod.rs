@@ -80,6 +80,9 @@ pub struct Container {
     /// The image, for display.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub image: String,
+    /// Arguments: an ingress controller's say which class it serves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
     /// Ports it says that it listens on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<ContainerPort>,

@@ -110,6 +110,12 @@ pub fn parse(text: &[u8], family: Family) -> Result<Parsed, ParseError> {
     reader.finish()
 }
 
+/// Reads text as [`parse`] does where nobody has said of which family it is: without a heading it is taken for
+/// rules of iptables, or if only that makes sense of it, of ip6tables.
+pub fn parse_any(text: &[u8]) -> Result<Parsed, ParseError> {
+    parse(text, Family::V4).or_else(|error| parse(text, Family::V6).map_err(|_| error))
+}
+
 struct Reader {
     family: Family,
     v4: Builder,

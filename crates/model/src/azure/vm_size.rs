@@ -1,6 +1,6 @@
-//! What VMs of a size have.
+//! What VMs of a size have, and what AKS keeps of it.
 
-use model::azure::AgentPool;
+use super::{AgentPool, ManagedCluster};
 
 /// What a VM has, as its size's page in Azure's documentation lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,8 @@ impl VmSize {
         let is_in = |words: &[&str], word: &str| words.iter().any(|known| known.eq_ignore_ascii_case(word));
         FAMILIES.iter().find_map(|(letter, known, versions, memory, sizes)| {
             let nics = sizes.iter().find(|(known, _)| *known == cores)?.1;
-            let fits = letter.eq_ignore_ascii_case(family) && is_in(known, features) && is_in(versions, version);
+            let fits =
+                letter.eq_ignore_ascii_case(family) && is_in(known, features) && is_in(versions, version);
             fits.then_some(Self { cores, memory: cores * memory, gpus: 0, nics })
         })
     }
@@ -96,8 +97,52 @@ impl VmSize {
 }
 
 /// Whether a size is of the burstable B series.
-pub(super) fn is_burstable(name: &str) -> bool {
+pub fn is_burstable(name: &str) -> bool {
     name.get(..10).is_some_and(|start| start.eq_ignore_ascii_case("Standard_B"))
+}
+
+/// The most pods on a node of a pool: what the pool says, else the network plugin's default.
+pub fn max_pods(pool: &AgentPool, cluster: &ManagedCluster) -> u32 {
+    let network = &cluster.network_profile;
+    let is = |value: &Option<String>, word: &str| {
+        value.as_deref().is_some_and(|value| value.eq_ignore_ascii_case(word))
+    };
+    let by_plugin = if is(&network.network_plugin, "kubenet") {
+        110
+    } else if network.network_plugin.is_none() || is(&network.network_plugin_mode, "overlay") {
+        250
+    } else {
+        30
+    };
+    pool.max_pods.unwrap_or(by_plugin)
+}
+
+/// Millicores that the kubelet keeps from pods (AKS, node resource reservations).
+pub fn reserved_millicores(cores: u32) -> u32 {
+    let second = cores.clamp(1, 2) - 1;
+    let up_to_four = cores.clamp(2, 4) - 2;
+    let rest = cores.max(4) - 4;
+    60 + 40 * second + 20 * up_to_four + rest.saturating_mul(10)
+}
+
+/// Mebibytes that the kubelet keeps from pods (AKS with Kubernetes 1.29 and later).
+pub fn reserved_memory(total: u32, max_pods: u32) -> u32 {
+    max_pods.saturating_mul(20).saturating_add(50).min(total / 4)
+}
+
+/// Mebibytes below which pods are evicted.
+pub const EVICTION_THRESHOLD: u32 = 100;
+
+impl VmSize {
+    /// Millicores that are left for pods.
+    pub fn allocatable_millicores(self) -> u32 {
+        self.cores.saturating_mul(1000).saturating_sub(reserved_millicores(self.cores))
+    }
+
+    /// Mebibytes that are left for pods.
+    pub fn allocatable_memory(self, max_pods: u32) -> u32 {
+        self.memory.saturating_sub(reserved_memory(self.memory, max_pods).saturating_add(EVICTION_THRESHOLD))
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,155 @@
+//! Rules that a caller gives for a node in place of the generated ones, and how the two differ.
+
+use crate::World;
+use kubernetes::kube_proxy;
+use model::{NodeName, kubernetes::IpFamily};
+use netfilter::{Family, Form, Parsed, RuleId, Ruleset, RulesetError};
+use serde::Serialize;
+use std::fmt;
+
+/// The rules of a real node, in place of those that kube-proxy and ip-masq-agent would write there: all tables,
+/// whoever filled them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NodeRules {
+    /// The rules of iptables; `None` keeps the generated ones.
+    pub ipv4: Option<Ruleset>,
+    /// The rules of ip6tables; `None` keeps the generated ones.
+    pub ipv6: Option<Ruleset>,
+}
+
+impl From<Parsed> for NodeRules {
+    /// A family of which the text has no table keeps the generated rules.
+    fn from(parsed: Parsed) -> Self {
+        let some = |rules: Ruleset| (!rules.tables.is_empty()).then_some(rules);
+        Self { ipv4: some(parsed.ipv4), ipv6: some(parsed.ipv6) }
+    }
+}
+
+/// Why rules cannot be given to a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RulesError {
+    /// The cluster has no such node.
+    NoSuchNode(NodeName),
+    /// There are no rules of either family.
+    Empty,
+    /// The kernel would not load them.
+    Unusable(RulesetError),
+}
+
+impl fmt::Display for RulesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchNode(node) => write!(f, "there is no node {node}"),
+            Self::Empty => f.write_str("there is no table in it, such as *nat"),
+            Self::Unusable(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RulesError {}
+
+/// What a real node's rules lack of the generated ones, and what kube-proxy's chains hold besides.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RulesComparison {
+    /// The chains that differ: IPv4 first, then by table and name. Empty where nothing differs.
+    pub chains: Vec<ChainComparison>,
+    /// How many rules of kube-proxy's both have.
+    pub alike: usize,
+}
+
+/// One chain that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChainComparison {
+    /// `iptables` or `ip6tables`.
+    pub tool: &'static str,
+    /// The table.
+    pub table: &'static str,
+    /// The chain; a built-in one stands for kube-proxy's jumps in it.
+    pub chain: String,
+    /// Whether the node does not have the chain at all.
+    pub absent: bool,
+    /// Whether the rules that both have stand in another order, where the order decides.
+    pub reordered: bool,
+    /// Rules that kube-proxy would write and the node does not have, as `iptables-save` prints them.
+    pub lacks: Vec<String>,
+    /// Rules that the node has and kube-proxy would not write.
+    pub besides: Vec<ForeignRule>,
+}
+
+/// A rule of the given text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ForeignRule {
+    /// Its line in the text, from 1.
+    pub line: u32,
+    /// The rule as `iptables-save` prints it.
+    pub text: String,
+}
+
+impl World {
+    /// The same cluster with the rules of a real node in place of the generated ones.
+    ///
+    /// The node's interfaces keep the names that Hopscope gives them: `eth0` towards the network, `azv…` towards
+    /// each pod. Called again for the same node, a family that is given replaces what was there.
+    ///
+    /// # Errors
+    /// There is no such node, there are no rules, or the kernel would not load them.
+    pub fn with_rules(mut self, node: &NodeName, rules: NodeRules) -> Result<Self, RulesError> {
+        if !self.model.nodes.contains_key(node) {
+            return Err(RulesError::NoSuchNode(node.clone()));
+        }
+        if rules.ipv4.is_none() && rules.ipv6.is_none() {
+            return Err(RulesError::Empty);
+        }
+        let given = self.given.entry(node.clone()).or_default();
+        given.ipv4 = rules.ipv4.or(given.ipv4.take());
+        given.ipv6 = rules.ipv6.or(given.ipv6.take());
+        let kernel = self.program(node).map_err(RulesError::Unusable)?;
+        self.nodes.insert(node.clone(), kernel.into());
+        self.probes = crate::probe::Probes::default();
+        Ok(self)
+    }
+
+    /// Compares the rules that the controllers would write on a node with those of a text, family by family as
+    /// far as the text has it. `None` for a node that is not there.
+    pub fn compare_rules(&self, node: &NodeName, real: &Parsed) -> Option<RulesComparison> {
+        self.model.nodes.get(node)?;
+        let mut result = RulesComparison::default();
+        for (of_api, family, theirs) in
+            [(IpFamily::IPv4, Family::V4, &real.ipv4), (IpFamily::IPv6, Family::V6, &real.ipv6)]
+        {
+            if theirs.tables.is_empty() {
+                continue;
+            }
+            let ours = self.generated_rules(node, of_api);
+            let compared = kube_proxy::compare(&ours, theirs, family);
+            result.alike += compared.alike;
+            let text = |rules: &Ruleset, id: RuleId| {
+                let rule = rules.chain(id).zip(rules.rule(id));
+                rule.map(|(chain, rule)| rule.line(&chain.name, family, Form::Save).to_string())
+                    .unwrap_or_default()
+            };
+            result.chains.extend(compared.chains.into_iter().map(|chain| {
+                ChainComparison {
+                    tool: family.tool(),
+                    table: chain.table.name(),
+                    chain: chain.chain.to_string(),
+                    absent: chain.absent,
+                    reordered: chain.reordered,
+                    lacks: chain.lacks.iter().map(|id| text(&ours, *id)).collect(),
+                    besides: chain
+                        .besides
+                        .iter()
+                        .map(|id| ForeignRule {
+                            line: real.lines.get(&(family, *id)).copied().unwrap_or_default(),
+                            text: text(theirs, *id),
+                        })
+                        .collect(),
+                }
+            }));
+        }
+        Some(result)
+    }
+}
