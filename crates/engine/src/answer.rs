@@ -6,6 +6,7 @@ use crate::{
     journey::{End, Party, Traveller, station_of, unmarked},
     receive::declares_nothing,
     resolve::Resolved,
+    routes::bypassed_appliance,
 };
 use model::kubernetes::Protocol;
 use netfilter::{Packet, Segment};
@@ -47,17 +48,8 @@ impl World {
 
     /// Sends the opening packet and walks it to the end of every branch.
     fn send(&self, sender: &Party, packet: Packet, flow: &Flow) -> Vec<(Traveller, End)> {
-        let mut traveller = Traveller {
-            probability: 1.0,
-            packet,
-            segment: Segment::Opening,
-            steps: Vec::new(),
-            tracked: Vec::new(),
-            cloud: Vec::new(),
-            entered: None,
-            via: flow.via.clone(),
-            hops: 0,
-        };
+        let mut traveller = Traveller::new(packet);
+        traveller.via.clone_from(&flow.via);
         if let Party::Node(name) = sender {
             traveller.entered = Some(name.clone());
         }
@@ -120,6 +112,7 @@ impl World {
     fn reply(&self, sender: &Party, packet: Packet, mut traveller: Traveller, from: &Party) -> Reply {
         traveller.packet = unmarked(traveller.packet).reversed();
         traveller.segment = Segment::Answer;
+        traveller.nic = None;
         traveller.hops = 0;
         let why = format!(
             "{} answers to the source that it saw, {}.",
@@ -137,6 +130,10 @@ impl World {
             End::Arrived(party) => party,
         };
         let answer = unmarked(traveller.packet);
+        if packet.protocol == netfilter::Protocol::Tcp && bypassed_appliance(&mut traveller) {
+            let cause = Some(Cause::AsymmetricReturn);
+            return Reply { verdict: Verdict::Dropped, cause, steps: traveller.steps };
+        }
         if arrived == *sender && answer == packet.reversed() {
             let why = format!(
                 "The answer comes from {}, the address that was called: the client accepts it.",
@@ -159,6 +156,16 @@ impl World {
         if steps().any(|step| step.action == Action::SelectBackend) {
             codes.insert(AssumptionCode::IdealLbHash);
             codes.insert(AssumptionCode::ProbesSettled);
+        }
+        let both = || steps().chain(outcomes.iter().filter_map(|o| o.reply.as_ref()).flat_map(|r| &r.steps));
+        if both().any(|step| step.component == Component::Appliance) {
+            codes.insert(AssumptionCode::ApplianceForwards);
+        }
+        let groups = self.cloud.security_groups();
+        let asked = both().filter(|step| step.action == Action::EvaluateNsg);
+        let mut asked = asked.filter_map(|step| groups.get(&*step.station.name));
+        if asked.any(|group| group.unknown_tags().next().is_some()) {
+            codes.insert(AssumptionCode::UnknownServiceTag);
         }
         if steps().any(|step| step.component == Component::KubeProxy && step.probability.is_some()) {
             codes.insert(AssumptionCode::UniformStatistic);
@@ -227,6 +234,12 @@ impl AssumptionCode {
             }
             Self::DefaultCluster => {
                 "No ManagedCluster document: Azure CNI Overlay, Standard load balancer, outbound by load balancer."
+            }
+            Self::ApplianceForwards => {
+                "What stands behind a user route is not in the input: it is taken as a stateful appliance that lets everything pass, translates what goes to the internet, and discards answers to requests that it did not see."
+            }
+            Self::UnknownServiceTag => {
+                "A security rule names a service tag whose addresses only Azure knows: it is taken not to cover the packet."
             }
             Self::ProbesSettled => "Health probes have had time to see the cluster as it is.",
             Self::GivenRules => {
