@@ -8,7 +8,6 @@ use crate::{
         Action, Answer, Dispatch, Variant,
         answer::{Digest, per_cent},
         compare::Baseline,
-        describe,
     },
     ui::{Choice, Segmented},
 };
@@ -76,7 +75,7 @@ pub(crate) fn Comparison(props: &CompareProps) -> Html {
             }
         })
     };
-    let edit = describe::difference(&props.model, &props.variant.model);
+    let edit = props.model.difference(&props.variant.model);
     let same = edit.is_none();
     let take = edit.map(|edit| Action::Named("Take variant A over".to_owned(), edit));
     let (a, b) = (props.variant.answer.digest(), props.answer.digest());

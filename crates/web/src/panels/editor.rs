@@ -55,7 +55,7 @@ pub(super) fn Editor(props: &EditorProps) -> Html {
             spawn_local(async move {
                 let (revised, diagnostics) = documents::revise(&model, original.as_ref(), text).await;
                 let Some(revised) = revised else { return report.set(diagnostics) };
-                if let Some(edit) = describe::difference(&model, &revised) {
+                if let Some(edit) = model.difference(&revised) {
                     let (label, select) = label(&edit, original.as_ref());
                     dispatch.dispatch(Action::Named(label, edit));
                     if let Some(select) = select {
