@@ -61,18 +61,23 @@ fn free_name(model: &Model, id: &ObjectRef) -> String {
 }
 
 /// Kinds that can be added by hand, with what each is good for.
-pub(crate) const ADDABLE: [(Kind, &str); 3] = [
+pub(crate) const ADDABLE: [(Kind, &str); 8] = [
     (Kind::Service, "an address that leads to pods"),
+    (Kind::Deployment, "as many pods as you say, placed by the scheduler"),
     (Kind::Pod, "one more that answers, or asks"),
     (Kind::Node, "a machine of a node pool"),
+    (Kind::Ingress, "hosts and paths to Services"),
+    (Kind::NetworkPolicy, "who may talk to whom"),
+    (Kind::StorageAccount, "a service of Azure that pods reach"),
+    (Kind::NetworkSecurityGroup, "rules of the network"),
 ];
 
 /// A text to begin a new object with, under a free name.
 pub(crate) fn template(model: &Model, kind: Kind) -> String {
     let first = |name: &str| {
         let id = match kind {
-            Kind::Node => ObjectRef::cluster_scoped(kind, name),
-            _ => ObjectRef { kind, namespace: "default".into(), name: name.into() },
+            _ if kind.is_namespaced() => ObjectRef { kind, namespace: "default".into(), name: name.into() },
+            _ => ObjectRef::cluster_scoped(kind, name),
         };
         if model.get(&id).is_none() { name.to_owned() } else { free_name(model, &id) }
     };
@@ -99,6 +104,27 @@ pub(crate) fn template(model: &Model, kind: Kind) -> String {
                 first("web-1")
             )
         }
+        Kind::Deployment => format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {}\n  namespace: default\nspec:\n  replicas: 2\n  selector:\n    matchLabels:\n      {app}\n  template:\n    metadata:\n      labels:\n        {app}\n    spec:\n      containers:\n      - name: web\n        image: web\n        ports:\n        - containerPort: 8080\n",
+            first("web")
+        ),
+        Kind::Ingress => format!(
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: {}\n  namespace: default\nspec:\n  ingressClassName: nginx\n  rules:\n  - host: example.test\n    http:\n      paths:\n      - path: /\n        pathType: Prefix\n        backend:\n          service:\n            name: {}\n            port:\n              number: 80\n",
+            first("web"),
+            model.services.keys().next().map_or_else(|| "web".into(), |key| key.name.to_string())
+        ),
+        Kind::NetworkPolicy => format!(
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: {}\n  namespace: default\nspec:\n  podSelector:\n    matchLabels:\n      {app}\n  policyTypes:\n  - Ingress\n  ingress:\n  - from:\n    - podSelector: {{}}\n",
+            first("only-pods")
+        ),
+        Kind::StorageAccount => format!(
+            "apiVersion: hopscope.dev/v1\nkind: StorageAccount\nmetadata:\n  name: {}\nspec:\n  location: westeurope\n  publicNetworkAccess: Enabled\n",
+            first("account1")
+        ),
+        Kind::NetworkSecurityGroup => format!(
+            "apiVersion: hopscope.dev/v1\nkind: NetworkSecurityGroup\nmetadata:\n  name: {}\nspec:\n  securityRules:\n  - name: deny-web\n    priority: 200\n    direction: Inbound\n    access: Deny\n    protocol: Tcp\n    sourceAddressPrefix: Internet\n    sourcePortRange: \"*\"\n    destinationAddressPrefix: \"*\"\n    destinationPortRange: \"80\"\n",
+            first("nsg-1")
+        ),
         _ => format!(
             "apiVersion: v1\nkind: Service\nmetadata:\n  name: {}\n  namespace: default\nspec:\n  type: LoadBalancer\n  externalTrafficPolicy: Cluster\n  selector:\n    {app}\n  ports:\n  - port: 80\n    targetPort: 8080\n",
             first("web")

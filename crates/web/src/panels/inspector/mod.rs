@@ -5,6 +5,7 @@ mod document;
 mod node;
 mod pod;
 mod service;
+mod workload;
 
 use crate::{
     ptr::Ptr,
@@ -60,6 +61,18 @@ pub(crate) fn Inspector(props: &InspectorProps) -> Html {
         None | Some(Object::ManagedCluster(_)) => html! {
             <cluster::ClusterSwitches model={props.model.clone()} dispatch={props.dispatch.clone()} />
         },
+        Some(
+            Object::Deployment(workload)
+            | Object::ReplicaSet(workload)
+            | Object::StatefulSet(workload)
+            | Object::DaemonSet(workload)
+            | Object::Job(workload),
+        ) => props.selection.as_ref().map_or_else(Html::default, |id| {
+            html! {
+                <workload::WorkloadSwitches id={id.clone()} workload={std::sync::Arc::clone(workload)}
+                    settled={props.settled.clone()} dispatch={props.dispatch.clone()} />
+            }
+        }),
         Some(_) => Html::default(),
     };
     let cluster = || props.model.managed_cluster.clone().map(Object::ManagedCluster);
@@ -115,14 +128,18 @@ struct ObjectPickerProps {
 /// Every object by name: the way to select without the picture.
 #[component]
 fn ObjectPicker(props: &ObjectPickerProps) -> Html {
-    const MOST: usize = 500;
-    let objects: Vec<ObjectRef> = props
-        .model
-        .objects()
-        .map(|object| object.object_ref())
-        .filter(|id| matches!(id.kind, Kind::Service | Kind::Node | Kind::Pod))
-        .take(MOST)
-        .collect();
+    /// Objects of one kind that the list has; the command palette and the picture lead to the others.
+    const MOST: usize = 300;
+    let of = |kind: Kind| {
+        props.model.objects().map(|object| object.object_ref()).filter(move |id| id.kind == kind).take(MOST)
+    };
+    // What carries traffic first, the cluster itself is the list's first line.
+    let first = [Kind::Service, Kind::Node, Kind::Pod];
+    let rest = Kind::ALL.into_iter().filter(|kind| {
+        !first.contains(kind) && !matches!(kind, Kind::ManagedCluster | Kind::EndpointSlice | Kind::Binding)
+    });
+    let kinds: Vec<Kind> = first.into_iter().chain(rest).collect();
+    let objects: Vec<ObjectRef> = kinds.iter().flat_map(|kind| of(*kind)).collect();
     let onchange = {
         let (dispatch, objects) = (props.dispatch.clone(), objects.clone());
         Callback::from(move |event: Event| {
@@ -132,10 +149,14 @@ fn ObjectPicker(props: &ObjectPickerProps) -> Html {
         })
     };
     let group = |kind: Kind| {
-        let options = objects.iter().enumerate().filter(|(_, id)| id.kind == kind);
+        let options: Vec<(usize, &ObjectRef)> =
+            objects.iter().enumerate().filter(|(_, id)| id.kind == kind).collect();
+        if options.is_empty() {
+            return Html::default();
+        }
         html! {
-            <optgroup label={format!("{}s", describe::kind(kind))}>
-                { for options.map(|(at, id)| html! {
+            <optgroup label={describe::kinds(kind)}>
+                { for options.into_iter().map(|(at, id)| html! {
                     <option value={at.to_string()} selected={props.selection.as_ref() == Some(id)}>{ &*id.name }</option>
                 }) }
             </optgroup>
@@ -146,9 +167,7 @@ fn ObjectPicker(props: &ObjectPickerProps) -> Html {
             <option value="" selected={props.selection.is_none()}>
                 { if props.selection.is_none() { props.cluster.clone() } else { "Cluster".to_owned() } }
             </option>
-            { group(Kind::Service) }
-            { group(Kind::Node) }
-            { group(Kind::Pod) }
+            { for kinds.iter().map(|kind| group(*kind)) }
         </select>
     }
 }
