@@ -6,10 +6,11 @@ use crate::{
     journey::{End, Party, Traveller, station_of, unmarked},
     receive::declares_nothing,
     resolve::Resolved,
+    state::{Effects, Follow, State},
 };
 use model::kubernetes::Protocol;
 use netfilter::{Packet, Segment};
-use std::{cmp::Ordering, collections::BTreeSet};
+use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
 
 /// The source port of traced packets: an ephemeral one, always the same.
 const SOURCE_PORT: u16 = 51514;
@@ -20,52 +21,54 @@ impl World {
     /// # Errors
     /// The flow names something that is not there, or has no address in common.
     pub fn paths(&self, flow: &Flow) -> Result<Paths, FlowError> {
+        Ok(self.branches(&Question::new(flow, Arc::default()))?.paths(self))
+    }
+
+    /// Walks every branch there and back.
+    pub(crate) fn branches(&self, question: &Question<'_>) -> Result<Asked, FlowError> {
+        let flow = question.flow;
         let resolved = self.resolve(flow)?;
-        let packet = opening(flow, &resolved);
-        let mut outcomes: Vec<PathOutcome> = self
-            .send(&resolved.sender, packet, flow)
+        let packet =
+            question.later.unwrap_or_else(|| question.state.with_free_port(opening(flow, &resolved)));
+        let mut branches: Vec<(PathOutcome, Effects)> = self
+            .send(&resolved.sender, packet, question)
             .into_iter()
             .map(|(traveller, end)| self.conclude(&resolved.sender, packet, traveller, end))
             .collect();
-        if let (true, Some(node)) = (outcomes.is_empty(), &flow.via) {
+        if let (true, Some(node)) = (branches.is_empty(), &flow.via) {
             return Err(FlowError::ViaNotChosen(node.clone()));
         }
-        outcomes.sort_by(likelier_first);
-        Ok(Paths {
-            assumptions: self.assumptions(&resolved, &outcomes),
-            flow: FlowSummary {
-                from: flow.from.to_string(),
-                source: resolved.source,
-                to: format!("{}:{}", flow.to, flow.port),
-                destination: resolved.destination,
-                port: flow.port,
-                protocol: flow.protocol.lower(),
-            },
-            outcomes,
-        })
+        branches.sort_by(|(a, _), (b, _)| likelier_first(a, b));
+        let flow = FlowSummary {
+            from: flow.from.to_string(),
+            source: resolved.source,
+            to: format!("{}:{}", flow.to, flow.port),
+            destination: packet.destination,
+            port: flow.port,
+            protocol: flow.protocol.lower(),
+        };
+        Ok(Asked { packet, flow, resolved, branches })
     }
 
-    /// Sends the opening packet and walks it to the end of every branch.
-    fn send(&self, sender: &Party, packet: Packet, flow: &Flow) -> Vec<(Traveller, End)> {
-        let mut traveller = Traveller {
-            probability: 1.0,
-            packet,
-            segment: Segment::Opening,
-            steps: Vec::new(),
-            tracked: Vec::new(),
-            cloud: Vec::new(),
-            entered: None,
-            via: flow.via.clone(),
-            hops: 0,
-        };
+    /// Sends the packet and walks it to the end of every branch.
+    fn send(&self, sender: &Party, packet: Packet, question: &Question<'_>) -> Vec<(Traveller, End)> {
+        let flow = question.flow;
+        let mut traveller = Traveller::new(packet);
+        traveller.via.clone_from(&flow.via);
+        traveller.carried.before = Arc::clone(&question.state);
+        traveller.carried.follow = question.follow.clone();
         if let Party::Node(name) = sender {
             traveller.entered = Some(name.clone());
         }
         let what = match flow.protocol {
+            _ if question.later.is_some() => "goes on with its connection",
             Protocol::Tcp => "opens a TCP connection",
             Protocol::Udp => "sends a UDP datagram",
             Protocol::Sctp => "opens an SCTP association",
         };
+        if question.later.is_some() {
+            traveller.segment = Segment::Later;
+        }
         let why = format!(
             "{} {what} to port {} of {}.",
             sender_words(sender),
@@ -77,17 +80,26 @@ impl World {
     }
 
     /// From the end of the way there to the outcome: the socket, then the way back.
-    fn conclude(&self, sender: &Party, packet: Packet, mut traveller: Traveller, end: End) -> PathOutcome {
-        let failed = |traveller: Traveller, verdict, cause| PathOutcome {
-            probability: traveller.probability,
-            verdict,
-            cause: Some(cause),
-            endpoint: None,
-            node: traveller.entered,
-            count: 1,
-            source_seen: None,
-            steps: traveller.steps,
-            reply: None,
+    fn conclude(
+        &self,
+        sender: &Party,
+        packet: Packet,
+        mut traveller: Traveller,
+        end: End,
+    ) -> (PathOutcome, Effects) {
+        let failed = |traveller: Traveller, verdict, cause| {
+            let outcome = PathOutcome {
+                probability: traveller.probability,
+                verdict,
+                cause: Some(cause),
+                endpoint: None,
+                node: traveller.entered,
+                count: 1,
+                source_seen: None,
+                steps: traveller.steps,
+                reply: None,
+            };
+            (outcome, traveller.carried.leaves(traveller.tracked))
         };
         let party = match end {
             End::Failed(verdict, cause) => return failed(traveller, verdict, cause),
@@ -95,15 +107,15 @@ impl World {
         };
         let source_seen = traveller.packet.source;
         let Some(endpoint) = self.receive(&mut traveller, &party) else {
-            let mut outcome = failed(traveller, Verdict::Refused, Cause::NoListener);
+            let (mut outcome, effects) = failed(traveller, Verdict::Refused, Cause::NoListener);
             outcome.source_seen = Some(source_seen);
-            return outcome;
+            return (outcome, effects);
         };
         let probability = traveller.probability;
         let node = traveller.entered.clone();
         let steps = std::mem::take(&mut traveller.steps);
-        let reply = self.reply(sender, packet, traveller, &party);
-        PathOutcome {
+        let (reply, effects) = self.reply(sender, packet, traveller, &party);
+        let outcome = PathOutcome {
             probability,
             verdict: reply.verdict,
             cause: reply.cause,
@@ -113,13 +125,25 @@ impl World {
             source_seen: Some(source_seen),
             steps,
             reply: Some(reply),
-        }
+        };
+        (outcome, effects)
     }
 
     /// The way back. It does not branch: tracked connections decide every translation.
-    fn reply(&self, sender: &Party, packet: Packet, mut traveller: Traveller, from: &Party) -> Reply {
+    fn reply(
+        &self,
+        sender: &Party,
+        packet: Packet,
+        mut traveller: Traveller,
+        from: &Party,
+    ) -> (Reply, Effects) {
         traveller.packet = unmarked(traveller.packet).reversed();
-        traveller.segment = Segment::Answer;
+        if traveller.segment == Segment::Opening {
+            traveller.segment = Segment::Answer;
+        }
+        if traveller.carried.explains() {
+            traveller.carried.follow = Follow::Everyone;
+        }
         traveller.hops = 0;
         let why = format!(
             "{} answers to the source that it saw, {}.",
@@ -128,29 +152,15 @@ impl World {
         );
         traveller.note(station_of(from), Component::Pod, Owner::Workload, Action::Answer, why);
         let Some((mut traveller, end)) = self.walk(traveller, self.departure(from)).into_iter().next() else {
-            return Reply { verdict: Verdict::Dropped, cause: Some(Cause::NoRoute), steps: Vec::new() };
+            let reply = Reply { verdict: Verdict::Dropped, cause: Some(Cause::NoRoute), steps: Vec::new() };
+            return (reply, Effects::default());
         };
-        let arrived = match end {
-            End::Failed(verdict, cause) => {
-                return Reply { verdict, cause: Some(cause), steps: traveller.steps };
-            }
-            End::Arrived(party) => party,
+        let (verdict, cause) = match end {
+            End::Failed(verdict, cause) => (verdict, Some(cause)),
+            End::Arrived(party) => hand_over(&mut traveller, sender, packet, &party),
         };
-        let answer = unmarked(traveller.packet);
-        if arrived == *sender && answer == packet.reversed() {
-            let why = format!(
-                "The answer comes from {}, the address that was called: the client accepts it.",
-                answer.source
-            );
-            traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Deliver, why);
-            return Reply { verdict: Verdict::Delivered, cause: None, steps: traveller.steps };
-        }
-        let why = format!(
-            "The client called {} and gets an answer from {}: it belongs to no connection of its own, and the client rejects it. The answer did not pass the host that translated the request.",
-            packet.destination, answer.source
-        );
-        traveller.note(station_of(&arrived), Component::Client, Owner::Client, Action::Drop, why);
-        Reply { verdict: Verdict::Dropped, cause: Some(Cause::AsymmetricReturn), steps: traveller.steps }
+        let effects = traveller.carried.leaves(traveller.tracked);
+        (Reply { verdict, cause, steps: traveller.steps }, effects)
     }
 
     fn assumptions(&self, resolved: &Resolved, outcomes: &[PathOutcome]) -> Vec<Assumption> {
@@ -194,6 +204,81 @@ impl World {
             codes.insert(AssumptionCode::DefaultCluster);
         }
         codes.into_iter().map(Assumption::from).collect()
+    }
+}
+
+/// The end of the way back: the client accepts the answer to what it sent, and nothing else.
+fn hand_over(
+    traveller: &mut Traveller,
+    sender: &Party,
+    packet: Packet,
+    arrived: &Party,
+) -> (Verdict, Option<Cause>) {
+    let answer = unmarked(traveller.packet);
+    if arrived == sender && answer == packet.reversed() {
+        let why = format!(
+            "The answer comes from {}, the address that was called: the client accepts it.",
+            answer.source
+        );
+        traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Deliver, why);
+        return (Verdict::Delivered, None);
+    }
+    let why = format!(
+        "The client called {} and gets an answer from {}: it belongs to no connection of its own, and the client rejects it. The answer did not pass the host that translated the request.",
+        packet.destination, answer.source
+    );
+    traveller.note(station_of(arrived), Component::Client, Owner::Client, Action::Drop, why);
+    (Verdict::Dropped, Some(Cause::AsymmetricReturn))
+}
+
+/// What is asked of a world.
+pub(crate) struct Question<'a> {
+    pub(crate) flow: &'a Flow,
+    /// What earlier connections left behind.
+    pub(crate) state: Arc<State>,
+    /// A later packet of a connection that is open, instead of a new one.
+    pub(crate) later: Option<Packet>,
+    /// Whose near misses are told.
+    pub(crate) follow: Follow,
+}
+
+impl<'a> Question<'a> {
+    /// A new connection.
+    pub(crate) fn new(flow: &'a Flow, state: Arc<State>) -> Self {
+        Self { flow, state, later: None, follow: Follow::Nobody }
+    }
+}
+
+/// Every branch, with what it leaves behind.
+pub(crate) struct Asked {
+    /// The first packet.
+    pub(crate) packet: Packet,
+    flow: FlowSummary,
+    resolved: Resolved,
+    branches: Vec<(PathOutcome, Effects)>,
+}
+
+impl Asked {
+    /// The branches, the most probable first.
+    pub(crate) fn outcomes(&self) -> impl Iterator<Item = &PathOutcome> {
+        self.branches.iter().map(|(outcome, _)| outcome)
+    }
+
+    /// One branch and what it leaves behind.
+    pub(crate) fn branch(&self, at: usize) -> Option<&(PathOutcome, Effects)> {
+        self.branches.get(at)
+    }
+
+    /// The answer.
+    pub(crate) fn paths(self, world: &World) -> Paths {
+        self.split(world).0
+    }
+
+    /// The answer, and what each of its branches leaves behind.
+    pub(crate) fn split(self, world: &World) -> (Paths, Vec<Effects>) {
+        let (outcomes, effects): (Vec<_>, Vec<_>) = self.branches.into_iter().unzip();
+        let assumptions = world.assumptions(&self.resolved, &outcomes);
+        (Paths { flow: self.flow, assumptions, outcomes }, effects)
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::{
     Action, Cause, Component, Header, Owner, Station, StationKind, Step, Verdict, World,
+    state::Carried,
     topology::{AddressOwner, Site, UPLINK},
 };
 use model::{Key, NodeName};
@@ -78,6 +79,8 @@ pub(crate) struct Traveller {
     pub(crate) via: Option<NodeName>,
     /// Stations passed.
     pub(crate) hops: u8,
+    /// What it knows of before and leaves for after.
+    pub(crate) carried: Carried,
 }
 
 /// How a walk ended.
@@ -98,6 +101,22 @@ pub(crate) enum Move {
 }
 
 impl Traveller {
+    /// A packet about to depart.
+    pub(crate) fn new(packet: Packet) -> Self {
+        Self {
+            probability: 1.0,
+            packet,
+            segment: Segment::Opening,
+            steps: Vec::new(),
+            tracked: Vec::new(),
+            cloud: Vec::new(),
+            entered: None,
+            via: None,
+            hops: 0,
+            carried: Carried::default(),
+        }
+    }
+
     /// Adds a step that does not change the packet.
     pub(crate) fn note(
         &mut self,
@@ -193,6 +212,9 @@ impl World {
             };
             let before = open.len();
             for (traveller, step) in moves {
+                if !traveller.carried.is_on_track(&traveller.steps) {
+                    continue;
+                }
                 match step {
                     Move::Go(at) => open.push((traveller, at)),
                     Move::End(end) => ended.push((traveller, end)),

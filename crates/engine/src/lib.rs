@@ -17,6 +17,7 @@ mod resolve;
 mod rules;
 mod run;
 mod security;
+mod state;
 mod topology;
 mod trace;
 mod words;
@@ -25,6 +26,7 @@ mod world;
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use probe::ProbeState;
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
+pub use state::{MOST_EXPLAINED, Opened, State};
 pub use trace::{
     Action, Assumption, AssumptionCode, Cause, Component, Endpoint, FlowSummary, Header, NearMiss, Owner,
     PathOutcome, Paths, Reply, RuleRef, Station, StationKind, Step, Verdict,

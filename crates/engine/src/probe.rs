@@ -10,7 +10,7 @@ use model::{
     Key, NodeName,
     azure::{Probe, ProbeProtocol},
 };
-use netfilter::{Packet, Segment};
+use netfilter::Packet;
 use serde::Serialize;
 use std::{cell::RefCell, collections::BTreeMap, collections::BTreeSet};
 
@@ -64,17 +64,7 @@ impl World {
             destination_port: probe.port,
             mark: 0,
         };
-        let traveller = Traveller {
-            probability: 1.0,
-            packet,
-            segment: Segment::Opening,
-            steps: Vec::new(),
-            tracked: Vec::new(),
-            cloud: Vec::new(),
-            entered: None,
-            via: None,
-            hops: 0,
-        };
+        let traveller = Traveller::new(packet);
         let answers: Vec<(f64, Answer)> = self
             .walk(traveller, At::Fabric)
             .into_iter()

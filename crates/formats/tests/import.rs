@@ -260,9 +260,7 @@ fn what_is_left_out_is_reported() {
         ),
         (
             "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: p}\n",
-            &[
-                "1: warning: HTTPRoute p is left out: it is not simulated, and it can change where packets go",
-            ],
+            &["1: warning: HTTPRoute p is left out: it is not simulated, and it can change where packets go"],
         ),
         (
             "{\"name\": \"kv\", \"type\": \"Microsoft.KeyVault/vaults\"}",
