@@ -4,6 +4,8 @@
 
 #![allow(clippy::expect_used, clippy::type_complexity, reason = "a test says what it expects")]
 
+mod azure;
+
 use engine::{Cause, Flow, Paths, Place, Verdict, World, parse_destination};
 use formats::Source;
 use std::{collections::BTreeMap, path::Path};

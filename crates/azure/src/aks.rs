@@ -10,6 +10,8 @@ use crate::{
     program::{Builder, Draft, PoolMembers},
     refusal::Stage,
     security_group::SecurityGroup,
+    settings::OutboundType,
+    snat,
 };
 use model::azure::{
     FrontendIpConfiguration, NetworkSecurityGroup, OutboundRule, PublicIpAddress, RuleProtocol, SkuName,
@@ -93,6 +95,35 @@ impl Builder<'_> {
                 .collect(),
         });
         self.drafts.insert(name, draft);
+    }
+
+    /// Addresses for a NAT gateway that AKS manages and the input does not show.
+    pub(crate) fn nat_gateway(&mut self) {
+        let managed = self.settings.outbound == OutboundType::ManagedNatGateway;
+        let known = self.model.nat_gateways.values().any(|gateway| !gateway.public_ip_addresses.is_empty());
+        if !managed || known {
+            return;
+        }
+        let profile = self
+            .model
+            .managed_cluster
+            .as_deref()
+            .and_then(|cluster| cluster.network_profile.nat_gateway_profile.as_ref());
+        let effective = profile.map(|profile| profile.effective_outbound_ips.as_slice()).unwrap_or_default();
+        let shown = effective.iter().filter_map(|reference| {
+            let document = self.model.public_ip_addresses.get(reference.id.name())?;
+            document.ip_address.as_deref()?.parse().ok()
+        });
+        self.done.nat_addresses = shown.collect();
+        let wanted = profile.and_then(|profile| profile.managed_outbound_ip_profile.as_ref()?.count);
+        let wanted = wanted.unwrap_or(1).clamp(1, snat::NAT_GATEWAY_ADDRESSES);
+        let missing = wanted.saturating_sub(u32::try_from(self.done.nat_addresses.len()).unwrap_or(u32::MAX));
+        for _ in 0..missing {
+            let address = self.allocator.outbound();
+            let number = self.done.nat_addresses.len() + 1;
+            self.done.allocated.push(Allocated { owner: format!("NAT gateway address {number}"), address });
+            self.done.nat_addresses.push(address);
+        }
     }
 
     fn is_effective_outbound(&self, document: &PublicIpAddress) -> bool {

@@ -3,8 +3,9 @@
 use crate::{
     balancer::{Balancer, Frontend, Member, Origin, Pool},
     membership::Vm,
+    network::Network,
+    network::Sender,
     nodes::Nodes,
-    outbound::Network,
     private_link::PrivateLinkService,
     program::{PoolMembers, Programmed},
     refusal::Refusal,
@@ -172,18 +173,38 @@ impl Cloud {
         &self.network
     }
 
+    /// The addresses of a NAT gateway that AKS manages and the input does not show.
+    pub(crate) fn nat_addresses(&self) -> &[IpAddr] {
+        &self.programmed.nat_addresses
+    }
+
     /// What the tag `VirtualNetwork` covers.
     pub fn space(&self) -> &AddressSpace {
         &self.space
     }
 
-    /// The security groups between the network and an address: that of its subnet, and for a node's VM the
-    /// one that AKS puts on NICs. A group attached to both is asked once.
-    pub fn guards(&self, address: IpAddr, is_node: bool) -> Guards {
-        let in_subnet =
-            |(prefixes, _): &&(Vec<IpNet>, _)| prefixes.iter().any(|prefix| prefix.contains(&address));
-        let subnet = self.programmed.subnet_groups.iter().find(in_subnet).map(|(_, group)| Arc::clone(group));
-        let nic = self.node_security_group().filter(|_| is_node);
+    /// The security groups between the network and a NIC: that of the subnet, and that of the NIC, which for
+    /// a node without a NIC document is the one that AKS makes. A group attached to both is asked once.
+    pub fn guards(&self, sender: Sender<'_>) -> Guards {
+        let in_subnet = |address: IpAddr| {
+            let holds =
+                |(prefixes, _): &&(Vec<IpNet>, _)| prefixes.iter().any(|prefix| prefix.contains(&address));
+            self.programmed.subnet_groups.iter().find(holds).map(|(_, group)| Arc::clone(group))
+        };
+        let own = sender.node.and_then(|node| self.vm(node)?.address(sender.address.is_ipv6()));
+        let subnet = match own.filter(|_| self.subnet(sender.address).is_none()) {
+            // A pod of an overlay is behind the subnet of its node.
+            Some(own) => in_subnet(own),
+            None => in_subnet(sender.address),
+        };
+        let shown = self.nic(own.unwrap_or(sender.address)).map(|(nic, _)| nic);
+        let nic = match shown {
+            Some(nic) => nic
+                .network_security_group
+                .as_ref()
+                .and_then(|group| self.security_groups().get(group.id.name())),
+            None => self.node_security_group().filter(|_| sender.node.is_some()),
+        };
         let nic = nic.filter(|nic| subnet.as_ref().is_none_or(|subnet| subnet.name() != nic.name()));
         Guards { subnet, nic: nic.cloned() }
     }

@@ -17,6 +17,8 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 pub(crate) struct Resolver<'a> {
     model: &'a Model,
     nics: BTreeMap<(String, String), NodeName>,
+    /// Addresses of the configurations of NICs that the input shows.
+    configurations: BTreeMap<ArmId, IpAddr>,
     addresses: BTreeMap<IpAddr, NodeName>,
     prefixes: BTreeMap<String, (Key, &'a Arc<Service>)>,
     public_ips: BTreeMap<ArmId, IpAddr>,
@@ -41,7 +43,9 @@ impl<'a> Resolver<'a> {
                 Some((document.id.clone()?, document.ip_address.as_deref()?.parse().ok()?))
             })
             .collect();
-        Self { model, nics, addresses, prefixes, public_ips }
+        let shown = model.network_interfaces.values().flat_map(|nic| &nic.ip_configurations);
+        let configurations = shown.filter_map(|shown| Some((shown.id.clone()?, shown.address()?))).collect();
+        Self { model, nics, configurations, addresses, prefixes, public_ips }
     }
 
     /// The Service whose prefix starts a name.
@@ -92,6 +96,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn member(&self, id: Option<&ArmId>, address: Option<IpAddr>, v6: bool, admin: AdminState) -> Member {
+        let address = address.or_else(|| self.configurations.get(id?).copied());
         let node =
             id.and_then(|id| self.node_of_nic(id)).or_else(|| address.and_then(|ip| self.addresses.get(&ip)));
         let of_node = || {

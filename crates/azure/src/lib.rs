@@ -15,6 +15,7 @@ mod cloud;
 mod given;
 pub mod membership;
 pub mod names;
+mod network;
 pub mod node_pools;
 mod nodes;
 mod outbound;
@@ -39,9 +40,11 @@ mod tests;
 pub use balancer::{AdminState, Balancer, Frontend, Member, Origin, Pool, Rule};
 pub use cloud::{Allocated, Cloud, is_given, program, program_with};
 pub use membership::{Exclusion, Vm};
+pub use network::{Sender, SubnetEntry};
 pub use outbound::{Method, Outbound, winner};
 pub use private_link::PrivateLinkService;
 pub use refusal::{Reason, Refusal, Stage};
+pub use routes::{EffectiveRoute, LostBy, NextHop, RouteSource, Routed, Routes};
 pub use security_group::{
     Asked, Attachment, FlowState, GuardedPacket, Guards, Mismatch, Ruling, SecurityGroup, default_rules,
 };

@@ -3,14 +3,14 @@
 use crate::{
     balancer::{Balancer, Frontend, Pool},
     cloud::Cloud,
-    routes::{EndpointPolicy, NextHop, Routed, Routes},
+    network::{Sender, SubnetEntry},
+    routes::NextHop,
     settings::OutboundType,
     snat,
 };
-use ipnet::IpNet;
 use model::{
-    Model, NodeName,
-    azure::{NatGateway, OutboundRule, Subnet, VirtualNetwork},
+    NodeName,
+    azure::{NatGateway, OutboundRule},
 };
 use std::{net::IpAddr, sync::Arc};
 
@@ -30,6 +30,19 @@ pub enum Method {
     DefaultAccess,
     /// Nothing: the packet is dropped.
     None,
+}
+
+impl std::fmt::Display for Method {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::UserRoute => "a user route",
+            Self::NatGateway => "a NAT gateway",
+            Self::InstancePublicIp => "a public address of the VM",
+            Self::LoadBalancer => "a load balancer's outbound rule",
+            Self::DefaultAccess => "default outbound access",
+            Self::None => "no way out",
+        })
+    }
 }
 
 /// The method that wins among those on offer.
@@ -74,126 +87,83 @@ pub enum Outbound<'a> {
     None,
 }
 
-/// The part of the network that outbound traffic depends on.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Network {
-    subnets: Vec<SubnetEntry>,
-    gateways: Vec<(Arc<NatGateway>, Vec<IpAddr>)>,
-}
-
-#[derive(Debug, Clone)]
-struct SubnetEntry {
-    prefixes: Vec<IpNet>,
-    subnet: Subnet,
-    routes: Routes,
-}
-
-impl Network {
-    pub(crate) fn of(model: &Model) -> Self {
-        let entry = |network: &VirtualNetwork, subnet: &Subnet| {
-            let table = subnet.route_table.as_ref();
-            let table = table.and_then(|reference| model.route_tables.get(reference.id.name()));
-            SubnetEntry {
-                prefixes: crate::allocate::subnet_prefixes(subnet),
-                subnet: subnet.clone(),
-                routes: Routes::of(network, table.map(|table| table.routes.as_slice()).unwrap_or_default()),
-            }
-        };
-        let subnets = model
-            .virtual_networks
-            .values()
-            .flat_map(|network| network.subnets.iter().map(|subnet| entry(network, subnet)))
-            .collect();
-        let address = |reference: &model::azure::SubResource| {
-            let document = model.public_ip_addresses.get(reference.id.name())?;
-            document.ip_address.as_deref()?.parse().ok()
-        };
-        let gateways = model.nat_gateways.values().map(|gateway| {
-            let sources = gateway.public_ip_addresses.iter().filter_map(address).collect();
-            (Arc::clone(gateway), sources)
-        });
-        Self { subnets, gateways: gateways.collect() }
-    }
-
-    fn subnet(&self, address: IpAddr) -> Option<&SubnetEntry> {
-        self.subnets.iter().find(|entry| entry.prefixes.iter().any(|prefix| prefix.contains(&address)))
-    }
-
-    fn gateway(&self, subnet: &Subnet) -> Option<&(Arc<NatGateway>, Vec<IpAddr>)> {
-        let named = subnet.nat_gateway.as_ref().map(|reference| reference.id.name());
-        let serves =
-            |gateway: &NatGateway| gateway.subnets.iter().any(|own| Some(&own.id) == subnet.id.as_ref());
-        self.gateways.iter().find(|(gateway, _)| {
-            named.is_some_and(|name| name.eq_ignore_ascii_case(&gateway.name)) || serves(gateway)
-        })
-    }
-}
-
 impl Cloud {
-    /// The effective routes of the subnet that an address is in; `None` where the input has no such subnet.
-    pub fn routes(&self, address: IpAddr) -> Option<&Routes> {
-        self.network().subnet(address).map(|entry| &entry.routes)
-    }
-
-    /// The route that a packet from an address takes; `None` where the input does not show the subnet or
-    /// nothing covers the destination.
-    pub fn route(&self, source: IpAddr, destination: IpAddr) -> Option<Routed<'_>> {
-        let target = self.network().subnet(destination);
-        let policies = target.and_then(|entry| entry.subnet.private_endpoint_network_policies.as_deref());
-        let routes_apply = policies.is_some_and(|policies| {
-            policies.eq_ignore_ascii_case("Enabled") || policies.eq_ignore_ascii_case("RouteTableEnabled")
-        });
-        let policy = EndpointPolicy { routes_apply, network: Some(self.space()) };
-        self.routes(source)?.select(destination, policy)
-    }
-
     /// How a node's VM reaches an address on the internet.
     pub fn outbound(&self, node: &NodeName, destination: IpAddr) -> Outbound<'_> {
+        let address = self.vm(node).and_then(|vm| vm.address(destination.is_ipv6()));
+        let Some(address) = address else { return Outbound::None };
+        self.ways_out(Sender::node(node, address), destination).into_iter().next().unwrap_or(Outbound::None)
+    }
+
+    /// Every way out that a sender has, the one that wins first. Empty: the packet is dropped. A user route
+    /// to nowhere leaves none.
+    pub fn ways_out(&self, sender: Sender<'_>, destination: IpAddr) -> Vec<Outbound<'_>> {
         let v6 = destination.is_ipv6();
-        let Some(vm) = self.vm(node) else { return Outbound::None };
-        let Some(address) = vm.address(v6) else { return Outbound::None };
-        let network = self.network();
-        let subnet = network.subnet(address);
-        if let Some(routed) = self.route(address, destination) {
-            match routed.route.next_hop {
+        let subnet = self.sender_subnet(sender);
+        let mut ways = Vec::new();
+        match subnet.and_then(|subnet| self.route_in(subnet, destination)) {
+            Some(routed) => match routed.route.next_hop {
                 NextHop::Internet | NextHop::VirtualNetworkServiceEndpoint => {}
-                NextHop::None => return Outbound::None,
-                _ => return Outbound::UserRoute { next_hop: routed.route.next_hop_ip },
-            }
-        } else if self.settings().outbound == OutboundType::UserDefinedRouting {
-            return Outbound::UserRoute { next_hop: None };
+                NextHop::None => return Vec::new(),
+                _ => ways.push(Outbound::UserRoute { next_hop: routed.route.next_hop_ip }),
+            },
+            None if subnet.is_some_and(|subnet| subnet.is_given) => return Vec::new(),
+            None => {}
+        }
+        let unseen = subnet.is_none_or(|subnet| !subnet.is_given);
+        if unseen && sender.node.is_some() && self.settings().outbound == OutboundType::UserDefinedRouting {
+            ways.push(Outbound::UserRoute { next_hop: None });
+        }
+        ways.extend(self.by_nat_gateway(sender, subnet, v6));
+        let own = |node| self.vm(node)?.public_address;
+        let instance = self.instance_address(sender.address).or_else(|| own(sender.node?));
+        let source = instance.filter(|ip| ip.is_ipv6() == v6);
+        ways.extend(source.map(|source| Outbound::InstancePublicIp { source }));
+        ways.extend(self.by_outbound_rule(sender, v6).or_else(|| self.by_balancing_rule(sender, v6)));
+        let private = subnet.is_some_and(|entry| entry.subnet.default_outbound_access == Some(false));
+        // A VM behind a Standard load balancer has no default access, and AKS's `none` sets none up.
+        let behind_standard = sender.node.is_some() && self.settings().is_standard();
+        if !private && !behind_standard && ways.is_empty() {
+            ways.push(Outbound::DefaultAccess);
+        }
+        ways
+    }
+
+    fn by_nat_gateway(
+        &self,
+        sender: Sender<'_>,
+        subnet: Option<&SubnetEntry>,
+        v6: bool,
+    ) -> Option<Outbound<'_>> {
+        let network = self.network();
+        // A NAT gateway translates IPv4 only.
+        if v6 {
+            return None;
         }
         if let Some((gateway, sources)) = subnet.and_then(|entry| network.gateway(&entry.subnet)) {
-            return Outbound::NatGateway { gateway: Some(gateway), sources: sources.clone() };
+            return Some(Outbound::NatGateway { gateway: Some(gateway), sources: sources.clone() });
         }
         let managed = matches!(
             self.settings().outbound,
             OutboundType::ManagedNatGateway | OutboundType::UserAssignedNatGateway
         );
-        if managed {
-            let known = network.gateways.first();
-            return Outbound::NatGateway {
-                gateway: known.map(|(gateway, _)| gateway),
-                sources: known.map(|(_, sources)| sources.clone()).unwrap_or_default(),
-            };
+        if !managed || sender.node.is_none() {
+            return None;
         }
-        if let Some(source) = vm.public_address.filter(|ip| ip.is_ipv6() == v6) {
-            return Outbound::InstancePublicIp { source };
-        }
-        if let Some(outbound) = self.by_outbound_rule(node, v6).or_else(|| self.by_balancing_rule(node, v6)) {
-            return outbound;
-        }
-        let private = subnet.is_some_and(|entry| entry.subnet.default_outbound_access == Some(false));
-        // A VM behind a Standard load balancer has no default access, and AKS's `none` sets none up.
-        if private || self.settings().is_standard() { Outbound::None } else { Outbound::DefaultAccess }
+        let known = network.gateways.first();
+        let sources = known.map(|(_, sources)| sources.clone()).filter(|sources| !sources.is_empty());
+        Some(Outbound::NatGateway {
+            gateway: known.map(|(gateway, _)| gateway),
+            sources: sources.unwrap_or_else(|| self.nat_addresses().to_vec()),
+        })
     }
 
-    fn by_outbound_rule(&self, node: &NodeName, v6: bool) -> Option<Outbound<'_>> {
+    fn by_outbound_rule(&self, sender: Sender<'_>, v6: bool) -> Option<Outbound<'_>> {
         for balancer in self.balancers() {
             for rule in &balancer.outbound_rules {
                 let pool = rule.backend_address_pool.as_ref().map(|reference| reference.id.name());
                 let Some(pool) = pool.and_then(|name| self.pool(&balancer.name, name)) else { continue };
-                if !holds(pool, node) {
+                if !holds(pool, sender) {
                     continue;
                 }
                 let named = |frontend: &&Arc<Frontend>| {
@@ -210,20 +180,20 @@ impl Cloud {
     }
 
     /// Without an outbound rule, a public frontend whose rule serves the VM also carries its own traffic.
-    fn by_balancing_rule(&self, node: &NodeName, v6: bool) -> Option<Outbound<'_>> {
+    fn by_balancing_rule(&self, sender: Sender<'_>, v6: bool) -> Option<Outbound<'_>> {
         for balancer in self.balancers() {
             let serves = |frontend: &&Arc<Frontend>| {
                 frontend.configuration.public_ip_address.is_some()
                     && frontend.rules.iter().any(|rule| {
                         rule.rule.disable_outbound_snat != Some(true)
-                            && self.pool(&balancer.name, &rule.pool).is_some_and(|pool| holds(pool, node))
+                            && self.pool(&balancer.name, &rule.pool).is_some_and(|pool| holds(pool, sender))
                     })
             };
             let sources = addresses(balancer.frontends.iter().filter(serves), v6);
             if sources.is_empty() {
                 continue;
             }
-            let members = self.pools(&balancer.name).iter().find(|pool| holds(pool, node))?;
+            let members = self.pools(&balancer.name).iter().find(|pool| holds(pool, sender))?;
             let ports = ports(0, members, &sources);
             return Some(Outbound::LoadBalancer { balancer, rule: None, sources, ports });
         }
@@ -231,8 +201,12 @@ impl Cloud {
     }
 }
 
-fn holds(pool: &Pool, node: &NodeName) -> bool {
-    pool.members.iter().any(|member| member.node.as_ref() == Some(node))
+/// Whether the pool has the sender's VM: ports belong to the VM's configuration, and its pods share them.
+fn holds(pool: &Pool, sender: Sender<'_>) -> bool {
+    pool.members.iter().any(|member| match sender.node {
+        Some(node) => member.node.as_ref() == Some(node),
+        None => member.address == Some(sender.address),
+    })
 }
 
 fn addresses<'a>(frontends: impl Iterator<Item = &'a Arc<Frontend>>, v6: bool) -> Vec<IpAddr> {

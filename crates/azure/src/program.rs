@@ -58,6 +58,9 @@ struct Inputs {
     security_groups: BTreeMap<String, Arc<NetworkSecurityGroup>>,
     public_ips: BTreeMap<String, Arc<PublicIpAddress>>,
     networks: Vec<Arc<model::azure::VirtualNetwork>>,
+    gateways: Vec<Arc<model::azure::NatGateway>>,
+    nics: Vec<Arc<model::azure::NetworkInterface>>,
+    cluster: Option<Arc<model::azure::ManagedCluster>>,
     vm_sets: Vec<Arc<str>>,
 }
 
@@ -80,6 +83,8 @@ pub(crate) struct Programmed {
     pub(crate) refused: Vec<Refusal>,
     pub(crate) allocated: Vec<Allocated>,
     pub(crate) node_subnets: Vec<IpNet>,
+    /// Addresses of a NAT gateway that AKS manages, where the input shows none.
+    pub(crate) nat_addresses: Vec<IpAddr>,
 }
 
 fn same<T>(a: &[Arc<T>], b: impl ExactSizeIterator<Item = impl AsRef<T>>) -> bool {
@@ -99,6 +104,7 @@ impl Programmed {
         builder.take_given();
         builder.take_public_ips();
         builder.outbound();
+        builder.nat_gateway();
         for (key, service) in &model.services {
             if is_mine(service) {
                 builder.service(key, service);
@@ -119,6 +125,9 @@ impl Programmed {
             && inputs.security_groups == model.network_security_groups
             && inputs.public_ips == model.public_ip_addresses
             && same(&inputs.networks, model.virtual_networks.values())
+            && same(&inputs.gateways, model.nat_gateways.values())
+            && same(&inputs.nics, model.network_interfaces.values())
+            && inputs.cluster == model.managed_cluster
             && (inputs.slices.is_empty() || same(&inputs.slices, model.endpoint_slices.values()))
             && nodes.is_alike(old_nodes)
             && (inputs.vm_sets.is_empty() || inputs.vm_sets == self.vm_sets_now(nodes))
@@ -177,6 +186,9 @@ impl<'a> Builder<'a> {
             security_groups: model.network_security_groups.clone(),
             public_ips: model.public_ip_addresses.clone(),
             networks: model.virtual_networks.values().cloned().collect(),
+            gateways: model.nat_gateways.values().cloned().collect(),
+            nics: model.network_interfaces.values().cloned().collect(),
+            cluster: model.managed_cluster.clone(),
             vm_sets: vm_sets.clone(),
         };
         let old_plans = old.map(|old| old.plans.as_slice()).unwrap_or_default();
@@ -205,6 +217,7 @@ impl<'a> Builder<'a> {
                 refused: Vec::new(),
                 allocated: Vec::new(),
                 node_subnets: node_subnets(model),
+                nat_addresses: Vec::new(),
             },
         }
     }

@@ -16,6 +16,12 @@ pub enum RouteSource {
     User,
 }
 
+impl fmt::Display for RouteSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
 /// Where a route leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NextHop {
@@ -175,9 +181,7 @@ impl Routes {
         let own = prefixes(&network.address_space.address_prefixes);
         let mut routes: Vec<EffectiveRoute> = system_routes(&own);
         for peering in &network.virtual_network_peerings {
-            let connected =
-                peering.peering_state.as_deref().is_none_or(|state| state.eq_ignore_ascii_case("connected"));
-            let remote = peering.remote_address_space.as_ref().filter(|_| connected);
+            let remote = peering.remote_address_space.as_ref().filter(|_| peering.is_open());
             let remote = remote.map(|space| prefixes(&space.address_prefixes)).unwrap_or_default();
             routes.extend(remote.into_iter().map(|prefix| system(prefix, NextHop::VNetPeering)));
         }

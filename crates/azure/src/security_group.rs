@@ -58,6 +58,13 @@ pub enum Mismatch {
     Destination(IpAddr),
     /// The destination port is not among the rule's.
     DestinationPort(u16),
+    /// The rule names a service tag whose addresses only Azure knows: taken not to cover the address.
+    UnknownTag {
+        /// The tag.
+        tag: String,
+        /// The source or destination.
+        address: IpAddr,
+    },
 }
 
 impl fmt::Display for Mismatch {
@@ -68,6 +75,10 @@ impl fmt::Display for Mismatch {
             Self::SourcePort(port) => write!(f, "source port {port} is not among the rule's"),
             Self::Destination(ip) => write!(f, "destination {ip} is not among the rule's destinations"),
             Self::DestinationPort(port) => write!(f, "destination port {port} is not among the rule's"),
+            Self::UnknownTag { tag, address } => write!(
+                f,
+                "the addresses of the service tag {tag} are Azure's list, not known here: it is taken not to cover {address}"
+            ),
         }
     }
 }
@@ -122,6 +133,12 @@ impl Addresses {
             || self.hosts.contains(&ip)
             || self.nets.iter().any(|net| net.contains(&ip))
             || self.tags.iter().any(|tag| space.has_tag(ip, tag))
+    }
+
+    /// Why it does not contain an address.
+    fn mismatch(&self, ip: IpAddr, plain: fn(IpAddr) -> Mismatch) -> Mismatch {
+        let unknown = self.tags.iter().find(|tag| !AddressSpace::knows_tag(tag));
+        unknown.map_or_else(|| plain(ip), |tag| Mismatch::UnknownTag { tag: tag.clone(), address: ip })
     }
 }
 
@@ -178,11 +195,14 @@ impl Compiled {
         let protocol = self.rule.protocol;
         let checks = [
             (protocol != SecurityProtocol::Any && protocol != packet.protocol, Mismatch::Protocol),
-            (!self.sources.contains(packet.source, space), Mismatch::Source(packet.source)),
+            (
+                !self.sources.contains(packet.source, space),
+                self.sources.mismatch(packet.source, Mismatch::Source),
+            ),
             (!self.source_ports.contains(packet.source_port), Mismatch::SourcePort(packet.source_port)),
             (
                 !self.destinations.contains(packet.destination, space),
-                Mismatch::Destination(packet.destination),
+                self.destinations.mismatch(packet.destination, Mismatch::Destination),
             ),
             (
                 !self.destination_ports.contains(packet.destination_port),
@@ -278,6 +298,13 @@ impl SecurityGroup {
         }
         let (inbound, outbound) = rules.into_iter().partition(|rule| rule.direction == Direction::Inbound);
         Self { document, inbound: Table::new(inbound), outbound: Table::new(outbound) }
+    }
+
+    /// Service tags in its rules whose addresses only Azure knows.
+    pub fn unknown_tags(&self) -> impl Iterator<Item = &str> {
+        let rules = self.inbound.rules.iter().chain(&self.outbound.rules);
+        let tags = rules.flat_map(|rule| rule.sources.tags.iter().chain(&rule.destinations.tags));
+        tags.map(String::as_str).filter(|tag| !AddressSpace::knows_tag(tag))
     }
 
     /// The group's name.

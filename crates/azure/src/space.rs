@@ -40,8 +40,8 @@ impl AddressSpace {
                 .filter_map(|prefix| prefix.parse::<IpNet>().ok());
             prefixes.extend(own);
             prefixes.extend(network.subnets.iter().flat_map(subnet_prefixes));
-            let remote =
-                network.virtual_network_peerings.iter().filter_map(|p| p.remote_address_space.as_ref());
+            let open = network.virtual_network_peerings.iter().filter(|peering| peering.is_open());
+            let remote = open.filter_map(|peering| peering.remote_address_space.as_ref());
             let remote = remote.flat_map(|space| &space.address_prefixes);
             prefixes.extend(remote.filter_map(|prefix| prefix.parse::<IpNet>().ok()));
         }
@@ -76,6 +76,13 @@ impl AddressSpace {
     /// The prefixes.
     pub fn prefixes(&self) -> &[IpNet] {
         &self.prefixes
+    }
+
+    /// Whether the addresses of a service tag are known here.
+    pub fn knows_tag(tag: &str) -> bool {
+        ["virtualnetwork", "azureloadbalancer", "internet"]
+            .iter()
+            .any(|known| tag.eq_ignore_ascii_case(known))
     }
 
     /// Whether a service tag covers an address. Regional tags (`Storage.WestEurope`, `AzureCloud`) are

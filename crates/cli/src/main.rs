@@ -1,11 +1,15 @@
-//! The command line: `hopscope iptables|paths|trace|run|lb`.
+//! The command line: `hopscope iptables|paths|trace|run|lb|render|check|lessons`.
 //!
 //! Exit codes: 0 done, 1 a check failed, 2 bad usage or bad input.
 
 mod args;
+mod check;
+mod docs;
+mod draw;
 mod input;
+mod junit;
+mod learn;
 mod output;
-mod picture;
 mod rules;
 mod text;
 
@@ -15,6 +19,7 @@ use engine::{Flow, FlowError, Paths, World};
 use model::{Model, NodeName, Object, azure::LoadBalancer, kubernetes::IpFamily};
 use netfilter::Form;
 use output::{Done, Failure};
+use render::Picture;
 use std::{process::ExitCode, sync::Arc};
 
 /// With time between them, every connection is walked by itself.
@@ -48,6 +53,9 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
         Command::Trace(arguments) => trace(&arguments.flow, arguments.seed).map(Done::from),
         Command::Run(arguments) => sample(arguments).map(Done::from),
         Command::Lb(arguments) => lb(arguments).map(Done::from),
+        Command::Render(arguments) => draw::run(arguments).map(Done::from),
+        Command::Check(arguments) => check::run(arguments),
+        Command::Lessons(arguments) => learn::run(arguments).map(Done::from),
     }
 }
 
@@ -114,8 +122,8 @@ fn paths(arguments: &args::PathsArguments) -> Result<String, Failure> {
     match arguments.flow.output {
         OutputFormat::Json => output::json(&paths),
         OutputFormat::Text => Ok(text::paths(&paths)),
-        OutputFormat::Svg => Ok(picture::svg(&world, &paths)),
-        OutputFormat::Mermaid => Ok(picture::mermaid(&paths)),
+        OutputFormat::Svg => Ok(Picture::default().svg(&world, Some(&paths))),
+        OutputFormat::Mermaid => Ok(Picture::default().mermaid(&paths)),
     }
 }
 
@@ -126,8 +134,8 @@ fn trace(arguments: &FlowArguments, seed: u64) -> Result<String, Failure> {
     match arguments.output {
         OutputFormat::Json => output::json(&output::Seeded { seed, paths: &paths }),
         OutputFormat::Text => Ok(text::trace(&paths, seed)),
-        OutputFormat::Svg => Ok(picture::svg(&world, &paths)),
-        OutputFormat::Mermaid => Ok(picture::mermaid(&paths)),
+        OutputFormat::Svg => Ok(Picture::default().svg(&world, Some(&paths))),
+        OutputFormat::Mermaid => Ok(Picture::default().mermaid(&paths)),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     journey::{End, Party, Traveller, station_of, unmarked},
     receive::declares_nothing,
     resolve::Resolved,
+    routes::bypassed_appliance,
     state::{Effects, Follow, State},
 };
 use model::kubernetes::Protocol;
@@ -144,6 +145,7 @@ impl World {
         if traveller.carried.explains() {
             traveller.carried.follow = Follow::Everyone;
         }
+        traveller.nic = None;
         traveller.hops = 0;
         let why = format!(
             "{} answers to the source that it saw, {}.",
@@ -169,6 +171,16 @@ impl World {
         if steps().any(|step| step.action == Action::SelectBackend) {
             codes.insert(AssumptionCode::IdealLbHash);
             codes.insert(AssumptionCode::ProbesSettled);
+        }
+        let both = || steps().chain(outcomes.iter().filter_map(|o| o.reply.as_ref()).flat_map(|r| &r.steps));
+        if both().any(|step| step.component == Component::Appliance) {
+            codes.insert(AssumptionCode::ApplianceForwards);
+        }
+        let groups = self.cloud.security_groups();
+        let asked = both().filter(|step| step.action == Action::EvaluateNsg);
+        let mut asked = asked.filter_map(|step| groups.get(&*step.station.name));
+        if asked.any(|group| group.unknown_tags().next().is_some()) {
+            codes.insert(AssumptionCode::UnknownServiceTag);
         }
         if steps().any(|step| step.component == Component::KubeProxy && step.probability.is_some()) {
             codes.insert(AssumptionCode::UniformStatistic);
@@ -215,6 +227,9 @@ fn hand_over(
     arrived: &Party,
 ) -> (Verdict, Option<Cause>) {
     let answer = unmarked(traveller.packet);
+    if packet.protocol == netfilter::Protocol::Tcp && bypassed_appliance(traveller) {
+        return (Verdict::Dropped, Some(Cause::AsymmetricReturn));
+    }
     if arrived == sender && answer == packet.reversed() {
         let why = format!(
             "The answer comes from {}, the address that was called: the client accepts it.",
@@ -312,6 +327,12 @@ impl AssumptionCode {
             }
             Self::DefaultCluster => {
                 "No ManagedCluster document: Azure CNI Overlay, Standard load balancer, outbound by load balancer."
+            }
+            Self::ApplianceForwards => {
+                "What stands behind a user route is not in the input: it is taken as a stateful appliance that lets everything pass, translates what goes to the internet, and discards answers to requests that it did not see."
+            }
+            Self::UnknownServiceTag => {
+                "A security rule names a service tag whose addresses only Azure knows: it is taken not to cover the packet."
             }
             Self::ProbesSettled => "Health probes have had time to see the cluster as it is.",
             Self::GivenRules => {

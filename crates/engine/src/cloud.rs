@@ -2,7 +2,7 @@
 
 use crate::{
     Action, Cause, Component, NearMiss, Owner, RuleRef, Station, StationKind, Verdict, World,
-    journey::{At, CloudFlow, End, Move, Party, Traveller, plain, unmarked},
+    journey::{CloudFlow, End, Keeper, Move, Traveller, plain, unmarked},
     narrate::socket,
     receive::protocol,
     state::Pick,
@@ -243,10 +243,10 @@ impl World {
             );
             return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, Cause::LoadBalancerHairpin)))];
         }
-        traveller.cloud.push(CloudFlow { outer, inner, inbound: true });
+        traveller.cloud.push(CloudFlow { outer, inner, keeper: Keeper::Inbound });
         match (&member.node, member.address) {
             (Some(node), _) => self.into_node(traveller, node.clone()),
-            (None, Some(address)) => vec![(traveller, Move::Go(At::Party(Party::Vm(address))))],
+            (None, Some(address)) => self.to_vm(traveller, address),
             (None, None) => {
                 vec![(traveller, Move::End(End::Failed(Verdict::Ambiguous, Cause::NoSuchAddress)))]
             }

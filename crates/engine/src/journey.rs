@@ -7,10 +7,10 @@
 use crate::{
     Action, Cause, Component, Header, Owner, Station, StationKind, Step, Verdict, World,
     state::Carried,
-    topology::{AddressOwner, Site, UPLINK},
+    topology::{AddressOwner, Site},
 };
 use model::{Key, NodeName};
-use netfilter::{Connection, Entry, InterfaceName, Packet, Segment};
+use netfilter::{Connection, Entry, Packet, Segment};
 use std::net::IpAddr;
 
 /// A place that can send and receive for itself.
@@ -41,6 +41,8 @@ pub(crate) enum At {
     LoadBalancer,
     /// At some node, for an address that something outside routes to the nodes alike.
     AnyNode,
+    /// At an appliance that a user route names, by its address where the route has one.
+    Appliance(Option<IpAddr>),
     /// Entering a node's kernel.
     Node(NodeName, Entry),
     /// At a party's own stack.
@@ -54,8 +56,30 @@ pub(crate) struct CloudFlow {
     pub(crate) outer: Packet,
     /// The packet on the inner side.
     pub(crate) inner: Packet,
-    /// Inbound by a load balancer, or outbound by translation.
-    pub(crate) inbound: bool,
+    /// Who keeps it.
+    pub(crate) keeper: Keeper,
+}
+
+/// Who keeps flow state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeper {
+    /// A load balancer, or a public address of a NIC, for flows that came in.
+    Inbound,
+    /// Outbound translation by Azure.
+    Outbound,
+    /// An appliance at this address, where the route names one.
+    Appliance(Option<IpAddr>),
+    /// A gateway to other networks.
+    Gateway,
+}
+
+/// Who put the packet on the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Nic {
+    /// A node, for itself or for a pod.
+    Node(NodeName),
+    /// A VM, or an appliance.
+    Host(IpAddr),
 }
 
 /// One branch on its way.
@@ -77,6 +101,8 @@ pub(crate) struct Traveller {
     pub(crate) entered: Option<NodeName>,
     /// Condition on the load balancer's choice.
     pub(crate) via: Option<NodeName>,
+    /// Whose NIC the packet has just left by; absent where it comes from outside.
+    pub(crate) nic: Option<Nic>,
     /// Stations passed.
     pub(crate) hops: u8,
     /// What it knows of before and leaves for after.
@@ -112,6 +138,7 @@ impl Traveller {
             cloud: Vec::new(),
             entered: None,
             via: None,
+            nic: None,
             hops: 0,
             carried: Carried::default(),
         }
@@ -151,7 +178,7 @@ impl Traveller {
 
     /// The cloud's flow state that an answer belongs to. It is taken out: with floating IP the answer looks the
     /// same before and after, and must not be taken back a second time.
-    fn take_cloud_flow(&mut self, belongs: impl FnMut(&CloudFlow) -> bool) -> Option<CloudFlow> {
+    pub(crate) fn take_cloud_flow(&mut self, belongs: impl FnMut(&CloudFlow) -> bool) -> Option<CloudFlow> {
         let at = self.cloud.iter().position(belongs)?;
         Some(self.cloud.remove(at))
     }
@@ -202,19 +229,22 @@ impl World {
                 ended.push((traveller, End::Failed(Verdict::Looped, Cause::Loop)));
                 continue;
             }
+            let left_by = nic(&at, &traveller);
             let moves = match at {
                 At::Internet => self.on_internet(traveller),
                 At::Fabric => self.in_fabric(traveller),
                 At::LoadBalancer => self.at_load_balancer(traveller),
                 At::AnyNode => self.at_any_node(traveller),
+                At::Appliance(ip) => self.at_appliance(traveller, ip),
                 At::Node(name, entry) => self.through_node(traveller, &name, entry),
                 At::Party(party) => vec![(traveller, Move::End(End::Arrived(party)))],
             };
             let before = open.len();
-            for (traveller, step) in moves {
+            for (mut traveller, step) in moves {
                 if !traveller.carried.is_on_track(&traveller.steps) {
                     continue;
                 }
+                traveller.nic.clone_from(&left_by);
                 match step {
                     Move::Go(at) => open.push((traveller, at)),
                     Move::End(end) => ended.push((traveller, end)),
@@ -246,18 +276,14 @@ impl World {
     fn on_internet(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
         let destination = traveller.packet.destination;
         let packet = unmarked(traveller.packet);
-        let answered = |flow: &CloudFlow| !flow.inbound && flow.outer.reversed() == packet;
+        let answered = |flow: &CloudFlow| flow.keeper != Keeper::Inbound && flow.outer.reversed() == packet;
         if let Some(flow) = traveller.take_cloud_flow(answered) {
-            let inner = flow.inner.reversed();
-            let why = format!("The outbound translation gives the answer back to {}.", inner.destination);
-            let step =
-                plain(internet_station(), Component::AzureOutbound, Owner::Azure, Action::Untranslate, why);
-            traveller.rewrite(inner, step);
-            return vec![(traveller, Move::Go(At::Fabric))];
+            return vec![self.answer_from_outside(traveller, flow)];
         }
         match self.topology.owner(destination) {
             Some(AddressOwner::Frontend) => vec![(traveller, Move::Go(At::LoadBalancer))],
             Some(AddressOwner::ExternalIp(_)) => vec![(traveller, Move::Go(At::AnyNode))],
+            None if self.cloud.instance_behind(destination).is_some() => self.to_instance(traveller),
             None if !self.is_inside(destination) => {
                 vec![(traveller, Move::Go(At::Party(Party::Internet(destination))))]
             }
@@ -269,131 +295,6 @@ impl World {
                 vec![(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoRoute)))]
             }
         }
-    }
-
-    fn in_fabric(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
-        let packet = unmarked(traveller.packet);
-        let answered = |flow: &CloudFlow| flow.inbound && flow.inner.reversed() == packet;
-        if let Some(flow) = traveller.take_cloud_flow(answered) {
-            let outer = flow.outer.reversed();
-            let restored = outer != packet;
-            let why = if restored {
-                format!("Azure restores the frontend as source: the client sees {}.", outer.source)
-            } else {
-                "The answer already carries the frontend as source; it goes straight to the client, not through a load-balancer box.".to_owned()
-            };
-            let action = if restored { Action::Untranslate } else { Action::SkipLoadBalancer };
-            let step = plain(fabric_station(), Component::AzureLoadBalancer, Owner::Azure, action, why);
-            traveller.rewrite(outer, step);
-            let at = if self.is_inside(outer.destination) { At::Fabric } else { At::Internet };
-            return vec![(traveller, Move::Go(at))];
-        }
-        let destination = packet.destination;
-        if azure::is_platform(destination) {
-            return vec![(traveller, Move::Go(At::Party(Party::Platform)))];
-        }
-        match self.topology.owner(destination) {
-            Some(AddressOwner::Node(name)) => {
-                let name = name.clone();
-                self.into_node(traveller, name)
-            }
-            Some(AddressOwner::Pod(key)) => self.to_guest(traveller, &Site::Pod(key.clone())),
-            Some(AddressOwner::Endpoint) => self.to_guest(traveller, &Site::Endpoint(destination)),
-            Some(AddressOwner::Frontend) => self.to_frontend(traveller),
-            Some(AddressOwner::ExternalIp(_)) => vec![(traveller, Move::Go(At::AnyNode))],
-            Some(AddressOwner::ClusterIp(_)) => no_such_address(
-                traveller,
-                format!(
-                    "{destination} is a cluster IP: it exists only in the rules of the nodes, and the virtual network has no route to it."
-                ),
-            ),
-            None if self.topology.in_service_range(destination) && !self.topology.in_vnet(destination) => {
-                no_such_address(
-                    traveller,
-                    format!(
-                        "{destination} lies in the range of cluster IPs, but no Service has it, and the virtual network has no route to it."
-                    ),
-                )
-            }
-            None if self.topology.in_pod_range(destination) => {
-                no_such_address(traveller, format!("{destination} is a pod address that no pod has."))
-            }
-            None if self.topology.in_vnet(destination) => {
-                vec![(traveller, Move::Go(At::Party(Party::Vm(destination))))]
-            }
-            None => self.leave_azure(traveller),
-        }
-    }
-
-    /// The switch between neighbours and the load balancer: a public frontend is reached from outside.
-    fn to_frontend(&self, traveller: Traveller) -> Vec<(Traveller, Move)> {
-        if self.is_internal_frontend(traveller.packet.destination) || !self.is_inside(traveller.packet.source)
-        {
-            return vec![(traveller, Move::Go(At::LoadBalancer))];
-        }
-        self.leave_azure(traveller)
-    }
-
-    fn to_guest(&self, mut traveller: Traveller, site: &Site) -> Vec<(Traveller, Move)> {
-        let destination = traveller.packet.destination;
-        let node = self
-            .topology
-            .attachment(site)
-            .map(|(node, _)| node)
-            .or_else(|| self.topology.node_of_pod_range(destination))
-            .cloned();
-        match node {
-            Some(node) => {
-                let why = format!(
-                    "The virtual network knows that {destination} is on {node} and hands the packet to that node."
-                );
-                traveller.note(fabric_station(), Component::AzureVnet, Owner::Azure, Action::Route, why);
-                self.into_node(traveller, node)
-            }
-            None => match site {
-                Site::Endpoint(ip) => vec![(traveller, Move::Go(At::Party(Party::Endpoint(*ip))))],
-                _ => no_such_address(traveller, format!("{destination} is on no node.")),
-            },
-        }
-    }
-
-    /// Into a node by its uplink, past the security groups.
-    pub(crate) fn into_node(&self, mut traveller: Traveller, node: NodeName) -> Vec<(Traveller, Move)> {
-        if let Some(cause) = self.security_groups(&mut traveller, &node) {
-            return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, cause)))];
-        }
-        if traveller.entered.is_none() {
-            traveller.entered = Some(node.clone());
-        }
-        match InterfaceName::new(UPLINK) {
-            Some(uplink) => vec![(traveller, Move::Go(At::Node(node, Entry::Received(uplink))))],
-            None => Vec::new(),
-        }
-    }
-
-    /// An external IP that Azure does not own: something outside brings it to the nodes.
-    fn at_any_node(&self, traveller: Traveller) -> Vec<(Traveller, Move)> {
-        let nodes: Vec<NodeName> = match &traveller.via {
-            Some(node) => vec![node.clone()],
-            None => self.model.nodes.keys().cloned().collect(),
-        };
-        if nodes.is_empty() {
-            return no_such_address(traveller, "There is no node to take the external IP.".to_owned());
-        }
-        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 nodes")]
-        let share = 1.0 / nodes.len() as f64;
-        nodes
-            .into_iter()
-            .flat_map(|node| {
-                let mut branch = traveller.share(share);
-                let why = format!(
-                    "{} is an external IP of a Service: Azure does not own it; something outside routes it to the nodes, here to {node}.",
-                    branch.packet.destination
-                );
-                branch.note(fabric_station(), Component::AzureVnet, Owner::Client, Action::Route, why);
-                self.into_node(branch, node)
-            })
-            .collect()
     }
 
     /// Whether the address belongs to the cluster or its network, as opposed to the internet.
@@ -408,6 +309,16 @@ impl World {
             }
             Some(_) => true,
         }
+    }
+}
+
+/// Whose NIC a packet leaves by when it goes on from a station.
+fn nic(at: &At, traveller: &Traveller) -> Option<Nic> {
+    match at {
+        At::Node(name, _) => Some(Nic::Node(name.clone())),
+        At::Appliance(ip) => ip.map(Nic::Host),
+        At::Fabric => traveller.nic.clone(),
+        At::Internet | At::LoadBalancer | At::AnyNode | At::Party(_) => None,
     }
 }
 
@@ -447,7 +358,7 @@ pub(crate) fn plain(
     }
 }
 
-fn no_such_address(mut traveller: Traveller, why: String) -> Vec<(Traveller, Move)> {
+pub(crate) fn no_such_address(mut traveller: Traveller, why: String) -> Vec<(Traveller, Move)> {
     traveller.note(fabric_station(), Component::AzureVnet, Owner::Azure, Action::Drop, why);
     vec![(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoSuchAddress)))]
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod cloud;
+mod fabric;
 mod flow;
 mod host;
 mod journey;
@@ -14,6 +15,7 @@ mod outbound;
 mod probe;
 mod receive;
 mod resolve;
+mod routes;
 mod rules;
 mod run;
 mod security;

@@ -1,60 +1,172 @@
 //! A packet on its way out of the virtual network.
 
 use crate::{
-    Action, Cause, Component, Owner, Verdict, World,
-    journey::{At, CloudFlow, End, Move, Traveller, fabric_station, plain, unmarked},
-    topology::AddressOwner,
+    Action, Cause, Component, NearMiss, Owner, RuleRef, Station, StationKind, Verdict, World,
+    journey::{At, CloudFlow, End, Keeper, Move, Nic, Traveller, fabric_station, plain, unmarked},
+    topology::{AddressOwner, Site},
 };
+use azure::{Outbound, snat};
 use netfilter::Packet;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Stands for the public address of a VM that the input says nothing of.
-const VM_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(20, 50, 62, 200));
+/// Stands for an address of Azure's that the input says nothing of.
+const DEFAULT_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(20, 50, 62, 200));
 
 impl World {
-    /// Out of the virtual network, by outbound translation.
+    /// Out of the virtual network, by the outbound method that wins.
     pub(crate) fn leave_azure(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
         let inner = unmarked(traveller.packet);
-        let from_node = match self.topology.owner(inner.source) {
+        let translated = match self.topology.owner(inner.source) {
             Some(AddressOwner::Node(_) | AddressOwner::Pod(_) | AddressOwner::Endpoint) => true,
-            None if self.topology.in_vnet(inner.source) => false,
-            _ => {
-                // Already a public source: nothing to translate.
-                return vec![(traveller, Move::Go(At::Internet))];
+            owner => {
+                owner.is_none()
+                    && (self.topology.in_vnet(inner.source) || self.topology.in_pod_range(inner.source))
             }
         };
-        let (address, why) = if let Some(found) = self.outbound_address(from_node, inner.source) {
-            found
-        } else {
-            let why = format!("{} has no way out of the virtual network.", inner.source);
-            traveller.note(fabric_station(), Component::AzureOutbound, Owner::Azure, Action::Drop, why);
-            return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, Cause::NoOutbound)))];
+        if !translated {
+            // Already a public source: nothing to translate.
+            return vec![(traveller, Move::Go(At::Internet))];
+        }
+        // What comes by no NIC of this network (a frontend called from inside) leaves as its source's owner.
+        let nic = traveller.nic.clone().or_else(|| self.nic_of(inner.source));
+        let Some(sender) = self.sender_of(nic.as_ref(), &inner) else {
+            return vec![no_way(traveller, inner.source)];
         };
-        let outer = Packet { source: address, ..inner };
-        let step = plain(fabric_station(), Component::AzureOutbound, Owner::Azure, Action::Snat, why);
+        let ways = self.cloud.ways_out(sender, inner.destination);
+        let mut ways = ways.iter();
+        let Some(way) = ways.next() else { return vec![no_way(traveller, inner.source)] };
+        if let Outbound::UserRoute { next_hop } = way {
+            return self.at_appliance(traveller, *next_hop);
+        }
+        let Some(told) = tell(way, inner.source) else { return vec![no_way(traveller, inner.source)] };
+        let outer = Packet { source: told.address, ..inner };
+        let mut step = plain(told.station, Component::AzureOutbound, Owner::Azure, Action::Snat, told.why);
+        step.rule = told.rule;
+        step.near_misses = ways.filter_map(|lost| near_miss(lost, way)).collect();
         traveller.rewrite(outer, step);
-        traveller.cloud.push(CloudFlow { outer, inner, inbound: false });
+        traveller.cloud.push(CloudFlow { outer, inner, keeper: Keeper::Outbound });
         vec![(traveller, Move::Go(At::Internet))]
     }
 
-    /// The public address that a source leaves by, and why that one.
-    fn outbound_address(&self, from_node: bool, source: IpAddr) -> Option<(IpAddr, String)> {
-        if !from_node {
-            let why = format!(
-                "The VM {source} leaves by a public address of its own ({VM_ADDRESS} stands for it)."
-            );
-            return source.is_ipv4().then_some((VM_ADDRESS, why));
+    fn nic_of(&self, source: IpAddr) -> Option<Nic> {
+        let of_site = |site: &Site| self.topology.attachment(site).map(|(node, _)| Nic::Node(node.clone()));
+        match self.topology.owner(source)? {
+            AddressOwner::Node(name) => Some(Nic::Node(name.clone())),
+            AddressOwner::Pod(key) => of_site(&Site::Pod(key.clone())),
+            AddressOwner::Endpoint => of_site(&Site::Endpoint(source)),
+            AddressOwner::Frontend | AddressOwner::ClusterIp(_) | AddressOwner::ExternalIp(_) => None,
         }
-        self.cloud.balancers().find_map(|balancer| {
-            let outbound = balancer.outbound_rules.first()?;
-            let name = outbound.frontend_ip_configurations.first()?.id.name();
-            let frontend = balancer.frontends.iter().find(|frontend| frontend.configuration.name == name)?;
-            let address = frontend.address.filter(|address| address.is_ipv4() == source.is_ipv4())?;
-            let why = format!(
-                "Outbound rule {} of load balancer {} translates the source to {address}.",
-                outbound.name, balancer.name
-            );
-            Some((address, why))
-        })
     }
+}
+
+fn no_way(mut traveller: Traveller, source: IpAddr) -> (Traveller, Move) {
+    let why = format!(
+        "{source} has no way out of the virtual network: no route to an appliance, no NAT gateway, no public address of its own, no outbound rule."
+    );
+    traveller.note(fabric_station(), Component::AzureOutbound, Owner::Azure, Action::Drop, why);
+    (traveller, Move::End(End::Failed(Verdict::Dropped, Cause::NoOutbound)))
+}
+
+/// A way out in words.
+struct Told {
+    address: IpAddr,
+    station: Station,
+    rule: Option<RuleRef>,
+    why: String,
+}
+
+fn tell(way: &Outbound<'_>, source: IpAddr) -> Option<Told> {
+    let address = way.sources().first().copied();
+    let several = match way.sources().len() {
+        0 | 1 => String::new(),
+        count => format!(", the first of {count} addresses (Azure picks one for each connection)"),
+    };
+    Some(match way {
+        Outbound::UserRoute { .. } | Outbound::None => return None,
+        Outbound::NatGateway { gateway, .. } => {
+            let address = address?;
+            let name = gateway.map_or("of AKS", |gateway| gateway.name.as_str());
+            Told {
+                address,
+                station: Station::new(StationKind::NatGateway, name),
+                rule: Some(way_ref(way)),
+                why: format!(
+                    "The NAT gateway {name} translates the source to {address}{several}; its ports are shared on demand by the whole subnet."
+                ),
+            }
+        }
+        Outbound::InstancePublicIp { source: public } => Told {
+            address: *public,
+            station: Station::new(StationKind::PublicIp, public.to_string()),
+            rule: None,
+            why: format!("{source} has a public address of its own, {public}: Azure translates one to one."),
+        },
+        Outbound::LoadBalancer { balancer, rule, ports, .. } => {
+            let address = address?;
+            let what = match rule {
+                Some(rule) => format!("Outbound rule {} of load balancer {}", rule.name, balancer.name),
+                None => format!("Load balancer {}, whose rules leave outbound SNAT on,", balancer.name),
+            };
+            Told {
+                address,
+                station: Station::new(StationKind::LoadBalancer, &*balancer.name),
+                rule: Some(way_ref(way)),
+                why: format!(
+                    "{what} translates the source to {address}{several}, and the port to one of the {ports} that this VM has for each protocol."
+                ),
+            }
+        }
+        Outbound::DefaultAccess => Told {
+            address: DEFAULT_ADDRESS,
+            station: fabric_station(),
+            rule: None,
+            why: format!(
+                "Nothing sets up a way out for {source}: Azure's default outbound access gives it an address that nobody chose ({DEFAULT_ADDRESS} stands for it)."
+            ),
+        }
+        .only_for(source)?,
+    })
+}
+
+impl Told {
+    /// The stand-in address is IPv4.
+    fn only_for(self, source: IpAddr) -> Option<Self> {
+        source.is_ipv4().then_some(self)
+    }
+}
+
+/// The way's document in one line.
+fn way_ref(way: &Outbound<'_>) -> RuleRef {
+    let sources = way.sources().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let (place, text) = match way {
+        Outbound::LoadBalancer { balancer, rule: Some(rule), ports, .. } => {
+            let ports = match rule.allocated_outbound_ports {
+                0 => format!("{ports} ports per member by Azure's table"),
+                _ => format!("{ports} ports per member"),
+            };
+            let idle = rule.idle_timeout_in_minutes.unwrap_or(4);
+            (
+                format!("load balancer {}, outbound rule {}", balancer.name, rule.name),
+                format!("{} by {sources}, {ports}, idle {idle} min", rule.protocol),
+            )
+        }
+        Outbound::LoadBalancer { balancer, rule: None, ports, .. } => (
+            format!("load balancer {}", balancer.name),
+            format!("rules without disableOutboundSnat, by {sources}, {ports} ports per member"),
+        ),
+        Outbound::NatGateway { gateway, .. } => (
+            format!("NAT gateway {}", gateway.map_or("of AKS", |gateway| gateway.name.as_str())),
+            format!("by {sources}, {} ports per address on demand", snat::NAT_GATEWAY_PORTS_PER_ADDRESS),
+        ),
+        Outbound::InstancePublicIp { .. } => ("public address of the NIC".to_owned(), sources),
+        Outbound::UserRoute { .. } => ("user route".to_owned(), "to an appliance".to_owned()),
+        Outbound::DefaultAccess => ("default outbound access".to_owned(), "an address of Azure's".to_owned()),
+        Outbound::None => ("no way out".to_owned(), String::new()),
+    };
+    RuleRef { place: place.into(), text: text.into(), object: None }
+}
+
+fn near_miss(lost: &Outbound<'_>, winner: &Outbound<'_>) -> Option<NearMiss> {
+    let failed = format!("{} goes before {}", winner.method(), lost.method());
+    (lost.method() != winner.method()).then(|| NearMiss { rule: way_ref(lost), failed })
 }

@@ -1,52 +1,60 @@
-//! A packet at the security groups in front of a node.
+//! A packet at the security groups between a NIC and the network, in both directions.
 
 use crate::{
     Action, Cause, Component, NearMiss, Owner, RuleRef, Station, StationKind, World,
     journey::{Traveller, plain, unmarked},
+    topology::AddressOwner,
 };
-use azure::{Asked, GuardedPacket};
+use azure::{Asked, Attachment, GuardedPacket, Guards, Sender};
 use model::{
     NodeName,
     azure::{Direction, SecurityProtocol, SecurityRule},
 };
-use netfilter::Protocol;
+use netfilter::{Packet, Protocol};
 
 impl World {
-    /// Asks the security groups of a node's subnet and NIC about a packet that comes in. `Some` is the
+    /// Asks the security groups of the NIC and its subnet about a packet that leaves by it. `Some` is the
     /// cause of a denial.
-    ///
-    /// Answers are not asked about: security groups let the answers of a flow pass that they let in.
-    pub(crate) fn security_groups(&self, traveller: &mut Traveller, node: &NodeName) -> Option<Cause> {
+    pub(crate) fn leave_nic(&self, traveller: &mut Traveller) -> Option<Cause> {
+        let nic = traveller.nic.clone();
+        let sender = self.sender_of(nic.as_ref(), &traveller.packet)?;
+        self.ask_guards(traveller, sender, Direction::Outbound)
+    }
+
+    /// The same for a packet that comes in to a VM that is no node.
+    pub(crate) fn enter_nic(&self, traveller: &mut Traveller, receiver: Sender<'_>) -> Option<Cause> {
+        self.ask_guards(traveller, receiver, Direction::Inbound)
+    }
+
+    /// The same for a packet that comes in to a node, or to a pod on it.
+    pub(crate) fn enter_node(&self, traveller: &mut Traveller, node: &NodeName) -> Option<Cause> {
+        let destination = traveller.packet.destination;
+        let own = || {
+            let mut addresses = self.model.nodes.get(node)?.internal_ips();
+            addresses.find(|ip| ip.is_ipv6() == destination.is_ipv6())
+        };
+        let of_pod =
+            matches!(self.topology.owner(destination), Some(AddressOwner::Pod(_) | AddressOwner::Endpoint));
+        let address = if of_pod { destination } else { own()? };
+        self.ask_guards(traveller, Sender::node(node, address), Direction::Inbound)
+    }
+
+    /// Answers are not asked about: security groups let the answers of a flow pass that they let pass.
+    fn ask_guards(&self, traveller: &mut Traveller, nic: Sender<'_>, direction: Direction) -> Option<Cause> {
+        let guards = self.cloud.guards(nic);
         if traveller.segment != netfilter::Segment::Opening {
+            stateful(traveller, &guards);
             return None;
         }
         let packet = unmarked(traveller.packet);
-        let address = self
-            .model
-            .nodes
-            .get(node)?
-            .internal_ips()
-            .find(|ip| ip.is_ipv4() == packet.destination.is_ipv4())?;
-        let guarded = GuardedPacket {
-            protocol: match packet.protocol {
-                Protocol::Tcp => SecurityProtocol::Tcp,
-                Protocol::Udp => SecurityProtocol::Udp,
-                Protocol::Icmp | Protocol::Icmpv6 => SecurityProtocol::Icmp,
-                Protocol::Sctp => SecurityProtocol::Any,
-            },
-            source: packet.source,
-            source_port: packet.source_port,
-            destination: packet.destination,
-            destination_port: packet.destination_port,
-        };
-        for asked in self.cloud.guards(address, true).ask(Direction::Inbound, &guarded, &self.space) {
+        for asked in guards.ask(direction, &guarded(&packet), &self.space) {
             let allows = asked.allows();
             let mut step = plain(
                 Station::new(StationKind::Nsg, asked.group.name()),
                 Component::AzureNsg,
                 Owner::Azure,
                 Action::EvaluateNsg,
-                words(&asked, allows),
+                words(&asked, direction, allows),
             );
             if let Some(ruling) = &asked.ruling {
                 step.rule = Some(rule_ref(asked.group.name(), &ruling.rule));
@@ -67,12 +75,44 @@ impl World {
     }
 }
 
-fn words(asked: &Asked, allows: bool) -> String {
+/// Says once on the way back that security groups are not asked.
+fn stateful(traveller: &mut Traveller, guards: &Guards) {
+    let said = traveller.steps.iter().any(|step| step.action == Action::SkipNsg);
+    let Some(group) = guards.nic.as_ref().or(guards.subnet.as_ref()).filter(|_| !said) else { return };
+    let why = "Security groups are stateful: the answer of a connection that they let pass needs no rule.";
+    let station = Station::new(StationKind::Nsg, group.name());
+    traveller.note(station, Component::AzureNsg, Owner::Azure, Action::SkipNsg, why.to_owned());
+}
+
+fn guarded(packet: &Packet) -> GuardedPacket {
+    GuardedPacket {
+        protocol: match packet.protocol {
+            Protocol::Tcp => SecurityProtocol::Tcp,
+            Protocol::Udp => SecurityProtocol::Udp,
+            Protocol::Icmp | Protocol::Icmpv6 => SecurityProtocol::Icmp,
+            Protocol::Sctp => SecurityProtocol::Any,
+        },
+        source: packet.source,
+        source_port: packet.source_port,
+        destination: packet.destination,
+        destination_port: packet.destination_port,
+    }
+}
+
+fn words(asked: &Asked, direction: Direction, allows: bool) -> String {
     let rule = asked.ruling.as_ref().map_or("no rule", |ruling| ruling.rule.name.as_str());
+    let way = match direction {
+        Direction::Inbound => "in",
+        Direction::Outbound => "out",
+    };
+    let place = match asked.attachment {
+        Attachment::Subnet => "The security group of the subnet",
+        Attachment::Nic => "The security group of the NIC",
+    };
     if allows {
-        format!("The security group lets the packet in by {rule}.")
+        format!("{place} lets the packet {way} by {rule}.")
     } else {
-        format!("The security group drops the packet by {rule}: the client times out.")
+        format!("{place} does not let the packet {way}: {rule} drops it, and the client times out.")
     }
 }
 

@@ -135,6 +135,7 @@ impl Topology {
         let own_network = own_network(model);
         let peerings = model.virtual_networks.values().flat_map(|network| &network.virtual_network_peerings);
         let peered = peerings
+            .filter(|peering| peering.is_open())
             .filter_map(|peering| peering.remote_address_space.as_ref())
             .flat_map(|space| &space.address_prefixes)
             .filter_map(|prefix| prefix.parse().ok());

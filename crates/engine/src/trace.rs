@@ -1,7 +1,7 @@
 //! The trace: what every face (page, command line, JavaScript) shows. One type for all.
 
 use model::{Key, NodeName, ObjectRef};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 /// The answer to "what happens to this flow?": every branch with its exact probability.
@@ -127,7 +127,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// What became of a flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It arrived and its answer came back.
@@ -168,7 +168,7 @@ impl fmt::Display for Verdict {
 }
 
 /// Why a flow failed. Codes are stable; each has a page in `docs/causes/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The Service has no ready endpoint; kube-proxy rejects.
@@ -261,12 +261,16 @@ pub enum AssumptionCode {
     DefaultCluster,
     /// Probe states are those of a settled cluster.
     ProbesSettled,
+    /// What stands behind a user route is not in the input: a stateful appliance that lets everything pass.
+    ApplianceForwards,
+    /// A security rule names a service tag whose addresses are not known here.
+    UnknownServiceTag,
     /// A node's rules were given in place of the generated ones.
     GivenRules,
 }
 
 /// Who a person would go to in order to change a thing. Decides the colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Owner {
     /// The sender.
@@ -280,7 +284,7 @@ pub enum Owner {
 }
 
 /// The program or part that did the step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Component {
     /// The sending application.
@@ -295,8 +299,10 @@ pub enum Component {
     AzureNsg,
     /// Routing of the virtual network.
     AzureVnet,
-    /// Outbound translation by the load balancer.
+    /// Outbound translation by a load balancer, a NAT gateway or a public address.
     AzureOutbound,
+    /// A firewall or other appliance behind a user route.
+    Appliance,
     /// A rule that kube-proxy wrote.
     KubeProxy,
     /// A rule that someone else wrote.
@@ -351,7 +357,7 @@ pub enum StationKind {
 }
 
 /// What a step did, or, for the `Skip…` forms, the important thing that did not happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant is the action it names")]
 pub enum Action {
     Originate,
@@ -383,6 +389,7 @@ pub enum Action {
     SkipProbe,
     SkipLoadBalancer,
     SkipNat,
+    SkipNsg,
 }
 
 /// The fields of a packet that a person reads.

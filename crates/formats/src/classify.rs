@@ -99,6 +99,11 @@ const AZURE: &[(Kind, &str, &[&str])] = &[
     (Kind::RouteTable, "Microsoft.Network/routeTables", &["routes"]),
     (Kind::PublicIPAddress, "Microsoft.Network/publicIPAddresses", &["publicIPAllocationMethod"]),
     (Kind::NatGateway, "Microsoft.Network/natGateways", &["publicIpPrefixes", "idleTimeoutInMinutes"]),
+    (
+        Kind::NetworkInterface,
+        "Microsoft.Network/networkInterfaces",
+        &["ipConfigurations", "enableIPForwarding"],
+    ),
     (Kind::StorageAccount, "Microsoft.Storage/storageAccounts", &["networkRuleSet"]),
     (
         Kind::PrivateEndpoint,
@@ -185,7 +190,7 @@ const LEFT_OUT: &[(Reason, &[&str])] = &[
 
 /// Kinds that may be wrapped and are not read yet.
 const WRAPPED_LATER: &[&str] =
-    &["NetworkInterface", "VirtualMachine", "VirtualMachineScaleSet", "ApplicationGateway", "AzureFirewall"];
+    &["VirtualMachine", "VirtualMachineScaleSet", "ApplicationGateway", "AzureFirewall"];
 
 /// Resources inside a private DNS zone, by type.
 const ZONE_PARTS: &[(ZonePart, &str)] = &[

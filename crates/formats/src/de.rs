@@ -179,6 +179,15 @@ impl de::Error for FieldError {
         Self::plain(format!("{variant:?} is not a known value"), hint)
     }
 
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        let known = expected.join(", ");
+        let hint = match nearest(field, expected.iter().copied()) {
+            Some(near) => format!("did you mean {near}? Known are: {known}"),
+            None => format!("known are: {known}"),
+        };
+        Self::plain(format!("{field:?} is not a known field"), hint)
+    }
+
     fn missing_field(field: &'static str) -> Self {
         Self::plain(format!("the field {field} is missing"), format!("add {field}"))
     }
@@ -374,7 +383,8 @@ impl<'de> de::MapAccess<'de> for Entries<'de, '_> {
             let near = nearest(key, self.fields.iter().copied());
             self.context.ignored.borrow_mut().push(Ignored { at: entry.at, path: key.to_owned(), near });
         }
-        seed.deserialize(de::value::BorrowedStrDeserializer::new(key)).map(Some)
+        let key = de::value::BorrowedStrDeserializer::new(key);
+        seed.deserialize(key).map(Some).map_err(|error: FieldError| error.at(entry.at))
     }
 
     fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, FieldError> {

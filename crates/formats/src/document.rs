@@ -378,6 +378,7 @@ fn typed(kind: Kind, node: &Node, dialect: Dialect) -> Result<(Object, Vec<Ignor
         Kind::RouteTable => of(node, dialect, Object::RouteTable),
         Kind::PublicIPAddress => of(node, dialect, Object::PublicIPAddress),
         Kind::NatGateway => of(node, dialect, Object::NatGateway),
+        Kind::NetworkInterface => of(node, dialect, Object::NetworkInterface),
         Kind::Namespace => of(node, dialect, Object::Namespace),
         Kind::Ingress => of(node, dialect, Object::Ingress),
         Kind::IngressClass => of(node, dialect, Object::IngressClass),
@@ -419,6 +420,17 @@ fn complete(object: &mut Object, document: &Node) {
         Object::RouteTable(object) => default_name(&mut Arc::make_mut(object).name),
         Object::PublicIPAddress(object) => default_name(&mut Arc::make_mut(object).name),
         Object::NatGateway(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::NetworkInterface(object) => {
+            let object = Arc::make_mut(object);
+            default_name(&mut object.name);
+            let id = object.id.as_ref();
+            let part = |kind| id.and_then(|id| id.segment(kind));
+            if let (Some(set), Some(instance)) = (part("virtualMachineScaleSets"), part("virtualMachines"))
+                && !object.name.contains('/')
+            {
+                object.name = format!("{set}/{instance}/{}", object.name);
+            }
+        }
         Object::StorageAccount(object) => default_name(&mut Arc::make_mut(object).name),
         Object::PrivateEndpoint(object) => default_name(&mut Arc::make_mut(object).name),
         Object::PrivateDnsZone(object) => default_name(&mut Arc::make_mut(object).name),

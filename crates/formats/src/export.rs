@@ -91,6 +91,7 @@ fn fields(object: &Object) -> Map<String, Value> {
         Object::RouteTable(object) => of(object),
         Object::PublicIPAddress(object) => of(object),
         Object::NatGateway(object) => of(object),
+        Object::NetworkInterface(object) => of(object),
         Object::Namespace(object) => of(object),
         Object::Ingress(object) => of(object),
         Object::IngressClass(object) => of(object),

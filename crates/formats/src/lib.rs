@@ -13,6 +13,7 @@ mod presets;
 mod scalar;
 mod share;
 mod tree;
+mod typed;
 mod validate;
 mod zones;
 
@@ -20,6 +21,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use export::{model_json, model_yaml, object_json, object_yaml};
 pub use presets::{PRESETS, Preset};
 pub use share::{MAX_LINK_CHARS, ShareError, decode, encode};
+pub use typed::{line_of, read_document};
 
 use model::Model;
 

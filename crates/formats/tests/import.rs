@@ -294,6 +294,19 @@ fn what_is_left_out_is_reported() {
 }
 
 #[test]
+fn a_service_without_pods_is_a_slip_in_a_manifest_and_a_fact_in_a_cluster() {
+    for (metadata, severity) in [("{name: s}", "error"), ("{name: s, uid: 3f0e8f6c-1d2b}", "warning")] {
+        let service = format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {metadata}\nspec:\n  selector: {{app: none}}\n"
+        );
+        let said = format!(
+            "20: {severity}: Service default/s: selects nothing: no Pod in namespace default has app=none"
+        );
+        assert_eq!(remarks(&read(&with(&[NODE, POD, &service]))), [said]);
+    }
+}
+
+#[test]
 fn a_slice_for_a_service_stands_for_its_pods() {
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  selector: {app: none}\n";
     let slice = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: e, labels: {kubernetes.io/service-name: s}}\naddressType: IPv4\n";

@@ -2,8 +2,9 @@
 
 use crate::{
     azure::{
-        LoadBalancer, LocalNetworkGateway, ManagedCluster, NatGateway, NetworkSecurityGroup, PrivateDnsZone,
-        PrivateEndpoint, PublicIpAddress, RouteTable, StorageAccount, VirtualNetwork, VirtualNetworkGateway,
+        LoadBalancer, LocalNetworkGateway, ManagedCluster, NatGateway, NetworkInterface,
+        NetworkSecurityGroup, PrivateDnsZone, PrivateEndpoint, PublicIpAddress, RouteTable, StorageAccount,
+        VirtualNetwork, VirtualNetworkGateway,
     },
     ids::{Key, NodeName},
     kubernetes::{
@@ -44,6 +45,9 @@ pub struct Model {
     pub public_ip_addresses: BTreeMap<String, Arc<PublicIpAddress>>,
     /// NAT gateways by name.
     pub nat_gateways: BTreeMap<String, Arc<NatGateway>>,
+    /// NICs by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub network_interfaces: BTreeMap<String, Arc<NetworkInterface>>,
     /// Namespaces by name, for their labels. A namespace need not be here to exist.
     pub namespaces: BTreeMap<String, Arc<Namespace>>,
     /// Ingresses by `namespace/name`.
@@ -81,6 +85,7 @@ pub enum Object {
     RouteTable(Arc<RouteTable>),
     PublicIPAddress(Arc<PublicIpAddress>),
     NatGateway(Arc<NatGateway>),
+    NetworkInterface(Arc<NetworkInterface>),
     Namespace(Arc<Namespace>),
     Ingress(Arc<Ingress>),
     IngressClass(Arc<IngressClass>),
@@ -108,6 +113,7 @@ pub enum Kind {
     RouteTable,
     PublicIPAddress,
     NatGateway,
+    NetworkInterface,
     Namespace,
     Ingress,
     IngressClass,
@@ -121,13 +127,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which they are listed and exported.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::ManagedCluster,
         Self::VirtualNetwork,
         Self::NetworkSecurityGroup,
         Self::RouteTable,
         Self::PublicIPAddress,
         Self::NatGateway,
+        Self::NetworkInterface,
         Self::LocalNetworkGateway,
         Self::VirtualNetworkGateway,
         Self::StorageAccount,
@@ -219,6 +226,7 @@ impl Object {
             Self::RouteTable(object) => named(Kind::RouteTable, &object.name),
             Self::PublicIPAddress(object) => named(Kind::PublicIPAddress, &object.name),
             Self::NatGateway(object) => named(Kind::NatGateway, &object.name),
+            Self::NetworkInterface(object) => named(Kind::NetworkInterface, &object.name),
             Self::Namespace(object) => named(Kind::Namespace, &object.metadata.name),
             Self::Ingress(object) => ObjectRef::namespaced(Kind::Ingress, &object.metadata.key()),
             Self::IngressClass(object) => named(Kind::IngressClass, &object.metadata.name),
@@ -253,6 +261,9 @@ impl Model {
             Kind::RouteTable => self.route_tables.get(name).cloned().map(Object::RouteTable),
             Kind::PublicIPAddress => self.public_ip_addresses.get(name).cloned().map(Object::PublicIPAddress),
             Kind::NatGateway => self.nat_gateways.get(name).cloned().map(Object::NatGateway),
+            Kind::NetworkInterface => {
+                self.network_interfaces.get(name).cloned().map(Object::NetworkInterface)
+            }
             Kind::Namespace => self.namespaces.get(name).cloned().map(Object::Namespace),
             Kind::Ingress => self.ingresses.get(&id.key()).cloned().map(Object::Ingress),
             Kind::IngressClass => self.ingress_classes.get(name).cloned().map(Object::IngressClass),
@@ -301,6 +312,9 @@ impl Model {
                 self.public_ip_addresses.insert(name(), object).map(Object::PublicIPAddress)
             }
             Object::NatGateway(object) => self.nat_gateways.insert(name(), object).map(Object::NatGateway),
+            Object::NetworkInterface(object) => {
+                self.network_interfaces.insert(name(), object).map(Object::NetworkInterface)
+            }
             Object::Namespace(object) => self.namespaces.insert(name(), object).map(Object::Namespace),
             Object::Ingress(object) => self.ingresses.insert(key(), object).map(Object::Ingress),
             Object::IngressClass(object) => {
@@ -347,6 +361,7 @@ impl Model {
             Kind::RouteTable => self.route_tables.remove(name).map(Object::RouteTable),
             Kind::PublicIPAddress => self.public_ip_addresses.remove(name).map(Object::PublicIPAddress),
             Kind::NatGateway => self.nat_gateways.remove(name).map(Object::NatGateway),
+            Kind::NetworkInterface => self.network_interfaces.remove(name).map(Object::NetworkInterface),
             Kind::Namespace => self.namespaces.remove(name).map(Object::Namespace),
             Kind::Ingress => self.ingresses.remove(&id.key()).map(Object::Ingress),
             Kind::IngressClass => self.ingress_classes.remove(name).map(Object::IngressClass),
@@ -374,6 +389,7 @@ impl Model {
             .chain(of(&self.route_tables, Object::RouteTable))
             .chain(of(&self.public_ip_addresses, Object::PublicIPAddress))
             .chain(of(&self.nat_gateways, Object::NatGateway))
+            .chain(of(&self.network_interfaces, Object::NetworkInterface))
             .chain(of(&self.local_network_gateways, Object::LocalNetworkGateway))
             .chain(of(&self.virtual_network_gateways, Object::VirtualNetworkGateway))
             .chain(of(&self.storage_accounts, Object::StorageAccount))

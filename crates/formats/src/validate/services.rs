@@ -158,7 +158,13 @@ impl Check<'_> {
         }
         let hint = nearest_labels(&pods, selector);
         let what = format!("selects nothing: no Pod in namespace {namespace} has {labels}");
-        self.error(id, "spec.selector", what, hint);
+        // A Service that a cluster printed is as it is: one without pods is common there. In a manifest that
+        // somebody wrote, it is a slip.
+        if service.metadata.uid.is_empty() {
+            self.error(id, "spec.selector", what, hint);
+        } else {
+            self.warning(id, "spec.selector", what, hint);
+        }
     }
 }
 

@@ -67,6 +67,32 @@ pub struct NetworkProfile {
     /// Outbound settings of the load balancer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_balancer_profile: Option<LoadBalancerProfile>,
+    /// Outbound settings of a NAT gateway that AKS manages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nat_gateway_profile: Option<NatGatewayProfile>,
+}
+
+/// `networkProfile.natGatewayProfile`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NatGatewayProfile {
+    /// Managed outbound addresses, 1 to 16.
+    #[serde(
+        rename = "managedOutboundIPProfile",
+        alias = "managedOutboundIpProfile",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub managed_outbound_ip_profile: Option<ManagedOutboundIps>,
+    /// The outbound addresses in use (AKS fills it in).
+    #[serde(
+        rename = "effectiveOutboundIPs",
+        alias = "effectiveOutboundIps",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub effective_outbound_ips: Vec<SubResource>,
+    /// Minutes, 4 to 120; 4 where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_timeout_in_minutes: Option<u32>,
 }
 
 /// `networkProfile.loadBalancerProfile`.
@@ -80,6 +106,9 @@ pub struct LoadBalancerProfile {
         skip_serializing_if = "Option::is_none"
     )]
     pub managed_outbound_ips: Option<ManagedOutboundIps>,
+    /// Outbound addresses of the cluster's owner, in place of managed ones.
+    #[serde(rename = "outboundIPs", alias = "outboundIps", skip_serializing_if = "Option::is_none")]
+    pub outbound_ips: Option<OutboundIps>,
     /// The outbound addresses in use (AKS fills it in).
     #[serde(
         rename = "effectiveOutboundIPs",
@@ -108,6 +137,15 @@ pub struct ManagedOutboundIps {
     /// How many IPv4 addresses, 1 to 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
+}
+
+/// `outboundIPs`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OutboundIps {
+    /// The addresses.
+    #[serde(rename = "publicIPs", alias = "publicIps", skip_serializing_if = "Vec::is_empty")]
+    pub public_ips: Vec<SubResource>,
 }
 
 /// One node pool.

@@ -42,6 +42,27 @@ pub struct VirtualNetworkPeering {
     /// `Initiated`, `Connected` or `Disconnected`; absent means connected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peering_state: Option<String>,
+    /// False closes the peering to VMs; absent means true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_virtual_network_access: Option<bool>,
+    /// Whether packets that did not start in the other network may come through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_forwarded_traffic: Option<bool>,
+    /// Whether the other network may use this one's gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_gateway_transit: Option<bool>,
+    /// Whether this network uses the other one's gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub use_remote_gateways: Option<bool>,
+}
+
+impl VirtualNetworkPeering {
+    /// Whether both sides are linked and packets of VMs may pass.
+    pub fn is_open(&self) -> bool {
+        let connected =
+            self.peering_state.as_deref().is_none_or(|state| state.eq_ignore_ascii_case("connected"));
+        connected && self.allow_virtual_network_access != Some(false)
+    }
 }
 
 /// `addressSpace`.
@@ -274,4 +295,84 @@ pub struct NatGateway {
     /// The subnets that it serves (Azure fills it in).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subnets: Vec<SubResource>,
+}
+
+/// `az network nic show`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NetworkInterface {
+    /// The name. NICs of a scale set share one; theirs here is `<scale set>/<instance>/<name>`.
+    pub name: String,
+    /// The ARM id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<ArmId>,
+    /// The region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// The addresses.
+    pub ip_configurations: Vec<NicIpConfiguration>,
+    /// The security group of the NIC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_security_group: Option<SubResource>,
+    /// The VM that has the NIC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub virtual_machine: Option<SubResource>,
+    /// Whether the VM may forward what is not addressed to it: an appliance's NIC.
+    #[serde(
+        rename = "enableIPForwarding",
+        alias = "enableIpForwarding",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub enable_ip_forwarding: Option<bool>,
+}
+
+/// One address of a NIC.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NicIpConfiguration {
+    /// The name, e.g. `ipconfig1`.
+    pub name: String,
+    /// The ARM id, by which backend pools name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<ArmId>,
+    /// The address in the subnet.
+    #[serde(
+        rename = "privateIPAddress",
+        alias = "privateIpAddress",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub private_ip_address: Option<String>,
+    /// `Dynamic` or `Static`.
+    #[serde(
+        rename = "privateIPAllocationMethod",
+        alias = "privateIpAllocationMethod",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub private_ip_allocation_method: Option<String>,
+    /// `IPv4` or `IPv6`.
+    #[serde(
+        rename = "privateIPAddressVersion",
+        alias = "privateIpAddressVersion",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub private_ip_address_version: Option<String>,
+    /// The first address of the NIC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary: Option<bool>,
+    /// A public address of its own.
+    #[serde(rename = "publicIPAddress", alias = "publicIpAddress", skip_serializing_if = "Option::is_none")]
+    pub public_ip_address: Option<SubResource>,
+    /// The subnet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<SubResource>,
+    /// The backend pools that it is a member of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub load_balancer_backend_address_pools: Vec<SubResource>,
+}
+
+impl NicIpConfiguration {
+    /// The address, if it is one.
+    pub fn address(&self) -> Option<std::net::IpAddr> {
+        self.private_ip_address.as_deref()?.parse().ok()
+    }
 }

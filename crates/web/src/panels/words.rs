@@ -46,6 +46,7 @@ fn action(step: &Step) -> &'static str {
         Action::SkipProbe => "Probe not consulted",
         Action::SkipLoadBalancer => "Load balancer not involved",
         Action::SkipNat => "No translation",
+        Action::SkipNsg => "Security group not asked",
     }
 }
 
@@ -105,6 +106,7 @@ pub(super) fn done_by(step: &Step) -> String {
         Component::AzureNsg => "network security group",
         Component::AzureVnet => "virtual network",
         Component::AzureOutbound => "outbound translation",
+        Component::Appliance => "firewall appliance",
         Component::KubeProxy => "kube-proxy",
         Component::Iptables => "iptables",
         Component::LinuxNetfilter => "Linux kernel",

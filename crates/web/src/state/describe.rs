@@ -86,6 +86,7 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::RouteTable => "Route table",
         Kind::PublicIPAddress => "Public IP address",
         Kind::NatGateway => "NAT gateway",
+        Kind::NetworkInterface => "NIC",
         Kind::Namespace => "Namespace",
         Kind::Ingress => "Ingress",
         Kind::IngressClass => "IngressClass",

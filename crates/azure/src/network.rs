@@ -1,0 +1,200 @@
+//! Subnets with their routes, NAT gateways and NICs: what a packet's way depends on where it enters or
+//! leaves the virtual network.
+
+use crate::{
+    allocate::{node_subnets, subnet_prefixes},
+    cloud::Cloud,
+    routes::{EndpointPolicy, Routed, Routes},
+};
+use ipnet::IpNet;
+use model::{
+    Model, NodeName,
+    azure::{NatGateway, NetworkInterface, NicIpConfiguration, Subnet, VirtualNetwork},
+};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+
+/// Who puts a packet on the network: the address of its NIC, and the node where it is a node's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sender<'a> {
+    /// The node, if the NIC is a node's.
+    pub node: Option<&'a NodeName>,
+    /// The source address.
+    pub address: IpAddr,
+}
+
+impl<'a> Sender<'a> {
+    /// A VM that is no node.
+    pub fn vm(address: IpAddr) -> Self {
+        Self { node: None, address }
+    }
+
+    /// A node, or a pod on it.
+    pub fn node(node: &'a NodeName, address: IpAddr) -> Self {
+        Self { node: Some(node), address }
+    }
+}
+
+/// A subnet as packets meet it.
+#[derive(Debug, Clone)]
+pub struct SubnetEntry {
+    /// The name.
+    pub name: String,
+    /// The ranges.
+    pub prefixes: Vec<IpNet>,
+    /// The document; a default one where the input shows no network.
+    pub subnet: Subnet,
+    /// The route table's name, if it has one.
+    pub table: Option<String>,
+    /// The effective routes.
+    pub routes: Routes,
+    /// Whether the input shows the network. Without one, AKS's own is taken: it has system routes only.
+    pub is_given: bool,
+}
+
+/// The part of the network that packets depend on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Network {
+    subnets: Vec<SubnetEntry>,
+    pub(crate) gateways: Vec<(Arc<NatGateway>, Vec<IpAddr>)>,
+    nics: BTreeMap<IpAddr, (Arc<NetworkInterface>, usize)>,
+    /// Public addresses of NICs, and the addresses behind them.
+    instances: BTreeMap<IpAddr, IpAddr>,
+}
+
+impl Network {
+    pub(crate) fn of(model: &Model) -> Self {
+        let entry = |network: &VirtualNetwork, subnet: &Subnet, is_given: bool| {
+            let table = subnet.route_table.as_ref();
+            let table = table.and_then(|reference| model.route_tables.get(reference.id.name()));
+            SubnetEntry {
+                name: subnet.name.clone(),
+                prefixes: subnet_prefixes(subnet),
+                subnet: subnet.clone(),
+                table: table.map(|table| table.name.clone()),
+                routes: Routes::of(network, table.map(|table| table.routes.as_slice()).unwrap_or_default()),
+                is_given,
+            }
+        };
+        let mut subnets: Vec<SubnetEntry> = model
+            .virtual_networks
+            .values()
+            .flat_map(|network| network.subnets.iter().map(|subnet| entry(network, subnet, true)))
+            .collect();
+        if model.virtual_networks.is_empty() {
+            let (network, subnet) = managed(model);
+            subnets.push(entry(&network, &subnet, false));
+        }
+        let address = |reference: &model::azure::SubResource| {
+            let document = model.public_ip_addresses.get(reference.id.name())?;
+            document.ip_address.as_deref()?.parse::<IpAddr>().ok()
+        };
+        let gateways = model.nat_gateways.values().map(|gateway| {
+            let sources = gateway.public_ip_addresses.iter().filter_map(address).collect();
+            (Arc::clone(gateway), sources)
+        });
+        let mut network = Self { subnets, gateways: gateways.collect(), ..Self::default() };
+        for nic in model.network_interfaces.values() {
+            for (at, configuration) in nic.ip_configurations.iter().enumerate() {
+                let Some(private) = configuration.address() else { continue };
+                network.nics.entry(private).or_insert_with(|| (Arc::clone(nic), at));
+                if let Some(public) = configuration.public_ip_address.as_ref().and_then(address) {
+                    network.instances.entry(public).or_insert(private);
+                }
+            }
+        }
+        network
+    }
+
+    pub(crate) fn subnet(&self, address: IpAddr) -> Option<&SubnetEntry> {
+        let holds = |entry: &&SubnetEntry| entry.prefixes.iter().any(|prefix| prefix.contains(&address));
+        // Subnets do not overlap within a network, but two networks of one input may.
+        self.subnets.iter().find(holds)
+    }
+
+    pub(crate) fn gateway(&self, subnet: &Subnet) -> Option<&(Arc<NatGateway>, Vec<IpAddr>)> {
+        let named = subnet.nat_gateway.as_ref().map(|reference| reference.id.name());
+        let serves =
+            |gateway: &NatGateway| gateway.subnets.iter().any(|own| Some(&own.id) == subnet.id.as_ref());
+        self.gateways.iter().find(|(gateway, _)| {
+            named.is_some_and(|name| name.eq_ignore_ascii_case(&gateway.name)) || serves(gateway)
+        })
+    }
+}
+
+/// The network that AKS makes where the input shows none.
+fn managed(model: &Model) -> (VirtualNetwork, Subnet) {
+    let nodes = node_subnets(model);
+    let default: Vec<IpNet> =
+        ["10.224.0.0/12", "fd12:3456:789a::/64"].iter().filter_map(|text| text.parse().ok()).collect();
+    let ranges =
+        default.iter().chain(nodes.iter().filter(|net| !default.iter().any(|own| own.contains(*net))));
+    let subnet = Subnet {
+        name: "aks-subnet".into(),
+        address_prefixes: nodes.iter().map(ToString::to_string).collect(),
+        ..Subnet::default()
+    };
+    let network = VirtualNetwork {
+        name: "aks-vnet".into(),
+        address_space: model::azure::AddressSpace {
+            address_prefixes: ranges.map(ToString::to_string).collect(),
+        },
+        ..VirtualNetwork::default()
+    };
+    (network, subnet)
+}
+
+impl Cloud {
+    /// The subnet that an address is in.
+    pub fn subnet(&self, address: IpAddr) -> Option<&SubnetEntry> {
+        self.network().subnet(address)
+    }
+
+    /// The subnet by which a sender enters the network: that of the source, else that of its node (pods of
+    /// an overlay have addresses of no subnet).
+    pub fn sender_subnet(&self, sender: Sender<'_>) -> Option<&SubnetEntry> {
+        let of_node = || {
+            let vm = self.vm(sender.node?)?;
+            self.subnet(vm.address(sender.address.is_ipv6())?)
+        };
+        self.subnet(sender.address).or_else(of_node)
+    }
+
+    /// The NIC document that has an address, and which of its configurations.
+    pub fn nic(&self, address: IpAddr) -> Option<(&Arc<NetworkInterface>, &NicIpConfiguration)> {
+        let (nic, at) = self.network().nics.get(&address)?;
+        Some((nic, nic.ip_configurations.get(*at)?))
+    }
+
+    /// The address in the network behind a public address of a NIC.
+    pub fn instance_behind(&self, public: IpAddr) -> Option<IpAddr> {
+        self.network().instances.get(&public).copied()
+    }
+
+    /// The public address of a NIC.
+    pub(crate) fn instance_address(&self, private: IpAddr) -> Option<IpAddr> {
+        let instances = &self.network().instances;
+        instances.iter().find(|(_, own)| **own == private).map(|(public, _)| *public)
+    }
+
+    /// The effective routes of the subnet that an address is in; `None` where the input has no such subnet.
+    pub fn routes(&self, address: IpAddr) -> Option<&Routes> {
+        self.subnet(address).map(|entry| &entry.routes)
+    }
+
+    /// The route that a packet from an address takes; `None` where the input does not show the subnet or
+    /// nothing covers the destination.
+    pub fn route(&self, source: IpAddr, destination: IpAddr) -> Option<Routed<'_>> {
+        self.route_in(self.subnet(source)?, destination)
+    }
+
+    /// The route that a packet takes by the effective routes of a subnet.
+    pub fn route_in<'a>(&'a self, subnet: &'a SubnetEntry, destination: IpAddr) -> Option<Routed<'a>> {
+        let target = self.subnet(destination);
+        let policies = target.and_then(|entry| entry.subnet.private_endpoint_network_policies.as_deref());
+        let routes_apply = policies.is_some_and(|policies| {
+            policies.eq_ignore_ascii_case("Enabled") || policies.eq_ignore_ascii_case("RouteTableEnabled")
+        });
+        let policy = EndpointPolicy { routes_apply, network: Some(self.space()) };
+        subnet.routes.select(destination, policy)
+    }
+}

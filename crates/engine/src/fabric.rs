@@ -1,0 +1,186 @@
+//! A packet in the virtual network: security groups, routes, whoever has the address.
+
+use crate::{
+    Action, Component, Owner, Verdict, World,
+    journey::{
+        At, CloudFlow, End, Keeper, Move, Party, Traveller, fabric_station, no_such_address, plain, unmarked,
+    },
+    routes::Turn,
+    topology::{AddressOwner, Site, UPLINK},
+};
+use azure::Sender;
+use model::NodeName;
+use netfilter::{Entry, InterfaceName};
+use std::net::IpAddr;
+
+impl World {
+    pub(crate) fn in_fabric(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
+        let packet = unmarked(traveller.packet);
+        let destination = packet.destination;
+        // Neither routes nor security groups stand before the platform's own address.
+        if azure::is_platform(destination) {
+            return vec![(traveller, Move::Go(At::Party(Party::Platform)))];
+        }
+        if let Some(cause) = self.leave_nic(&mut traveller) {
+            return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, cause)))];
+        }
+        match self.by_route(&mut traveller) {
+            Turn::On => {}
+            Turn::Aside(step) => return vec![(traveller, step)],
+            Turn::Node(name) => return self.into_node(traveller, name),
+        }
+        let answered = |flow: &CloudFlow| flow.keeper == Keeper::Inbound && flow.inner.reversed() == packet;
+        if let Some(flow) = traveller.take_cloud_flow(answered) {
+            restore(&mut traveller, &flow);
+        }
+        self.deliver(traveller)
+    }
+
+    /// To whoever has the destination.
+    fn deliver(&self, traveller: Traveller) -> Vec<(Traveller, Move)> {
+        let destination = traveller.packet.destination;
+        if azure::is_platform(destination) {
+            return vec![(traveller, Move::Go(At::Party(Party::Platform)))];
+        }
+        match self.topology.owner(destination) {
+            Some(AddressOwner::Node(name)) => {
+                let name = name.clone();
+                self.into_node(traveller, name)
+            }
+            Some(AddressOwner::Pod(key)) => self.to_guest(traveller, &Site::Pod(key.clone())),
+            Some(AddressOwner::Endpoint) => self.to_guest(traveller, &Site::Endpoint(destination)),
+            Some(AddressOwner::Frontend) => self.to_frontend(traveller),
+            Some(AddressOwner::ExternalIp(_)) => vec![(traveller, Move::Go(At::AnyNode))],
+            Some(AddressOwner::ClusterIp(_)) => no_such_address(
+                traveller,
+                format!(
+                    "{destination} is a cluster IP: it exists only in the rules of the nodes, and the virtual network has no route to it."
+                ),
+            ),
+            None if self.topology.in_service_range(destination) && !self.topology.in_vnet(destination) => {
+                no_such_address(
+                    traveller,
+                    format!(
+                        "{destination} lies in the range of cluster IPs, but no Service has it, and the virtual network has no route to it."
+                    ),
+                )
+            }
+            None if self.topology.in_pod_range(destination) => {
+                no_such_address(traveller, format!("{destination} is a pod address that no pod has."))
+            }
+            None if self.topology.in_vnet(destination) => self.to_vm(traveller, destination),
+            None => self.leave_azure(traveller),
+        }
+    }
+
+    /// The switch between neighbours and the load balancer: a public frontend is reached from outside.
+    fn to_frontend(&self, traveller: Traveller) -> Vec<(Traveller, Move)> {
+        if self.is_internal_frontend(traveller.packet.destination) || !self.is_inside(traveller.packet.source)
+        {
+            return vec![(traveller, Move::Go(At::LoadBalancer))];
+        }
+        self.leave_azure(traveller)
+    }
+
+    fn to_guest(&self, mut traveller: Traveller, site: &Site) -> Vec<(Traveller, Move)> {
+        let destination = traveller.packet.destination;
+        let node = self
+            .topology
+            .attachment(site)
+            .map(|(node, _)| node)
+            .or_else(|| self.topology.node_of_pod_range(destination))
+            .cloned();
+        match node {
+            Some(node) => {
+                let why = format!(
+                    "The virtual network knows that {destination} is on {node} and hands the packet to that node."
+                );
+                traveller.note(fabric_station(), Component::AzureVnet, Owner::Azure, Action::Route, why);
+                self.into_node(traveller, node)
+            }
+            None => match site {
+                Site::Endpoint(ip) => vec![(traveller, Move::Go(At::Party(Party::Endpoint(*ip))))],
+                _ => no_such_address(traveller, format!("{destination} is on no node.")),
+            },
+        }
+    }
+
+    /// To a VM that is no node, past its security groups.
+    pub(crate) fn to_vm(&self, mut traveller: Traveller, address: IpAddr) -> Vec<(Traveller, Move)> {
+        if let Some(cause) = self.enter_nic(&mut traveller, Sender::vm(address)) {
+            return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, cause)))];
+        }
+        vec![(traveller, Move::Go(At::Party(Party::Vm(address))))]
+    }
+
+    /// Into a node by its uplink, past the security groups.
+    pub(crate) fn into_node(&self, mut traveller: Traveller, node: NodeName) -> Vec<(Traveller, Move)> {
+        if let Some(cause) = self.enter_node(&mut traveller, &node) {
+            return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, cause)))];
+        }
+        if traveller.entered.is_none() {
+            traveller.entered = Some(node.clone());
+        }
+        match InterfaceName::new(UPLINK) {
+            Some(uplink) => vec![(traveller, Move::Go(At::Node(node, Entry::Received(uplink))))],
+            None => Vec::new(),
+        }
+    }
+
+    /// An external IP that Azure does not own: something outside brings it to the nodes.
+    pub(crate) fn at_any_node(&self, traveller: Traveller) -> Vec<(Traveller, Move)> {
+        let nodes: Vec<NodeName> = match &traveller.via {
+            Some(node) => vec![node.clone()],
+            None => self.model.nodes.keys().cloned().collect(),
+        };
+        if nodes.is_empty() {
+            return no_such_address(traveller, "There is no node to take the external IP.".to_owned());
+        }
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 nodes")]
+        let share = 1.0 / nodes.len() as f64;
+        nodes
+            .into_iter()
+            .flat_map(|node| {
+                let mut branch = traveller.share(share);
+                let why = format!(
+                    "{} is an external IP of a Service: Azure does not own it; something outside routes it to the nodes, here to {node}.",
+                    branch.packet.destination
+                );
+                branch.note(fabric_station(), Component::AzureVnet, Owner::Client, Action::Route, why);
+                self.into_node(branch, node)
+            })
+            .collect()
+    }
+
+    /// From the internet to a public address of a NIC: one to one.
+    pub(crate) fn to_instance(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
+        let outer = unmarked(traveller.packet);
+        let Some(private) = self.cloud.instance_behind(outer.destination) else {
+            return no_such_address(traveller, format!("{} is nobody's.", outer.destination));
+        };
+        let mut inner = outer;
+        inner.destination = private;
+        let why = format!(
+            "{} is the public address of the NIC with {private}: Azure translates one to one.",
+            outer.destination
+        );
+        let station = crate::Station::new(crate::StationKind::PublicIp, outer.destination.to_string());
+        traveller.rewrite(inner, plain(station, Component::AzureVnet, Owner::Azure, Action::Dnat, why));
+        traveller.cloud.push(CloudFlow { outer, inner, keeper: Keeper::Inbound });
+        self.deliver(traveller)
+    }
+}
+
+/// The load balancer's part of an answer.
+fn restore(traveller: &mut Traveller, flow: &CloudFlow) {
+    let outer = flow.outer.reversed();
+    let restored = outer != unmarked(traveller.packet);
+    let why = if restored {
+        format!("Azure restores the frontend as source: the client sees {}.", outer.source)
+    } else {
+        "The answer already carries the frontend as source; it goes straight to the client, not through a load-balancer box.".to_owned()
+    };
+    let action = if restored { Action::Untranslate } else { Action::SkipLoadBalancer };
+    let step = plain(fabric_station(), Component::AzureLoadBalancer, Owner::Azure, action, why);
+    traveller.rewrite(outer, step);
+}

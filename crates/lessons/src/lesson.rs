@@ -1,0 +1,173 @@
+//! A lesson: a cluster, and steps that change it and ask about it.
+
+use crate::{Expect, FlowSpec, Question, SpecError};
+use engine::{Flow, FlowError};
+use formats::{Diagnostic, Source, import, read_document};
+use model::{Edit, EditError, Model};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A lesson, apart from its cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Lesson {
+    /// The heading: a question, or what will be found out.
+    pub title: String,
+    /// The chapter of the course.
+    pub chapter: String,
+    /// What the learner takes away, in one sentence.
+    pub idea: String,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// Claims that go about, and what the packets say to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Claim>,
+}
+
+/// One step: one idea.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Step {
+    /// What to look at, a few sentences.
+    pub caption: String,
+    /// The change that leads here from the step before: "try this".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+    /// The flow that is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<FlowSpec>,
+    /// What to predict before the flow is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Question>,
+    /// What is seen then, and why: shown after the prediction.
+    pub reveal: String,
+    /// What the engine must compute for the text to be true.
+    pub expect: Expect,
+}
+
+/// Edits under a name, as one step of history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Change {
+    /// What a button says: `Set the policy to Cluster`.
+    pub title: String,
+    /// The edits, in order.
+    pub edits: Vec<Edit>,
+}
+
+/// A claim of the sources, marked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Claim {
+    /// The claim, as people put it.
+    pub says: String,
+    /// Whether it holds.
+    pub verdict: ClaimVerdict,
+    /// Why, in one or two sentences.
+    pub because: String,
+    /// The step, from 1, whose packet shows it.
+    pub step: usize,
+}
+
+/// Whether a claim holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClaimVerdict {
+    /// It does.
+    True,
+    /// The right idea with a detail left out or wrong.
+    Simplified,
+    /// It did once.
+    Outdated,
+    /// It does not.
+    False,
+}
+
+impl fmt::Display for ClaimVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::True => "true",
+            Self::Simplified => "simplified",
+            Self::Outdated => "outdated",
+            Self::False => "false",
+        })
+    }
+}
+
+/// Why a lesson cannot be shown.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LessonError {
+    /// Its files are not as they must be.
+    Input(Vec<Diagnostic>),
+    /// A change cannot be made.
+    Edit(usize, EditError),
+    /// A flow cannot be read.
+    Spec(SpecError),
+    /// A flow cannot be asked about.
+    Flow(FlowError),
+    /// The question is about a flow and there is none.
+    NoFlow,
+    /// The question is about a share and names no receiver.
+    NoReceiver,
+}
+
+impl fmt::Display for LessonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(diagnostics) => {
+                for (index, diagnostic) in diagnostics.iter().enumerate() {
+                    let line = if index == 0 { "" } else { "\n" };
+                    write!(f, "{line}{diagnostic}")?;
+                }
+                Ok(())
+            }
+            Self::Edit(step, error) => write!(f, "the change of step {}: {error}", step + 1),
+            Self::Spec(error) => error.fmt(f),
+            Self::Flow(error) => error.fmt(f),
+            Self::NoFlow => f.write_str("the question needs a flow; add `flow:` to the step"),
+            Self::NoReceiver => f.write_str("the question is about a share; add `of:` with the receiver"),
+        }
+    }
+}
+
+impl std::error::Error for LessonError {}
+
+impl Lesson {
+    /// Reads a lesson and the cluster that it begins with.
+    ///
+    /// # Errors
+    /// What is wrong with the files, with their lines.
+    pub fn read(lesson: &Source, cluster: &Source) -> Result<(Self, Model), LessonError> {
+        let lesson = read_document(lesson).map_err(LessonError::Input)?;
+        let import = import(std::slice::from_ref(cluster));
+        if import.has_errors() {
+            return Err(LessonError::Input(import.diagnostics));
+        }
+        Ok((lesson, import.model))
+    }
+
+    /// The cluster at a step: that of the beginning with all changes up to and with this step's. Steps count
+    /// from 0; one beyond the last is the last.
+    ///
+    /// # Errors
+    /// A change cannot be made.
+    pub fn model_at(&self, start: &Model, step: usize) -> Result<Model, LessonError> {
+        let mut model = start.clone();
+        for (index, step) in self.steps.iter().enumerate().take(step.saturating_add(1)) {
+            for edit in step.change.iter().flat_map(|change| &change.edits) {
+                edit.apply(&mut model).map_err(|error| LessonError::Edit(index, error))?;
+            }
+        }
+        Ok(model)
+    }
+}
+
+impl Step {
+    /// The flow that is sent.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn flow(&self) -> Result<Option<Flow>, LessonError> {
+        self.flow.as_ref().map(Flow::try_from).transpose().map_err(LessonError::Spec)
+    }
+}
