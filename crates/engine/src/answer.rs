@@ -2,12 +2,14 @@
 
 use crate::{
     Action, Assumption, AssumptionCode, Cause, Component, Endpoint, Flow, FlowError, FlowSummary, Owner,
-    PathOutcome, Paths, Reply, StationKind, Step, Verdict, World,
+    PathOutcome, Paths, Place, Reply, StationKind, Step, Verdict, World,
+    ingress::Leg,
     journey::{End, Party, Traveller, station_of, unmarked},
     receive::declares_nothing,
     resolve::Resolved,
     routes::bypassed_appliance,
     state::{Effects, Follow, State},
+    storage::Way,
 };
 use model::kubernetes::Protocol;
 use netfilter::{Packet, Segment};
@@ -22,25 +24,30 @@ impl World {
     /// # Errors
     /// The flow names something that is not there, or has no address in common.
     pub fn paths(&self, flow: &Flow) -> Result<Paths, FlowError> {
-        Ok(self.branches(&Question::new(flow, Arc::default()))?.paths(self))
+        Ok(self.branches(&Question::new(flow, Arc::default()))?.paths)
     }
 
     /// Walks every branch there and back.
     pub(crate) fn branches(&self, question: &Question<'_>) -> Result<Asked, FlowError> {
         let flow = question.flow;
+        if let Place::Name(name) = &flow.to {
+            return self.branches_by_name(question, name);
+        }
         let resolved = self.resolve(flow)?;
         let packet =
             question.later.unwrap_or_else(|| question.state.with_free_port(opening(flow, &resolved)));
-        let mut branches: Vec<(PathOutcome, Effects)> = self
+        let mut branches: Vec<Branch> = self
             .send(&resolved.sender, packet, question)
             .into_iter()
-            .map(|(traveller, end)| self.conclude(&resolved.sender, packet, traveller, end))
+            .flat_map(|(traveller, end)| self.conclude(&resolved.sender, packet, flow, traveller, end))
             .collect();
         if let (true, Some(node)) = (branches.is_empty(), &flow.via) {
             return Err(FlowError::ViaNotChosen(node.clone()));
         }
         branches.sort_by(|(a, _), (b, _)| likelier_first(a, b));
-        let flow = FlowSummary {
+        let (outcomes, mut effects): (Vec<_>, Vec<_>) = branches.into_iter().unzip();
+        effects.iter_mut().for_each(|effects| effects.opened = Some(packet));
+        let summary = FlowSummary {
             from: flow.from.to_string(),
             source: resolved.source,
             to: format!("{}:{}", flow.to, flow.port),
@@ -48,7 +55,8 @@ impl World {
             port: flow.port,
             protocol: flow.protocol.lower(),
         };
-        Ok(Asked { packet, flow, resolved, branches })
+        let assumptions = self.assumptions(&resolved, &outcomes);
+        Ok(Asked { paths: Paths { flow: summary, assumptions, outcomes }, effects })
     }
 
     /// Sends the packet and walks it to the end of every branch.
@@ -85,9 +93,10 @@ impl World {
         &self,
         sender: &Party,
         packet: Packet,
+        flow: &Flow,
         mut traveller: Traveller,
         end: End,
-    ) -> (PathOutcome, Effects) {
+    ) -> Vec<Branch> {
         let failed = |traveller: Traveller, verdict, cause| {
             let outcome = PathOutcome {
                 probability: traveller.probability,
@@ -103,15 +112,22 @@ impl World {
             (outcome, traveller.carried.leaves(traveller.tracked))
         };
         let party = match end {
-            End::Failed(verdict, cause) => return failed(traveller, verdict, cause),
+            End::Failed(verdict, cause) => return vec![failed(traveller, verdict, cause)],
             End::Arrived(party) => party,
         };
+        if let Party::AzureService { account, way } = &party {
+            return vec![self.conclude_at_service(sender, packet, traveller, &party, (account, way))];
+        }
         let source_seen = traveller.packet.source;
         let Some(endpoint) = self.receive(&mut traveller, &party) else {
             let (mut outcome, effects) = failed(traveller, Verdict::Refused, Cause::NoListener);
             outcome.source_seen = Some(source_seen);
-            return (outcome, effects);
+            return vec![(outcome, effects)];
         };
+        let leg = Leg { sender, packet, flow, party: &party, endpoint: endpoint.clone() };
+        if let Some(proxied) = self.proxy(&leg, &traveller) {
+            return proxied;
+        }
         let probability = traveller.probability;
         let node = traveller.entered.clone();
         let steps = std::mem::take(&mut traveller.steps);
@@ -127,11 +143,40 @@ impl World {
             steps,
             reply: Some(reply),
         };
+        vec![(outcome, effects)]
+    }
+
+    /// The account's answer, then the way back. A refusal by its firewall is an answer too: 403.
+    fn conclude_at_service(
+        &self,
+        sender: &Party,
+        packet: Packet,
+        mut traveller: Traveller,
+        party: &Party,
+        (account, way): (&str, &Way),
+    ) -> Branch {
+        let (endpoint, source_seen, refusal) = self.at_service(&mut traveller, account, way);
+        let (probability, node) = (traveller.probability, traveller.entered.clone());
+        let steps = std::mem::take(&mut traveller.steps);
+        let (reply, effects) = self.reply(sender, packet, traveller, party);
+        // What did not come back is told before what it said.
+        let refusal = refusal.filter(|_| reply.cause.is_none());
+        let outcome = PathOutcome {
+            probability,
+            verdict: refusal.map_or(reply.verdict, |(verdict, _)| verdict),
+            cause: refusal.map(|(_, cause)| cause).or(reply.cause),
+            endpoint: Some(endpoint),
+            node,
+            count: 1,
+            source_seen,
+            steps,
+            reply: Some(reply),
+        };
         (outcome, effects)
     }
 
     /// The way back. It does not branch: tracked connections decide every translation.
-    fn reply(
+    pub(crate) fn reply(
         &self,
         sender: &Party,
         packet: Packet,
@@ -209,6 +254,17 @@ impl World {
         if !self.given.is_empty() && steps().chain(replies).any(is_given) {
             codes.insert(AssumptionCode::GivenRules);
         }
+        if steps().any(|step| step.component == Component::NetworkPolicy)
+            && self.input.managed_cluster.is_none()
+        {
+            codes.insert(AssumptionCode::PoliciesEnforced);
+        }
+        if steps().any(|step| step.component == Component::AzureStorage) {
+            codes.insert(AssumptionCode::ServiceAddress);
+        }
+        if self.is_cilium() && steps().any(|step| step.component == Component::KubeProxy) {
+            codes.insert(AssumptionCode::CiliumServices);
+        }
         if self.allocated {
             codes.insert(AssumptionCode::AllocatedValues);
         }
@@ -247,6 +303,7 @@ fn hand_over(
 }
 
 /// What is asked of a world.
+#[derive(Clone)]
 pub(crate) struct Question<'a> {
     pub(crate) flow: &'a Flow,
     /// What earlier connections left behind.
@@ -264,36 +321,20 @@ impl<'a> Question<'a> {
     }
 }
 
-/// Every branch, with what it leaves behind.
+/// One branch, with what it leaves behind.
+pub(crate) type Branch = (PathOutcome, Effects);
+
+/// Every branch, the most probable first, and what each leaves behind.
 pub(crate) struct Asked {
-    /// The first packet.
-    pub(crate) packet: Packet,
-    flow: FlowSummary,
-    resolved: Resolved,
-    branches: Vec<(PathOutcome, Effects)>,
+    pub(crate) paths: Paths,
+    /// One for each outcome.
+    pub(crate) effects: Vec<Effects>,
 }
 
 impl Asked {
-    /// The branches, the most probable first.
-    pub(crate) fn outcomes(&self) -> impl Iterator<Item = &PathOutcome> {
-        self.branches.iter().map(|(outcome, _)| outcome)
-    }
-
     /// One branch and what it leaves behind.
-    pub(crate) fn branch(&self, at: usize) -> Option<&(PathOutcome, Effects)> {
-        self.branches.get(at)
-    }
-
-    /// The answer.
-    pub(crate) fn paths(self, world: &World) -> Paths {
-        self.split(world).0
-    }
-
-    /// The answer, and what each of its branches leaves behind.
-    pub(crate) fn split(self, world: &World) -> (Paths, Vec<Effects>) {
-        let (outcomes, effects): (Vec<_>, Vec<_>) = self.branches.into_iter().unzip();
-        let assumptions = world.assumptions(&self.resolved, &outcomes);
-        (Paths { flow: self.flow, assumptions, outcomes }, effects)
+    pub(crate) fn branch(&self, at: usize) -> Option<(&PathOutcome, &Effects)> {
+        self.paths.outcomes.get(at).zip(self.effects.get(at))
     }
 }
 
@@ -334,6 +375,24 @@ impl AssumptionCode {
             Self::UnknownServiceTag => {
                 "A security rule names a service tag whose addresses only Azure knows: it is taken not to cover the packet."
             }
+            Self::ClusterDnsAnswers => {
+                "The input has no Service kube-system/kube-dns: the cluster DNS is taken to be there, and to be reachable."
+            }
+            Self::OnPremisesDns => {
+                "DNS on premises is taken to ask the internet's DNS only: no DnsResolver of the input forwards private zones to it."
+            }
+            Self::IngressHostInDns => {
+                "The host of an Ingress is taken to have a DNS record with the frontend of its controller's Service."
+            }
+            Self::ServiceAddress => {
+                "Azure does not show the public address of a storage account: one of 20.60.0.0/16 stands for it."
+            }
+            Self::CiliumServices => {
+                "Cilium takes kube-proxy's place: Services behave as kube-proxy's rules say, masquerade aside, but the rules shown are not on the node."
+            }
+            Self::PoliciesEnforced => {
+                "No ManagedCluster document says who enforces NetworkPolicies: they are taken as enforced, by Azure's engine."
+            }
             Self::ProbesSettled => "Health probes have had time to see the cluster as it is.",
             Self::GivenRules => {
                 "The rules of a node on the way are the given ones; its interfaces are named eth0 towards the network and azv… towards each pod."
@@ -364,12 +423,14 @@ fn sender_words(sender: &Party) -> String {
         Party::Node(name) => format!("A process on {name}"),
         Party::Pod(key) => format!("Pod {key}"),
         Party::Endpoint(ip) => format!("The endpoint {ip}"),
+        Party::OnPremises(ip) => format!("The host {ip} on premises"),
+        Party::AzureService { account, .. } => account.clone(),
         Party::Platform => "Azure's platform".to_owned(),
     }
 }
 
 /// Most probable first; then by receiver, node and cause, so that the order is stable.
-fn likelier_first(a: &PathOutcome, b: &PathOutcome) -> Ordering {
+pub(crate) fn likelier_first(a: &PathOutcome, b: &PathOutcome) -> Ordering {
     let key = |outcome: &PathOutcome| {
         let endpoint: Option<Endpoint> = outcome.endpoint.clone();
         (

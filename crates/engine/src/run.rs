@@ -106,7 +106,7 @@ impl World {
         let mut state = State::default();
         let ask = |state: &State| self.branches(&Question::new(flow, Arc::new(state.clone()))).ok();
         let mut asked = ask(&state)?;
-        let mut sampler = Sampler::new(asked.outcomes());
+        let mut sampler = Sampler::new(&asked.paths.outcomes);
         for request in 0..sample.requests {
             let (outcome, effects) = asked.branch(sampler.pick(&mut random))?;
             let place = paths.outcomes.iter().position(|known| ends_alike(known, outcome))?;
@@ -116,7 +116,7 @@ impl World {
                 state.remember(effects);
                 state.wait(sample.interval);
                 asked = ask(&state)?;
-                sampler = Sampler::new(asked.outcomes());
+                sampler = Sampler::new(&asked.paths.outcomes);
             }
         }
         Some(counts)

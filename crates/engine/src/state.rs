@@ -2,7 +2,7 @@
 //! clients for session affinity, and what the load balancers picked. A trace takes it as an input.
 
 use crate::{
-    Cause, Flow, FlowError, NearMiss, PathOutcome, Paths, Step, Verdict, World,
+    Cause, Flow, FlowError, NearMiss, PathOutcome, Paths, Place, Step, Verdict, World,
     answer::Question,
     run::{Random, Sampler},
 };
@@ -112,10 +112,23 @@ impl State {
 /// What one connection leaves behind.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Effects {
+    /// The first packet.
+    pub(crate) opened: Option<Packet>,
     tracked: Vec<(NodeName, Connection)>,
     recent: Vec<(NodeName, Vec<RecentUpdate>)>,
     flows: Vec<(Packet, String)>,
     picks: Vec<(Pick, String)>,
+}
+
+impl Effects {
+    /// What two connections leave behind, one that a proxy took and one that it opened.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.tracked.extend(other.tracked);
+        self.recent.extend(other.recent);
+        self.flows.extend(other.flows);
+        self.picks.extend(other.picks);
+        self
+    }
 }
 
 /// What a traveller knows of before, leaves for after, and is to tell.
@@ -179,6 +192,21 @@ impl Carried {
     }
 }
 
+impl Follow {
+    /// The rest of the branch after these steps, which were told already.
+    pub(crate) fn after(&self, told: &[Step]) -> Self {
+        match self {
+            Self::Branch(all) => match all.split_at_checked(told.len()) {
+                Some((first, rest)) if first.iter().zip(told).all(|(one, other)| alike(one, other)) => {
+                    Self::Branch(rest.into())
+                }
+                _ => Self::Branch(Arc::default()),
+            },
+            other => other.clone(),
+        }
+    }
+}
+
 /// Whether two steps are the same but for what almost decided.
 fn alike(one: &Step, other: &Step) -> bool {
     one.station == other.station
@@ -194,7 +222,8 @@ pub struct Opened {
     /// The branch that its first packet took, and the way back.
     pub answer: Paths,
     flow: Flow,
-    packet: Packet,
+    /// Its first packet; `None` where nothing was sent, since a name did not resolve.
+    packet: Option<Packet>,
 }
 
 /// At most so many branches are told with near misses by [`World::explain_paths`].
@@ -207,7 +236,7 @@ impl World {
     /// # Errors
     /// As [`World::paths`].
     pub fn paths_in(&self, flow: &Flow, state: &State) -> Result<Paths, FlowError> {
-        Ok(self.branches(&Question::new(flow, Arc::new(state.clone())))?.paths(self))
+        Ok(self.branches(&Question::new(flow, Arc::new(state.clone())))?.paths)
     }
 
     /// Opens a connection along one branch, sampled with a seed, and keeps in the state what it leaves behind.
@@ -216,14 +245,23 @@ impl World {
     /// As [`World::paths`].
     pub fn open(&self, flow: &Flow, seed: u64, state: &mut State) -> Result<Opened, FlowError> {
         let asked = self.branches(&Question::new(flow, Arc::new(state.clone())))?;
-        let chosen = Sampler::new(asked.outcomes()).pick(&mut Random::new(seed));
-        let packet = asked.packet;
-        let (mut answer, effects) = asked.split(self);
-        if let Some(effects) = effects.get(chosen) {
+        let mut answer = asked.paths;
+        let chosen = Sampler::new(&answer.outcomes).pick(&mut Random::new(seed));
+        let effects = asked.effects.get(chosen);
+        let mut flow = flow.clone();
+        let packet = effects.and_then(|effects| effects.opened);
+        if let Some(packet) = packet {
+            // A name is resolved once, and a connection stays with the address that it was opened to.
+            if let Place::Name(name) = &flow.to {
+                flow.host.get_or_insert_with(|| name.trim_end_matches('.').to_owned());
+            }
+            flow.to = Place::Ip(packet.destination);
+        }
+        if let Some(effects) = effects {
             state.keep(effects);
             answer.outcomes = vec![answer.outcomes.swap_remove(chosen)];
         }
-        Ok(Opened { answer, flow: flow.clone(), packet })
+        Ok(Opened { answer, flow, packet })
     }
 
     /// What becomes of a later packet of a connection that is open, in this world: the same as the one that it was
@@ -236,8 +274,8 @@ impl World {
     /// The sender is no longer there.
     pub fn later(&self, opened: &Opened, state: &State) -> Result<Paths, FlowError> {
         let mut question = Question::new(&opened.flow, Arc::new(state.clone()));
-        question.later = Some(opened.packet);
-        let mut paths = self.branches(&question)?.paths(self);
+        question.later = opened.packet;
+        let mut paths = self.branches(&question)?.paths;
         let own = opened.answer.outcomes.first().and_then(|outcome| outcome.endpoint.as_ref());
         for outcome in &mut paths.outcomes {
             if outcome.cause.is_none() && outcome.endpoint.as_ref() != own {
@@ -258,7 +296,7 @@ impl World {
     pub fn explain(&self, flow: &Flow, outcome: &mut PathOutcome) -> Result<(), FlowError> {
         let mut question = Question::new(flow, Arc::default());
         question.follow = Follow::Branch(outcome.steps.as_slice().into());
-        let told = self.branches(&question)?.split(self).0.outcomes;
+        let told = self.branches(&question)?.paths.outcomes;
         let same = |told: &PathOutcome| {
             told.steps.len() == outcome.steps.len()
                 && told.steps.iter().zip(&outcome.steps).all(|(one, other)| alike(one, other))
