@@ -31,6 +31,11 @@ pub(crate) fn run(run: &Run) -> String {
         out.push('\n');
     }
     let _ = writeln!(out, "\nsampled {} connections with seed {}", run.requests, run.seed);
+    if run.affinity {
+        out.push_str(
+            "one client, whose connections stay together while affinity lasts; the exact shares are those of many\n",
+        );
+    }
     assumptions(&mut out, &run.assumptions);
     visible(&out)
 }
@@ -124,13 +129,63 @@ fn headline(outcome: &PathOutcome) -> String {
     line
 }
 
+/// One line for each branch, alike ones folded; the rest is counted.
+pub(crate) fn headlines(paths: &Paths) -> Vec<String> {
+    const SHOWN: usize = 6;
+    let folded = paths.clone().fold().outcomes;
+    let mut lines: Vec<String> = folded.iter().take(SHOWN).map(headline).collect();
+    if folded.len() > SHOWN {
+        lines.push(format!("and {} more branches", folded.len() - SHOWN));
+    }
+    lines
+}
+
+/// Each branch in one line, and the rules that rewrote it or ended it.
+pub(crate) fn deciding(paths: &Paths) -> String {
+    const SHOWN: usize = 4;
+    let mut out = String::new();
+    for outcome in paths.outcomes.iter().take(SHOWN) {
+        let _ = writeln!(out, "{}", headline(outcome));
+        let reply = outcome.reply.iter().flat_map(|reply| &reply.steps);
+        let ends = [outcome.steps.last(), outcome.reply.as_ref().and_then(|reply| reply.steps.last())];
+        for step in outcome.steps.iter().chain(reply) {
+            let is_end = outcome.cause.is_some() && ends.iter().flatten().any(|end| std::ptr::eq(*end, step));
+            if !(step.rewrites() || is_end) {
+                continue;
+            }
+            let _ = writeln!(out, "  {}: {}", place(&step.station), step.why);
+            if let Some(rule) = &step.rule {
+                let _ = writeln!(out, "    {}: {}", rule.place, rule.text.lines().next().unwrap_or_default());
+            }
+        }
+    }
+    if paths.outcomes.len() > SHOWN {
+        let _ = writeln!(out, "and {} more branches", paths.outcomes.len() - SHOWN);
+    }
+    visible(&out)
+}
+
 fn path(out: &mut String, outcome: &PathOutcome) {
     let _ = writeln!(out, "\n{}", headline(outcome));
     short(out, "  ", &outcome.steps);
+    almost(out, outcome);
     if let Some(reply) = &outcome.reply {
         let cause = reply.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
         let _ = writeln!(out, "  reply {}{cause}", reply.verdict);
         short(out, "    ", &reply.steps);
+    }
+}
+
+/// Where a flow fails, what almost decided otherwise.
+fn almost(out: &mut String, outcome: &PathOutcome) {
+    const SHOWN: usize = 3;
+    if outcome.cause.is_none() || outcome.endpoint.is_some() {
+        return;
+    }
+    // The packet's end is the last step, or the look-up before it.
+    let last = outcome.steps.iter().rev().take(2).find(|step| !step.near_misses.is_empty());
+    for miss in last.into_iter().flat_map(|step| &step.near_misses).take(SHOWN) {
+        let _ = writeln!(out, "  almost: {}: {}", miss.rule.place, miss.failed);
     }
 }
 
@@ -234,6 +289,7 @@ fn place(station: &Station) -> String {
         StationKind::Node => "node",
         StationKind::Pod => "pod",
         StationKind::Vm => "VM",
+        StationKind::OnPremises => "on premises",
         StationKind::Dns => "DNS",
         StationKind::PrivateEndpoint => "private endpoint",
         StationKind::AzureService => "Azure service",

@@ -1,6 +1,6 @@
 //! The reader: the page's questions, answered.
 
-use crate::{Link, Question, decode, encode, import, object_yaml};
+use crate::{Link, Question, decode, encode, import, model_json, model_yaml, object_yaml};
 use wire::Wire;
 
 /// Answers a [`Question`] in its wire form; `None` if it is not one.
@@ -9,6 +9,8 @@ pub fn answer(question: &[u8]) -> Option<Vec<u8>> {
     match wire::decode(question)? {
         Question::Import(sources) => import(&sources).write(&mut out),
         Question::ObjectYaml(object) => object_yaml(&object).write(&mut out),
+        Question::ClusterYaml(model) => model_yaml(&model).write(&mut out),
+        Question::ClusterJson(model) => model_json(&model).write(&mut out),
         Question::WriteLink(link) => encode(&link).map_err(|error| error.to_string()).write(&mut out),
         Question::ReadLink(link) => decode::<Link>(&link).map_err(|error| error.to_string()).write(&mut out),
     }
@@ -33,6 +35,8 @@ mod tests {
             for object in direct.model.objects() {
                 assert_eq!(ask::<String>(Question::ObjectYaml(object.clone())), object_yaml(&object));
             }
+            assert_eq!(ask::<String>(Question::ClusterYaml(direct.model.clone())), model_yaml(&direct.model));
+            assert_eq!(ask::<String>(Question::ClusterJson(direct.model.clone())), model_json(&direct.model));
             let puts: Vec<Edit> = direct.model.objects().map(Edit::Put).collect();
             let link = Link {
                 preset: Some(preset.name.to_owned()),

@@ -48,7 +48,7 @@ pub use question::Question;
 #[cfg(feature = "documents")]
 pub use share::{MAX_LINK_CHARS, ShareError, decode, encode};
 #[cfg(feature = "documents")]
-pub use typed::read_document;
+pub use typed::{line_of, read_document};
 
 use model::Model;
 use wire::Wire;

@@ -3,12 +3,15 @@
 mod address;
 mod app;
 mod canvas;
+mod documents;
+mod hand_over;
 mod panels;
 mod panic;
 mod picture;
 mod presets;
 mod ptr;
 mod reader;
+mod saved;
 mod state;
 mod theme;
 mod ui;
@@ -26,7 +29,7 @@ fn main() {
     }
     root.set_text_content(Some("Opening the link…"));
     wasm_bindgen_futures::spawn_local(async move {
-        let link = reader::read_link(hash).await;
+        let link = documents::read_link(hash).await;
         root.set_text_content(None);
         render(root, Some(link));
     });

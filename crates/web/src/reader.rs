@@ -1,9 +1,8 @@
 //! The reader: the second wasm, which reads and writes documents and links. It is fetched with the first
 //! question and stays.
 
-use formats::{Import, Link, Question, Source};
+use formats::Question;
 use js_sys::{Function, Uint8Array};
-use model::Object;
 use std::fmt;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wire::Wire;
@@ -27,10 +26,9 @@ pub(crate) enum ReaderError {
 impl fmt::Display for ReaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(why) => write!(
-                f,
-                "the part of the page that reads documents could not be used ({why}); check the connection and try again"
-            ),
+            Self::Failed(why) => {
+                write!(f, "the part of the page that reads and writes documents could not be used ({why})")
+            }
             Self::OtherVersion => f.write_str("the page was updated meanwhile; reload it"),
         }
     }
@@ -43,31 +41,8 @@ pub(crate) async fn ready() -> Result<(), ReaderError> {
     function().await.map(drop)
 }
 
-/// Reads documents.
-pub(crate) async fn import(sources: Vec<Source>) -> Result<Import, ReaderError> {
-    ask(&Question::Import(sources)).await
-}
-
-/// An object's document.
-pub(crate) async fn object_yaml(object: Object) -> Result<String, ReaderError> {
-    ask(&Question::ObjectYaml(object)).await
-}
-
-/// The text after `#` of a link, or why there is none.
-pub(crate) async fn write_link(link: Link) -> Result<String, String> {
-    flat(ask(&Question::WriteLink(link)).await)
-}
-
-/// What a link holds, or why it was refused.
-pub(crate) async fn read_link(link: String) -> Result<Link, String> {
-    flat(ask(&Question::ReadLink(link)).await)
-}
-
-fn flat<T>(answer: Result<Result<T, String>, ReaderError>) -> Result<T, String> {
-    answer.unwrap_or_else(|error| Err(error.to_string()))
-}
-
-async fn ask<T: Wire>(question: &Question) -> Result<T, ReaderError> {
+/// Asks a question. The type of the answer stands with the question.
+pub(crate) async fn ask<T: Wire>(question: &Question) -> Result<T, ReaderError> {
     let question = Uint8Array::from(wire::encode(question).as_slice());
     let answer = function().await?.call1(&JsValue::NULL, &question).map_err(|error| failed(&error))?;
     wire::decode(&Uint8Array::new(&answer).to_vec()).ok_or(ReaderError::OtherVersion)

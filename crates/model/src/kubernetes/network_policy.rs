@@ -131,7 +131,7 @@ pub struct NetworkPolicyPort {
 }
 
 /// Selects by labels; an empty one selects everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LabelSelector {
     /// Labels that must have these values.
@@ -143,7 +143,7 @@ pub struct LabelSelector {
 }
 
 /// A condition on one label.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LabelSelectorRequirement {
     /// The label.
@@ -156,7 +156,7 @@ pub struct LabelSelectorRequirement {
 }
 
 /// How a label is compared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 pub enum LabelSelectorOperator {
     /// The value is one of these.
     #[default]

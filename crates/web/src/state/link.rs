@@ -1,6 +1,6 @@
 //! Share links: the cluster as a preset and one edit, and the flow.
 
-use super::{State, describe};
+use super::State;
 use crate::presets::Preset;
 use engine::{Flow, parse_destination};
 use formats::Link;
@@ -36,7 +36,7 @@ pub(crate) fn of(state: &State) -> Link {
     let (from, to) = ends(&state.flow);
     Link {
         preset: state.origin.preset.map(|preset| preset.name.to_owned()),
-        edit: describe::difference(&base, &state.model),
+        edit: base.difference(&state.model),
         from,
         to,
         protocol: state.flow.protocol,
