@@ -12,7 +12,7 @@ use model::{
 };
 use netfilter::Packet;
 use serde::Serialize;
-use std::{cell::RefCell, collections::BTreeMap, collections::BTreeSet, net::IpAddr};
+use std::{cell::RefCell, collections::BTreeMap, net::IpAddr};
 
 /// What a probe thinks of one member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

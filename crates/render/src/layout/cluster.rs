@@ -138,7 +138,7 @@ fn pods<'a>(view: &View<'a>, ways: &[Way]) -> (BTreeMap<&'a str, Vec<PodInfo<'a>
     }
     let is_sender = |key: &Key| sender.is_some_and(|place| *place == Place::Pod(key.clone()));
     for pods in on_nodes.values_mut() {
-        order::sort_by_key(&mut pods, |pod| (!is_sender(pod.key), !pod.endpoint, pod.share.is_none()));
+        order::sort_by_key(pods, |pod| (!is_sender(pod.key), !pod.endpoint, pod.share.is_none()));
     }
     (on_nodes, pending)
 }

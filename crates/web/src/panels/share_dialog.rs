@@ -126,8 +126,7 @@ pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
         dispatch.dispatch(Action::Tell(Some(message)));
     };
     let on_copy = {
-        let (shown, export, dispatch, state) =
-            (shown.clone(), *export, props.dispatch.clone(), props.state.clone());
+        let (shown, export, dispatch) = (shown.clone(), *export, props.dispatch.clone());
         Callback::from(move |_: MouseEvent| {
             let Ok(text) = (*shown).clone() else { return };
             let dispatch = dispatch.clone();

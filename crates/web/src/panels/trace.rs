@@ -10,7 +10,6 @@ use crate::{
     ui::{Choice, Segmented, arrow},
 };
 use engine::{PathOutcome, Paths, Step, Verdict};
-use std::collections::BTreeSet;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
