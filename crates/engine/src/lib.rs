@@ -18,6 +18,7 @@ mod policy;
 mod probe;
 mod receive;
 mod resolve;
+mod rewrites;
 mod routes;
 mod rules;
 mod run;
@@ -31,6 +32,7 @@ mod world;
 
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use probe::ProbeState;
+pub use rewrites::{Rewrite, Rewrites, RewrittenChain};
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
 pub use state::{MOST_EXPLAINED, Opened, State};
 pub use trace::{
