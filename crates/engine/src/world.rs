@@ -99,13 +99,16 @@ pub struct RunRow {
 impl World {
     /// Runs every controller over the model. Nodes are programmed when a packet first reaches them.
     pub fn new(model: &Model) -> Self {
-        let settled = kubernetes::settle(model);
+        let mut grown = model.clone();
+        let made = azure::node_pools::complete(&mut grown);
+        let settled = kubernetes::settle(&grown);
         let cloud = azure::program(&settled.model);
         let mut complete = settled.model;
         // Uids and pod ranges show in names only.
         let matters = |field: Field| !matches!(field, Field::Uid | Field::PodCidrs | Field::AffinityTimeout);
-        let allocated =
-            settled.allocated.iter().any(|entry| matters(entry.field)) || !cloud.allocated().is_empty();
+        let allocated = !made.is_empty()
+            || settled.allocated.iter().any(|entry| matters(entry.field))
+            || !cloud.allocated().is_empty();
         report(&cloud, &mut complete);
         let topology = Topology::new(&complete, cloud.frontend_addresses());
         let nodes = complete.nodes.keys().map(|name| (name.clone(), OnceCell::new())).collect();

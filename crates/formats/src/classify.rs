@@ -79,6 +79,13 @@ const KUBERNETES: &[(Kind, &str)] = &[
     (Kind::Pod, "v1"),
     (Kind::Service, "v1"),
     (Kind::EndpointSlice, "discovery.k8s.io/v1"),
+    (Kind::Deployment, "apps/v1"),
+    (Kind::ReplicaSet, "apps/v1"),
+    (Kind::StatefulSet, "apps/v1"),
+    (Kind::DaemonSet, "apps/v1"),
+    (Kind::Job, "batch/v1"),
+    (Kind::PodDisruptionBudget, "policy/v1"),
+    (Kind::Binding, "v1"),
     (Kind::Namespace, "v1"),
     (Kind::Ingress, "networking.k8s.io/v1"),
     (Kind::IngressClass, "networking.k8s.io/v1"),
@@ -118,10 +125,7 @@ const AZURE: &[(Kind, &str, &[&str])] = &[
 /// Kinds of Kubernetes that are known and left out.
 const LEFT_OUT: &[(Reason, &[&str])] = &[
     (Reason::Secret, &["Secret", "ConfigMap"]),
-    (
-        Reason::MakesPods,
-        &["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicationController"],
-    ),
+    (Reason::MakesPods, &["CronJob", "ReplicationController"]),
     (
         Reason::NotSimulated,
         &[
@@ -163,7 +167,6 @@ const LEFT_OUT: &[(Reason, &[&str])] = &[
             "VolumeSnapshotClass",
             "VolumeSnapshotContent",
             "CustomResourceDefinition",
-            "PodDisruptionBudget",
             "HorizontalPodAutoscaler",
             "Lease",
             "LimitRange",

@@ -83,6 +83,13 @@ fn fields(object: &Object) -> Map<String, Value> {
         Object::Pod(object) => of(object),
         Object::Service(object) => of(object),
         Object::EndpointSlice(object) => of(object),
+        Object::Deployment(object)
+        | Object::ReplicaSet(object)
+        | Object::StatefulSet(object)
+        | Object::DaemonSet(object)
+        | Object::Job(object) => of(object),
+        Object::PodDisruptionBudget(object) => of(object),
+        Object::Binding(object) => of(object),
         Object::KubeProxyConfiguration(object) => of(object),
         Object::ManagedCluster(object) => of(object),
         Object::LoadBalancer(object) => of(object),

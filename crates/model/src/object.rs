@@ -1,6 +1,7 @@
 //! The model: every object of one cluster and its surroundings.
 
 use crate::{
+    Edit,
     azure::{
         LoadBalancer, LocalNetworkGateway, ManagedCluster, NatGateway, NetworkInterface,
         NetworkSecurityGroup, PrivateDnsZone, PrivateEndpoint, PublicIpAddress, RouteTable, StorageAccount,
@@ -8,8 +9,8 @@ use crate::{
     },
     ids::{Key, NodeName},
     kubernetes::{
-        EndpointSlice, Ingress, IngressClass, KubeProxyConfiguration, Namespace, NetworkPolicy, Node, Pod,
-        Service,
+        Binding, EndpointSlice, Ingress, IngressClass, KubeProxyConfiguration, Namespace, NetworkPolicy,
+        Node, Pod, PodDisruptionBudget, Service, Workload,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,20 @@ pub struct Model {
     pub services: BTreeMap<Key, Arc<Service>>,
     /// EndpointSlices by `namespace/name`.
     pub endpoint_slices: BTreeMap<Key, Arc<EndpointSlice>>,
+    /// Deployments by `namespace/name`.
+    pub deployments: BTreeMap<Key, Arc<Workload>>,
+    /// ReplicaSets by `namespace/name`.
+    pub replica_sets: BTreeMap<Key, Arc<Workload>>,
+    /// StatefulSets by `namespace/name`.
+    pub stateful_sets: BTreeMap<Key, Arc<Workload>>,
+    /// DaemonSets by `namespace/name`.
+    pub daemon_sets: BTreeMap<Key, Arc<Workload>>,
+    /// Jobs by `namespace/name`.
+    pub jobs: BTreeMap<Key, Arc<Workload>>,
+    /// PodDisruptionBudgets by `namespace/name`.
+    pub pod_disruption_budgets: BTreeMap<Key, Arc<PodDisruptionBudget>>,
+    /// Nodes of pods that workloads make, by `namespace/name` of the pod.
+    pub bindings: BTreeMap<Key, Arc<Binding>>,
     /// kube-proxy's configuration, one for all nodes.
     pub kube_proxy: Option<Arc<KubeProxyConfiguration>>,
     /// The AKS cluster.
@@ -77,6 +92,13 @@ pub enum Object {
     Pod(Arc<Pod>),
     Service(Arc<Service>),
     EndpointSlice(Arc<EndpointSlice>),
+    Deployment(Arc<Workload>),
+    ReplicaSet(Arc<Workload>),
+    StatefulSet(Arc<Workload>),
+    DaemonSet(Arc<Workload>),
+    Job(Arc<Workload>),
+    PodDisruptionBudget(Arc<PodDisruptionBudget>),
+    Binding(Arc<Binding>),
     KubeProxyConfiguration(Arc<KubeProxyConfiguration>),
     ManagedCluster(Arc<ManagedCluster>),
     LoadBalancer(Arc<LoadBalancer>),
@@ -105,6 +127,13 @@ pub enum Kind {
     Pod,
     Service,
     EndpointSlice,
+    Deployment,
+    ReplicaSet,
+    StatefulSet,
+    DaemonSet,
+    Job,
+    PodDisruptionBudget,
+    Binding,
     KubeProxyConfiguration,
     ManagedCluster,
     LoadBalancer,
@@ -127,7 +156,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which they are listed and exported.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 29] = [
         Self::ManagedCluster,
         Self::VirtualNetwork,
         Self::NetworkSecurityGroup,
@@ -148,13 +177,38 @@ impl Kind {
         Self::Ingress,
         Self::NetworkPolicy,
         Self::Service,
+        Self::Deployment,
+        Self::ReplicaSet,
+        Self::StatefulSet,
+        Self::DaemonSet,
+        Self::Job,
+        Self::PodDisruptionBudget,
+        Self::Binding,
         Self::Pod,
         Self::EndpointSlice,
     ];
 
     /// Whether objects of this kind live in a namespace.
     pub fn is_namespaced(self) -> bool {
-        matches!(self, Self::Pod | Self::Service | Self::EndpointSlice | Self::Ingress | Self::NetworkPolicy)
+        matches!(
+            self,
+            Self::Pod
+                | Self::Service
+                | Self::EndpointSlice
+                | Self::Ingress
+                | Self::NetworkPolicy
+                | Self::PodDisruptionBudget
+                | Self::Binding
+        ) || self.is_workload()
+    }
+
+    /// The kinds that make pods.
+    pub const WORKLOADS: [Self; 5] =
+        [Self::Deployment, Self::ReplicaSet, Self::StatefulSet, Self::DaemonSet, Self::Job];
+
+    /// Whether objects of this kind make pods.
+    pub fn is_workload(self) -> bool {
+        Self::WORKLOADS.contains(&self)
     }
 }
 
@@ -218,6 +272,15 @@ impl Object {
             Self::Pod(object) => ObjectRef::namespaced(Kind::Pod, &object.metadata.key()),
             Self::Service(object) => ObjectRef::namespaced(Kind::Service, &object.metadata.key()),
             Self::EndpointSlice(object) => ObjectRef::namespaced(Kind::EndpointSlice, &object.metadata.key()),
+            Self::Deployment(object) => ObjectRef::namespaced(Kind::Deployment, &object.metadata.key()),
+            Self::ReplicaSet(object) => ObjectRef::namespaced(Kind::ReplicaSet, &object.metadata.key()),
+            Self::StatefulSet(object) => ObjectRef::namespaced(Kind::StatefulSet, &object.metadata.key()),
+            Self::DaemonSet(object) => ObjectRef::namespaced(Kind::DaemonSet, &object.metadata.key()),
+            Self::Job(object) => ObjectRef::namespaced(Kind::Job, &object.metadata.key()),
+            Self::PodDisruptionBudget(object) => {
+                ObjectRef::namespaced(Kind::PodDisruptionBudget, &object.metadata.key())
+            }
+            Self::Binding(object) => ObjectRef::namespaced(Kind::Binding, &object.metadata.key()),
             Self::KubeProxyConfiguration(_) => named(Kind::KubeProxyConfiguration, "kube-proxy"),
             Self::ManagedCluster(object) => named(Kind::ManagedCluster, &object.name),
             Self::LoadBalancer(object) => named(Kind::LoadBalancer, &object.name),
@@ -249,6 +312,15 @@ impl Model {
             Kind::Pod => self.pods.get(&id.key()).cloned().map(Object::Pod),
             Kind::Service => self.services.get(&id.key()).cloned().map(Object::Service),
             Kind::EndpointSlice => self.endpoint_slices.get(&id.key()).cloned().map(Object::EndpointSlice),
+            Kind::Deployment => self.deployments.get(&id.key()).cloned().map(Object::Deployment),
+            Kind::ReplicaSet => self.replica_sets.get(&id.key()).cloned().map(Object::ReplicaSet),
+            Kind::StatefulSet => self.stateful_sets.get(&id.key()).cloned().map(Object::StatefulSet),
+            Kind::DaemonSet => self.daemon_sets.get(&id.key()).cloned().map(Object::DaemonSet),
+            Kind::Job => self.jobs.get(&id.key()).cloned().map(Object::Job),
+            Kind::PodDisruptionBudget => {
+                self.pod_disruption_budgets.get(&id.key()).cloned().map(Object::PodDisruptionBudget)
+            }
+            Kind::Binding => self.bindings.get(&id.key()).cloned().map(Object::Binding),
             Kind::KubeProxyConfiguration => self.kube_proxy.clone().map(Object::KubeProxyConfiguration),
             Kind::ManagedCluster => {
                 self.managed_cluster.clone().filter(|object| object.name == name).map(Object::ManagedCluster)
@@ -292,6 +364,15 @@ impl Model {
             Object::EndpointSlice(object) => {
                 self.endpoint_slices.insert(key(), object).map(Object::EndpointSlice)
             }
+            Object::Deployment(object) => self.deployments.insert(key(), object).map(Object::Deployment),
+            Object::ReplicaSet(object) => self.replica_sets.insert(key(), object).map(Object::ReplicaSet),
+            Object::StatefulSet(object) => self.stateful_sets.insert(key(), object).map(Object::StatefulSet),
+            Object::DaemonSet(object) => self.daemon_sets.insert(key(), object).map(Object::DaemonSet),
+            Object::Job(object) => self.jobs.insert(key(), object).map(Object::Job),
+            Object::PodDisruptionBudget(object) => {
+                self.pod_disruption_budgets.insert(key(), object).map(Object::PodDisruptionBudget)
+            }
+            Object::Binding(object) => self.bindings.insert(key(), object).map(Object::Binding),
             Object::KubeProxyConfiguration(object) => {
                 self.kube_proxy.replace(object).map(Object::KubeProxyConfiguration)
             }
@@ -349,6 +430,15 @@ impl Model {
             Kind::Pod => self.pods.remove(&id.key()).map(Object::Pod),
             Kind::Service => self.services.remove(&id.key()).map(Object::Service),
             Kind::EndpointSlice => self.endpoint_slices.remove(&id.key()).map(Object::EndpointSlice),
+            Kind::Deployment => self.deployments.remove(&id.key()).map(Object::Deployment),
+            Kind::ReplicaSet => self.replica_sets.remove(&id.key()).map(Object::ReplicaSet),
+            Kind::StatefulSet => self.stateful_sets.remove(&id.key()).map(Object::StatefulSet),
+            Kind::DaemonSet => self.daemon_sets.remove(&id.key()).map(Object::DaemonSet),
+            Kind::Job => self.jobs.remove(&id.key()).map(Object::Job),
+            Kind::PodDisruptionBudget => {
+                self.pod_disruption_budgets.remove(&id.key()).map(Object::PodDisruptionBudget)
+            }
+            Kind::Binding => self.bindings.remove(&id.key()).map(Object::Binding),
             Kind::KubeProxyConfiguration => self.kube_proxy.take().map(Object::KubeProxyConfiguration),
             Kind::ManagedCluster => {
                 self.managed_cluster.take_if(|object| object.name == name).map(Object::ManagedCluster)
@@ -403,7 +493,48 @@ impl Model {
             .chain(of(&self.ingresses, Object::Ingress))
             .chain(of(&self.network_policies, Object::NetworkPolicy))
             .chain(of(&self.services, Object::Service))
+            .chain(of(&self.deployments, Object::Deployment))
+            .chain(of(&self.replica_sets, Object::ReplicaSet))
+            .chain(of(&self.stateful_sets, Object::StatefulSet))
+            .chain(of(&self.daemon_sets, Object::DaemonSet))
+            .chain(of(&self.jobs, Object::Job))
+            .chain(of(&self.pod_disruption_budgets, Object::PodDisruptionBudget))
+            .chain(of(&self.bindings, Object::Binding))
             .chain(of(&self.pods, Object::Pod))
             .chain(of(&self.endpoint_slices, Object::EndpointSlice))
+    }
+
+    /// Every object that makes pods: Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, each in name order.
+    pub fn workloads(&self) -> impl Iterator<Item = (Kind, &Key, &Arc<Workload>)> {
+        [
+            (Kind::Deployment, &self.deployments),
+            (Kind::ReplicaSet, &self.replica_sets),
+            (Kind::StatefulSet, &self.stateful_sets),
+            (Kind::DaemonSet, &self.daemon_sets),
+            (Kind::Job, &self.jobs),
+        ]
+        .into_iter()
+        .flat_map(|(kind, map)| map.iter().map(move |(key, workload)| (kind, key, workload)))
+    }
+
+    /// Writable, the object that makes pods of that kind and name.
+    pub fn workload_mut(&mut self, kind: Kind, key: &Key) -> Option<&mut Arc<Workload>> {
+        match kind {
+            Kind::Deployment => self.deployments.get_mut(key),
+            Kind::ReplicaSet => self.replica_sets.get_mut(key),
+            Kind::StatefulSet => self.stateful_sets.get_mut(key),
+            Kind::DaemonSet => self.daemon_sets.get_mut(key),
+            Kind::Job => self.jobs.get_mut(key),
+            _ => None,
+        }
+    }
+
+    /// The edit that turns this model into another, as one step of history; `None` if they are equal.
+    pub fn difference(&self, to: &Self) -> Option<Edit> {
+        let gone = self.objects().map(|object| object.object_ref()).filter(|id| to.get(id).is_none());
+        let changed = to.objects().filter(|object| self.get(&object.object_ref()).as_ref() != Some(object));
+        let mut edits: Vec<Edit> = gone.map(|object| Edit::Remove { object }).collect();
+        edits.extend(changed.map(Edit::Put));
+        (!edits.is_empty()).then_some(Edit::Many { edits })
     }
 }

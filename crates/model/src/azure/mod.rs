@@ -4,6 +4,7 @@ mod load_balancer;
 mod managed_cluster;
 mod network;
 mod private;
+mod vm_size;
 
 pub use load_balancer::{
     BackendAddress, BackendAddressPool, FrontendIpConfiguration, InboundNatRule, LoadBalancer,
@@ -12,7 +13,7 @@ pub use load_balancer::{
 };
 pub use managed_cluster::{
     AgentPool, AgentPoolMode, AgentPoolType, LoadBalancerProfile, ManagedCluster, ManagedOutboundIps,
-    NatGatewayProfile, NetworkProfile, OutboundIps,
+    NatGatewayProfile, NetworkProfile, OsType, OutboundIps, ScaleSetPriority, UpgradeSettings, VmSizeFigures,
 };
 pub use network::{
     Access, AddressSpace, Direction, NatGateway, NetworkInterface, NetworkSecurityGroup, NicIpConfiguration,
@@ -25,3 +26,4 @@ pub use private::{
     PrivateLinkServiceConnection, RecordSet, StorageAccount, VirtualNetworkGateway, VirtualNetworkLink,
     VirtualNetworkRule,
 };
+pub use vm_size::{EVICTION_THRESHOLD, VmSize, is_burstable, max_pods, reserved_memory, reserved_millicores};
