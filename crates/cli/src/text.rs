@@ -270,6 +270,7 @@ fn place(station: &Station) -> String {
         StationKind::Node => "node",
         StationKind::Pod => "pod",
         StationKind::Vm => "VM",
+        StationKind::OnPremises => "on premises",
         StationKind::Dns => "DNS",
         StationKind::PrivateEndpoint => "private endpoint",
         StationKind::AzureService => "Azure service",

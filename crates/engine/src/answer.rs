@@ -2,11 +2,13 @@
 
 use crate::{
     Action, Assumption, AssumptionCode, Cause, Component, Endpoint, Flow, FlowError, FlowSummary, Owner,
-    PathOutcome, Paths, Reply, StationKind, Step, Verdict, World,
+    PathOutcome, Paths, Place, Reply, StationKind, Step, Verdict, World,
+    ingress::Leg,
     journey::{End, Party, Traveller, station_of, unmarked},
     receive::declares_nothing,
     resolve::Resolved,
     routes::bypassed_appliance,
+    storage::Way,
 };
 use model::kubernetes::Protocol;
 use netfilter::{Packet, Segment};
@@ -21,12 +23,15 @@ impl World {
     /// # Errors
     /// The flow names something that is not there, or has no address in common.
     pub fn paths(&self, flow: &Flow) -> Result<Paths, FlowError> {
+        if let Place::Name(name) = &flow.to {
+            return self.paths_by_name(flow, name);
+        }
         let resolved = self.resolve(flow)?;
         let packet = opening(flow, &resolved);
         let mut outcomes: Vec<PathOutcome> = self
             .send(&resolved.sender, packet, flow)
             .into_iter()
-            .map(|(traveller, end)| self.conclude(&resolved.sender, packet, traveller, end))
+            .flat_map(|(traveller, end)| self.conclude(&resolved.sender, packet, flow, traveller, end))
             .collect();
         if let (true, Some(node)) = (outcomes.is_empty(), &flow.via) {
             return Err(FlowError::ViaNotChosen(node.clone()));
@@ -69,7 +74,14 @@ impl World {
     }
 
     /// From the end of the way there to the outcome: the socket, then the way back.
-    fn conclude(&self, sender: &Party, packet: Packet, mut traveller: Traveller, end: End) -> PathOutcome {
+    fn conclude(
+        &self,
+        sender: &Party,
+        packet: Packet,
+        flow: &Flow,
+        mut traveller: Traveller,
+        end: End,
+    ) -> Vec<PathOutcome> {
         let failed = |traveller: Traveller, verdict, cause| PathOutcome {
             probability: traveller.probability,
             verdict,
@@ -82,20 +94,27 @@ impl World {
             reply: None,
         };
         let party = match end {
-            End::Failed(verdict, cause) => return failed(traveller, verdict, cause),
+            End::Failed(verdict, cause) => return vec![failed(traveller, verdict, cause)],
             End::Arrived(party) => party,
         };
+        if let Party::AzureService { account, way } = &party {
+            return vec![self.conclude_at_service(sender, packet, traveller, &party, (account, way))];
+        }
         let source_seen = traveller.packet.source;
         let Some(endpoint) = self.receive(&mut traveller, &party) else {
             let mut outcome = failed(traveller, Verdict::Refused, Cause::NoListener);
             outcome.source_seen = Some(source_seen);
-            return outcome;
+            return vec![outcome];
         };
+        let leg = Leg { sender, packet, flow, party: &party, endpoint: endpoint.clone() };
+        if let Some(proxied) = self.proxy(&leg, &traveller) {
+            return proxied;
+        }
         let probability = traveller.probability;
         let node = traveller.entered.clone();
         let steps = std::mem::take(&mut traveller.steps);
         let reply = self.reply(sender, packet, traveller, &party);
-        PathOutcome {
+        vec![PathOutcome {
             probability,
             verdict: reply.verdict,
             cause: reply.cause,
@@ -105,11 +124,45 @@ impl World {
             source_seen: Some(source_seen),
             steps,
             reply: Some(reply),
+        }]
+    }
+
+    /// The account's answer, then the way back. A refusal by its firewall is an answer too: 403.
+    fn conclude_at_service(
+        &self,
+        sender: &Party,
+        packet: Packet,
+        mut traveller: Traveller,
+        party: &Party,
+        (account, way): (&str, &Way),
+    ) -> PathOutcome {
+        let (endpoint, source_seen, refusal) = self.at_service(&mut traveller, account, way);
+        let (probability, node) = (traveller.probability, traveller.entered.clone());
+        let steps = std::mem::take(&mut traveller.steps);
+        let reply = self.reply(sender, packet, traveller, party);
+        // What did not come back is told before what it said.
+        let refusal = refusal.filter(|_| reply.cause.is_none());
+        PathOutcome {
+            probability,
+            verdict: refusal.map_or(reply.verdict, |(verdict, _)| verdict),
+            cause: refusal.map(|(_, cause)| cause).or(reply.cause),
+            endpoint: Some(endpoint),
+            node,
+            count: 1,
+            source_seen,
+            steps,
+            reply: Some(reply),
         }
     }
 
     /// The way back. It does not branch: tracked connections decide every translation.
-    fn reply(&self, sender: &Party, packet: Packet, mut traveller: Traveller, from: &Party) -> Reply {
+    pub(crate) fn reply(
+        &self,
+        sender: &Party,
+        packet: Packet,
+        mut traveller: Traveller,
+        from: &Party,
+    ) -> Reply {
         traveller.packet = unmarked(traveller.packet).reversed();
         traveller.segment = Segment::Answer;
         traveller.nic = None;
@@ -194,6 +247,17 @@ impl World {
         if !self.given.is_empty() && steps().chain(replies).any(is_given) {
             codes.insert(AssumptionCode::GivenRules);
         }
+        if steps().any(|step| step.component == Component::NetworkPolicy)
+            && self.input.managed_cluster.is_none()
+        {
+            codes.insert(AssumptionCode::PoliciesEnforced);
+        }
+        if steps().any(|step| step.component == Component::AzureStorage) {
+            codes.insert(AssumptionCode::ServiceAddress);
+        }
+        if self.is_cilium() && steps().any(|step| step.component == Component::KubeProxy) {
+            codes.insert(AssumptionCode::CiliumServices);
+        }
         if self.allocated {
             codes.insert(AssumptionCode::AllocatedValues);
         }
@@ -241,6 +305,24 @@ impl AssumptionCode {
             Self::UnknownServiceTag => {
                 "A security rule names a service tag whose addresses only Azure knows: it is taken not to cover the packet."
             }
+            Self::ClusterDnsAnswers => {
+                "The input has no Service kube-system/kube-dns: the cluster DNS is taken to be there, and to be reachable."
+            }
+            Self::OnPremisesDns => {
+                "DNS on premises is taken to ask the internet's DNS only: no DnsResolver of the input forwards private zones to it."
+            }
+            Self::IngressHostInDns => {
+                "The host of an Ingress is taken to have a DNS record with the frontend of its controller's Service."
+            }
+            Self::ServiceAddress => {
+                "Azure does not show the public address of a storage account: one of 20.60.0.0/16 stands for it."
+            }
+            Self::CiliumServices => {
+                "Cilium takes kube-proxy's place: Services behave as kube-proxy's rules say, masquerade aside, but the rules shown are not on the node."
+            }
+            Self::PoliciesEnforced => {
+                "No ManagedCluster document says who enforces NetworkPolicies: they are taken as enforced, by Azure's engine."
+            }
             Self::ProbesSettled => "Health probes have had time to see the cluster as it is.",
             Self::GivenRules => {
                 "The rules of a node on the way are the given ones; its interfaces are named eth0 towards the network and azv… towards each pod."
@@ -271,12 +353,14 @@ fn sender_words(sender: &Party) -> String {
         Party::Node(name) => format!("A process on {name}"),
         Party::Pod(key) => format!("Pod {key}"),
         Party::Endpoint(ip) => format!("The endpoint {ip}"),
+        Party::OnPremises(ip) => format!("The host {ip} on premises"),
+        Party::AzureService { account, .. } => account.clone(),
         Party::Platform => "Azure's platform".to_owned(),
     }
 }
 
 /// Most probable first; then by receiver, node and cause, so that the order is stable.
-fn likelier_first(a: &PathOutcome, b: &PathOutcome) -> Ordering {
+pub(crate) fn likelier_first(a: &PathOutcome, b: &PathOutcome) -> Ordering {
     let key = |outcome: &PathOutcome| {
         let endpoint: Option<Endpoint> = outcome.endpoint.clone();
         (

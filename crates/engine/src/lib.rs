@@ -5,13 +5,16 @@
 
 mod answer;
 mod cloud;
+mod dns;
 mod fabric;
 mod flow;
 mod host;
+mod ingress;
 mod journey;
 mod narrate;
 mod node;
 mod outbound;
+mod policy;
 mod probe;
 mod receive;
 mod resolve;
@@ -19,6 +22,7 @@ mod routes;
 mod rules;
 mod run;
 mod security;
+mod storage;
 mod topology;
 mod trace;
 mod words;

@@ -47,6 +47,9 @@ impl World {
             let mut branch = traveller.share(passage.probability);
             let failed = Narrator::new(name, kernel.host(), family, entry).tell(&mut branch, &passage);
             track(&mut branch, name, &passage);
+            let denied =
+                if failed.is_some() { None } else { self.policies(&mut branch, name, entry, &passage) };
+            let failed = failed.or(denied.map(|cause| (Verdict::Dropped, cause)));
             let step = match failed {
                 Some((verdict, cause)) => Move::End(End::Failed(verdict, cause)),
                 None => self.leave_node(&mut branch, name, &passage.outcome),

@@ -169,6 +169,13 @@ impl World {
         self.nodes.get(name)?.get_or_init(|| self.program(name).ok().flatten()).as_ref()
     }
 
+    /// Whether Cilium takes kube-proxy's place.
+    pub(crate) fn is_cilium(&self) -> bool {
+        let profile = self.model.managed_cluster.as_ref().map(|cluster| &cluster.network_profile);
+        let dataplane = profile.and_then(|profile| profile.network_dataplane.as_deref());
+        dataplane.is_some_and(|own| own.eq_ignore_ascii_case("cilium"))
+    }
+
     /// Loads a node's rules, given ones before generated ones; `None` for a node that is not there.
     pub(crate) fn program(&self, name: &NodeName) -> Result<Option<Kernel>, RulesetError> {
         let Some(node) = self.model.nodes.get(name) else { return Ok(None) };
