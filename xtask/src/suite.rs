@@ -204,8 +204,13 @@ fn test_package() -> Outcome {
 
 fn assemble_site() -> Outcome {
     package::available().map_err(Trouble::Unavailable)?;
+    playwright::ensure().map_err(Trouble::Unavailable)?;
     site::assemble()?;
-    Ok((Tally::PASSED, Vec::new()))
+    let (mut tally, skipped) = browser::test_site()?;
+    tally += Tally::PASSED;
+    let notes =
+        if skipped > 0 { vec![format!("{skipped} browser tests skipped themselves")] } else { Vec::new() };
+    Ok((tally, notes))
 }
 
 fn test_browser() -> Outcome {
