@@ -6,6 +6,7 @@
 
 use crate::{
     Action, Cause, Component, Header, Owner, Station, StationKind, Step, Verdict, World,
+    state::Carried,
     storage::Way,
     topology::{AddressOwner, Site},
 };
@@ -114,6 +115,8 @@ pub(crate) struct Traveller {
     pub(crate) nic: Option<Nic>,
     /// Stations passed.
     pub(crate) hops: u8,
+    /// What it knows of before and leaves for after.
+    pub(crate) carried: Carried,
 }
 
 /// How a walk ended.
@@ -147,6 +150,7 @@ impl Traveller {
             via: None,
             nic: None,
             hops: 0,
+            carried: Carried::default(),
         }
     }
 
@@ -249,6 +253,9 @@ impl World {
             };
             let before = open.len();
             for (mut traveller, step) in moves {
+                if !traveller.carried.is_on_track(&traveller.steps) {
+                    continue;
+                }
                 traveller.nic.clone_from(&left_by);
                 match step {
                     Move::Go(at) => open.push((traveller, at)),

@@ -22,6 +22,7 @@ mod routes;
 mod rules;
 mod run;
 mod security;
+mod state;
 mod storage;
 mod topology;
 mod trace;
@@ -31,6 +32,7 @@ mod world;
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use probe::ProbeState;
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
+pub use state::{MOST_EXPLAINED, Opened, State};
 pub use trace::{
     Action, Assumption, AssumptionCode, Cause, Component, Endpoint, FlowSummary, Header, NearMiss, Owner,
     PathOutcome, Paths, Reply, RuleRef, Station, StationKind, Step, Verdict,
