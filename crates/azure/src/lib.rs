@@ -12,6 +12,7 @@ mod annotations;
 mod balancer;
 pub mod choose;
 mod cloud;
+mod drift;
 mod given;
 pub mod membership;
 pub mod names;
@@ -39,6 +40,7 @@ mod tests;
 
 pub use balancer::{AdminState, Balancer, Frontend, Member, Origin, Pool, Rule};
 pub use cloud::{Allocated, Cloud, is_given, program, program_with};
+pub use drift::{Difference, Drift, DriftRow, Fate, FieldDifference, Part, TRIGGERS, Trigger};
 pub use membership::{Exclusion, Vm};
 pub use network::{Sender, SubnetEntry};
 pub use outbound::{Method, Outbound, winner};

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 a check failed, 2 bad usage or bad input.
 
 mod args;
+mod drift;
 mod input;
 mod output;
 mod rules;
@@ -45,6 +46,7 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
         Command::Run(arguments) => {
             sample(&arguments.flow, arguments.requests, arguments.seed).map(Done::from)
         }
+        Command::Lb(arguments) if arguments.compare => drift::compare(arguments),
         Command::Lb(arguments) => lb(arguments).map(Done::from),
     }
 }

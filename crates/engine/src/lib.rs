@@ -5,6 +5,7 @@
 
 mod answer;
 mod cloud;
+mod drift;
 mod fabric;
 mod flow;
 mod host;
@@ -21,6 +22,7 @@ mod run;
 mod security;
 mod topology;
 mod trace;
+mod update;
 mod words;
 mod world;
 
