@@ -49,9 +49,10 @@ fn edit(random: &mut Random, model: &Model) -> Edit {
             let mut node = Node::default();
             node.metadata.name = "n2".into();
             node.metadata.labels.insert("agentpool".into(), "b".into());
-            match model.nodes.contains_key("n2") {
-                true => Edit::Remove { object: ObjectRef::cluster_scoped(Kind::Node, "n2") },
-                false => Edit::Put(Object::Node(Arc::new(node))),
+            if model.nodes.contains_key("n2") {
+                Edit::Remove { object: ObjectRef::cluster_scoped(Kind::Node, "n2") }
+            } else {
+                Edit::Put(Object::Node(Arc::new(node)))
             }
         }
         9 => Edit::Put(Object::NetworkSecurityGroup(Arc::new(NetworkSecurityGroup {

@@ -51,9 +51,11 @@ fn benches(criterion: &mut Criterion) {
     }
     let mut group = criterion.benchmark_group("1000 Services, 1000 nodes");
     group.sample_size(20);
-    group.bench_function("program everything", |bench| bench.iter(|| azure::program(black_box(&model))));
+    group.bench_function("program everything", |bench| {
+        bench.iter(|| azure::program(black_box(&model)));
+    });
     group.bench_function("move one node to another pool", |bench| {
-        bench.iter(|| cloud.update(black_box(&moved)))
+        bench.iter(|| cloud.update(black_box(&moved)));
     });
 }
 

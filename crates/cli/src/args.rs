@@ -25,6 +25,12 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// The load balancers as `az network lb show -o json` prints them
     Lb(LbArguments),
+    /// A picture of a cluster and a flow: SVG, text or Mermaid
+    Render(RenderArguments),
+    /// Expectations about a cluster, for a pipeline: exit code 1 where one does not hold
+    Check(CheckArguments),
+    /// Lessons in which you predict and the engine grades
+    Lessons(LessonsArguments),
 }
 
 #[derive(Debug, Args)]
@@ -196,4 +202,123 @@ impl FlowArguments {
             via: self.via.as_deref().map(Into::into),
         })
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenderArguments {
+    /// Files or folders of YAML and JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// The sender, as for paths; without a flow the cluster alone is drawn
+    #[arg(long, value_name = "SRC", requires = "to")]
+    pub(crate) from: Option<String>,
+    /// The receiver and port, as for paths
+    #[arg(long, value_name = "DST:PORT", requires = "from")]
+    pub(crate) to: Option<String>,
+    /// The protocol
+    #[arg(long, value_enum, default_value_t = Transport::Tcp)]
+    pub(crate) protocol: Transport,
+    /// HTTP path, for flows through an ingress
+    #[arg(long)]
+    pub(crate) path: Option<String>,
+    /// HTTP host, for flows through an ingress
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    /// Only the cases in which the load balancer picks this node
+    #[arg(long, value_name = "NODE")]
+    pub(crate) via: Option<String>,
+    /// The branch to draw as taken, 1 for the likeliest; without it all are drawn as possible
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) branch: Option<u32>,
+    /// Draw the way back of that branch
+    #[arg(long, requires = "branch")]
+    pub(crate) reply: bool,
+    /// The colours of an SVG; auto follows the reader's system
+    #[arg(long, value_enum, default_value_t = Colours::Auto)]
+    pub(crate) theme: Colours,
+    /// Left to right, or top to bottom for narrow columns
+    #[arg(long, value_enum, default_value_t = Shape::Wide)]
+    pub(crate) shape: Shape,
+    /// The title of an SVG, for readers who do not see it; made from the flow where absent
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    /// The description of an SVG, for the same
+    #[arg(long)]
+    pub(crate) description: Option<String>,
+    /// svg, text or mermaid
+    #[arg(short, long, value_enum, default_value_t = PictureFormat::Svg)]
+    pub(crate) output: PictureFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PictureFormat {
+    Svg,
+    Text,
+    Mermaid,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colours {
+    Auto,
+    Light,
+    Dark,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    Wide,
+    Tall,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Files or folders of a cluster, then the file of expectations; with --docs, pages or folders of pages
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// Check the figures that stand in Markdown and HTML pages against what the pages say of them
+    #[arg(long)]
+    pub(crate) docs: bool,
+    /// With --docs, write the SVG files of figures anew in place of comparing them
+    #[arg(long, requires = "docs")]
+    pub(crate) write: bool,
+    /// text for people, junit for pipelines
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(crate) output: ReportFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    Text,
+    Junit,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LessonsArguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<LessonsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LessonsCommand {
+    /// The course
+    List,
+    /// A lesson with its questions, the answers and what the engine computed
+    Show {
+        /// The lesson, as `list` names it
+        lesson: String,
+        /// text for people, json for programs
+        #[arg(short, long, value_enum, default_value_t = LessonFormat::Text)]
+        output: LessonFormat,
+    },
+    /// A lesson to be taken: it asks, reads the numbers you pick from standard input, and grades them
+    Run {
+        /// The lesson, as `list` names it
+        lesson: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LessonFormat {
+    Text,
+    Json,
 }

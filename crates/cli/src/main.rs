@@ -1,10 +1,15 @@
-//! The command line: `hopscope iptables|paths|trace|run|lb`.
+//! The command line: `hopscope iptables|paths|trace|run|lb|render|check|lessons`.
 //!
 //! Exit codes: 0 done, 1 a check failed, 2 bad usage or bad input.
 
 mod args;
+mod check;
+mod docs;
+mod draw;
 mod drift;
 mod input;
+mod junit;
+mod learn;
 mod output;
 mod rules;
 mod text;
@@ -48,6 +53,9 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
         }
         Command::Lb(arguments) if arguments.compare => drift::compare(arguments),
         Command::Lb(arguments) => lb(arguments).map(Done::from),
+        Command::Render(arguments) => draw::run(arguments).map(Done::from),
+        Command::Check(arguments) => check::run(arguments),
+        Command::Lessons(arguments) => learn::run(arguments).map(Done::from),
     }
 }
 

@@ -124,6 +124,42 @@ fn headline(outcome: &PathOutcome) -> String {
     line
 }
 
+/// One line for each branch, alike ones folded; the rest is counted.
+pub(crate) fn headlines(paths: &Paths) -> Vec<String> {
+    const SHOWN: usize = 6;
+    let folded = paths.clone().fold().outcomes;
+    let mut lines: Vec<String> = folded.iter().take(SHOWN).map(headline).collect();
+    if folded.len() > SHOWN {
+        lines.push(format!("and {} more branches", folded.len() - SHOWN));
+    }
+    lines
+}
+
+/// Each branch in one line, and the rules that rewrote it or ended it.
+pub(crate) fn deciding(paths: &Paths) -> String {
+    const SHOWN: usize = 4;
+    let mut out = String::new();
+    for outcome in paths.outcomes.iter().take(SHOWN) {
+        let _ = writeln!(out, "{}", headline(outcome));
+        let reply = outcome.reply.iter().flat_map(|reply| &reply.steps);
+        let ends = [outcome.steps.last(), outcome.reply.as_ref().and_then(|reply| reply.steps.last())];
+        for step in outcome.steps.iter().chain(reply) {
+            let is_end = outcome.cause.is_some() && ends.iter().flatten().any(|end| std::ptr::eq(*end, step));
+            if !(step.rewrites() || is_end) {
+                continue;
+            }
+            let _ = writeln!(out, "  {}: {}", place(&step.station), step.why);
+            if let Some(rule) = &step.rule {
+                let _ = writeln!(out, "    {}: {}", rule.place, rule.text.lines().next().unwrap_or_default());
+            }
+        }
+    }
+    if paths.outcomes.len() > SHOWN {
+        let _ = writeln!(out, "and {} more branches", paths.outcomes.len() - SHOWN);
+    }
+    visible(&out)
+}
+
 fn path(out: &mut String, outcome: &PathOutcome) {
     let _ = writeln!(out, "\n{}", headline(outcome));
     short(out, "  ", &outcome.steps);

@@ -344,10 +344,9 @@ impl Topology {
 
 /// Whether two maps have the same keys and objects that are alike.
 fn alike<K: Eq, T>(a: &BTreeMap<K, Arc<T>>, b: &BTreeMap<K, Arc<T>>, alike: impl Fn(&T, &T) -> bool) -> bool {
-    let same = |((key, a), (other, b)): ((&K, &Arc<T>), (&K, &Arc<T>))| {
-        Arc::ptr_eq(a, b) || (key == other && alike(a, b))
-    };
-    a.len() == b.len() && a.iter().zip(b).all(same)
+    let mut pairs = a.iter().zip(b);
+    a.len() == b.len()
+        && pairs.all(|((key, a), (other, b))| Arc::ptr_eq(a, b) || (key == other && alike(a, b)))
 }
 
 fn pod_cidrs(node: &Node) -> impl Iterator<Item = IpNet> + '_ {

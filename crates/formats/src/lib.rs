@@ -21,7 +21,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use export::{model_json, model_yaml, object_json, object_yaml};
 pub use presets::{PRESETS, Preset};
 pub use share::{MAX_LINK_CHARS, ShareError, decode, encode};
-pub use typed::read_document;
+pub use typed::{line_of, read_document};
 
 use model::Model;
 

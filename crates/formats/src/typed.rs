@@ -59,3 +59,12 @@ pub fn read_document<T: DeserializeOwned>(source: &Source) -> Result<T, Vec<Diag
     });
     Err(unknown.collect())
 }
+
+/// The line of a field of the first document of a source, `checks[2].flow`, or of the deepest part of that path that
+/// is there; 1 where the source cannot be read.
+pub fn line_of(source: &Source, path: &str) -> u32 {
+    let text = std::str::from_utf8(&source.bytes).unwrap_or_default();
+    let (documents, _) = tree::parse(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let document = documents.into_iter().find(|document| !document.is_null());
+    document.map_or(1, |document| document.place(path).line)
+}

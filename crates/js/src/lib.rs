@@ -84,7 +84,7 @@ impl Cluster {
     pub fn apply(&mut self, edit: JsValue) -> Result<JsValue, JsError> {
         let edit: Edit = serde_wasm_bindgen::from_value(edit)?;
         let inverse = edit.apply(&mut self.model)?;
-        self.world = World::new(&self.model);
+        self.world = self.world.update(&self.model);
         give(&inverse)
     }
 

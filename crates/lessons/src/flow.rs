@@ -3,7 +3,7 @@
 use engine::{DestinationError, Flow, Place, PlaceError, parse_destination};
 use model::kubernetes::Protocol;
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// Who talks to whom, in the words of the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,5 +79,67 @@ impl TryFrom<&FlowSpec> for Flow {
             path: spec.path.clone(),
             via: spec.via.as_deref().map(Into::into),
         })
+    }
+}
+
+/// The text is not `FROM -> TO`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotAFlow(String);
+
+impl fmt::Display for NotAFlow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?} is not a flow; write FROM -> TO:PORT, then what you need of: udp, via NODE, host HOST, path PATH",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for NotAFlow {}
+
+impl FromStr for FlowSpec {
+    type Err = NotAFlow;
+
+    /// Reads the one-line form: `198.51.100.7 -> svc/default/web:80`, and after it in any order `tcp`, `udp`,
+    /// `via NODE`, `host HOST`, `path PATH`.
+    fn from_str(text: &str) -> Result<Self, NotAFlow> {
+        let wrong = || NotAFlow(text.to_owned());
+        let (from, rest) = text.split_once("->").or_else(|| text.split_once('→')).ok_or_else(wrong)?;
+        let mut words = rest.split_whitespace();
+        let to = words.next().ok_or_else(wrong)?.to_owned();
+        let mut spec = Self { from: from.trim().to_owned(), to, ..Self::default() };
+        while let Some(word) = words.next() {
+            if matches!(word.to_ascii_lowercase().as_str(), "tcp" | "udp" | "sctp") {
+                spec.protocol = Some(word.to_owned());
+                continue;
+            }
+            let slot = match word {
+                "via" => &mut spec.via,
+                "host" => &mut spec.host,
+                "path" => &mut spec.path,
+                _ => return Err(wrong()),
+            };
+            *slot = Some(words.next().ok_or_else(wrong)?.to_owned());
+        }
+        Ok(spec)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FlowSpec;
+
+    #[test]
+    fn one_line_flows() {
+        let read = |text: &str| text.parse::<FlowSpec>().ok();
+        let plain = FlowSpec { from: "198.51.100.7".into(), to: "svc/a/b:80".into(), ..FlowSpec::default() };
+        assert_eq!(read("198.51.100.7 -> svc/a/b:80"), Some(plain.clone()));
+        assert_eq!(read("198.51.100.7→svc/a/b:80"), Some(plain.clone()));
+        let more = FlowSpec { via: Some("n0".into()), protocol: Some("udp".into()), ..plain };
+        assert_eq!(read("198.51.100.7 -> svc/a/b:80 udp via n0"), Some(more));
+        for text in ["", "a", "a ->", "a -> b:80 via", "a -> b:80 nonsense"] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 }

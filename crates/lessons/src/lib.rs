@@ -7,6 +7,7 @@
 //! A page runs a lesson so: [`Lesson::model_at`] gives the cluster of a step, [`Flow`](FlowSpec) its packet,
 //! [`Question::pose`] the options, [`Posed::grade`] the mark. Which lesson comes when stands in [`INDEX`].
 
+mod check;
 mod course;
 mod expect;
 mod flow;
@@ -14,11 +15,12 @@ mod lesson;
 mod question;
 mod share;
 
+pub use check::{Check, Checked, Checks};
 #[cfg(feature = "embedded")]
 pub use course::embedded;
 pub use course::{Entry, INDEX, find};
 pub use expect::{Expect, LoadBalancerFacts, Mismatch, OneOrMany, RuleFacts, StepPattern, deciding};
-pub use flow::{FlowSpec, SpecError};
+pub use flow::{FlowSpec, NotAFlow, SpecError};
 pub use lesson::{Change, Claim, ClaimVerdict, Lesson, LessonError, Step};
 pub use question::{About, Choice, Grade, Posed, PosedOption, Question};
 pub use share::Share;

@@ -8,6 +8,7 @@ mod geometry;
 mod layout;
 pub mod measure;
 pub mod mermaid;
+mod picture;
 mod scene;
 pub mod svg;
 pub mod text;
@@ -15,6 +16,7 @@ mod view;
 
 pub use geometry::{Curve, Point, Rect, Track, number};
 pub use layout::scene;
+pub use picture::Picture;
 pub use scene::{
     Anchor, Capsule, Field, Group, Ink, Kind, Leg, Link, Look, PoolFacts, Scene, Shape, State, Text,
     TextStyle, Tone,
