@@ -6,6 +6,7 @@
 
 mod azure;
 mod drift;
+mod questions;
 mod update;
 
 use engine::{Cause, Flow, Paths, Place, Verdict, World, parse_destination};

@@ -12,6 +12,7 @@ mod annotations;
 mod balancer;
 pub mod choose;
 mod cloud;
+pub mod dns;
 mod drift;
 mod given;
 pub mod membership;
@@ -34,6 +35,7 @@ mod settings;
 pub mod snat;
 mod space;
 pub mod storage;
+pub mod surroundings;
 
 #[cfg(test)]
 mod tests;

@@ -163,6 +163,11 @@ fn parse_name(name: &str) -> Option<NameParts<'_>> {
     valid.then_some(NameParts { pool, number, scale_set, instance })
 }
 
+/// The digits that the names of one cluster's VMs share.
+pub(crate) fn cluster_number(name: &str) -> Option<&str> {
+    parse_name(name).map(|parts| parts.number)
+}
+
 /// The instance number behind the base-36 end of a scale-set computer name.
 fn instance_number(text: &str) -> String {
     u32::from_str_radix(text, 36).map_or_else(|_| text.to_owned(), |number| number.to_string())

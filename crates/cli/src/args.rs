@@ -102,6 +102,9 @@ pub(crate) struct RunArguments {
     /// Seed of the sampling
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Seconds from one connection to the next; session affinity forgets a client that stays away long enough
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=31_536_000))]
+    pub(crate) interval: u64,
 }
 
 #[derive(Debug, Args)]
@@ -149,7 +152,7 @@ pub(crate) struct FlowArguments {
     /// NODE may be left out where the cluster has one node or --via names it
     #[arg(long, value_name = "[NODE=]FILE")]
     pub(crate) rules: Vec<String>,
-    /// text for people, json for programs
+    /// text for people, json for programs, svg and mermaid for pictures
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub(crate) output: OutputFormat,
 }

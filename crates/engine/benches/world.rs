@@ -61,7 +61,7 @@ fn benches(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(if settled { "settled world" } else { "world" });
         group.sample_size(10);
         group.bench_function(BenchmarkId::new("new", nodes), |bench| {
-            bench.iter(|| World::new(black_box(&model)))
+            bench.iter(|| World::new(black_box(&model)));
         });
         for (name, edit) in edits {
             let mut edited = model.clone();
@@ -73,7 +73,7 @@ fn benches(criterion: &mut Criterion) {
             });
         }
         group.bench_function(BenchmarkId::new("paths", nodes), |bench| {
-            bench.iter(|| world.paths(black_box(&to)))
+            bench.iter(|| world.paths(black_box(&to)));
         });
     }
 }

@@ -5,14 +5,17 @@
 
 mod answer;
 mod cloud;
+mod dns;
 mod drift;
 mod fabric;
 mod flow;
 mod host;
+mod ingress;
 mod journey;
 mod narrate;
 mod node;
 mod outbound;
+mod policy;
 mod probe;
 mod receive;
 mod resolve;
@@ -20,6 +23,8 @@ mod routes;
 mod rules;
 mod run;
 mod security;
+mod state;
+mod storage;
 mod topology;
 mod trace;
 mod update;
@@ -29,6 +34,7 @@ mod world;
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use probe::ProbeState;
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
+pub use state::{MOST_EXPLAINED, Opened, State};
 pub use trace::{
     Action, Assumption, AssumptionCode, Cause, Component, Endpoint, FlowSummary, Header, NearMiss, Owner,
     PathOutcome, Paths, Reply, RuleRef, Station, StationKind, Step, Verdict,

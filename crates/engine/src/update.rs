@@ -4,9 +4,9 @@ use crate::{
     World,
     probe::Probes,
     topology::Topology,
-    world::{Programmed, matter, reported},
+    world::{Programmed, prepare, reported},
 };
-use kubernetes::{Settled, kube_proxy::ServiceMap};
+use kubernetes::kube_proxy::ServiceMap;
 use model::{Model, NodeName, kubernetes::IpFamily, same_objects};
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ impl World {
     /// probe states. Rules given for a node stay given.
     #[must_use]
     pub fn update(&self, model: &Model) -> Self {
-        let Settled { model: mut settled, allocated, .. } = kubernetes::settle(model);
+        let (mut settled, allocated) = prepare(model);
         settled.share_with(&self.settled);
         let cloud = self.cloud.update(&settled);
         let mut complete = reported(&cloud, &settled);
@@ -59,7 +59,7 @@ impl World {
         Self {
             input: model.clone(),
             space: cloud.space().clone(),
-            allocated: matter(&allocated) || !cloud.allocated().is_empty(),
+            allocated: allocated || !cloud.allocated().is_empty(),
             settled,
             model: complete,
             cloud,

@@ -3,7 +3,7 @@
 use crate::{Assumption, Cause, Endpoint, NodeRules, Verdict, host, probe::Probes, topology::Topology};
 use azure::{AddressSpace, Cloud};
 use kubernetes::{
-    Allocation, Field, Settled, ip_masq_agent,
+    Field, Settled, ip_masq_agent,
     kube_proxy::{self, ProxyConfig, ServiceMap},
 };
 use model::{Model, NodeName, kubernetes::IpFamily};
@@ -79,6 +79,10 @@ pub struct Run {
     pub requests: u64,
     /// The seed of the sampling.
     pub seed: u64,
+    /// Whether connections of one client stay together, by session affinity or by the load balancer's hash of
+    /// addresses. The counts are then those of one client, the exact shares those of many.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub affinity: bool,
     /// One row per receiver or cause of failure, receivers in name order, failures last. A ready endpoint of the
     /// Service that gets nothing has a row with count 0.
     pub rows: Vec<RunRow>,
@@ -109,14 +113,14 @@ pub struct RunRow {
 impl World {
     /// Runs every controller over the model. Nodes are programmed when a packet first reaches them.
     pub fn new(model: &Model) -> Self {
-        let Settled { model: settled, allocated, .. } = kubernetes::settle(model);
+        let (settled, allocated) = prepare(model);
         let cloud = azure::program(&settled);
         let complete = reported(&cloud, &settled);
         let topology = Topology::new(&complete, cloud.frontend_addresses());
         Self {
             input: model.clone(),
             space: cloud.space().clone(),
-            allocated: matter(&allocated) || !cloud.allocated().is_empty(),
+            allocated: allocated || !cloud.allocated().is_empty(),
             nodes: complete.nodes.keys().map(|name| (name.clone(), Arc::default())).collect(),
             settled,
             model: complete,
@@ -171,6 +175,13 @@ impl World {
         self.nodes.get(name)?.get_or_init(|| self.program(name).ok().flatten()).as_ref()
     }
 
+    /// Whether Cilium takes kube-proxy's place.
+    pub(crate) fn is_cilium(&self) -> bool {
+        let profile = self.model.managed_cluster.as_ref().map(|cluster| &cluster.network_profile);
+        let dataplane = profile.and_then(|profile| profile.network_dataplane.as_deref());
+        dataplane.is_some_and(|own| own.eq_ignore_ascii_case("cilium"))
+    }
+
     /// Loads a node's rules, given ones before generated ones; `None` for a node that is not there.
     pub(crate) fn program(&self, name: &NodeName) -> Result<Option<Kernel>, RulesetError> {
         let Some(node) = self.model.nodes.get(name) else { return Ok(None) };
@@ -199,10 +210,14 @@ impl World {
     }
 }
 
-/// Whether anything was filled in that shows in an answer: uids and pod ranges show in names only.
-pub(crate) fn matter(allocated: &[Allocation]) -> bool {
+/// The model with everything that node pools and Kubernetes' controllers fill in, and whether anything that
+/// was filled in shows in an answer: uids and pod ranges show in names only.
+pub(crate) fn prepare(model: &Model) -> (Model, bool) {
+    let mut grown = model.clone();
+    let made = azure::node_pools::complete(&mut grown);
+    let Settled { model: settled, allocated, .. } = kubernetes::settle(&grown);
     let matters = |field: Field| !matches!(field, Field::Uid | Field::PodCidrs | Field::AffinityTimeout);
-    allocated.iter().any(|entry| matters(entry.field))
+    (settled, !made.is_empty() || allocated.iter().any(|entry| matters(entry.field)))
 }
 
 /// The model with what the cloud controller reports into Services that have no status of their own.

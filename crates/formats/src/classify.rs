@@ -79,6 +79,13 @@ const KUBERNETES: &[(Kind, &str)] = &[
     (Kind::Pod, "v1"),
     (Kind::Service, "v1"),
     (Kind::EndpointSlice, "discovery.k8s.io/v1"),
+    (Kind::Deployment, "apps/v1"),
+    (Kind::ReplicaSet, "apps/v1"),
+    (Kind::StatefulSet, "apps/v1"),
+    (Kind::DaemonSet, "apps/v1"),
+    (Kind::Job, "batch/v1"),
+    (Kind::PodDisruptionBudget, "policy/v1"),
+    (Kind::Binding, "v1"),
     (Kind::Namespace, "v1"),
     (Kind::Ingress, "networking.k8s.io/v1"),
     (Kind::IngressClass, "networking.k8s.io/v1"),
@@ -99,11 +106,6 @@ const AZURE: &[(Kind, &str, &[&str])] = &[
     (Kind::RouteTable, "Microsoft.Network/routeTables", &["routes"]),
     (Kind::PublicIPAddress, "Microsoft.Network/publicIPAddresses", &["publicIPAllocationMethod"]),
     (Kind::NatGateway, "Microsoft.Network/natGateways", &["publicIpPrefixes", "idleTimeoutInMinutes"]),
-    (
-        Kind::NetworkInterface,
-        "Microsoft.Network/networkInterfaces",
-        &["ipConfigurations", "enableIPForwarding"],
-    ),
     (Kind::StorageAccount, "Microsoft.Storage/storageAccounts", &["networkRuleSet"]),
     (
         Kind::PrivateEndpoint,
@@ -111,17 +113,20 @@ const AZURE: &[(Kind, &str, &[&str])] = &[
         &["privateLinkServiceConnections", "customDnsConfigs"],
     ),
     (Kind::PrivateDnsZone, "Microsoft.Network/privateDnsZones", &["maxNumberOfRecordSets"]),
+    (Kind::DnsResolver, "Microsoft.Network/dnsResolvers", &["dnsResolverState"]),
     (Kind::LocalNetworkGateway, "Microsoft.Network/localNetworkGateways", &["localNetworkAddressSpace"]),
     (Kind::VirtualNetworkGateway, "Microsoft.Network/virtualNetworkGateways", &["gatewayType"]),
+    (
+        Kind::NetworkInterface,
+        "Microsoft.Network/networkInterfaces",
+        &["ipConfigurations", "enableIPForwarding"],
+    ),
 ];
 
 /// Kinds of Kubernetes that are known and left out.
 const LEFT_OUT: &[(Reason, &[&str])] = &[
     (Reason::Secret, &["Secret", "ConfigMap"]),
-    (
-        Reason::MakesPods,
-        &["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicationController"],
-    ),
+    (Reason::MakesPods, &["CronJob", "ReplicationController"]),
     (
         Reason::NotSimulated,
         &[
@@ -163,7 +168,6 @@ const LEFT_OUT: &[(Reason, &[&str])] = &[
             "VolumeSnapshotClass",
             "VolumeSnapshotContent",
             "CustomResourceDefinition",
-            "PodDisruptionBudget",
             "HorizontalPodAutoscaler",
             "Lease",
             "LimitRange",

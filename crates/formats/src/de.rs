@@ -189,7 +189,11 @@ impl de::Error for FieldError {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::plain(format!("the field {field} is missing"), format!("add {field}"))
+        let hint = match field {
+            "effect" => "add `effect: NoSchedule`, PreferNoSchedule or NoExecute".to_owned(),
+            _ => format!("add {field}"),
+        };
+        Self::plain(format!("the field {field} is missing"), hint)
     }
 }
 

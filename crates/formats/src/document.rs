@@ -208,7 +208,7 @@ impl Reader {
     }
 
     fn object(&mut self, kind: Kind, mut node: Node, dialect: Dialect, wrapped: bool) {
-        if kind == Kind::Node {
+        if matches!(kind, Kind::Node | Kind::Pod) || kind.is_workload() {
             quantities_as_text(&mut node);
         }
         let body = if wrapped {
@@ -313,7 +313,6 @@ fn is_bookkeeping(path: &str) -> bool {
         "metadata.generation",
         "metadata.generateName",
         "metadata.selfLink",
-        "metadata.ownerReferences",
         "metadata.finalizers",
         "metadata.deletionGracePeriodSeconds",
     ];
@@ -340,19 +339,28 @@ fn name_of(node: &Node) -> Option<&str> {
 
 /// `cpu: 2` is a quantity as good as `cpu: "2"`.
 fn quantities_as_text(node: &mut Node) {
-    fn value<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Node> {
-        let Data::Mapping(entries) = &mut node.data else { return None };
-        entries.iter_mut().find(|entry| entry.key == key).map(|entry: &mut Entry| &mut entry.value)
-    }
-    for key in ["capacity", "allocatable"] {
-        let Some(quantities) = value(node, "status").and_then(|status| value(status, key)) else { continue };
-        let Data::Mapping(entries) = &mut quantities.data else { continue };
-        for entry in entries {
-            if let Data::Scalar(scalar @ (Scalar::Unsigned(_) | Scalar::Signed(_) | Scalar::Float(_)), _) =
-                &mut entry.value.data
-            {
-                *scalar = Scalar::Text;
+    match &mut node.data {
+        Data::Mapping(entries) => {
+            for Entry { key, value, .. } in entries {
+                if matches!(key.as_str(), "capacity" | "allocatable" | "requests" | "limits") {
+                    numbers_as_text(value);
+                } else {
+                    quantities_as_text(value);
+                }
             }
+        }
+        Data::Sequence(items) => items.iter_mut().for_each(quantities_as_text),
+        Data::Scalar(..) => {}
+    }
+}
+
+fn numbers_as_text(quantities: &mut Node) {
+    let Data::Mapping(entries) = &mut quantities.data else { return };
+    for entry in entries {
+        if let Data::Scalar(scalar @ (Scalar::Unsigned(_) | Scalar::Signed(_) | Scalar::Float(_)), _) =
+            &mut entry.value.data
+        {
+            *scalar = Scalar::Text;
         }
     }
 }
@@ -370,6 +378,13 @@ fn typed(kind: Kind, node: &Node, dialect: Dialect) -> Result<(Object, Vec<Ignor
         Kind::Pod => of(node, dialect, Object::Pod),
         Kind::Service => of(node, dialect, Object::Service),
         Kind::EndpointSlice => of(node, dialect, Object::EndpointSlice),
+        Kind::Deployment => of(node, dialect, Object::Deployment),
+        Kind::ReplicaSet => of(node, dialect, Object::ReplicaSet),
+        Kind::StatefulSet => of(node, dialect, Object::StatefulSet),
+        Kind::DaemonSet => of(node, dialect, Object::DaemonSet),
+        Kind::Job => of(node, dialect, Object::Job),
+        Kind::PodDisruptionBudget => of(node, dialect, Object::PodDisruptionBudget),
+        Kind::Binding => of(node, dialect, Object::Binding),
         Kind::KubeProxyConfiguration => of(node, dialect, Object::KubeProxyConfiguration),
         Kind::ManagedCluster => of(node, dialect, Object::ManagedCluster),
         Kind::LoadBalancer => of(node, dialect, Object::LoadBalancer),
@@ -378,7 +393,6 @@ fn typed(kind: Kind, node: &Node, dialect: Dialect) -> Result<(Object, Vec<Ignor
         Kind::RouteTable => of(node, dialect, Object::RouteTable),
         Kind::PublicIPAddress => of(node, dialect, Object::PublicIPAddress),
         Kind::NatGateway => of(node, dialect, Object::NatGateway),
-        Kind::NetworkInterface => of(node, dialect, Object::NetworkInterface),
         Kind::Namespace => of(node, dialect, Object::Namespace),
         Kind::Ingress => of(node, dialect, Object::Ingress),
         Kind::IngressClass => of(node, dialect, Object::IngressClass),
@@ -386,8 +400,10 @@ fn typed(kind: Kind, node: &Node, dialect: Dialect) -> Result<(Object, Vec<Ignor
         Kind::StorageAccount => of(node, dialect, Object::StorageAccount),
         Kind::PrivateEndpoint => of(node, dialect, Object::PrivateEndpoint),
         Kind::PrivateDnsZone => of(node, dialect, Object::PrivateDnsZone),
+        Kind::DnsResolver => of(node, dialect, Object::DnsResolver),
         Kind::LocalNetworkGateway => of(node, dialect, Object::LocalNetworkGateway),
         Kind::VirtualNetworkGateway => of(node, dialect, Object::VirtualNetworkGateway),
+        Kind::NetworkInterface => of(node, dialect, Object::NetworkInterface),
     }
 }
 
@@ -420,6 +436,27 @@ fn complete(object: &mut Object, document: &Node) {
         Object::RouteTable(object) => default_name(&mut Arc::make_mut(object).name),
         Object::PublicIPAddress(object) => default_name(&mut Arc::make_mut(object).name),
         Object::NatGateway(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::StorageAccount(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::PrivateEndpoint(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::PrivateDnsZone(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::DnsResolver(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::LocalNetworkGateway(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::VirtualNetworkGateway(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::Ingress(object) => default_namespace(&mut Arc::make_mut(object).metadata.namespace),
+        Object::NetworkPolicy(object) => default_namespace(&mut Arc::make_mut(object).metadata.namespace),
+        Object::Deployment(object)
+        | Object::ReplicaSet(object)
+        | Object::StatefulSet(object)
+        | Object::DaemonSet(object)
+        | Object::Job(object) => default_namespace(&mut Arc::make_mut(object).metadata.namespace),
+        Object::PodDisruptionBudget(object) => {
+            default_namespace(&mut Arc::make_mut(object).metadata.namespace);
+        }
+        Object::Binding(object) => default_namespace(&mut Arc::make_mut(object).metadata.namespace),
+        Object::Node(_)
+        | Object::KubeProxyConfiguration(_)
+        | Object::Namespace(_)
+        | Object::IngressClass(_) => {}
         Object::NetworkInterface(object) => {
             let object = Arc::make_mut(object);
             default_name(&mut object.name);
@@ -431,16 +468,5 @@ fn complete(object: &mut Object, document: &Node) {
                 object.name = format!("{set}/{instance}/{}", object.name);
             }
         }
-        Object::StorageAccount(object) => default_name(&mut Arc::make_mut(object).name),
-        Object::PrivateEndpoint(object) => default_name(&mut Arc::make_mut(object).name),
-        Object::PrivateDnsZone(object) => default_name(&mut Arc::make_mut(object).name),
-        Object::LocalNetworkGateway(object) => default_name(&mut Arc::make_mut(object).name),
-        Object::VirtualNetworkGateway(object) => default_name(&mut Arc::make_mut(object).name),
-        Object::Ingress(object) => default_namespace(&mut Arc::make_mut(object).metadata.namespace),
-        Object::NetworkPolicy(object) => default_namespace(&mut Arc::make_mut(object).metadata.namespace),
-        Object::Node(_)
-        | Object::KubeProxyConfiguration(_)
-        | Object::Namespace(_)
-        | Object::IngressClass(_) => {}
     }
 }

@@ -83,6 +83,13 @@ fn fields(object: &Object) -> Map<String, Value> {
         Object::Pod(object) => of(object),
         Object::Service(object) => of(object),
         Object::EndpointSlice(object) => of(object),
+        Object::Deployment(object)
+        | Object::ReplicaSet(object)
+        | Object::StatefulSet(object)
+        | Object::DaemonSet(object)
+        | Object::Job(object) => of(object),
+        Object::PodDisruptionBudget(object) => of(object),
+        Object::Binding(object) => of(object),
         Object::KubeProxyConfiguration(object) => of(object),
         Object::ManagedCluster(object) => of(object),
         Object::LoadBalancer(object) => of(object),
@@ -91,7 +98,6 @@ fn fields(object: &Object) -> Map<String, Value> {
         Object::RouteTable(object) => of(object),
         Object::PublicIPAddress(object) => of(object),
         Object::NatGateway(object) => of(object),
-        Object::NetworkInterface(object) => of(object),
         Object::Namespace(object) => of(object),
         Object::Ingress(object) => of(object),
         Object::IngressClass(object) => of(object),
@@ -99,8 +105,10 @@ fn fields(object: &Object) -> Map<String, Value> {
         Object::StorageAccount(object) => of(object),
         Object::PrivateEndpoint(object) => of(object),
         Object::PrivateDnsZone(object) => of(object),
+        Object::DnsResolver(object) => of(object),
         Object::LocalNetworkGateway(object) => of(object),
         Object::VirtualNetworkGateway(object) => of(object),
+        Object::NetworkInterface(object) => of(object),
     }
 }
 

@@ -227,8 +227,46 @@ fn bad_input_says_line_what_and_hint() {
             "",
         ),
     ];
+    let more: &[(&str, u32, &str, &str)] = &[
+        (
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  replicas: -2\n",
+            5,
+            "Deployment d: spec.replicas: expected a whole number, 0 or more, found the number -2",
+            "a whole number, 0 or more",
+        ),
+        (
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  replicas: 4000000000\n",
+            5,
+            "replicas is above 150000",
+            "",
+        ),
+        (
+            "apiVersion: v1\nkind: Node\nmetadata: {name: node}\nspec:\n  taints:\n  - key: gpu\n    value: \"true\"\n",
+            6,
+            "Node node: spec.taints[0]: the field effect is missing",
+            "PreferNoSchedule or NoExecute",
+        ),
+        (
+            "apiVersion: hopscope.dev/v1\nkind: ManagedCluster\nmetadata: {name: c}\nspec:\n  agentPoolProfiles:\n  - name: a\n    mode: System\n    nodeTaints:\n    - gpu=true\n",
+            9,
+            "the taint \"gpu=true\" has no effect",
+            "gpu=true:NoSchedule",
+        ),
+        (
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: c\n    resources:\n      requests:\n        cpu: -1\n",
+            8,
+            "spec.containers[0].resources.requests.cpu: \"-1\" is not a quantity",
+            "0 or more",
+        ),
+        (
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  selector: {matchLabels: {app: a}}\n  template: {metadata: {labels: {app: b}}}\n",
+            5,
+            "the selector does not select the pods of the template",
+            "",
+        ),
+    ];
     let mut wrong = Vec::new();
-    for (text, line, what, hint) in cases {
+    for (text, line, what, hint) in cases.iter().chain(more) {
         let import = read(text);
         let errors: Vec<_> =
             import.diagnostics.iter().filter(|one| one.severity == Severity::Error).collect();
@@ -255,8 +293,8 @@ fn what_is_left_out_is_reported() {
         ),
         ("apiVersion: v1\nkind: ConfigMap\n", &["1: notice: ConfigMap is left out: it may hold secrets"]),
         (
-            "# a comment\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n",
-            &["2: notice: Deployment d is left out: its pods are read from Pod documents"],
+            "# a comment\napiVersion: batch/v1\nkind: CronJob\nmetadata: {name: d}\n",
+            &["2: notice: CronJob d is left out: its pods are read from Pod documents"],
         ),
         (
             "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: p}\n",
@@ -307,8 +345,51 @@ fn a_service_without_pods_is_a_slip_in_a_manifest_and_a_fact_in_a_cluster() {
 }
 
 #[test]
+fn a_workload_stands_for_the_pods_that_it_makes() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  selector: {app: made}\n";
+    let workload = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  replicas: 0\n  selector: {matchLabels: {app: made}}\n  template: {metadata: {labels: {app: made}}, spec: {containers: [{name: c}]}}\n";
+    assert_eq!(remarks(&read(&with(&[NODE, POD, service, workload]))), [""; 0]);
+}
+
+#[test]
 fn a_slice_for_a_service_stands_for_its_pods() {
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  selector: {app: none}\n";
     let slice = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: e, labels: {kubernetes.io/service-name: s}}\naddressType: IPv4\n";
     assert_eq!(remarks(&read(&with(&[NODE, POD, service, slice]))), [""; 0]);
+}
+
+#[test]
+fn what_no_node_can_run_and_sizes_that_are_not_known_are_told() {
+    let pool = |size: &str| {
+        format!(
+            "apiVersion: hopscope.dev/v1\nkind: ManagedCluster\nmetadata: {{name: c}}\nspec:\n  agentPoolProfiles:\n  - name: sys\n    mode: System\n    count: 3\n    vmSize: {size}\n"
+        )
+    };
+    let deployment = |cpu: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d}}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        resources:\n          requests: {{cpu: {cpu}}}\n"
+        )
+    };
+    let figures = "    vmSizeFigures: {numberOfCores: 64, memoryInMB: 65536}\n";
+    // What is left of 4 vCPUs is 3860 millicores.
+    let too_much = "asks for 4000m of cpu, and no node has more than 3860m";
+    let unknown = "the VM size Standard_X1 is not known";
+    for (text, expected) in [
+        (pool("Standard_D4s_v5") + &deployment("3860m"), None),
+        (pool("Standard_D4s_v5") + &deployment("4"), Some((19, too_much))),
+        (pool("Standard_X1") + &deployment("4"), Some((9, unknown))),
+        (pool("Standard_X1") + figures + &deployment("4"), None),
+    ] {
+        let got: Vec<_> = read(&text).diagnostics;
+        let fits = |(line, what): (u32, &str)| {
+            got.len() == 1
+                && got.iter().all(|one| {
+                    one.severity == Severity::Warning
+                        && one.line == line
+                        && one.what.contains(what)
+                        && !one.hint.is_empty()
+                })
+        };
+        assert!(expected.map_or(got.is_empty(), fits), "{text}\n{got:#?}");
+    }
 }

@@ -12,9 +12,11 @@ use model::{
         SecurityProtocol, SecurityRule, SubResource, Subnet, VirtualNetwork,
     },
     kubernetes::{
-        Address, AddressKind, AddressType, Condition, Container, ContainerPort, Effect, Endpoint,
-        EndpointPort, EndpointSlice, IntOrString, KubeProxyConfiguration, Node, ObjectMeta, Pod, Protocol,
-        Service, ServicePort, ServiceType, SessionAffinity, Taint, TrafficPolicy,
+        Address, AddressKind, AddressType, Affinity, Binding, BindingTarget, Condition, Container,
+        ContainerPort, Effect, Endpoint, EndpointPort, EndpointSlice, IntOrString, KubeProxyConfiguration,
+        LabelSelector, Node, ObjectMeta, OwnerReference, Pod, PodAffinity, PodAffinityTerm,
+        PodDisruptionBudget, Protocol, Service, ServicePort, ServiceType, SessionAffinity, Taint,
+        TopologySpreadConstraint, TrafficPolicy, WhenUnsatisfiable, Workload,
     },
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -45,8 +47,20 @@ prop_compose! {
         labels in proptest::collection::btree_map(text(), text(), 0..4),
         annotations in proptest::collection::btree_map(text(), text(), 0..3),
         deletion_timestamp in option::of(text()),
+        owner_references in vec((text(), text(), any::<bool>()), 0..2).prop_map(|owners| {
+            let owner = |(kind, name, controller)| OwnerReference { kind, name, controller, ..OwnerReference::default() };
+            owners.into_iter().map(owner).collect()
+        }),
     ) -> ObjectMeta {
-        ObjectMeta { name, namespace: namespace.to_owned(), uid, labels, annotations, deletion_timestamp }
+        ObjectMeta {
+            name,
+            namespace: namespace.to_owned(),
+            uid,
+            labels,
+            annotations,
+            deletion_timestamp,
+            owner_references,
+        }
     }
 }
 
@@ -246,8 +260,72 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn workload()(
+        metadata in metadata("default"),
+        kind in select(vec![Object::Deployment as fn(_) -> _, Object::ReplicaSet, Object::StatefulSet, Object::DaemonSet, Object::Job]),
+        counts in (option::of(any::<u32>()), option::of(any::<u32>()), option::of(any::<u32>())),
+        labels in proptest::collection::btree_map(text(), text(), 0..3),
+        requests in proptest::collection::btree_map(text(), text(), 0..3),
+        term in (text(), text(), any::<u32>(), any::<bool>()),
+        suspend: bool,
+    ) -> Object {
+        let mut workload = Workload { metadata, ..Workload::default() };
+        let spec = &mut workload.spec;
+        (spec.replicas, spec.completions, spec.parallelism) = counts;
+        spec.suspend = suspend;
+        let selector = LabelSelector { match_labels: labels.clone(), ..LabelSelector::default() };
+        spec.selector = Some(selector.clone());
+        spec.template.metadata.labels = labels;
+        let mut container = Container { name: "c".into(), ..Container::default() };
+        container.resources.requests = requests;
+        spec.template.spec.containers.push(container);
+        let (topology_key, namespace, number, hard) = term;
+        let when_unsatisfiable =
+            if hard { WhenUnsatisfiable::DoNotSchedule } else { WhenUnsatisfiable::ScheduleAnyway };
+        spec.template.spec.topology_spread_constraints.push(TopologySpreadConstraint {
+            max_skew: number,
+            topology_key: topology_key.clone(),
+            when_unsatisfiable,
+            label_selector: Some(selector.clone()),
+        });
+        let term = PodAffinityTerm { label_selector: Some(selector), namespaces: vec![namespace], topology_key };
+        let anti = PodAffinity { required: vec![term], ..PodAffinity::default() };
+        spec.template.spec.affinity = Some(Affinity { pod_anti_affinity: Some(anti), ..Affinity::default() });
+        kind(Arc::new(workload))
+    }
+}
+
+prop_compose! {
+    fn budget()(metadata in metadata("default"), least in option::of(target()), most in option::of(target())) -> Object {
+        let mut budget = PodDisruptionBudget { metadata, ..PodDisruptionBudget::default() };
+        (budget.spec.min_available, budget.spec.max_unavailable) = (least, most);
+        Object::PodDisruptionBudget(Arc::new(budget))
+    }
+}
+
+prop_compose! {
+    fn binding()(metadata in metadata("default"), name in text()) -> Object {
+        let target = BindingTarget { kind: "Node".into(), name };
+        Object::Binding(Arc::new(Binding { metadata, target }))
+    }
+}
+
 fn object() -> impl Strategy<Value = Object> {
-    prop_oneof![node(), pod(), service(), slice(), cluster(), balancer(), network(), group(), kube_proxy()]
+    prop_oneof![
+        workload(),
+        budget(),
+        binding(),
+        node(),
+        pod(),
+        service(),
+        slice(),
+        cluster(),
+        balancer(),
+        network(),
+        group(),
+        kube_proxy()
+    ]
 }
 
 fn any_model() -> impl Strategy<Value = Model> {

@@ -28,10 +28,26 @@ impl Hasher for Fnv {
         }
     }
 
+    /// Lengths and discriminants count alike on machines of 32 and of 64 bits.
+    fn write_usize(&mut self, number: usize) {
+        self.write(&(number as u64).to_le_bytes());
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.write(&(number as i64).to_le_bytes());
+    }
+
     /// The low bits of FNV of short keys are poor; the high ones are folded in.
     fn finish(&self) -> u64 {
         self.0 ^ (self.0 >> 32)
     }
+}
+
+/// A number that a value always gives.
+pub(crate) fn hash_of_value(value: &impl std::hash::Hash) -> u64 {
+    let mut hash = Fnv::default();
+    value.hash(&mut hash);
+    hash.finish()
 }
 
 /// A number that a name always gives.

@@ -2,13 +2,17 @@
 
 use crate::{
     BalancerEdit, Key, Kind, Model, NodeName, Object, ObjectRef, PoolName,
-    azure::{LoadBalancer, ManagedCluster, SkuName},
-    kubernetes::{Condition, Node, Pod, Service, SessionAffinity, TrafficPolicy},
+    azure::{AgentPool, LoadBalancer, ManagedCluster, SkuName},
+    kubernetes::{Condition, Node, Pod, Service, SessionAffinity, Taint, TrafficPolicy},
 };
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
 
 /// A change of the model. Applying one returns the edit that takes it back.
+///
+/// What is applied here is what a person does: the call of `kubectl` or `az`. What controllers do in
+/// consequence (evict pods, make nodes) is worked out by `engine::World::plan`, which turns such an edit into
+/// one that does both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "edit", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Edit {
@@ -18,6 +22,74 @@ pub enum Edit {
         node: NodeName,
         /// The pool it joins.
         pool: PoolName,
+    },
+    /// Sets how many nodes a pool has: `az aks nodepool scale`.
+    ScalePool {
+        /// The pool.
+        pool: PoolName,
+        /// How many nodes.
+        count: u32,
+    },
+    /// Adds a pool: `az aks nodepool add`.
+    AddPool {
+        /// The pool.
+        pool: Box<AgentPool>,
+    },
+    /// Removes a pool with its nodes: `az aks nodepool delete`.
+    RemovePool {
+        /// The pool.
+        pool: PoolName,
+    },
+    /// Brings a pool's nodes to a version, a few at a time: `az aks nodepool upgrade`.
+    UpgradePool {
+        /// The pool.
+        pool: PoolName,
+        /// The version, e.g. `1.33.2`.
+        version: String,
+    },
+    /// Keeps new pods from a node, or no longer: `kubectl cordon`, `kubectl uncordon`.
+    Cordon {
+        /// The node.
+        node: NodeName,
+        /// Whether new pods are kept away.
+        cordoned: bool,
+    },
+    /// Cordons a node and evicts its pods as far as disruption budgets allow: `kubectl drain`.
+    Drain {
+        /// The node.
+        node: NodeName,
+    },
+    /// Sets a label of a node, or removes it: `kubectl label node`.
+    SetNodeLabel {
+        /// The node.
+        node: NodeName,
+        /// The label's key.
+        label: String,
+        /// The value; absent removes it.
+        value: Option<String>,
+    },
+    /// Puts a taint on a node, or takes it away: `kubectl taint node`.
+    SetNodeTaint {
+        /// The node.
+        node: NodeName,
+        /// The taint.
+        taint: Taint,
+        /// Whether the node has it from now on.
+        present: bool,
+    },
+    /// Sets `spec.replicas`: `kubectl scale`.
+    ScaleWorkload {
+        /// The Deployment, ReplicaSet or StatefulSet.
+        workload: ObjectRef,
+        /// How many pods.
+        replicas: u32,
+    },
+    /// Event: the cluster autoscaler looks at pending pods and idle nodes once.
+    Autoscale,
+    /// Event: Azure takes a spot VM back.
+    EvictSpot {
+        /// The node.
+        node: NodeName,
     },
     /// Binds a pod to another node. Its address is given up: an address belongs to a node.
     MovePod {
@@ -111,6 +183,10 @@ pub enum EditError {
         /// `rule x`, `probe x`, `member x of kubernetes`.
         part: String,
     },
+    /// The cluster has a pool of that name already.
+    PoolExists(PoolName),
+    /// The object has no `spec.replicas`.
+    NotScalable(ObjectRef),
 }
 
 impl fmt::Display for EditError {
@@ -121,6 +197,8 @@ impl fmt::Display for EditError {
             Self::NoSuchPart { load_balancer, part } => {
                 write!(f, "the load balancer {load_balancer} has no {part}")
             }
+            Self::PoolExists(pool) => write!(f, "the cluster has a node pool {pool} already"),
+            Self::NotScalable(object) => write!(f, "{object} has no number of replicas"),
         }
     }
 }
@@ -132,6 +210,31 @@ impl Edit {
     pub fn apply(&self, model: &mut Model) -> Result<Self, EditError> {
         match self {
             Self::MoveNode { node, pool } => move_node(model, node, pool),
+            Self::ScalePool { pool, count } => change_pool(model, pool, |pool| pool.count = Some(*count)),
+            Self::UpgradePool { pool, version } => {
+                change_pool(model, pool, |pool| pool.orchestrator_version = Some(version.clone()))
+            }
+            Self::AddPool { pool } => add_pool(model, pool),
+            Self::RemovePool { pool } => remove_pool(model, pool),
+            Self::Cordon { node, cordoned } => {
+                change_node(model, node, |node| node.spec.unschedulable = *cordoned)
+            }
+            Self::Drain { node } => change_node(model, node, |node| node.spec.unschedulable = true),
+            Self::SetNodeLabel { node, label, value } => change_node(model, node, |node| {
+                let labels = &mut node.metadata.labels;
+                match value {
+                    Some(value) => labels.insert(label.clone(), value.clone()),
+                    None => labels.remove(label),
+                };
+            }),
+            Self::SetNodeTaint { node, taint, present } => change_node(model, node, |node| {
+                let alike = |other: &Taint| other.key == taint.key && other.effect == taint.effect;
+                node.spec.taints.retain(|other| !alike(other));
+                node.spec.taints.extend(present.then(|| taint.clone()));
+            }),
+            Self::ScaleWorkload { workload, replicas } => scale_workload(model, workload, *replicas),
+            Self::Autoscale => Ok(Self::Many { edits: Vec::new() }),
+            Self::EvictSpot { node } => Self::Remove { object: ObjectRef::node(node) }.apply(model),
             Self::MovePod { pod, node } => {
                 if !model.nodes.contains_key(node) {
                     return Err(EditError::NotFound(ObjectRef::node(node)));
@@ -165,9 +268,8 @@ impl Edit {
                 })
             }
             Self::SetLoadBalancerSku { sku } => {
-                let mut cluster = model.managed_cluster.as_deref().cloned().unwrap_or_default();
-                cluster.network_profile.load_balancer_sku = Some(sku.to_string().to_lowercase());
-                Ok(put(model, Object::ManagedCluster(Arc::new(cluster))))
+                let sku = Some(sku.to_string().to_lowercase());
+                Ok(change_cluster(model, |cluster| cluster.network_profile.load_balancer_sku = sku))
             }
             Self::EditLoadBalancer { load_balancer, change } => {
                 let missing =
@@ -232,6 +334,71 @@ fn change_pod(model: &mut Model, key: &Key, change: impl FnOnce(&mut Pod)) -> Re
     Ok(Edit::Put(Object::Pod(previous)))
 }
 
+fn change_node(
+    model: &mut Model,
+    name: &NodeName,
+    change: impl FnOnce(&mut Node),
+) -> Result<Edit, EditError> {
+    let slot = model.nodes.get_mut(name).ok_or_else(|| EditError::NotFound(ObjectRef::node(name)))?;
+    let previous = Arc::clone(slot);
+    change(Arc::make_mut(slot));
+    Ok(Edit::Put(Object::Node(previous)))
+}
+
+fn change_cluster(model: &mut Model, change: impl FnOnce(&mut ManagedCluster)) -> Edit {
+    let mut cluster = model.managed_cluster.as_deref().cloned().unwrap_or_default();
+    change(&mut cluster);
+    put(model, Object::ManagedCluster(Arc::new(cluster)))
+}
+
+fn change_pool(
+    model: &mut Model,
+    name: &PoolName,
+    change: impl FnOnce(&mut AgentPool),
+) -> Result<Edit, EditError> {
+    let unknown = || EditError::UnknownPool(name.clone());
+    let slot = model.managed_cluster.as_mut().ok_or_else(unknown)?;
+    let previous = Arc::clone(slot);
+    let pools = &mut Arc::make_mut(slot).agent_pool_profiles;
+    match pools.iter_mut().find(|pool| pool.name == *name) {
+        Some(pool) => change(pool),
+        None => {
+            *slot = previous;
+            return Err(unknown());
+        }
+    }
+    Ok(Edit::Put(Object::ManagedCluster(previous)))
+}
+
+fn add_pool(model: &mut Model, pool: &AgentPool) -> Result<Edit, EditError> {
+    if model.managed_cluster.as_ref().is_some_and(|cluster| cluster.pool(pool.name.as_str()).is_some()) {
+        return Err(EditError::PoolExists(pool.name.clone()));
+    }
+    Ok(change_cluster(model, |cluster| cluster.agent_pool_profiles.push(pool.clone())))
+}
+
+fn remove_pool(model: &mut Model, name: &PoolName) -> Result<Edit, EditError> {
+    if model.managed_cluster.as_ref().is_none_or(|cluster| cluster.pool(name.as_str()).is_none()) {
+        return Err(EditError::UnknownPool(name.clone()));
+    }
+    let nodes = model.nodes.iter().filter(|(_, node)| node.pool() == Some(name.as_str()));
+    let nodes: Vec<ObjectRef> = nodes.map(|(node, _)| ObjectRef::node(node)).collect();
+    let removed: Vec<Object> = nodes.iter().filter_map(|node| model.remove(node)).collect();
+    let cluster =
+        change_cluster(model, |cluster| cluster.agent_pool_profiles.retain(|pool| pool.name != *name));
+    Ok(Edit::Many { edits: std::iter::once(cluster).chain(removed.into_iter().map(Edit::Put)).collect() })
+}
+
+fn scale_workload(model: &mut Model, id: &ObjectRef, replicas: u32) -> Result<Edit, EditError> {
+    if matches!(id.kind, Kind::DaemonSet | Kind::Job) {
+        return Err(EditError::NotScalable(id.clone()));
+    }
+    let previous = model.get(id).ok_or_else(|| EditError::NotFound(id.clone()))?;
+    let slot = model.workload_mut(id.kind, &id.key()).ok_or_else(|| EditError::NotScalable(id.clone()))?;
+    Arc::make_mut(slot).spec.replicas = Some(replicas);
+    Ok(Edit::Put(previous))
+}
+
 fn move_node(model: &mut Model, name: &NodeName, pool: &PoolName) -> Result<Edit, EditError> {
     let in_cluster =
         |cluster: &Arc<ManagedCluster>| cluster.agent_pool_profiles.iter().any(|entry| entry.name == *pool);
@@ -239,12 +406,11 @@ fn move_node(model: &mut Model, name: &NodeName, pool: &PoolName) -> Result<Edit
     if !model.managed_cluster.as_ref().is_some_and(in_cluster) && !on_a_node() {
         return Err(EditError::UnknownPool(pool.clone()));
     }
-    let slot = model.nodes.get_mut(name).ok_or_else(|| EditError::NotFound(ObjectRef::node(name)))?;
-    let previous = Arc::clone(slot);
-    let labels = &mut Arc::make_mut(slot).metadata.labels;
-    labels.insert(Node::POOL_LABEL.into(), pool.to_string());
-    labels.insert("agentpool".into(), pool.to_string());
-    Ok(Edit::Put(Object::Node(previous)))
+    change_node(model, name, |node| {
+        let labels = &mut node.metadata.labels;
+        labels.insert(Node::POOL_LABEL.into(), pool.to_string());
+        labels.insert("agentpool".into(), pool.to_string());
+    })
 }
 
 #[cfg(test)]
@@ -270,6 +436,12 @@ mod tests {
         let mut service = Service::default();
         service.metadata.name = "s".into();
         model.put(Object::Service(Arc::new(service)));
+        let pools = ["system", "user"].map(|name| AgentPool { name: name.into(), ..AgentPool::default() });
+        let cluster = ManagedCluster { agent_pool_profiles: pools.into(), ..ManagedCluster::default() };
+        model.put(Object::ManagedCluster(Arc::new(cluster)));
+        let mut deployment = crate::kubernetes::Workload::default();
+        deployment.metadata.name = "d".into();
+        model.put(Object::Deployment(Arc::new(deployment)));
         model.put(Object::LoadBalancer(Arc::new(balancer())));
         model
     }
@@ -319,6 +491,10 @@ mod tests {
         assert_eq!(refused.to_string(), "the load balancer kubernetes has no rule x");
     }
 
+    fn taint() -> Taint {
+        Taint { key: "x".into(), value: String::new(), effect: crate::kubernetes::Effect::NoSchedule }
+    }
+
     #[test]
     fn undo_of_every_edit_restores_the_model() {
         let service = Key::new("default", "s");
@@ -350,6 +526,18 @@ mod tests {
                 load_balancer: "kubernetes-internal".into(),
                 document: Some(Box::new(LoadBalancer { name: "kubernetes-internal".into(), ..balancer() })),
             },
+            Edit::ScalePool { pool: "user".into(), count: 3 },
+            Edit::AddPool { pool: Box::new(AgentPool { name: "gpu".into(), ..AgentPool::default() }) },
+            Edit::UpgradePool { pool: "system".into(), version: "1.33.2".into() },
+            Edit::SetNodeLabel { node: "a".into(), label: "x".into(), value: Some("y".into()) },
+            Edit::SetNodeTaint { node: "a".into(), taint: taint(), present: true },
+            Edit::Cordon { node: "a".into(), cordoned: true },
+            Edit::ScaleWorkload {
+                workload: ObjectRef::namespaced(Kind::Deployment, &Key::new("default", "d")),
+                replicas: 3,
+            },
+            Edit::EvictSpot { node: "a".into() },
+            Edit::RemovePool { pool: "user".into() },
             Edit::Remove { object: ObjectRef::namespaced(Kind::Service, &service) },
         ];
         let all = Edit::Many { edits: edits.clone() };
@@ -371,6 +559,14 @@ mod tests {
             Edit::MoveNode { node: "z".into(), pool: "user".into() },
             Edit::SetPodReady { pod: Key::new("default", "z"), ready: true },
             by_hand(BalancerEdit::RemoveRule { rule: "x".into() }),
+            Edit::ScalePool { pool: "gpu".into(), count: 1 },
+            Edit::RemovePool { pool: "gpu".into() },
+            Edit::AddPool { pool: Box::new(AgentPool { name: "user".into(), ..AgentPool::default() }) },
+            Edit::Cordon { node: "z".into(), cordoned: true },
+            Edit::ScaleWorkload {
+                workload: ObjectRef::namespaced(Kind::DaemonSet, &Key::new("default", "d")),
+                replicas: 3,
+            },
             Edit::Many {
                 edits: vec![
                     Edit::MoveNode { node: "a".into(), pool: "user".into() },

@@ -1,15 +1,16 @@
 //! The model: every object of one cluster and its surroundings.
 
 use crate::{
+    Edit,
     azure::{
-        LoadBalancer, LocalNetworkGateway, ManagedCluster, NatGateway, NetworkInterface,
+        DnsResolver, LoadBalancer, LocalNetworkGateway, ManagedCluster, NatGateway, NetworkInterface,
         NetworkSecurityGroup, PrivateDnsZone, PrivateEndpoint, PublicIpAddress, RouteTable, StorageAccount,
         VirtualNetwork, VirtualNetworkGateway,
     },
     ids::{Key, NodeName},
     kubernetes::{
-        EndpointSlice, Ingress, IngressClass, KubeProxyConfiguration, Namespace, NetworkPolicy, Node, Pod,
-        Service,
+        Binding, EndpointSlice, Ingress, IngressClass, KubeProxyConfiguration, Namespace, NetworkPolicy,
+        Node, Pod, PodDisruptionBudget, Service, Workload,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,20 @@ pub struct Model {
     pub services: BTreeMap<Key, Arc<Service>>,
     /// EndpointSlices by `namespace/name`.
     pub endpoint_slices: BTreeMap<Key, Arc<EndpointSlice>>,
+    /// Deployments by `namespace/name`.
+    pub deployments: BTreeMap<Key, Arc<Workload>>,
+    /// ReplicaSets by `namespace/name`.
+    pub replica_sets: BTreeMap<Key, Arc<Workload>>,
+    /// StatefulSets by `namespace/name`.
+    pub stateful_sets: BTreeMap<Key, Arc<Workload>>,
+    /// DaemonSets by `namespace/name`.
+    pub daemon_sets: BTreeMap<Key, Arc<Workload>>,
+    /// Jobs by `namespace/name`.
+    pub jobs: BTreeMap<Key, Arc<Workload>>,
+    /// PodDisruptionBudgets by `namespace/name`.
+    pub pod_disruption_budgets: BTreeMap<Key, Arc<PodDisruptionBudget>>,
+    /// Nodes of pods that workloads make, by `namespace/name` of the pod.
+    pub bindings: BTreeMap<Key, Arc<Binding>>,
     /// kube-proxy's configuration, one for all nodes.
     pub kube_proxy: Option<Arc<KubeProxyConfiguration>>,
     /// The AKS cluster.
@@ -45,9 +60,6 @@ pub struct Model {
     pub public_ip_addresses: BTreeMap<String, Arc<PublicIpAddress>>,
     /// NAT gateways by name.
     pub nat_gateways: BTreeMap<String, Arc<NatGateway>>,
-    /// NICs by name.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub network_interfaces: BTreeMap<String, Arc<NetworkInterface>>,
     /// Namespaces by name, for their labels. A namespace need not be here to exist.
     pub namespaces: BTreeMap<String, Arc<Namespace>>,
     /// Ingresses by `namespace/name`.
@@ -62,10 +74,15 @@ pub struct Model {
     pub private_endpoints: BTreeMap<String, Arc<PrivateEndpoint>>,
     /// Private DNS zones by name.
     pub private_dns_zones: BTreeMap<String, Arc<PrivateDnsZone>>,
+    /// Resolvers that networks on premises can ask, by name.
+    pub dns_resolvers: BTreeMap<String, Arc<DnsResolver>>,
     /// Networks on premises by name.
     pub local_network_gateways: BTreeMap<String, Arc<LocalNetworkGateway>>,
     /// Gateways to networks on premises by name.
     pub virtual_network_gateways: BTreeMap<String, Arc<VirtualNetworkGateway>>,
+    /// NICs by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub network_interfaces: BTreeMap<String, Arc<NetworkInterface>>,
 }
 
 /// One object of any kind; in JSON `{"kind": "Node", "object": {…}}`.
@@ -77,6 +94,13 @@ pub enum Object {
     Pod(Arc<Pod>),
     Service(Arc<Service>),
     EndpointSlice(Arc<EndpointSlice>),
+    Deployment(Arc<Workload>),
+    ReplicaSet(Arc<Workload>),
+    StatefulSet(Arc<Workload>),
+    DaemonSet(Arc<Workload>),
+    Job(Arc<Workload>),
+    PodDisruptionBudget(Arc<PodDisruptionBudget>),
+    Binding(Arc<Binding>),
     KubeProxyConfiguration(Arc<KubeProxyConfiguration>),
     ManagedCluster(Arc<ManagedCluster>),
     LoadBalancer(Arc<LoadBalancer>),
@@ -85,7 +109,6 @@ pub enum Object {
     RouteTable(Arc<RouteTable>),
     PublicIPAddress(Arc<PublicIpAddress>),
     NatGateway(Arc<NatGateway>),
-    NetworkInterface(Arc<NetworkInterface>),
     Namespace(Arc<Namespace>),
     Ingress(Arc<Ingress>),
     IngressClass(Arc<IngressClass>),
@@ -93,8 +116,10 @@ pub enum Object {
     StorageAccount(Arc<StorageAccount>),
     PrivateEndpoint(Arc<PrivateEndpoint>),
     PrivateDnsZone(Arc<PrivateDnsZone>),
+    DnsResolver(Arc<DnsResolver>),
     LocalNetworkGateway(Arc<LocalNetworkGateway>),
     VirtualNetworkGateway(Arc<VirtualNetworkGateway>),
+    NetworkInterface(Arc<NetworkInterface>),
 }
 
 /// The kinds of objects, spelled as in `kind:` of a document.
@@ -105,6 +130,13 @@ pub enum Kind {
     Pod,
     Service,
     EndpointSlice,
+    Deployment,
+    ReplicaSet,
+    StatefulSet,
+    DaemonSet,
+    Job,
+    PodDisruptionBudget,
+    Binding,
     KubeProxyConfiguration,
     ManagedCluster,
     LoadBalancer,
@@ -113,7 +145,6 @@ pub enum Kind {
     RouteTable,
     PublicIPAddress,
     NatGateway,
-    NetworkInterface,
     Namespace,
     Ingress,
     IngressClass,
@@ -121,25 +152,28 @@ pub enum Kind {
     StorageAccount,
     PrivateEndpoint,
     PrivateDnsZone,
+    DnsResolver,
     LocalNetworkGateway,
     VirtualNetworkGateway,
+    NetworkInterface,
 }
 
 impl Kind {
     /// Every kind, in the order in which they are listed and exported.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 30] = [
         Self::ManagedCluster,
         Self::VirtualNetwork,
         Self::NetworkSecurityGroup,
         Self::RouteTable,
         Self::PublicIPAddress,
         Self::NatGateway,
-        Self::NetworkInterface,
         Self::LocalNetworkGateway,
         Self::VirtualNetworkGateway,
         Self::StorageAccount,
         Self::PrivateEndpoint,
         Self::PrivateDnsZone,
+        Self::DnsResolver,
+        Self::NetworkInterface,
         Self::LoadBalancer,
         Self::KubeProxyConfiguration,
         Self::Node,
@@ -148,13 +182,38 @@ impl Kind {
         Self::Ingress,
         Self::NetworkPolicy,
         Self::Service,
+        Self::Deployment,
+        Self::ReplicaSet,
+        Self::StatefulSet,
+        Self::DaemonSet,
+        Self::Job,
+        Self::PodDisruptionBudget,
+        Self::Binding,
         Self::Pod,
         Self::EndpointSlice,
     ];
 
     /// Whether objects of this kind live in a namespace.
     pub fn is_namespaced(self) -> bool {
-        matches!(self, Self::Pod | Self::Service | Self::EndpointSlice | Self::Ingress | Self::NetworkPolicy)
+        matches!(
+            self,
+            Self::Pod
+                | Self::Service
+                | Self::EndpointSlice
+                | Self::Ingress
+                | Self::NetworkPolicy
+                | Self::PodDisruptionBudget
+                | Self::Binding
+        ) || self.is_workload()
+    }
+
+    /// The kinds that make pods.
+    pub const WORKLOADS: [Self; 5] =
+        [Self::Deployment, Self::ReplicaSet, Self::StatefulSet, Self::DaemonSet, Self::Job];
+
+    /// Whether objects of this kind make pods.
+    pub fn is_workload(self) -> bool {
+        Self::WORKLOADS.contains(&self)
     }
 }
 
@@ -218,6 +277,15 @@ impl Object {
             Self::Pod(object) => ObjectRef::namespaced(Kind::Pod, &object.metadata.key()),
             Self::Service(object) => ObjectRef::namespaced(Kind::Service, &object.metadata.key()),
             Self::EndpointSlice(object) => ObjectRef::namespaced(Kind::EndpointSlice, &object.metadata.key()),
+            Self::Deployment(object) => ObjectRef::namespaced(Kind::Deployment, &object.metadata.key()),
+            Self::ReplicaSet(object) => ObjectRef::namespaced(Kind::ReplicaSet, &object.metadata.key()),
+            Self::StatefulSet(object) => ObjectRef::namespaced(Kind::StatefulSet, &object.metadata.key()),
+            Self::DaemonSet(object) => ObjectRef::namespaced(Kind::DaemonSet, &object.metadata.key()),
+            Self::Job(object) => ObjectRef::namespaced(Kind::Job, &object.metadata.key()),
+            Self::PodDisruptionBudget(object) => {
+                ObjectRef::namespaced(Kind::PodDisruptionBudget, &object.metadata.key())
+            }
+            Self::Binding(object) => ObjectRef::namespaced(Kind::Binding, &object.metadata.key()),
             Self::KubeProxyConfiguration(_) => named(Kind::KubeProxyConfiguration, "kube-proxy"),
             Self::ManagedCluster(object) => named(Kind::ManagedCluster, &object.name),
             Self::LoadBalancer(object) => named(Kind::LoadBalancer, &object.name),
@@ -226,7 +294,6 @@ impl Object {
             Self::RouteTable(object) => named(Kind::RouteTable, &object.name),
             Self::PublicIPAddress(object) => named(Kind::PublicIPAddress, &object.name),
             Self::NatGateway(object) => named(Kind::NatGateway, &object.name),
-            Self::NetworkInterface(object) => named(Kind::NetworkInterface, &object.name),
             Self::Namespace(object) => named(Kind::Namespace, &object.metadata.name),
             Self::Ingress(object) => ObjectRef::namespaced(Kind::Ingress, &object.metadata.key()),
             Self::IngressClass(object) => named(Kind::IngressClass, &object.metadata.name),
@@ -234,8 +301,10 @@ impl Object {
             Self::StorageAccount(object) => named(Kind::StorageAccount, &object.name),
             Self::PrivateEndpoint(object) => named(Kind::PrivateEndpoint, &object.name),
             Self::PrivateDnsZone(object) => named(Kind::PrivateDnsZone, &object.name),
+            Self::DnsResolver(object) => named(Kind::DnsResolver, &object.name),
             Self::LocalNetworkGateway(object) => named(Kind::LocalNetworkGateway, &object.name),
             Self::VirtualNetworkGateway(object) => named(Kind::VirtualNetworkGateway, &object.name),
+            Self::NetworkInterface(object) => named(Kind::NetworkInterface, &object.name),
         }
     }
 }
@@ -249,6 +318,15 @@ impl Model {
             Kind::Pod => self.pods.get(&id.key()).cloned().map(Object::Pod),
             Kind::Service => self.services.get(&id.key()).cloned().map(Object::Service),
             Kind::EndpointSlice => self.endpoint_slices.get(&id.key()).cloned().map(Object::EndpointSlice),
+            Kind::Deployment => self.deployments.get(&id.key()).cloned().map(Object::Deployment),
+            Kind::ReplicaSet => self.replica_sets.get(&id.key()).cloned().map(Object::ReplicaSet),
+            Kind::StatefulSet => self.stateful_sets.get(&id.key()).cloned().map(Object::StatefulSet),
+            Kind::DaemonSet => self.daemon_sets.get(&id.key()).cloned().map(Object::DaemonSet),
+            Kind::Job => self.jobs.get(&id.key()).cloned().map(Object::Job),
+            Kind::PodDisruptionBudget => {
+                self.pod_disruption_budgets.get(&id.key()).cloned().map(Object::PodDisruptionBudget)
+            }
+            Kind::Binding => self.bindings.get(&id.key()).cloned().map(Object::Binding),
             Kind::KubeProxyConfiguration => self.kube_proxy.clone().map(Object::KubeProxyConfiguration),
             Kind::ManagedCluster => {
                 self.managed_cluster.clone().filter(|object| object.name == name).map(Object::ManagedCluster)
@@ -261,13 +339,11 @@ impl Model {
             Kind::RouteTable => self.route_tables.get(name).cloned().map(Object::RouteTable),
             Kind::PublicIPAddress => self.public_ip_addresses.get(name).cloned().map(Object::PublicIPAddress),
             Kind::NatGateway => self.nat_gateways.get(name).cloned().map(Object::NatGateway),
-            Kind::NetworkInterface => {
-                self.network_interfaces.get(name).cloned().map(Object::NetworkInterface)
-            }
             Kind::Namespace => self.namespaces.get(name).cloned().map(Object::Namespace),
             Kind::Ingress => self.ingresses.get(&id.key()).cloned().map(Object::Ingress),
             Kind::IngressClass => self.ingress_classes.get(name).cloned().map(Object::IngressClass),
             Kind::NetworkPolicy => self.network_policies.get(&id.key()).cloned().map(Object::NetworkPolicy),
+            Kind::DnsResolver => self.dns_resolvers.get(name).cloned().map(Object::DnsResolver),
             Kind::StorageAccount => self.storage_accounts.get(name).cloned().map(Object::StorageAccount),
             Kind::PrivateEndpoint => self.private_endpoints.get(name).cloned().map(Object::PrivateEndpoint),
             Kind::PrivateDnsZone => self.private_dns_zones.get(name).cloned().map(Object::PrivateDnsZone),
@@ -276,6 +352,9 @@ impl Model {
             }
             Kind::VirtualNetworkGateway => {
                 self.virtual_network_gateways.get(name).cloned().map(Object::VirtualNetworkGateway)
+            }
+            Kind::NetworkInterface => {
+                self.network_interfaces.get(name).cloned().map(Object::NetworkInterface)
             }
         }
     }
@@ -292,6 +371,15 @@ impl Model {
             Object::EndpointSlice(object) => {
                 self.endpoint_slices.insert(key(), object).map(Object::EndpointSlice)
             }
+            Object::Deployment(object) => self.deployments.insert(key(), object).map(Object::Deployment),
+            Object::ReplicaSet(object) => self.replica_sets.insert(key(), object).map(Object::ReplicaSet),
+            Object::StatefulSet(object) => self.stateful_sets.insert(key(), object).map(Object::StatefulSet),
+            Object::DaemonSet(object) => self.daemon_sets.insert(key(), object).map(Object::DaemonSet),
+            Object::Job(object) => self.jobs.insert(key(), object).map(Object::Job),
+            Object::PodDisruptionBudget(object) => {
+                self.pod_disruption_budgets.insert(key(), object).map(Object::PodDisruptionBudget)
+            }
+            Object::Binding(object) => self.bindings.insert(key(), object).map(Object::Binding),
             Object::KubeProxyConfiguration(object) => {
                 self.kube_proxy.replace(object).map(Object::KubeProxyConfiguration)
             }
@@ -312,9 +400,6 @@ impl Model {
                 self.public_ip_addresses.insert(name(), object).map(Object::PublicIPAddress)
             }
             Object::NatGateway(object) => self.nat_gateways.insert(name(), object).map(Object::NatGateway),
-            Object::NetworkInterface(object) => {
-                self.network_interfaces.insert(name(), object).map(Object::NetworkInterface)
-            }
             Object::Namespace(object) => self.namespaces.insert(name(), object).map(Object::Namespace),
             Object::Ingress(object) => self.ingresses.insert(key(), object).map(Object::Ingress),
             Object::IngressClass(object) => {
@@ -323,6 +408,7 @@ impl Model {
             Object::NetworkPolicy(object) => {
                 self.network_policies.insert(key(), object).map(Object::NetworkPolicy)
             }
+            Object::DnsResolver(object) => self.dns_resolvers.insert(name(), object).map(Object::DnsResolver),
             Object::StorageAccount(object) => {
                 self.storage_accounts.insert(name(), object).map(Object::StorageAccount)
             }
@@ -338,6 +424,9 @@ impl Model {
             Object::VirtualNetworkGateway(object) => {
                 self.virtual_network_gateways.insert(name(), object).map(Object::VirtualNetworkGateway)
             }
+            Object::NetworkInterface(object) => {
+                self.network_interfaces.insert(name(), object).map(Object::NetworkInterface)
+            }
         }
     }
 
@@ -349,6 +438,15 @@ impl Model {
             Kind::Pod => self.pods.remove(&id.key()).map(Object::Pod),
             Kind::Service => self.services.remove(&id.key()).map(Object::Service),
             Kind::EndpointSlice => self.endpoint_slices.remove(&id.key()).map(Object::EndpointSlice),
+            Kind::Deployment => self.deployments.remove(&id.key()).map(Object::Deployment),
+            Kind::ReplicaSet => self.replica_sets.remove(&id.key()).map(Object::ReplicaSet),
+            Kind::StatefulSet => self.stateful_sets.remove(&id.key()).map(Object::StatefulSet),
+            Kind::DaemonSet => self.daemon_sets.remove(&id.key()).map(Object::DaemonSet),
+            Kind::Job => self.jobs.remove(&id.key()).map(Object::Job),
+            Kind::PodDisruptionBudget => {
+                self.pod_disruption_budgets.remove(&id.key()).map(Object::PodDisruptionBudget)
+            }
+            Kind::Binding => self.bindings.remove(&id.key()).map(Object::Binding),
             Kind::KubeProxyConfiguration => self.kube_proxy.take().map(Object::KubeProxyConfiguration),
             Kind::ManagedCluster => {
                 self.managed_cluster.take_if(|object| object.name == name).map(Object::ManagedCluster)
@@ -361,11 +459,11 @@ impl Model {
             Kind::RouteTable => self.route_tables.remove(name).map(Object::RouteTable),
             Kind::PublicIPAddress => self.public_ip_addresses.remove(name).map(Object::PublicIPAddress),
             Kind::NatGateway => self.nat_gateways.remove(name).map(Object::NatGateway),
-            Kind::NetworkInterface => self.network_interfaces.remove(name).map(Object::NetworkInterface),
             Kind::Namespace => self.namespaces.remove(name).map(Object::Namespace),
             Kind::Ingress => self.ingresses.remove(&id.key()).map(Object::Ingress),
             Kind::IngressClass => self.ingress_classes.remove(name).map(Object::IngressClass),
             Kind::NetworkPolicy => self.network_policies.remove(&id.key()).map(Object::NetworkPolicy),
+            Kind::DnsResolver => self.dns_resolvers.remove(name).map(Object::DnsResolver),
             Kind::StorageAccount => self.storage_accounts.remove(name).map(Object::StorageAccount),
             Kind::PrivateEndpoint => self.private_endpoints.remove(name).map(Object::PrivateEndpoint),
             Kind::PrivateDnsZone => self.private_dns_zones.remove(name).map(Object::PrivateDnsZone),
@@ -375,6 +473,7 @@ impl Model {
             Kind::VirtualNetworkGateway => {
                 self.virtual_network_gateways.remove(name).map(Object::VirtualNetworkGateway)
             }
+            Kind::NetworkInterface => self.network_interfaces.remove(name).map(Object::NetworkInterface),
         }
     }
 
@@ -389,12 +488,13 @@ impl Model {
             .chain(of(&self.route_tables, Object::RouteTable))
             .chain(of(&self.public_ip_addresses, Object::PublicIPAddress))
             .chain(of(&self.nat_gateways, Object::NatGateway))
-            .chain(of(&self.network_interfaces, Object::NetworkInterface))
             .chain(of(&self.local_network_gateways, Object::LocalNetworkGateway))
             .chain(of(&self.virtual_network_gateways, Object::VirtualNetworkGateway))
             .chain(of(&self.storage_accounts, Object::StorageAccount))
             .chain(of(&self.private_endpoints, Object::PrivateEndpoint))
             .chain(of(&self.private_dns_zones, Object::PrivateDnsZone))
+            .chain(of(&self.dns_resolvers, Object::DnsResolver))
+            .chain(of(&self.network_interfaces, Object::NetworkInterface))
             .chain(of(&self.load_balancers, Object::LoadBalancer))
             .chain(self.kube_proxy.iter().cloned().map(Object::KubeProxyConfiguration))
             .chain(of(&self.nodes, Object::Node))
@@ -403,7 +503,48 @@ impl Model {
             .chain(of(&self.ingresses, Object::Ingress))
             .chain(of(&self.network_policies, Object::NetworkPolicy))
             .chain(of(&self.services, Object::Service))
+            .chain(of(&self.deployments, Object::Deployment))
+            .chain(of(&self.replica_sets, Object::ReplicaSet))
+            .chain(of(&self.stateful_sets, Object::StatefulSet))
+            .chain(of(&self.daemon_sets, Object::DaemonSet))
+            .chain(of(&self.jobs, Object::Job))
+            .chain(of(&self.pod_disruption_budgets, Object::PodDisruptionBudget))
+            .chain(of(&self.bindings, Object::Binding))
             .chain(of(&self.pods, Object::Pod))
             .chain(of(&self.endpoint_slices, Object::EndpointSlice))
+    }
+
+    /// Every object that makes pods: Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, each in name order.
+    pub fn workloads(&self) -> impl Iterator<Item = (Kind, &Key, &Arc<Workload>)> {
+        [
+            (Kind::Deployment, &self.deployments),
+            (Kind::ReplicaSet, &self.replica_sets),
+            (Kind::StatefulSet, &self.stateful_sets),
+            (Kind::DaemonSet, &self.daemon_sets),
+            (Kind::Job, &self.jobs),
+        ]
+        .into_iter()
+        .flat_map(|(kind, map)| map.iter().map(move |(key, workload)| (kind, key, workload)))
+    }
+
+    /// Writable, the object that makes pods of that kind and name.
+    pub fn workload_mut(&mut self, kind: Kind, key: &Key) -> Option<&mut Arc<Workload>> {
+        match kind {
+            Kind::Deployment => self.deployments.get_mut(key),
+            Kind::ReplicaSet => self.replica_sets.get_mut(key),
+            Kind::StatefulSet => self.stateful_sets.get_mut(key),
+            Kind::DaemonSet => self.daemon_sets.get_mut(key),
+            Kind::Job => self.jobs.get_mut(key),
+            _ => None,
+        }
+    }
+
+    /// The edit that turns this model into another, as one step of history; `None` if they are equal.
+    pub fn difference(&self, to: &Self) -> Option<Edit> {
+        let gone = self.objects().map(|object| object.object_ref()).filter(|id| to.get(id).is_none());
+        let changed = to.objects().filter(|object| self.get(&object.object_ref()).as_ref() != Some(object));
+        let mut edits: Vec<Edit> = gone.map(|object| Edit::Remove { object }).collect();
+        edits.extend(changed.map(Edit::Put));
+        (!edits.is_empty()).then_some(Edit::Many { edits })
     }
 }

@@ -40,25 +40,60 @@ impl Model {
         share(&mut self.endpoint_slices, &old.endpoint_slices);
     }
 
-    /// Whether both have the very same objects of every kind but nodes, pods, Services and slices.
+    /// Whether both have the very same objects of every kind but nodes, pods, Services, slices, and the
+    /// workloads from which pods are made.
     pub fn same_surroundings(&self, other: &Self) -> bool {
-        same_object(self.kube_proxy.as_ref(), other.kube_proxy.as_ref())
-            && same_object(self.managed_cluster.as_ref(), other.managed_cluster.as_ref())
-            && same_objects(&self.load_balancers, &other.load_balancers)
-            && same_objects(&self.virtual_networks, &other.virtual_networks)
-            && same_objects(&self.network_security_groups, &other.network_security_groups)
-            && same_objects(&self.route_tables, &other.route_tables)
-            && same_objects(&self.public_ip_addresses, &other.public_ip_addresses)
-            && same_objects(&self.nat_gateways, &other.nat_gateways)
-            && same_objects(&self.network_interfaces, &other.network_interfaces)
-            && same_objects(&self.namespaces, &other.namespaces)
-            && same_objects(&self.ingresses, &other.ingresses)
-            && same_objects(&self.ingress_classes, &other.ingress_classes)
-            && same_objects(&self.network_policies, &other.network_policies)
-            && same_objects(&self.storage_accounts, &other.storage_accounts)
-            && same_objects(&self.private_endpoints, &other.private_endpoints)
-            && same_objects(&self.private_dns_zones, &other.private_dns_zones)
-            && same_objects(&self.local_network_gateways, &other.local_network_gateways)
-            && same_objects(&self.virtual_network_gateways, &other.virtual_network_gateways)
+        // Every field is named, so that a new one has to be decided about here.
+        let Self {
+            nodes: _,
+            pods: _,
+            services: _,
+            endpoint_slices: _,
+            deployments: _,
+            replica_sets: _,
+            stateful_sets: _,
+            daemon_sets: _,
+            jobs: _,
+            pod_disruption_budgets: _,
+            bindings: _,
+            kube_proxy,
+            managed_cluster,
+            load_balancers,
+            virtual_networks,
+            network_security_groups,
+            route_tables,
+            public_ip_addresses,
+            nat_gateways,
+            network_interfaces,
+            namespaces,
+            ingresses,
+            ingress_classes,
+            network_policies,
+            storage_accounts,
+            private_endpoints,
+            private_dns_zones,
+            dns_resolvers,
+            local_network_gateways,
+            virtual_network_gateways,
+        } = self;
+        same_object(kube_proxy.as_ref(), other.kube_proxy.as_ref())
+            && same_object(managed_cluster.as_ref(), other.managed_cluster.as_ref())
+            && same_objects(load_balancers, &other.load_balancers)
+            && same_objects(virtual_networks, &other.virtual_networks)
+            && same_objects(network_security_groups, &other.network_security_groups)
+            && same_objects(route_tables, &other.route_tables)
+            && same_objects(public_ip_addresses, &other.public_ip_addresses)
+            && same_objects(nat_gateways, &other.nat_gateways)
+            && same_objects(network_interfaces, &other.network_interfaces)
+            && same_objects(namespaces, &other.namespaces)
+            && same_objects(ingresses, &other.ingresses)
+            && same_objects(ingress_classes, &other.ingress_classes)
+            && same_objects(network_policies, &other.network_policies)
+            && same_objects(storage_accounts, &other.storage_accounts)
+            && same_objects(private_endpoints, &other.private_endpoints)
+            && same_objects(private_dns_zones, &other.private_dns_zones)
+            && same_objects(dns_resolvers, &other.dns_resolvers)
+            && same_objects(local_network_gateways, &other.local_network_gateways)
+            && same_objects(virtual_network_gateways, &other.virtual_network_gateways)
     }
 }

@@ -8,6 +8,7 @@ mod policies;
 mod private;
 mod services;
 mod slices;
+mod workloads;
 
 use crate::{Diagnostic, Severity, document::Places, tree::Position};
 use ipnet::IpNet;
@@ -25,6 +26,7 @@ pub(crate) fn validate(model: &Model, places: &Places, diagnostics: &mut Vec<Dia
     check.ingresses();
     check.network_policies();
     check.private();
+    check.workloads();
 }
 
 struct Check<'a> {

@@ -4,7 +4,7 @@ use super::{
     Allocation, Field, Settled, Unsettled,
     allocator::{Taken, nth, size},
 };
-use crate::{address::parse_cidr, hashing::FastMap, scheduler::Scheduler};
+use crate::{address::parse_cidr, hashing::FastMap};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use model::{
     Key, Kind, Model, ObjectRef,
@@ -115,30 +115,6 @@ fn cidrs(node: &Node) -> impl Iterator<Item = IpNet> + '_ {
     let spec = &node.spec;
     let single = spec.pod_cidrs.is_empty().then_some(&spec.pod_cidr);
     spec.pod_cidrs.iter().chain(single).filter_map(|text| parse_cidr(text))
-}
-
-/// Binds pods without a node.
-pub(super) fn bind(settled: &mut Settled) {
-    let waiting = |pod: &Pod| pod.spec.node_name.is_empty() && !pod.is_finished() && !is_pending(pod);
-    if !settled.model.pods.values().any(|pod| waiting(pod)) {
-        return;
-    }
-    let mut scheduler = Scheduler::new(&settled.model);
-    for (key, slot) in settled.model.pods.iter_mut().filter(|(_, pod)| waiting(pod)) {
-        let object = ObjectRef::namespaced(Kind::Pod, key);
-        let bound = scheduler.bind(slot);
-        let pod = Arc::make_mut(slot);
-        match bound {
-            Ok(node) => {
-                node.as_str().clone_into(&mut pod.spec.node_name);
-                settled.allocated.push(Allocation { object, field: Field::NodeName });
-            }
-            Err(reason) => {
-                pod.status.phase = Some("Pending".into());
-                settled.unsettled.push(Unsettled::Unschedulable { pod: object, reason });
-            }
-        }
-    }
 }
 
 fn is_pending(pod: &Pod) -> bool {

@@ -4,6 +4,7 @@ mod addresses;
 mod allocator;
 mod endpoint_slices;
 mod service_defaults;
+mod workloads;
 
 pub(crate) use addresses::pod_ranges;
 
@@ -52,7 +53,7 @@ pub enum Field {
     NodeName,
     /// `status.podIPs`, by the network plugin.
     PodIps,
-    /// The whole object, by the EndpointSlice controller.
+    /// The whole object: an EndpointSlice, a ReplicaSet or pod of a workload.
     Everything,
 }
 
@@ -118,7 +119,7 @@ impl fmt::Display for Unsettled {
 pub fn settle(model: &Model) -> Settled {
     let mut settled = Settled { model: model.clone(), ..Settled::default() };
     addresses::nodes(&mut settled);
-    addresses::bind(&mut settled);
+    workloads::expand(&mut settled);
     addresses::pods(&mut settled);
     service_defaults::complete(&mut settled);
     endpoint_slices::complete(&mut settled);

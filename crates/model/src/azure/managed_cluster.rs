@@ -165,9 +165,36 @@ pub struct AgentPool {
     /// E.g. `Standard_D4s_v5`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vm_size: Option<String>,
-    /// Most pods per node.
+    /// What a VM of this size has: read where the size is not one that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vm_size_figures: Option<VmSizeFigures>,
+    /// Most pods per node; 250 with Azure CNI Overlay, 110 with kubenet, 30 with Azure CNI where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_pods: Option<u32>,
+    /// Linux where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub os_type: Option<OsType>,
+    /// Regular where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale_set_priority: Option<ScaleSetPriority>,
+    /// Zones of the region over which the nodes are spread: `1`, `2`, `3`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub availability_zones: Vec<String>,
+    /// Whether the cluster autoscaler sets the count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_auto_scaling: Option<bool>,
+    /// The autoscaler's lower bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_count: Option<u32>,
+    /// The autoscaler's upper bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_count: Option<u32>,
+    /// The version of the nodes, e.g. `1.33.2`; the control plane's where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orchestrator_version: Option<String>,
+    /// How an upgrade replaces nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upgrade_settings: Option<UpgradeSettings>,
     /// The subnet of the pods, where they have one of their own.
     #[serde(rename = "podSubnetId", alias = "podSubnetID", skip_serializing_if = "Option::is_none")]
     pub pod_subnet_id: Option<crate::ArmId>,
@@ -177,6 +204,76 @@ pub struct AgentPool {
     /// Labels put on each node.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub node_labels: BTreeMap<String, String>,
+}
+
+/// What a VM has, in the words of `az vm list-sizes`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VmSizeFigures {
+    /// Virtual CPUs.
+    pub number_of_cores: u32,
+    /// Memory in MiB.
+    #[serde(rename = "memoryInMB", alias = "memoryInMb")]
+    pub memory_in_mb: u32,
+    /// Graphics processors; 0 where absent.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub number_of_gpus: u32,
+    /// Most network interfaces; not needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_nics: Option<u32>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// `upgradeSettings`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct UpgradeSettings {
+    /// How many nodes more there are during an upgrade: a number or a share (`33%`); 10% where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_surge: Option<String>,
+}
+
+/// The operating system of a pool's nodes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum OsType {
+    /// Ubuntu or Azure Linux.
+    #[default]
+    Linux,
+    /// Windows Server.
+    Windows,
+}
+
+/// Whether Azure may take the VMs back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ScaleSetPriority {
+    /// The VMs stay.
+    #[default]
+    Regular,
+    /// Azure may evict the VMs at any time.
+    Spot,
+}
+
+impl AgentPool {
+    /// Whether Azure may evict its VMs.
+    pub fn is_spot(&self) -> bool {
+        self.scale_set_priority == Some(ScaleSetPriority::Spot)
+    }
+
+    /// Whether its nodes run Windows.
+    pub fn is_windows(&self) -> bool {
+        self.os_type == Some(OsType::Windows)
+    }
+}
+
+impl ManagedCluster {
+    /// The pool of that name.
+    pub fn pool(&self, name: &str) -> Option<&AgentPool> {
+        self.agent_pool_profiles.iter().find(|pool| pool.name.as_str() == name)
+    }
 }
 
 /// What a pool is for.

@@ -4,6 +4,7 @@ mod load_balancer;
 mod managed_cluster;
 mod network;
 mod private;
+mod vm_size;
 
 pub use load_balancer::{
     BackendAddress, BackendAddressPool, FrontendIpConfiguration, InboundNatRule, LoadBalancer,
@@ -12,7 +13,7 @@ pub use load_balancer::{
 };
 pub use managed_cluster::{
     AgentPool, AgentPoolMode, AgentPoolType, LoadBalancerProfile, ManagedCluster, ManagedOutboundIps,
-    NatGatewayProfile, NetworkProfile, OutboundIps,
+    NatGatewayProfile, NetworkProfile, OsType, OutboundIps, ScaleSetPriority, UpgradeSettings, VmSizeFigures,
 };
 pub use network::{
     Access, AddressSpace, Direction, NatGateway, NetworkInterface, NetworkSecurityGroup, NicIpConfiguration,
@@ -20,8 +21,9 @@ pub use network::{
     VirtualNetwork, VirtualNetworkPeering,
 };
 pub use private::{
-    ARecord, CnameRecord, ConnectionState, CustomDnsConfig, EndpointIpConfiguration, GatewayIpConfiguration,
-    IpRule, LocalNetworkGateway, NetworkRuleSet, PrivateDnsZone, PrivateEndpoint,
+    ARecord, CnameRecord, ConnectionState, CustomDnsConfig, DnsResolver, EndpointIpConfiguration,
+    GatewayIpConfiguration, IpRule, LocalNetworkGateway, NetworkRuleSet, PrivateDnsZone, PrivateEndpoint,
     PrivateLinkServiceConnection, RecordSet, StorageAccount, VirtualNetworkGateway, VirtualNetworkLink,
     VirtualNetworkRule,
 };
+pub use vm_size::{EVICTION_THRESHOLD, VmSize, is_burstable, max_pods, reserved_memory, reserved_millicores};

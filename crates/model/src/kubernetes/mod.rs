@@ -1,13 +1,21 @@
 //! Kubernetes objects: the subset that decides where packets go, field names as in the API.
 
+mod affinity;
 mod endpoint_slice;
 mod ingress;
 mod kube_proxy_config;
 mod network_policy;
 mod node;
 mod pod;
+mod quantity;
 mod service;
+mod workload;
 
+pub use affinity::{
+    Affinity, NodeAffinity, NodeSelector, NodeSelectorOperator, NodeSelectorRequirement, NodeSelectorTerm,
+    PodAffinity, PodAffinityTerm, PreferredSchedulingTerm, TopologySpreadConstraint, WeightedPodAffinityTerm,
+    WhenUnsatisfiable,
+};
 pub use endpoint_slice::{
     AddressType, Endpoint, EndpointConditions, EndpointHints, EndpointPort, EndpointSlice, HintNode, HintZone,
 };
@@ -21,16 +29,20 @@ pub use network_policy::{
     NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
     NetworkPolicySpec, PolicyType,
 };
-pub use node::{Address, AddressKind, Effect, Node, NodeSpec, NodeStatus, Taint};
+pub use node::{Address, AddressKind, Effect, Node, NodeSpec, NodeStatus, NodeSystemInfo, Taint};
 pub use pod::{
-    Affinity, Condition, Container, ContainerPort, NodeAffinity, NodeSelector, NodeSelectorOperator,
-    NodeSelectorRequirement, NodeSelectorTerm, Pod, PodIp, PodSpec, PodStatus, PreferredSchedulingTerm,
-    Toleration, TolerationOperator,
+    Condition, Container, ContainerPort, Pod, PodIp, PodSpec, PodStatus, Resources, Toleration,
+    TolerationOperator,
 };
+pub use quantity::{Quantity, QuantityError};
 pub use service::{
     ClientIpConfig, IngressPort, IntOrString, IpFamily, IpMode, LoadBalancerIngress, LoadBalancerStatus,
     Protocol, Service, ServicePort, ServiceSpec, ServiceStatus, ServiceType, SessionAffinity,
     SessionAffinityConfig, TrafficPolicy,
+};
+pub use workload::{
+    Binding, BindingTarget, PodDisruptionBudget, PodDisruptionBudgetSpec, PodTemplate, Workload,
+    WorkloadSpec, WorkloadStatus,
 };
 
 use crate::Key;
@@ -38,7 +50,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Names, labels and annotations: the part of `metadata` that the simulation reads.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ObjectMeta {
     /// The object's name.
@@ -58,6 +70,31 @@ pub struct ObjectMeta {
     /// Set while the object is being deleted; its value is not interpreted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_timestamp: Option<String>,
+    /// The objects that this one was made by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub owner_references: Vec<OwnerReference>,
+}
+
+/// An entry of `metadata.ownerReferences`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OwnerReference {
+    /// The API group and version of the owner, e.g. `apps/v1`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub api_version: String,
+    /// The kind of the owner, e.g. `ReplicaSet`.
+    pub kind: String,
+    /// Its name, in the same namespace.
+    pub name: String,
+    /// Its uid.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub uid: String,
+    /// Whether it is the one that makes and removes this object.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub controller: bool,
+    /// Whether the owner waits for this object when it is deleted in the foreground.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub block_owner_deletion: bool,
 }
 
 impl ObjectMeta {
@@ -65,6 +102,11 @@ impl ObjectMeta {
     pub fn key(&self) -> Key {
         let namespace = if self.namespace.is_empty() { "default" } else { &self.namespace };
         Key::new(namespace, &self.name)
+    }
+
+    /// The owner that makes and removes this object.
+    pub fn controller(&self) -> Option<&OwnerReference> {
+        self.owner_references.iter().find(|owner| owner.controller)
     }
 
     /// A label's value.

@@ -95,7 +95,7 @@ impl fmt::Display for Taint {
 }
 
 /// What a taint does to a pod that does not tolerate it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Effect {
     /// New pods are not scheduled here.
     NoSchedule,
@@ -127,6 +127,24 @@ pub struct NodeStatus {
     /// Resources left for pods.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub allocatable: BTreeMap<String, String>,
+    /// What the node runs.
+    #[serde(skip_serializing_if = "NodeSystemInfo::is_empty")]
+    pub node_info: NodeSystemInfo,
+}
+
+/// `status.nodeInfo`: only the version.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeSystemInfo {
+    /// E.g. `v1.33.2`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubelet_version: Option<String>,
+}
+
+impl NodeSystemInfo {
+    fn is_empty(&self) -> bool {
+        self.kubelet_version.is_none()
+    }
 }
 
 /// One entry of `status.addresses`.

@@ -1,6 +1,6 @@
 //! `v1` Pod.
 
-use super::{Effect, ObjectMeta, Protocol};
+use super::{Affinity, Effect, ObjectMeta, Protocol, TopologySpreadConstraint};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -41,7 +41,7 @@ impl Pod {
 }
 
 /// `spec` of a Pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodSpec {
     /// The node it is bound to; empty means not scheduled.
@@ -50,6 +50,10 @@ pub struct PodSpec {
     /// Uses the node's own network namespace and address.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub host_network: bool,
+    /// `system-node-critical`, `system-cluster-critical` or a class of the user's: the critical ones are
+    /// scheduled first.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub priority_class_name: String,
     /// The containers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<Container>,
@@ -62,93 +66,13 @@ pub struct PodSpec {
     /// Nodes that it must or would rather run on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub affinity: Option<Affinity>,
-}
-
-/// `affinity` of a pod; affinity to other pods is not modelled.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Affinity {
-    /// Affinity to nodes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub node_affinity: Option<NodeAffinity>,
-}
-
-/// `affinity.nodeAffinity`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct NodeAffinity {
-    /// What the node must fulfil.
-    #[serde(
-        rename = "requiredDuringSchedulingIgnoredDuringExecution",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub required: Option<NodeSelector>,
-    /// What the node should fulfil.
-    #[serde(
-        rename = "preferredDuringSchedulingIgnoredDuringExecution",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    pub preferred: Vec<PreferredSchedulingTerm>,
-}
-
-/// Terms of which one must match.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct NodeSelector {
-    /// The terms.
-    pub node_selector_terms: Vec<NodeSelectorTerm>,
-}
-
-/// A wish with a weight.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct PreferredSchedulingTerm {
-    /// 1 to 100.
-    pub weight: u32,
-    /// The wish.
-    pub preference: NodeSelectorTerm,
-}
-
-/// Conditions that must all hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct NodeSelectorTerm {
-    /// Conditions on labels.
+    /// How evenly pods like this one are spread over zones, nodes and the like.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub match_expressions: Vec<NodeSelectorRequirement>,
-}
-
-/// A condition on one label of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeSelectorRequirement {
-    /// The label.
-    pub key: String,
-    /// How it is compared.
-    pub operator: NodeSelectorOperator,
-    /// The values.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub values: Vec<String>,
-}
-
-/// How a label of a node is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NodeSelectorOperator {
-    /// The value is one of these.
-    In,
-    /// The label is absent or its value is none of these.
-    NotIn,
-    /// The label is there.
-    Exists,
-    /// The label is absent.
-    DoesNotExist,
-    /// The value is a number above the one given.
-    Gt,
-    /// The value is a number below the one given.
-    Lt,
+    pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
 }
 
 /// One container: only what the network sees.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Container {
     /// The container's name.
@@ -162,10 +86,31 @@ pub struct Container {
     /// Ports it says that it listens on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<ContainerPort>,
+    /// What it asks of its node.
+    #[serde(skip_serializing_if = "Resources::is_empty")]
+    pub resources: Resources,
+}
+
+/// `resources` of a container: quantities by name (`cpu`, `memory`, `nvidia.com/gpu`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Resources {
+    /// What is set aside on the node. A limit without a request is a request too.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub requests: BTreeMap<String, String>,
+    /// What the container may use at most.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, String>,
+}
+
+impl Resources {
+    fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.limits.is_empty()
+    }
 }
 
 /// A port that a container says it listens on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ContainerPort {
     /// A name that Services may use as `targetPort`.
@@ -178,7 +123,7 @@ pub struct ContainerPort {
 }
 
 /// A pod's acceptance of a taint.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Toleration {
     /// The taint's key; empty with `Exists` matches every key.
@@ -198,7 +143,7 @@ pub struct Toleration {
 }
 
 /// How a toleration compares the value.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TolerationOperator {
     /// The values are equal.
     #[default]
@@ -240,12 +185,24 @@ pub struct Condition {
     pub kind: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,
+    /// A word for programs, e.g. `Unschedulable`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// A sentence for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
 }
 
 impl Condition {
     /// A `Ready` condition with the given state.
     pub fn ready(ready: bool) -> Self {
-        Self { kind: "Ready".into(), status: if ready { "True" } else { "False" }.into() }
+        Self::new("Ready", ready)
+    }
+
+    /// A condition that holds or does not.
+    pub fn new(kind: &str, holds: bool) -> Self {
+        let status = if holds { "True" } else { "False" }.into();
+        Self { kind: kind.into(), status, ..Self::default() }
     }
 
     /// Whether the status is `True`.

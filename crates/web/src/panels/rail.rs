@@ -2,7 +2,7 @@
 
 use crate::{
     ptr::Ptr,
-    state::{Action, Dispatch, describe, stories},
+    state::{Action, Dispatch, stories},
 };
 use formats::Preset;
 use model::Model;
@@ -26,7 +26,7 @@ pub(crate) struct RailProps {
 pub(crate) fn Rail(props: &RailProps) -> Html {
     let lesson = stories::lesson(props.preset);
     let button = |at: usize, story: &stories::Story| {
-        let edit = describe::difference(&props.model, &story.target(&props.origin));
+        let edit = props.model.difference(&story.target(&props.origin));
         let here = edit.is_none();
         let dispatch = props.dispatch.clone();
         let title = story.title;

@@ -1,6 +1,6 @@
 //! Edits and objects in the words of a person.
 
-use model::{BalancerEdit, Edit, Kind, Model, ObjectRef, azure::SkuName, kubernetes::SessionAffinity};
+use model::{BalancerEdit, Edit, Kind, ObjectRef, azure::SkuName, kubernetes::SessionAffinity};
 
 /// Annotation that chooses the set of nodes behind a Basic load balancer.
 pub(crate) const MODE: &str = "service.beta.kubernetes.io/azure-load-balancer-mode";
@@ -11,6 +11,22 @@ pub(crate) const FLOATING_IP_OFF: &str = "service.beta.kubernetes.io/azure-disab
 pub(crate) fn edit(edit: &Edit) -> String {
     match edit {
         Edit::MoveNode { node, pool } => format!("Move {node} to {pool}"),
+        Edit::ScalePool { pool, count } => format!("Scale {pool} to {count}"),
+        Edit::AddPool { pool } => format!("Add node pool {}", pool.name),
+        Edit::RemovePool { pool } => format!("Remove node pool {pool}"),
+        Edit::UpgradePool { pool, version } => format!("Upgrade {pool} to {version}"),
+        Edit::Cordon { node, cordoned: true } => format!("Cordon {node}"),
+        Edit::Cordon { node, cordoned: false } => format!("Uncordon {node}"),
+        Edit::Drain { node } => format!("Drain {node}"),
+        Edit::SetNodeLabel { node, label, value: Some(value) } => {
+            format!("Label {node} with {label}={value}")
+        }
+        Edit::SetNodeLabel { node, label, value: None } => format!("Remove label {label} from {node}"),
+        Edit::SetNodeTaint { node, taint, present: true } => format!("Taint {node} with {taint}"),
+        Edit::SetNodeTaint { node, taint, present: false } => format!("Remove taint {taint} from {node}"),
+        Edit::ScaleWorkload { workload, replicas } => format!("Scale {} to {replicas}", workload.name),
+        Edit::Autoscale => "Let the cluster autoscaler look".to_owned(),
+        Edit::EvictSpot { node } => format!("Let Azure evict {node}"),
         Edit::MovePod { pod, node } => format!("Move {} to {node}", pod.name),
         Edit::SetPodReady { pod, ready: true } => format!("Make {} ready", pod.name),
         Edit::SetPodReady { pod, ready: false } => format!("Make {} not ready", pod.name),
@@ -82,6 +98,13 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::Pod => "Pod",
         Kind::Service => "Service",
         Kind::EndpointSlice => "EndpointSlice",
+        Kind::Deployment => "Deployment",
+        Kind::ReplicaSet => "ReplicaSet",
+        Kind::StatefulSet => "StatefulSet",
+        Kind::DaemonSet => "DaemonSet",
+        Kind::Job => "Job",
+        Kind::PodDisruptionBudget => "PodDisruptionBudget",
+        Kind::Binding => "Binding",
         Kind::KubeProxyConfiguration => "kube-proxy configuration",
         Kind::ManagedCluster => "Cluster",
         Kind::LoadBalancer => "Load balancer",
@@ -90,7 +113,6 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::RouteTable => "Route table",
         Kind::PublicIPAddress => "Public IP address",
         Kind::NatGateway => "NAT gateway",
-        Kind::NetworkInterface => "NIC",
         Kind::Namespace => "Namespace",
         Kind::Ingress => "Ingress",
         Kind::IngressClass => "IngressClass",
@@ -98,18 +120,11 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::StorageAccount => "Storage account",
         Kind::PrivateEndpoint => "Private endpoint",
         Kind::PrivateDnsZone => "Private DNS zone",
+        Kind::DnsResolver => "DNS resolver",
         Kind::LocalNetworkGateway => "Network on premises",
         Kind::VirtualNetworkGateway => "Gateway",
+        Kind::NetworkInterface => "NIC",
     }
-}
-
-/// The edits that turn one model into another, as one step of history; `None` if they are equal.
-pub(crate) fn difference(from: &Model, to: &Model) -> Option<Edit> {
-    let gone = from.objects().map(|object| object.object_ref()).filter(|id| to.get(id).is_none());
-    let changed = to.objects().filter(|object| from.get(&object.object_ref()).as_ref() != Some(object));
-    let mut edits: Vec<Edit> = gone.map(|object| Edit::Remove { object }).collect();
-    edits.extend(changed.map(Edit::Put));
-    (!edits.is_empty()).then_some(Edit::Many { edits })
 }
 
 /// An edit by hand in Azure.

@@ -1,6 +1,6 @@
 //! Share links: the cluster as a preset and one edit, and the flow.
 
-use super::{State, describe, preset_model};
+use super::{State, preset_model};
 use engine::{Flow, parse_destination};
 use formats::{Preset, ShareError};
 use model::{Edit, EditError, Model, kubernetes::Protocol};
@@ -54,7 +54,7 @@ pub(crate) fn write(state: &State) -> Result<String, ShareError> {
     let (from, to) = ends(&state.flow);
     formats::encode(&Link {
         preset: state.origin.preset.map(|preset| preset.name.to_owned()),
-        edit: describe::difference(&base, &state.model),
+        edit: base.difference(&state.model),
         from,
         to,
         protocol: state.flow.protocol,

@@ -173,7 +173,7 @@ impl State {
     fn replace(&mut self, next: Self, what: &str) {
         let mut model = (*self.model).clone();
         let mut history = (*self.history).clone();
-        if let Some(edit) = describe::difference(&model, &next.model) {
+        if let Some(edit) = model.difference(&next.model) {
             match edit.apply(&mut model) {
                 Ok(inverse) => history.opened(inverse, self.origin.clone(), format!("Open {what}")),
                 Err(error) => return self.refuse(&format!("Not opened: {error}.")),

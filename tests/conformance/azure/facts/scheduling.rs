@@ -120,12 +120,14 @@ fn sched_coredns_tolerates_critical_addons() -> Result<Value, String> {
         operator: NodeSelectorOperator::In,
         values: vec!["system".into()],
     };
-    let preference = NodeSelectorTerm { match_expressions: vec![requirement.clone()] };
+    let preference =
+        NodeSelectorTerm { match_expressions: vec![requirement.clone()], ..NodeSelectorTerm::default() };
     pod.spec.affinity = Some(Affinity {
         node_affinity: Some(NodeAffinity {
             required: None,
             preferred: vec![PreferredSchedulingTerm { weight: 100, preference }],
         }),
+        ..Affinity::default()
     });
     let drawn = bind(&tolerant, &nodes) == Some("auser".into());
     let preferred = bind(&pod, &nodes).filter(|_| drawn);

@@ -1,0 +1,338 @@
+//! The controllers that make pods: Deployment, ReplicaSet, StatefulSet, DaemonSet, Job.
+
+use super::{Allocation, Field, Settled, Unsettled};
+use crate::{
+    hashing::{hash_of, hash_of_value},
+    scheduler::{Scheduler, daemon_runs_on},
+};
+use model::{
+    Key, Kind, Model, NodeName, ObjectRef,
+    kubernetes::{
+        Condition, Effect, LabelSelector, OwnerReference, Pod, PodTemplate, Toleration, TolerationOperator,
+        Workload,
+    },
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// The label by which a Deployment tells the pods of its ReplicaSets apart.
+const TEMPLATE_HASH: &str = "pod-template-hash";
+
+/// Letters of generated names: no vowels, and no digits that look like letters (`k8s.io/apimachinery` `rand`).
+const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// The first letters that a number gives.
+fn letters(mut number: u64, count: usize) -> String {
+    let mut text = String::with_capacity(count);
+    for _ in 0..count {
+        let letter = usize::try_from(number % 27).ok().and_then(|index| LETTERS.get(index));
+        text.push(char::from(*letter.unwrap_or(&b'x')));
+        number /= 27;
+    }
+    text
+}
+
+/// The longest name of which a generated one keeps the whole.
+const LONGEST_STEM: usize = 57;
+
+fn generated(owner: &Key, salt: &str) -> String {
+    let stem: String = owner.name.chars().take(LONGEST_STEM).collect();
+    format!("{stem}-{}", letters(hash_of(&[&owner.namespace, &owner.name, salt]), 5))
+}
+
+fn owner(kind: Kind, key: &Key, workload: &Workload) -> OwnerReference {
+    OwnerReference {
+        api_version: if kind == Kind::Job { "batch/v1" } else { "apps/v1" }.into(),
+        kind: kind.to_string(),
+        name: key.name.to_string(),
+        uid: workload.metadata.uid.clone(),
+        controller: true,
+        block_owner_deletion: true,
+    }
+}
+
+/// The pods that a workload's selector selects; without one, those with the labels of its template.
+fn selects(workload: &Workload, labels: &BTreeMap<String, String>) -> bool {
+    let by_template = || {
+        let wanted = &workload.spec.template.metadata.labels;
+        !wanted.is_empty() && wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
+    };
+    match workload.spec.selector.as_ref().filter(|selector| !selector.is_empty()) {
+        Some(selector) => selector.matches(labels),
+        None => by_template(),
+    }
+}
+
+/// Who owns the pods that are there already.
+struct Existing<'a> {
+    /// Pods by namespace and owner.
+    owned: BTreeMap<(&'a str, &'a str, &'a str), Vec<&'a Arc<Pod>>>,
+    /// Pods by namespace that no object of the model owns: they are adopted by what selects them.
+    orphans: BTreeMap<&'a str, Vec<&'a Arc<Pod>>>,
+}
+
+impl<'a> Existing<'a> {
+    fn new(model: &'a Model) -> Self {
+        let mut existing = Self { owned: BTreeMap::new(), orphans: BTreeMap::new() };
+        if model.workloads().next().is_none() {
+            return existing;
+        }
+        let known: BTreeSet<(&str, String, &str)> =
+            model.workloads().map(|(kind, key, _)| (&*key.namespace, kind.to_string(), &*key.name)).collect();
+        for (key, pod) in &model.pods {
+            let controller = pod.metadata.controller();
+            let named = controller
+                .filter(|owner| known.contains(&(&*key.namespace, owner.kind.clone(), owner.name.as_str())));
+            match (named, controller) {
+                (Some(owner), _) => {
+                    existing.owned.entry((&key.namespace, &owner.kind, &owner.name)).or_default().push(pod);
+                }
+                // The ReplicaSets of a Deployment are often left out of an input.
+                (None, None) => existing.orphans.entry(&key.namespace).or_default().push(pod),
+                (None, Some(owner)) if owner.kind == "ReplicaSet" => {
+                    existing.orphans.entry(&key.namespace).or_default().push(pod);
+                }
+                (None, Some(_)) => {}
+            }
+        }
+        existing
+    }
+
+    /// The pods that count as a workload's own and still run.
+    fn of(&self, kind: &str, key: &Key, workload: &Workload) -> Vec<&'a Arc<Pod>> {
+        let owned = self.owned.get(&(&*key.namespace, kind, &*key.name)).into_iter().flatten();
+        let orphans = self.orphans.get(&*key.namespace).into_iter().flatten();
+        let adopted = orphans.filter(|pod| selects(workload, &pod.metadata.labels));
+        owned.chain(adopted).filter(|pod| !pod.is_finished() && !pod.is_terminating()).copied().collect()
+    }
+}
+
+/// Makes the ReplicaSets that Deployments lack, then the pods that workloads lack. What is in the input counts:
+/// a Deployment whose pods are all there makes none.
+pub(super) fn expand(settled: &mut Settled) {
+    replica_sets(settled);
+    let model = &settled.model;
+    let existing = Existing::new(model);
+    let mut pods: BTreeMap<Key, Pod> = BTreeMap::new();
+    let mut daemons: Vec<(Key, NodeName)> = Vec::new();
+    for (kind, key, workload) in model.workloads() {
+        let own = existing.of(&kind.to_string(), key, workload);
+        let owner = owner(kind, key, workload);
+        let mut add = |name: String, change: &dyn Fn(&mut Pod)| {
+            let place = Key::new(&key.namespace, &name);
+            if model.pods.contains_key(&place) || pods.contains_key(&place) {
+                return None;
+            }
+            let mut pod = pod_of(&workload.spec.template, &owner, &place);
+            change(&mut pod);
+            pods.insert(place.clone(), pod);
+            Some(place)
+        };
+        match kind {
+            Kind::ReplicaSet | Kind::Job => {
+                let wanted = if kind == Kind::Job { running(workload) } else { replicas(workload) };
+                let mut missing = wanted.saturating_sub(own.len());
+                // Two generated names may be equal: then another is drawn.
+                let mut draw = 0_u32;
+                while missing > 0 && draw < u32::MAX {
+                    if add(generated(key, &draw.to_string()), &|_| {}).is_some() {
+                        missing -= 1;
+                    }
+                    draw += 1;
+                }
+            }
+            Kind::StatefulSet => {
+                for ordinal in 0..replicas(workload) {
+                    let name = format!("{}-{ordinal}", key.name);
+                    let labels = [
+                        ("statefulset.kubernetes.io/pod-name", name.clone()),
+                        ("apps.kubernetes.io/pod-index", ordinal.to_string()),
+                    ];
+                    add(name, &|pod| {
+                        let own = labels.iter().map(|(label, value)| ((*label).to_owned(), value.clone()));
+                        pod.metadata.labels.extend(own);
+                    });
+                }
+            }
+            Kind::DaemonSet => {
+                let taken: BTreeSet<&str> = own.iter().map(|pod| pod.spec.node_name.as_str()).collect();
+                let mut example = pod_of(&workload.spec.template, &owner, key);
+                example.spec.tolerations.extend(daemon_tolerations(example.spec.host_network));
+                let wanted = model
+                    .nodes
+                    .iter()
+                    .filter(|(name, node)| !taken.contains(name.as_str()) && daemon_runs_on(&example, node));
+                for (node, _) in wanted {
+                    let added = add(generated(key, node.as_str()), &|pod| {
+                        pod.spec.tolerations.clone_from(&example.spec.tolerations);
+                    });
+                    daemons.extend(added.map(|place| (place, node.clone())));
+                }
+            }
+            _ => {}
+        }
+    }
+    bind(settled, pods, &daemons);
+}
+
+fn replicas(workload: &Workload) -> usize {
+    usize::try_from(workload.spec.replicas.unwrap_or(1)).unwrap_or(usize::MAX)
+}
+
+/// How many pods of a Job run at once.
+fn running(job: &Workload) -> usize {
+    let ended = |condition: &Condition| {
+        matches!(condition.kind.as_str(), "Complete" | "Failed") && condition.is_true()
+    };
+    if job.spec.suspend || job.status.conditions.iter().any(ended) {
+        return 0;
+    }
+    let at_once = job.spec.parallelism.unwrap_or(1);
+    let left = job
+        .spec
+        .completions
+        .map_or(at_once, |wanted| wanted.saturating_sub(job.status.succeeded.unwrap_or_default()));
+    usize::try_from(at_once.min(left)).unwrap_or(usize::MAX)
+}
+
+/// Gives each Deployment without a ReplicaSet the one that its template asks for.
+fn replica_sets(settled: &mut Settled) {
+    let model = &settled.model;
+    let of_deployments: BTreeSet<Key> = (model.replica_sets.iter())
+        .filter_map(|(key, set)| {
+            let owner = set.metadata.controller().filter(|owner| owner.kind == "Deployment")?;
+            Some(Key::new(&key.namespace, &owner.name))
+        })
+        .collect();
+    let mut made = Vec::new();
+    for (key, deployment) in model.deployments.iter().filter(|(key, _)| !of_deployments.contains(*key)) {
+        let hash = letters(hash_of_value(&deployment.spec.template), 10);
+        let mut set = Workload { spec: deployment.spec.clone(), ..Workload::default() };
+        set.metadata.name = format!("{}-{hash}", key.name);
+        set.metadata.namespace = key.namespace.to_string();
+        set.metadata.labels.clone_from(&deployment.spec.template.metadata.labels);
+        set.metadata.owner_references.push(owner(Kind::Deployment, key, deployment));
+        set.spec.template.metadata.labels.insert(TEMPLATE_HASH.to_owned(), hash);
+        // The selector is the Deployment's: pods that are given without a ReplicaSet count as its own.
+        if set.spec.selector.is_none() {
+            let match_labels = deployment.spec.template.metadata.labels.clone();
+            set.spec.selector = Some(LabelSelector { match_labels, ..LabelSelector::default() });
+        }
+        made.push(set);
+    }
+    for set in made {
+        let key = set.metadata.key();
+        settled.allocated(ObjectRef::namespaced(Kind::ReplicaSet, &key), Field::Everything);
+        settled.model.replica_sets.insert(key, Arc::new(set));
+    }
+}
+
+fn pod_of(template: &PodTemplate, owner: &OwnerReference, key: &Key) -> Pod {
+    let mut pod = Pod { spec: template.spec.clone(), ..Pod::default() };
+    pod.metadata.name = key.name.to_string();
+    pod.metadata.namespace = key.namespace.to_string();
+    pod.metadata.labels.clone_from(&template.metadata.labels);
+    pod.metadata.annotations.clone_from(&template.metadata.annotations);
+    pod.metadata.owner_references.push(owner.clone());
+    pod.spec.node_name.clear();
+    pod
+}
+
+/// The tolerations that the DaemonSet controller adds (`AddOrUpdateDaemonPodTolerations`).
+fn daemon_tolerations(host_network: bool) -> impl Iterator<Item = Toleration> {
+    const ALWAYS: [(&str, Effect); 6] = [
+        ("not-ready", Effect::NoExecute),
+        ("unreachable", Effect::NoExecute),
+        ("disk-pressure", Effect::NoSchedule),
+        ("memory-pressure", Effect::NoSchedule),
+        ("pid-pressure", Effect::NoSchedule),
+        ("unschedulable", Effect::NoSchedule),
+    ];
+    let on_the_host = host_network.then_some(("network-unavailable", Effect::NoSchedule));
+    ALWAYS.into_iter().chain(on_the_host).map(|(name, effect)| Toleration {
+        key: format!("node.kubernetes.io/{name}"),
+        operator: TolerationOperator::Exists,
+        effect: Some(effect),
+        ..Toleration::default()
+    })
+}
+
+/// Pods that the control plane needs come first in the scheduler's queue, and on a node those of the node.
+fn urgency(pod: &Pod) -> u8 {
+    match pod.spec.priority_class_name.as_str() {
+        "system-node-critical" => 0,
+        "system-cluster-critical" => 1,
+        _ => 2,
+    }
+}
+
+fn is_pending(pod: &Pod) -> bool {
+    pod.status.phase.as_deref() == Some("Pending")
+}
+
+/// Puts the new pods into the model and binds every pod that has no node: first those that a Binding of the
+/// input keeps where they are, then the pods of DaemonSets, then the others, urgent ones first, in name order.
+fn bind(settled: &mut Settled, made: BTreeMap<Key, Pod>, daemons: &[(Key, NodeName)]) {
+    let Model { pods, nodes, bindings, .. } = &mut settled.model;
+    let mut waiting: Vec<(u8, Key)> = Vec::new();
+    for (key, mut pod) in made {
+        settled
+            .allocated
+            .push(Allocation { object: ObjectRef::namespaced(Kind::Pod, &key), field: Field::Everything });
+        match bindings.get(&key).filter(|binding| nodes.contains_key(binding.target.name.as_str())) {
+            Some(binding) => {
+                pod.spec.node_name.clone_from(&binding.target.name);
+                run(&mut pod);
+            }
+            None => waiting.push((urgency(&pod), key.clone())),
+        }
+        pods.insert(key, Arc::new(pod));
+    }
+    let made: BTreeSet<Key> = waiting.iter().map(|(_, key)| key.clone()).collect();
+    let given = pods.iter().filter(|(key, pod)| {
+        pod.spec.node_name.is_empty() && !pod.is_finished() && !is_pending(pod) && !made.contains(*key)
+    });
+    waiting.extend(given.map(|(key, pod)| (urgency(pod), key.clone())));
+    if waiting.is_empty() {
+        return;
+    }
+    waiting.sort();
+    let daemons: BTreeMap<&Key, &NodeName> = daemons.iter().map(|(key, node)| (key, node)).collect();
+    let (of_nodes, others): (Vec<_>, Vec<_>) =
+        waiting.into_iter().map(|(_, key)| key).partition(|key| daemons.contains_key(key));
+    let mut scheduler = Scheduler::new(&settled.model);
+    for key in of_nodes.into_iter().chain(others) {
+        let Some(slot) = settled.model.pods.get_mut(&key) else { continue };
+        let bound = match daemons.get(&key) {
+            Some(node) => scheduler.bind_on(slot, node),
+            None => scheduler.bind(slot),
+        };
+        let object = ObjectRef::namespaced(Kind::Pod, &key);
+        let pod = Arc::make_mut(slot);
+        match bound {
+            Ok(node) => {
+                node.as_str().clone_into(&mut pod.spec.node_name);
+                if made.contains(&key) {
+                    run(pod);
+                }
+                settled.allocated.push(Allocation { object, field: Field::NodeName });
+            }
+            Err(reason) => {
+                pod.status.phase = Some("Pending".into());
+                let mut condition = Condition::new("PodScheduled", false);
+                condition.reason = "Unschedulable".into();
+                condition.message = reason.to_string();
+                pod.status.conditions.push(condition);
+                settled.unsettled.push(Unsettled::Unschedulable { pod: object, reason });
+            }
+        }
+    }
+}
+
+/// A pod that a workload made runs and is ready as soon as it has a node.
+fn run(pod: &mut Pod) {
+    pod.status.phase = Some("Running".into());
+    pod.status.conditions.push(Condition::ready(true));
+}
