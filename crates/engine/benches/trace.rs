@@ -37,7 +37,7 @@ fn cluster(services: u32) -> Model {
             model.put(Object::Pod(Arc::new(object)));
         }
         let mut service = Service::default();
-        service.metadata.name = app.clone();
+        service.metadata.name.clone_from(&app);
         service.metadata.namespace = "default".into();
         service.spec.service_type = ServiceType::LoadBalancer;
         service.spec.selector.insert("app".into(), app);
