@@ -27,12 +27,7 @@ impl World {
             return self.paths_by_name(flow, name);
         }
         let resolved = self.resolve(flow)?;
-        let packet = opening(flow, &resolved);
-        let mut outcomes: Vec<PathOutcome> = self
-            .send(&resolved.sender, packet, flow)
-            .into_iter()
-            .flat_map(|(traveller, end)| self.conclude(&resolved.sender, packet, flow, traveller, end))
-            .collect();
+        let mut outcomes = self.outcomes(flow, &resolved, false);
         if let (true, Some(node)) = (outcomes.is_empty(), &flow.via) {
             return Err(FlowError::ViaNotChosen(node.clone()));
         }
@@ -51,9 +46,19 @@ impl World {
         })
     }
 
+    /// Every branch, in the order of the walk.
+    pub(crate) fn outcomes(&self, flow: &Flow, resolved: &Resolved, quiet: bool) -> Vec<PathOutcome> {
+        let packet = opening(flow, resolved);
+        self.send(&resolved.sender, packet, flow, quiet)
+            .into_iter()
+            .flat_map(|(traveller, end)| self.conclude(&resolved.sender, packet, flow, traveller, end))
+            .collect()
+    }
+
     /// Sends the opening packet and walks it to the end of every branch.
-    fn send(&self, sender: &Party, packet: Packet, flow: &Flow) -> Vec<(Traveller, End)> {
+    fn send(&self, sender: &Party, packet: Packet, flow: &Flow, quiet: bool) -> Vec<(Traveller, End)> {
         let mut traveller = Traveller::new(packet);
+        traveller.quiet = quiet;
         traveller.via.clone_from(&flow.via);
         if let Party::Node(name) = sender {
             traveller.entered = Some(name.clone());

@@ -36,7 +36,8 @@ impl<'a> Narrator<'a> {
     /// Appends the steps of the passage to the traveller and leaves the packet as it came out. A
     /// passage that ends here gives the verdict.
     pub(crate) fn tell(&mut self, traveller: &mut Traveller, passage: &Passage) -> Option<(Verdict, Cause)> {
-        for (at, event) in passage.events.iter().enumerate() {
+        let told = if traveller.quiet { &[][..] } else { &passage.events };
+        for (at, event) in told.iter().enumerate() {
             let rest = passage.events.get(at + 1..).unwrap_or_default();
             self.event(traveller, event, rest);
         }
