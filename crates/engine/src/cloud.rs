@@ -5,9 +5,11 @@ use crate::{
     journey::{CloudFlow, End, Keeper, Move, Traveller, plain, unmarked},
     narrate::socket,
     receive::protocol,
+    state::Pick,
 };
-use azure::{AdminState, Balancer, Health, Member, PoolState, Rule, Selected, Selection};
+use azure::{AdminState, Balancer, ExistingFlow, Health, Member, PoolState, Rule, Selected, Selection};
 use model::azure::LoadDistribution;
+use netfilter::Packet;
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 /// At most so many rules or members are named as near misses.
@@ -82,7 +84,7 @@ impl World {
             return self.send_to(traveller, selection, member, None, Vec::new());
         }
         let mut known = BTreeMap::new();
-        let targets = selection.targets(|member| {
+        let mut targets = selection.targets(|member| {
             let own = || self.probe_state(&selection.balancer.name, selection.probe(), member).up;
             let up = match (traveller.quiet, &member.node) {
                 (true, Some(node)) => {
@@ -107,6 +109,20 @@ impl World {
         };
         let misses =
             if traveller.quiet { Vec::new() } else { self.members_left_out(selection, &targets.members) };
+        let before = Arc::clone(&traveller.carried.before);
+        let outer = unmarked(traveller.packet);
+        if let Some(member) = before.flow(&outer).and_then(|label| labelled(selection, label)) {
+            let is_up = targets.members.contains(&member);
+            match selection.existing_flow(protocol(&traveller), !targets.members.is_empty()) {
+                ExistingFlow::Continues => return self.go_on(traveller, selection, member),
+                _ if is_up => return self.go_on(traveller, selection, member),
+                ExistingFlow::Moves | ExistingFlow::Stops | ExistingFlow::Terminated => {}
+            }
+        }
+        let picked = pick(selection, &outer).and_then(|pick| before.pick(&pick)).map(str::to_owned);
+        if let Some(member) = targets.members.iter().find(|member| picked == Some(member.label())) {
+            targets.members = vec![*member];
+        }
         if let Some((cause, why)) = failure {
             let mut step = plain(
                 station(selection.balancer),
@@ -128,6 +144,27 @@ impl World {
             self.send_to(traveller.share(share), selection, member, Some(share), misses.clone())
         });
         to_each.collect()
+    }
+
+    /// A flow that the load balancer knows stays with its member.
+    fn go_on(
+        &self,
+        mut traveller: Traveller,
+        selection: &Selection<'_>,
+        member: &Member,
+    ) -> Vec<(Traveller, Move)> {
+        let why = format!(
+            "The load balancer knows this flow: it stays with {}, and no probe is asked.",
+            member.label()
+        );
+        traveller.note(
+            station(selection.balancer),
+            Component::AzureLoadBalancer,
+            Owner::Azure,
+            Action::SkipProbe,
+            why,
+        );
+        self.send_to(traveller, selection, member, None, Vec::new())
     }
 
     /// Members that are alike for the rule's Service are walked once, with their share together.
@@ -226,6 +263,7 @@ impl World {
         step.near_misses = misses;
         step.probability = share;
         traveller.rewrite(inner, step);
+        traveller.carried.chose(outer, pick(selection, &outer), label.clone());
         if member.address == Some(outer.source) {
             let why = format!(
                 "{label} is both the client and the chosen member: Azure does not carry that flow, and the client times out."
@@ -247,6 +285,20 @@ impl World {
                 vec![(traveller, Move::End(End::Failed(Verdict::Ambiguous, Cause::NoSuchAddress)))]
             }
         }
+    }
+}
+
+/// The member of a label.
+fn labelled<'a>(selection: &Selection<'a>, label: &str) -> Option<&'a Arc<Member>> {
+    selection.members().iter().find(|member| member.label() == label)
+}
+
+/// What is hashed where not every connection is a new choice.
+fn pick(selection: &Selection<'_>, outer: &Packet) -> Option<Pick> {
+    match selection.distribution() {
+        LoadDistribution::Default => None,
+        LoadDistribution::SourceIP => Some((outer.source, outer.destination, None)),
+        LoadDistribution::SourceIPProtocol => Some((outer.source, outer.destination, Some(outer.protocol))),
     }
 }
 

@@ -2,11 +2,12 @@
 //! behind CoreDNS, by the internet's DNS for everyone else.
 
 use crate::{
-    Action, Assumption, AssumptionCode, Cause, Component, Flow, FlowError, FlowSummary, Header, NearMiss,
-    Owner, PathOutcome, Paths, RuleRef, Station, StationKind, Step, Verdict, World,
-    answer::likelier_first,
+    Action, Assumption, AssumptionCode, Cause, Component, FlowError, FlowSummary, Header, NearMiss, Owner,
+    PathOutcome, Paths, RuleRef, Station, StationKind, Step, Verdict, World,
+    answer::{Asked, Branch, Question, likelier_first},
     journey::{End, Party, Traveller, plain},
     receive::Listener,
+    state::Effects,
 };
 use azure::{
     dns::{self, Data, Record, Resolver},
@@ -65,7 +66,8 @@ struct Asking<'w> {
 
 impl World {
     /// Every branch of a flow to a name: first the name, then the flow to each of its addresses.
-    pub(crate) fn paths_by_name(&self, flow: &Flow, name: &str) -> Result<Paths, FlowError> {
+    pub(crate) fn branches_by_name(&self, question: &Question<'_>, name: &str) -> Result<Asked, FlowError> {
+        let flow = question.flow;
         let (sender, sources) = self.sender(&flow.from)?;
         let source = sources.iter().find(|ip| ip.is_ipv4()).or(sources.first()).copied();
         let source = source.ok_or_else(|| FlowError::NoAddress(flow.from.to_string()))?;
@@ -98,34 +100,36 @@ impl World {
                 steps: resolution.steps,
                 reply: None,
             };
-            return Ok(Paths {
-                flow: summary(PUBLIC_DNS),
-                assumptions: own.collect(),
-                outcomes: vec![outcome],
-            });
+            let paths =
+                Paths { flow: summary(PUBLIC_DNS), assumptions: own.collect(), outcomes: vec![outcome] };
+            return Ok(Asked { paths, effects: vec![Effects::default()] });
         }
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 addresses")]
         let share = 1.0 / usable.len() as f64;
         let mut assumptions: BTreeSet<Assumption> = own.collect();
-        let mut outcomes = Vec::new();
+        let mut branches: Vec<Branch> = Vec::new();
         let mut seen_source = source;
         for address in &usable {
             let mut sub = flow.clone();
             sub.to = crate::Place::Ip(*address);
             sub.host.get_or_insert_with(|| name.trim_end_matches('.').to_owned());
-            let paths = self.paths(&sub)?;
+            let follow = question.follow.after(&resolution.steps);
+            let Asked { paths, effects } =
+                self.branches(&Question { flow: &sub, follow, ..question.clone() })?;
             seen_source = paths.flow.source;
             assumptions.extend(paths.assumptions);
-            outcomes.extend(paths.outcomes.into_iter().map(|mut outcome| {
+            branches.extend(paths.outcomes.into_iter().zip(effects).map(|(mut outcome, effects)| {
                 outcome.probability *= share;
                 outcome.steps.splice(0..0, resolution.steps.iter().cloned());
-                outcome
+                (outcome, effects)
             }));
         }
-        outcomes.sort_by(likelier_first);
+        branches.sort_by(|(a, _), (b, _)| likelier_first(a, b));
+        let (outcomes, effects) = branches.into_iter().unzip();
         let mut flow = summary(usable.first().copied().unwrap_or(PUBLIC_DNS));
         flow.source = seen_source;
-        Ok(Paths { flow, assumptions: assumptions.into_iter().collect(), outcomes })
+        let paths = Paths { flow, assumptions: assumptions.into_iter().collect(), outcomes };
+        Ok(Asked { paths, effects })
     }
 
     /// Resolves a name as a party's own resolver does.

@@ -4,6 +4,7 @@
 use crate::{
     Action, Cause, Component, Endpoint, Flow, NearMiss, Owner, PathOutcome, Place, RuleRef, Step, Verdict,
     World,
+    answer::Branch,
     journey::{End, Party, Traveller, plain, station_of},
     narrate::socket,
 };
@@ -62,7 +63,7 @@ impl World {
     }
 
     /// What becomes of the request of a connection that reached a controller; `None` where it is no request.
-    pub(crate) fn proxy(&self, leg: &Leg<'_>, traveller: &Traveller) -> Option<Vec<PathOutcome>> {
+    pub(crate) fn proxy(&self, leg: &Leg<'_>, traveller: &Traveller) -> Option<Vec<Branch>> {
         let arrived = traveller.packet;
         let reached = self.controller_at(leg.party, arrived.destination_port, leg.flow.protocol)?;
         if !self.speaks_http(&reached, leg.flow) {
@@ -94,18 +95,13 @@ impl World {
     }
 
     /// The controller itself answers.
-    fn answered(
-        &self,
-        leg: &Leg<'_>,
-        mut traveller: Traveller,
-        failure: Option<(Verdict, Cause)>,
-    ) -> PathOutcome {
+    fn answered(&self, leg: &Leg<'_>, mut traveller: Traveller, failure: Option<(Verdict, Cause)>) -> Branch {
         let steps = std::mem::take(&mut traveller.steps);
         let (probability, node) = (traveller.probability, traveller.entered.clone());
         let seen = traveller.packet.source;
-        let reply = self.reply(leg.sender, leg.packet, traveller, leg.party);
+        let (reply, effects) = self.reply(leg.sender, leg.packet, traveller, leg.party);
         let failure = if reply.cause.is_some() { None } else { failure };
-        PathOutcome {
+        let outcome = PathOutcome {
             probability,
             verdict: failure.map_or(reply.verdict, |(verdict, _)| verdict),
             cause: failure.map(|(_, cause)| cause).or(reply.cause),
@@ -115,7 +111,8 @@ impl World {
             source_seen: Some(seen),
             steps,
             reply: Some(reply),
-        }
+        };
+        (outcome, effects)
     }
 
     /// The controller's own connections, one branch for each backend.
@@ -126,7 +123,7 @@ impl World {
         backend: &Backend,
         by_cluster_ip: bool,
         request: &Request<'_>,
-    ) -> Vec<PathOutcome> {
+    ) -> Vec<Branch> {
         let key = Key::new(&backend.ingress.namespace, &backend.service.name);
         let v4 = traveller.packet.destination.is_ipv4();
         let targets = match self.model.services.get(&key) {
@@ -174,7 +171,7 @@ impl World {
         backend: &Backend,
         by_cluster_ip: bool,
         request: &Request<'_>,
-    ) -> Vec<PathOutcome> {
+    ) -> Vec<Branch> {
         let own = first.packet;
         let packet = Packet {
             protocol: netfilter::Protocol::Tcp,
@@ -201,6 +198,8 @@ impl World {
         second.probability = first.probability * share;
         second.steps.clone_from(&first.steps);
         second.entered.clone_from(&first.entered);
+        second.carried.before = std::sync::Arc::clone(&first.carried.before);
+        second.carried.follow = first.carried.follow.clone();
         let mut step =
             plain(station_of(leg.party), Component::IngressNginx, Owner::Workload, Action::Originate, why);
         step.probability = chosen;
@@ -217,7 +216,7 @@ impl World {
         opened: Packet,
         mut second: Traveller,
         end: End,
-    ) -> PathOutcome {
+    ) -> Branch {
         let failure = match end {
             End::Failed(verdict, cause) => Err((verdict, cause)),
             End::Arrived(party) => {
@@ -244,7 +243,7 @@ impl World {
                     Action::Reject,
                     why,
                 );
-                return PathOutcome {
+                let outcome = PathOutcome {
                     probability: second.probability,
                     verdict,
                     cause: Some(cause),
@@ -255,20 +254,24 @@ impl World {
                     steps: second.steps,
                     reply: None,
                 };
+                let own = second.carried.leaves(second.tracked);
+                return (outcome, first.carried.clone().leaves(first.tracked.clone()).and(own));
             }
         };
         let probability = second.probability;
         let steps = std::mem::take(&mut second.steps);
-        let mut reply = self.reply(leg.party, opened, second, &party);
+        let (mut reply, own) = self.reply(leg.party, opened, second, &party);
+        let mut effects = first.carried.clone().leaves(first.tracked.clone());
         if reply.cause.is_none() {
             let mut back = first.clone();
             back.steps.clear();
-            let outer = self.reply(leg.sender, leg.packet, back, leg.party);
+            let (outer, left) = self.reply(leg.sender, leg.packet, back, leg.party);
+            effects = left;
             reply.verdict = outer.verdict;
             reply.cause = outer.cause;
             reply.steps.extend(outer.steps);
         }
-        PathOutcome {
+        let outcome = PathOutcome {
             probability,
             verdict: reply.verdict,
             cause: reply.cause,
@@ -278,7 +281,8 @@ impl World {
             source_seen: Some(seen),
             steps,
             reply: Some(reply),
-        }
+        };
+        (outcome, effects.and(own))
     }
 
     /// Addresses and ports of the ready endpoints behind a backend.

@@ -6,6 +6,7 @@
 
 use crate::{
     Action, Cause, Component, Header, Owner, Station, StationKind, Step, Verdict, World,
+    state::Carried,
     storage::Way,
     topology::{AddressOwner, Site},
 };
@@ -118,6 +119,8 @@ pub(crate) struct Traveller {
     pub(crate) unasked: Vec<NodeName>,
     /// Stations passed.
     pub(crate) hops: u8,
+    /// What it knows of before and leaves for after.
+    pub(crate) carried: Carried,
 }
 
 /// How a walk ended.
@@ -153,6 +156,7 @@ impl Traveller {
             quiet: false,
             unasked: Vec::new(),
             hops: 0,
+            carried: Carried::default(),
         }
     }
 
@@ -260,6 +264,9 @@ impl World {
             };
             let before = open.len();
             for (mut traveller, step) in moves {
+                if !traveller.carried.is_on_track(&traveller.steps) {
+                    continue;
+                }
                 traveller.nic.clone_from(&left_by);
                 match step {
                     Move::Go(at) => open.push((traveller, at)),

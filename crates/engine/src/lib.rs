@@ -23,6 +23,7 @@ mod routes;
 mod rules;
 mod run;
 mod security;
+mod state;
 mod storage;
 mod topology;
 mod trace;
@@ -33,6 +34,7 @@ pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};
 pub use probe::ProbeState;
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
+pub use state::{MOST_EXPLAINED, Opened, State};
 pub use trace::{
     Action, Assumption, AssumptionCode, Cause, Component, Endpoint, FlowSummary, Header, NearMiss, Owner,
     PathOutcome, Paths, Reply, RuleRef, Station, StationKind, Step, Verdict,

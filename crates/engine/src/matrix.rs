@@ -179,7 +179,7 @@ impl World {
         flow.protocol = target.protocol;
         let outcomes = match &flow.to {
             Place::Name(_) => self.paths(&flow).map(|paths| paths.outcomes),
-            _ => self.resolve(&flow).map(|resolved| self.outcomes(&flow, &resolved, true)),
+            _ => self.resolve(&flow).map(|resolved| self.quietly(&flow, &resolved)),
         };
         let outcomes = match outcomes {
             Ok(outcomes) => outcomes,

@@ -1,16 +1,20 @@
 //! From kernel events to steps that a person can read.
 
 use crate::{
-    Action, Cause, Component, Header, Owner, RuleRef, Station, Step, Verdict,
+    Action, Cause, Component, Header, NearMiss, Owner, RuleRef, Station, Step, Verdict,
     journey::{Traveller, node_station, plain},
     topology::UPLINK,
     words::{accept_words, drop_words, endpoint_share, jump_words, mark_words, reject_words},
 };
 use model::{Key, Kind, NodeName, ObjectRef};
 use netfilter::{
-    Chain, CtState, Entry, Event, Family, Form, Hook, Host, Match, Outcome, Packet, Passage, Policy, Rule,
-    RuleId, Ruleset, TableName, Target,
+    Chain, CtState, Entry, Event, Family, Form, Hook, Host, Kernel, Match, Outcome, Packet, Passage, Policy,
+    Rule, RuleId, Ruleset, TableName, Target,
 };
+
+/// In one passage so many decisions are told; after them, jumps no more. kube-proxy's rules make fewer than ten;
+/// hostile ones can jump as often as the kernel's budget allows.
+const MOST_TOLD: usize = 200;
 
 /// Turns one passage through a node into steps.
 pub(crate) struct Narrator<'a> {
@@ -24,25 +28,59 @@ pub(crate) struct Narrator<'a> {
     service: Option<Key>,
     /// Whether a rule translated the destination in this passage.
     translated: bool,
+    /// The steps that a rule or a policy decided, from the passage's first step, each with its event.
+    pub(crate) decisions: Vec<(usize, usize)>,
 }
 
 impl<'a> Narrator<'a> {
     pub(crate) fn new(node: &'a NodeName, host: &'a Host, family: Family, entry: Entry) -> Self {
         let rules = if family == Family::V6 { &host.ipv6 } else { &host.ipv4 };
         let station = node_station(node);
-        Self { node, rules, entry, family, station, hook: Hook::Prerouting, service: None, translated: false }
+        Self {
+            node,
+            rules,
+            entry,
+            family,
+            station,
+            hook: Hook::Prerouting,
+            service: None,
+            translated: false,
+            decisions: Vec::new(),
+        }
     }
 
     /// Appends the steps of the passage to the traveller and leaves the packet as it came out. A
     /// passage that ends here gives the verdict.
     pub(crate) fn tell(&mut self, traveller: &mut Traveller, passage: &Passage) -> Option<(Verdict, Cause)> {
+        let first = traveller.steps.len();
         let told = if traveller.quiet { &[][..] } else { &passage.events };
         for (at, event) in told.iter().enumerate() {
             let rest = passage.events.get(at + 1..).unwrap_or_default();
+            let before = traveller.steps.len();
             self.event(traveller, event, rest);
+            let decides = matches!(event, Event::Matched { .. } | Event::PolicyApplied { .. });
+            if decides && traveller.steps.len() > before {
+                self.decisions.push((before - first, at));
+            }
         }
         traveller.packet = passage.packet;
-        self.outcome(traveller, passage)
+        let before = traveller.steps.len();
+        let outcome = self.outcome(traveller, passage);
+        let unsupported = passage.events.iter().rposition(|event| matches!(event, Event::Unsupported { .. }));
+        if let Some(at) = unsupported.filter(|_| traveller.steps.len() > before) {
+            self.decisions.push((before - first, at));
+        }
+        outcome
+    }
+
+    /// A rule that almost decided, in words.
+    pub(crate) fn near_miss(&self, kernel: &Kernel, miss: &netfilter::NearMiss) -> NearMiss {
+        let rule = self.rule(miss.rule).map(|(chain, rule)| {
+            let object = commented_service(rule).map(|key| ObjectRef::namespaced(Kind::Service, &key));
+            RuleRef { object, ..self.rule_ref(miss.rule, chain, rule) }
+        });
+        let nothing = || RuleRef { place: "".into(), text: "".into(), object: None };
+        NearMiss { rule: rule.unwrap_or_else(nothing), failed: kernel.describe_failure(miss) }
     }
 
     fn event(&mut self, traveller: &mut Traveller, event: &Event, rest: &[Event]) {
@@ -109,7 +147,7 @@ impl<'a> Narrator<'a> {
         }
         match &rule.target {
             Target::Jump(target) | Target::Goto(target) => {
-                if !self.leads_on(id.table, target, rest) {
+                if self.decisions.len() >= MOST_TOLD || !self.leads_on(id.table, target, rest) {
                     return;
                 }
                 self.jump(traveller, id, chain, rule, target, probability, rest);
@@ -124,10 +162,13 @@ impl<'a> Narrator<'a> {
                 let why = "The packet carries no masquerade mark, so its source stays as it is: the receiver sees it.".to_owned();
                 self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
             }
-            Target::Return if is_masq_agent(chain) && self.from_guest() => {
-                let why =
-                    "The destination is in a range that is not masqueraded: the pod's own address stays."
-                        .to_owned();
+            Target::Return if is_masq_agent(chain) && self.asks_masq_agent() => {
+                let whose = if self.from_guest() {
+                    "the pod's own address stays"
+                } else {
+                    "the source stays as it is"
+                };
+                let why = format!("The destination is in a range that is not masqueraded: {whose}.");
                 self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
             }
             Target::Drop => {
@@ -295,10 +336,17 @@ impl<'a> Narrator<'a> {
         // An accept speaks for itself, and so does a return where nothing was to be masqueraded.
         let tells = match rule.target {
             Target::Accept => false,
-            Target::Return => self.translated || (is_masq_agent(chain) && self.from_guest()),
+            Target::Return if is_masq_agent(chain) => self.asks_masq_agent(),
+            Target::Return => self.translated,
             _ => true,
         };
         tells && chain.name.as_str() == target
+    }
+
+    /// Whether ip-masq-agent's leave is worth a step: it keeps a pod's address, or that of a client whose packet
+    /// was translated.
+    fn asks_masq_agent(&self) -> bool {
+        self.translated || self.from_guest()
     }
 
     /// Whether the packet comes from a pod on this node.
@@ -341,12 +389,16 @@ impl<'a> Narrator<'a> {
             _ => Component::Iptables,
         };
         let mut step = plain(self.station.clone(), component, Owner::Node, action, why);
-        step.rule = Some(RuleRef {
+        step.rule = Some(self.rule_ref(id, chain, rule));
+        step
+    }
+
+    fn rule_ref(&self, id: RuleId, chain: &Chain, rule: &Rule) -> RuleRef {
+        RuleRef {
             place: format!("{} {}", id.table, chain.name).into(),
             text: rule.line(&chain.name, self.family, Form::Save).to_string().into(),
             object: self.service.as_ref().map(|key| ObjectRef::namespaced(Kind::Service, key)),
-        });
-        step
+        }
     }
 }
 

@@ -64,6 +64,9 @@ impl World {
                 ),
             };
             traveller.note(station.clone(), Component::LinuxNetfilter, owner, Action::SocketLookup, why);
+            if let (Party::Node(_), Some(step)) = (party, traveller.steps.last_mut()) {
+                step.near_misses = std::mem::take(&mut traveller.carried.untranslated);
+            }
             let why = "The client gets the reset at once.".to_owned();
             traveller.note(station, Component::LinuxNetfilter, owner, Action::Refuse, why);
             None

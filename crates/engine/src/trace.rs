@@ -227,6 +227,8 @@ pub enum Cause {
     EndpointNotApproved,
     /// A VNet does not route this address to the internet or there is no outbound path.
     NoOutbound,
+    /// A later packet reached a receiver that did not open the connection.
+    UnknownConnection,
 }
 
 impl fmt::Display for Cause {

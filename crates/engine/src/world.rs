@@ -74,6 +74,10 @@ pub struct Run {
     pub requests: u64,
     /// The seed of the sampling.
     pub seed: u64,
+    /// Whether connections of one client stay together, by session affinity or by the load balancer's hash of
+    /// addresses. The counts are then those of one client, the exact shares those of many.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub affinity: bool,
     /// One row per receiver or cause of failure, receivers in name order, failures last. A ready endpoint of the
     /// Service that gets nothing has a row with count 0.
     pub rows: Vec<RunRow>,

@@ -56,7 +56,8 @@ fn a_change_is_told_with_its_cause() {
     let after = world("network-policy-sees-node", &files("deny.yaml"));
     let question = before.everything();
     let changes = diff(&before.matrix(&question), &after.matrix(&question));
-    let of = |from: &str| changes.iter().find(|change| change.from == from && change.to == "svc/default/web:80");
+    let of =
+        |from: &str| changes.iter().find(|change| change.from == from && change.to == "svc/default/web:80");
     let client = of("pod/shop/client").expect("the client is let in now");
     assert_eq!(client.kind, ChangeKind::Added);
     let internet = of("203.0.113.1").expect("the internet is kept out now");
