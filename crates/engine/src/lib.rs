@@ -6,6 +6,7 @@
 mod answer;
 mod cloud;
 mod dns;
+mod drift;
 mod fabric;
 mod flow;
 mod host;
@@ -27,6 +28,7 @@ mod state;
 mod storage;
 mod topology;
 mod trace;
+mod update;
 mod words;
 mod world;
 
