@@ -12,6 +12,7 @@ mod flow;
 mod host;
 mod ingress;
 mod journey;
+mod matrix;
 mod narrate;
 mod node;
 mod outbound;
@@ -33,6 +34,7 @@ mod words;
 mod world;
 
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
+pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};
 pub use probe::ProbeState;
 pub use rewrites::{Rewrite, Rewrites, RewrittenChain};
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};

@@ -1,13 +1,22 @@
 //! A settled cluster: every controller has run, every node can be asked what it does with a packet.
 
-use crate::{Assumption, Cause, Endpoint, NodeRules, Verdict, host, probe::Probes, topology::Topology};
+use crate::{
+    Assumption, Cause, Endpoint, NodeRules, Verdict, host,
+    probe::Probes,
+    topology::{Topology, UPLINK},
+};
 use azure::{AddressSpace, Cloud};
+use ipnet::IpNet;
 use kubernetes::{
+<<<<<<< HEAD
+    Field, cilium, ip_masq_agent,
+=======
     Field, Settled, ip_masq_agent,
+>>>>>>> main
     kube_proxy::{self, ProxyConfig, ServiceMap},
 };
 use model::{Model, NodeName, kubernetes::IpFamily};
-use netfilter::{Kernel, Ruleset, RulesetError};
+use netfilter::{InterfaceName, Kernel, Ruleset, RulesetError};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -203,6 +212,11 @@ impl World {
         let mut rules = ProxyConfig::of_node(&self.model, name, family)
             .map(|config| kube_proxy::installed(&config, self.services(family)).ruleset)
             .unwrap_or_default();
+        if let Some(uplink) = InterfaceName::new(UPLINK).filter(|_| self.is_cilium()) {
+            let of_family = |net: &IpNet| net.addr().is_ipv4() == (family == IpFamily::IPv4);
+            let pods: Vec<IpNet> = self.topology.pods().iter().copied().filter(of_family).collect();
+            cilium::keep_clients_of_local_pods(&mut rules, uplink, &pods);
+        }
         if let Some(unmasqueraded) = self.topology.unmasqueraded() {
             ip_masq_agent::install(&mut rules, unmasqueraded, family);
         }
