@@ -4,15 +4,11 @@
 //! the stations at which a packet can be, its edges the links between them.
 
 use ipnet::IpNet;
-<<<<<<< HEAD
 use kubernetes::kube_proxy::pods_are_in_network;
-use model::{Key, Model, NodeName, kubernetes::Node};
-=======
 use model::{
     Key, Model, NodeName,
     kubernetes::{Endpoint, EndpointSlice, Node, Pod, Service},
 };
->>>>>>> main
 use netfilter::InterfaceName;
 use petgraph::{
     stable_graph::{NodeIndex, StableUnGraph},

@@ -8,11 +8,7 @@ use crate::{
 use azure::{AddressSpace, Cloud};
 use ipnet::IpNet;
 use kubernetes::{
-<<<<<<< HEAD
-    Field, cilium, ip_masq_agent,
-=======
-    Field, Settled, ip_masq_agent,
->>>>>>> main
+    Field, Settled, cilium, ip_masq_agent,
     kube_proxy::{self, ProxyConfig, ServiceMap},
 };
 use model::{Model, NodeName, kubernetes::IpFamily};
