@@ -25,6 +25,10 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// The load balancers as `az network lb show -o json` prints them
     Lb(LbArguments),
+    /// Who can reach whom on what: every client and every Service, or those that are named
+    Matrix(MatrixArguments),
+    /// Which flows a change adds, removes or changes, and why
+    Diff(DiffArguments),
     /// A picture of a cluster and a flow: SVG, text or Mermaid
     Render(RenderArguments),
     /// Expectations about a cluster, for a pipeline: exit code 1 where one does not hold
@@ -108,6 +112,47 @@ pub(crate) struct RunArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct MatrixArguments {
+    /// Files or folders of YAML and JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: ReachArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// A file or folder: the cluster before
+    #[arg(value_name = "BEFORE")]
+    pub(crate) before: String,
+    /// A file or folder: the cluster after
+    #[arg(value_name = "AFTER")]
+    pub(crate) after: String,
+    #[command(flatten)]
+    pub(crate) reach: ReachArguments,
+}
+
+/// Which clients and targets.
+#[derive(Debug, Args)]
+pub(crate) struct ReachArguments {
+    /// Only this client (repeatable): what can this reach?
+    #[arg(long, value_name = "SRC")]
+    pub(crate) from: Vec<String>,
+    /// Only this target (repeatable; /udp at the end for UDP): what can reach this?
+    #[arg(long, value_name = "DST:PORT")]
+    pub(crate) to: Vec<String>,
+    /// text for people, json for programs
+    #[arg(short, long, value_enum, default_value_t = TableFormat::Text)]
+    pub(crate) output: TableFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct LbArguments {
     /// Files or folders of YAML and JSON; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -115,6 +160,13 @@ pub(crate) struct LbArguments {
     /// Only this load balancer
     #[arg(long, value_name = "NAME")]
     pub(crate) load_balancer: Option<String>,
+    /// Compare the load balancers of the input with those that the controllers would write, and say what the next
+    /// reconcile makes of each difference; exit code 1 if there is one
+    #[arg(long)]
+    pub(crate) compare: bool,
+    /// text for people, json for programs; with --compare
+    #[arg(short, long, value_enum, default_value_t = CompareFormat::Text, requires = "compare")]
+    pub(crate) output: CompareFormat,
 }
 
 /// Who talks to whom.

@@ -1,4 +1,4 @@
-//! The command line: `hopscope iptables|paths|trace|run|lb|render|check|lessons`.
+//! The command line: `hopscope iptables|paths|trace|run|lb|matrix|diff|render|check|lessons`.
 //!
 //! Exit codes: 0 done, 1 a check failed, 2 bad usage or bad input.
 
@@ -6,10 +6,12 @@ mod args;
 mod check;
 mod docs;
 mod draw;
+mod drift;
 mod input;
 mod junit;
 mod learn;
 mod output;
+mod reach;
 mod rules;
 mod text;
 
@@ -52,7 +54,10 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
         Command::Paths(arguments) => paths(arguments).map(Done::from),
         Command::Trace(arguments) => trace(&arguments.flow, arguments.seed).map(Done::from),
         Command::Run(arguments) => sample(arguments).map(Done::from),
+        Command::Lb(arguments) if arguments.compare => drift::compare(arguments),
         Command::Lb(arguments) => lb(arguments).map(Done::from),
+        Command::Matrix(arguments) => reach::matrix(arguments),
+        Command::Diff(arguments) => reach::diff(arguments),
         Command::Render(arguments) => draw::run(arguments).map(Done::from),
         Command::Check(arguments) => check::run(arguments),
         Command::Lessons(arguments) => learn::run(arguments).map(Done::from),

@@ -1,22 +1,34 @@
 //! A settled cluster: every controller has run, every node can be asked what it does with a packet.
 
-use crate::{Assumption, Cause, Endpoint, NodeRules, Verdict, host, probe::Probes, topology::Topology};
+use crate::{
+    Assumption, Cause, Endpoint, NodeRules, Verdict, host,
+    probe::Probes,
+    topology::{Topology, UPLINK},
+};
 use azure::{AddressSpace, Cloud};
+use ipnet::IpNet;
 use kubernetes::{
-    Field, ip_masq_agent,
+    Field, Settled, cilium, ip_masq_agent,
     kube_proxy::{self, ProxyConfig, ServiceMap},
 };
 use model::{Model, NodeName, kubernetes::IpFamily};
-use netfilter::{Kernel, Ruleset, RulesetError};
+use netfilter::{InterfaceName, Kernel, Ruleset, RulesetError};
 use serde::Serialize;
-use std::{cell::OnceCell, collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 /// A settled cluster, ready to answer questions. Immutable: an edit makes a new one.
 #[derive(Debug)]
 pub struct World {
     /// What the author wrote.
     pub(crate) input: Model,
-    /// The input with everything that controllers filled in.
+    /// The input with everything that Kubernetes' controllers filled in.
+    pub(crate) settled: Model,
+    /// The same with what the cloud controller reports.
     pub(crate) model: Model,
     /// Whether anything was filled in.
     pub(crate) allocated: bool,
@@ -24,13 +36,16 @@ pub struct World {
     pub(crate) cloud: Cloud,
     /// Azure's view of which addresses belong to the virtual network.
     pub(crate) space: AddressSpace,
-    pub(crate) topology: Topology,
-    services: [OnceCell<ServiceMap>; 2],
-    pub(crate) nodes: BTreeMap<NodeName, OnceCell<Option<Kernel>>>,
+    pub(crate) topology: Arc<Topology>,
+    pub(crate) services: [Arc<OnceLock<ServiceMap>>; 2],
+    pub(crate) nodes: BTreeMap<NodeName, Programmed>,
     /// Rules that the caller gave in place of the generated ones.
     pub(crate) given: BTreeMap<NodeName, NodeRules>,
     pub(crate) probes: Probes,
 }
+
+/// The kernel of a node, programmed when it is first asked. Worlds share those that no edit touched.
+pub(crate) type Programmed = Arc<OnceLock<Option<Kernel>>>;
 
 /// Why a flow cannot be asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,28 +118,20 @@ pub struct RunRow {
 impl World {
     /// Runs every controller over the model. Nodes are programmed when a packet first reaches them.
     pub fn new(model: &Model) -> Self {
-        let mut grown = model.clone();
-        let made = azure::node_pools::complete(&mut grown);
-        let settled = kubernetes::settle(&grown);
-        let cloud = azure::program(&settled.model);
-        let mut complete = settled.model;
-        // Uids and pod ranges show in names only.
-        let matters = |field: Field| !matches!(field, Field::Uid | Field::PodCidrs | Field::AffinityTimeout);
-        let allocated = !made.is_empty()
-            || settled.allocated.iter().any(|entry| matters(entry.field))
-            || !cloud.allocated().is_empty();
-        report(&cloud, &mut complete);
+        let (settled, allocated) = prepare(model);
+        let cloud = azure::program(&settled);
+        let complete = reported(&cloud, &settled);
         let topology = Topology::new(&complete, cloud.frontend_addresses());
-        let nodes = complete.nodes.keys().map(|name| (name.clone(), OnceCell::new())).collect();
         Self {
             input: model.clone(),
-            space: AddressSpace::of(&complete),
+            space: cloud.space().clone(),
+            allocated: allocated || !cloud.allocated().is_empty(),
+            nodes: complete.nodes.keys().map(|name| (name.clone(), Arc::default())).collect(),
+            settled,
             model: complete,
-            allocated,
             cloud,
-            topology,
-            services: [OnceCell::new(), OnceCell::new()],
-            nodes,
+            topology: Arc::new(topology),
+            services: Default::default(),
             given: BTreeMap::new(),
             probes: Probes::default(),
         }
@@ -161,7 +168,7 @@ impl World {
     }
 
     /// The Services as kube-proxy sees them, the same on every node.
-    fn services(&self, family: IpFamily) -> &ServiceMap {
+    pub(crate) fn services(&self, family: IpFamily) -> &ServiceMap {
         let [ipv4, ipv6] = &self.services;
         let cell = if family == IpFamily::IPv4 { ipv4 } else { ipv6 };
         cell.get_or_init(|| ServiceMap::new(family, &self.model.services, &self.model.endpoint_slices))
@@ -201,6 +208,11 @@ impl World {
         let mut rules = ProxyConfig::of_node(&self.model, name, family)
             .map(|config| kube_proxy::installed(&config, self.services(family)).ruleset)
             .unwrap_or_default();
+        if let Some(uplink) = InterfaceName::new(UPLINK).filter(|_| self.is_cilium()) {
+            let of_family = |net: &IpNet| net.addr().is_ipv4() == (family == IpFamily::IPv4);
+            let pods: Vec<IpNet> = self.topology.pods().iter().copied().filter(of_family).collect();
+            cilium::keep_clients_of_local_pods(&mut rules, uplink, &pods);
+        }
         if let Some(unmasqueraded) = self.topology.unmasqueraded() {
             ip_masq_agent::install(&mut rules, unmasqueraded, family);
         }
@@ -208,12 +220,24 @@ impl World {
     }
 }
 
-/// Writes what the cloud controller reports into the Services that have no status of their own.
-fn report(cloud: &Cloud, model: &mut Model) {
+/// The model with everything that node pools and Kubernetes' controllers fill in, and whether anything that
+/// was filled in shows in an answer: uids and pod ranges show in names only.
+pub(crate) fn prepare(model: &Model) -> (Model, bool) {
+    let mut grown = model.clone();
+    let made = azure::node_pools::complete(&mut grown);
+    let Settled { model: settled, allocated, .. } = kubernetes::settle(&grown);
+    let matters = |field: Field| !matches!(field, Field::Uid | Field::PodCidrs | Field::AffinityTimeout);
+    (settled, !made.is_empty() || allocated.iter().any(|entry| matters(entry.field)))
+}
+
+/// The model with what the cloud controller reports into Services that have no status of their own.
+pub(crate) fn reported(cloud: &Cloud, settled: &Model) -> Model {
+    let mut model = settled.clone();
     for (key, ingress) in cloud.statuses() {
         let Some(service) = model.services.get_mut(key) else { continue };
         if service.status.load_balancer.ingress.is_empty() && !ingress.is_empty() {
             Arc::make_mut(service).status.load_balancer.ingress.clone_from(ingress);
         }
     }
+    model
 }
