@@ -5,6 +5,7 @@
 
 mod answer;
 mod cloud;
+mod consequences;
 mod fabric;
 mod flow;
 mod host;
@@ -12,6 +13,7 @@ mod journey;
 mod narrate;
 mod node;
 mod outbound;
+mod plan;
 mod probe;
 mod receive;
 mod resolve;
@@ -24,7 +26,12 @@ mod trace;
 mod words;
 mod world;
 
+pub use consequences::{
+    ChainChange, Consequences, EndpointChange, EndpointState, Fate, FlowChange, FlowShare, MemberChange,
+    NodeChange, NodeState, PodChange, ProbeChange, Rewrite, RuleChange, Stage,
+};
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
+pub use plan::{Note, Plan, PlanError};
 pub use probe::ProbeState;
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
 pub use trace::{

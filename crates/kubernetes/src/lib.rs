@@ -7,6 +7,7 @@
 //! Nothing here knows Azure.
 
 mod address;
+pub mod disruption;
 mod hashing;
 pub mod health;
 pub mod ingress;
@@ -16,5 +17,5 @@ pub mod scheduler;
 mod settle;
 mod uid;
 
-pub use settle::{Allocation, Field, Settled, Unsettled, settle};
+pub use settle::{Allocation, Field, Owners, Settled, Unsettled, place, settle};
 pub use uid::uid_of;
