@@ -16,6 +16,7 @@ mod outbound;
 mod plan;
 mod probe;
 mod receive;
+mod remedies;
 mod resolve;
 mod routes;
 mod rules;
@@ -33,6 +34,7 @@ pub use consequences::{
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use plan::{Note, Plan, PlanError};
 pub use probe::ProbeState;
+pub use remedies::Remedy;
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
 pub use trace::{
     Action, Assumption, AssumptionCode, Cause, Component, Endpoint, FlowSummary, Header, NearMiss, Owner,

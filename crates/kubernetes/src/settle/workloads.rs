@@ -122,10 +122,14 @@ pub(super) fn expand(settled: &mut Settled) {
                 let taken: BTreeSet<&str> = own.iter().map(|pod| pod.spec.node_name.as_str()).collect();
                 let mut example = pod_of(&workload.spec.template, &owner, key);
                 example.spec.tolerations.extend(daemon_tolerations(example.spec.host_network));
-                let wanted = model
-                    .nodes
-                    .iter()
-                    .filter(|(name, node)| !taken.contains(name.as_str()) && daemon_runs_on(&example, node));
+                // A pod that runs stays when its node gets a taint that only keeps new ones away.
+                let runs = |node: &NodeName| {
+                    let place = Key::new(&key.namespace, &generated(key, node.as_str()));
+                    model.bindings.get(&place).is_some_and(|binding| binding.target.name == node.as_str())
+                };
+                let wanted = model.nodes.iter().filter(|(name, node)| {
+                    !taken.contains(name.as_str()) && (daemon_runs_on(&example, node) || runs(name))
+                });
                 for (node, _) in wanted {
                     let added = add(generated(key, node.as_str()), &|pod| {
                         pod.spec.tolerations.clone_from(&example.spec.tolerations);
