@@ -6,6 +6,7 @@
 
 mod azure;
 mod pools;
+mod questions;
 
 use engine::{Cause, Flow, Paths, Place, Verdict, World, parse_destination};
 use formats::Source;

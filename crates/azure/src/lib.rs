@@ -12,6 +12,7 @@ mod annotations;
 mod balancer;
 pub mod choose;
 mod cloud;
+pub mod dns;
 mod given;
 pub mod membership;
 pub mod names;
@@ -33,6 +34,7 @@ mod settings;
 pub mod snat;
 mod space;
 pub mod storage;
+pub mod surroundings;
 
 #[cfg(test)]
 mod tests;

@@ -4,12 +4,14 @@
 use crate::{
     allocate::{node_subnets, subnet_prefixes},
     cloud::Cloud,
-    routes::{EndpointPolicy, Routed, Routes},
+    routes::{EffectiveRoute, EndpointPolicy, NextHop, RouteSource, Routed, Routes},
+    storage::public_address,
+    surroundings::{Location, are_connected, home, locate},
 };
 use ipnet::IpNet;
 use model::{
     Model, NodeName,
-    azure::{NatGateway, NetworkInterface, NicIpConfiguration, Subnet, VirtualNetwork},
+    azure::{NatGateway, NetworkInterface, NicIpConfiguration, ServiceEndpoint, Subnet, VirtualNetwork},
 };
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
@@ -71,7 +73,8 @@ impl Network {
                 prefixes: subnet_prefixes(subnet),
                 subnet: subnet.clone(),
                 table: table.map(|table| table.name.clone()),
-                routes: Routes::of(network, table.map(|table| table.routes.as_slice()).unwrap_or_default()),
+                routes: Routes::of(network, table.map(|table| table.routes.as_slice()).unwrap_or_default())
+                    .with(around(model, network, subnet)),
                 is_given,
             }
         };
@@ -119,6 +122,73 @@ impl Network {
             named.is_some_and(|name| name.eq_ignore_ascii_case(&gateway.name)) || serves(gateway)
         })
     }
+}
+
+/// Routes that other resources bring into a subnet: private endpoints and service endpoints, networks behind a
+/// gateway, peered networks whose document shows their ranges.
+fn around(model: &Model, network: &VirtualNetwork, subnet: &Subnet) -> Vec<EffectiveRoute> {
+    let route =
+        |prefix, source, next_hop| EffectiveRoute { prefix, source, next_hop, next_hop_ip: None, name: None };
+    let mut routes = Vec::new();
+    let parse =
+        |texts: &[String]| texts.iter().filter_map(|text| text.parse::<IpNet>().ok()).collect::<Vec<_>>();
+    let others = || model.virtual_networks.values().filter(|other| other.name != network.name);
+    for other in others().filter(|other| are_connected(network, other)) {
+        for prefix in parse(&other.address_space.address_prefixes) {
+            routes.push(route(prefix.trunc(), RouteSource::Default, NextHop::VNetPeering));
+        }
+    }
+    // The /32 of a private endpoint is known in its own network and in those that are peered with it directly.
+    for ip in model.private_endpoints.values().flat_map(|endpoint| endpoint.addresses()) {
+        let Ok(ip) = ip.parse::<IpAddr>() else { continue };
+        let known = match locate(model, ip) {
+            Location::Network(home, _) => are_connected(network, home),
+            Location::OnPremises(_) => false,
+            Location::Elsewhere => model.virtual_networks.is_empty(),
+        };
+        if known {
+            routes.push(route(ip.into(), RouteSource::Default, NextHop::InterfaceEndpoint));
+        }
+    }
+    let storage = |own: &ServiceEndpoint| own.service.to_ascii_lowercase().starts_with("microsoft.storage");
+    if subnet.service_endpoints.iter().any(storage) {
+        let accounts = model.storage_accounts.keys().filter_map(|name| public_address(model, name));
+        routes.extend(
+            accounts.map(|ip| route(ip.into(), RouteSource::Default, NextHop::VirtualNetworkServiceEndpoint)),
+        );
+    }
+    if has_gateway(model, network) {
+        for gateway in model.local_network_gateways.values() {
+            for prefix in parse(&gateway.local_network_address_space.address_prefixes) {
+                let source = RouteSource::VirtualNetworkGateway;
+                routes.push(route(prefix.trunc(), source, NextHop::VirtualNetworkGateway));
+            }
+        }
+    }
+    routes
+}
+
+/// Whether a network has a way to networks on premises. Without a document of a gateway the cluster's own network
+/// is taken to have it.
+fn has_gateway(model: &Model, network: &VirtualNetwork) -> bool {
+    let mut gateways = model.virtual_network_gateways.values().peekable();
+    if gateways.peek().is_none() {
+        let home = home(model);
+        return home.is_none_or(|home| home.name == network.name);
+    }
+    let networks = gateways.flat_map(|gateway| &gateway.ip_configurations);
+    let mut networks = networks.filter_map(|own| own.subnet.as_ref()?.id.segment("virtualNetworks"));
+    networks.any(|name| {
+        let own = name.eq_ignore_ascii_case(&network.name);
+        let remote = network.virtual_network_peerings.iter().any(|peering| {
+            peering.use_remote_gateways == Some(true)
+                && peering
+                    .remote_virtual_network
+                    .as_ref()
+                    .is_some_and(|to| to.id.name().eq_ignore_ascii_case(name))
+        });
+        own || remote
+    })
 }
 
 /// The network that AKS makes where the input shows none.

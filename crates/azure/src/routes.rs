@@ -176,6 +176,15 @@ impl Routes {
         self.routes.iter()
     }
 
+    /// These routes and more.
+    #[must_use]
+    pub fn with(mut self, more: impl IntoIterator<Item = EffectiveRoute>) -> Self {
+        let more: Vec<EffectiveRoute> =
+            more.into_iter().filter(|route| !self.routes.contains(route)).collect();
+        self.routes.extend(more);
+        self
+    }
+
     /// The system routes of a virtual network, its peerings, and the user routes of a subnet's table.
     pub fn of(network: &VirtualNetwork, user: &[Route]) -> Self {
         let own = prefixes(&network.address_space.address_prefixes);

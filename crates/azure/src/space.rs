@@ -51,6 +51,9 @@ impl AddressSpace {
             );
         }
         prefixes.extend(node_subnets(model));
+        let premises = model.local_network_gateways.values();
+        let ranges = premises.flat_map(|own| &own.local_network_address_space.address_prefixes);
+        prefixes.extend(ranges.filter_map(|prefix| prefix.parse::<IpNet>().ok()));
         let profile = model.managed_cluster.as_deref().map(|cluster| &cluster.network_profile);
         let pods = profile.and_then(|profile| profile.pod_cidr.as_deref()).unwrap_or("10.244.0.0/16");
         let several = profile.map(|profile| profile.pod_cidrs.as_slice()).unwrap_or_default();

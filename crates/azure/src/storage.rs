@@ -1,9 +1,19 @@
 //! Storage accounts: firewall, service endpoints, private endpoints and the names that lead there.
 
-use crate::{allocate::is_private, routes::NextHop};
+use crate::{
+    allocate::is_private,
+    routes::NextHop,
+    surroundings::{Location, locate, subnet_of_id},
+};
 use ipnet::IpNet;
-use model::azure::Access;
-use std::{fmt, net::IpAddr};
+use model::{
+    ArmId, Model,
+    azure::{self as document, Access},
+};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+};
 
 /// A storage account as the network sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +71,8 @@ impl EndpointPolicies {
         })
     }
 
-    fn security_groups_apply(self) -> bool {
+    /// Whether the security group of the subnet is asked.
+    pub fn security_groups_apply(self) -> bool {
         matches!(self, Self::Enabled | Self::NetworkSecurityGroupEnabled)
     }
 }
@@ -229,6 +240,99 @@ pub fn parse_ip_rule(text: &str) -> Result<IpNet, IpRuleError> {
         return Err(IpRuleError::NotIpv4);
     }
     if is_private(net.addr()) { Err(IpRuleError::Private) } else { Ok(net) }
+}
+
+/// The domain below which the services of storage accounts are.
+const DOMAIN: &str = ".core.windows.net";
+/// The services of a storage account, as its names spell them.
+const GROUPS: [&str; 5] = ["blob", "file", "queue", "table", "dfs"];
+
+/// Account, service, and whether it is the name below `privatelink`, of a name of a storage account.
+pub fn group_of_name(name: &str) -> Option<(&str, &'static str, bool)> {
+    let labels: Vec<&str> = name.strip_suffix(DOMAIN)?.split('.').collect();
+    let (account, group, private) = match labels.as_slice() {
+        [account, group] => (*account, *group, false),
+        [account, "privatelink", group] => (*account, *group, true),
+        _ => return None,
+    };
+    GROUPS.into_iter().find(|own| *own == group).map(|group| (account, group, private))
+}
+
+/// Stands for the public address of an account, which Azure gives and `az` does not print: one in
+/// 20.60.0.0/16 for each account of the input.
+pub fn public_address(model: &Model, account: &str) -> Option<IpAddr> {
+    let at = model.storage_accounts.keys().position(|own| own == account)?;
+    let [.., high, low] = u32::try_from(at).unwrap_or(u32::MAX).saturating_add(1).to_be_bytes();
+    Some(Ipv4Addr::new(20, 60, high, low).into())
+}
+
+impl StorageAccount {
+    /// Reads a document. Rules that Azure refuses count for nothing.
+    pub fn of(account: &document::StorageAccount) -> Self {
+        let is = |text: &Option<String>, word: &str| {
+            text.as_deref().is_some_and(|text| text.eq_ignore_ascii_case(word))
+        };
+        let rules = account.network_rule_set.as_ref();
+        let denies = rules.is_some_and(|rules| is(&rules.default_action, "Deny"));
+        let ip_rules = rules.iter().flat_map(|rules| &rules.ip_rules);
+        let subnets = rules.iter().flat_map(|rules| &rules.virtual_network_rules);
+        let id = |rule: &document::VirtualNetworkRule| {
+            subnet_of_id(&ArmId::from(&*rule.virtual_network_resource_id))
+        };
+        Self {
+            name: account.name.clone(),
+            public_network_access: !is(&account.public_network_access, "Disabled"),
+            default_action: if denies { Access::Deny } else { Access::Allow },
+            ip_rules: ip_rules.filter_map(|rule| parse_ip_rule(&rule.ip_address_or_range).ok()).collect(),
+            subnet_rules: subnets.filter_map(id).collect(),
+        }
+    }
+}
+
+impl PrivateEndpoint {
+    /// Reads a document; `None` where it has no address or leads to no storage account. Whether its security
+    /// group denies a client is for the caller to find out.
+    pub fn of(model: &Model, endpoint: &document::PrivateEndpoint) -> Option<Self> {
+        let connection = endpoint.connection()?;
+        let resource = connection.private_link_service_id.as_ref()?;
+        let account = resource.segment("storageAccounts")?;
+        let address = endpoint.addresses().find_map(|address| address.parse().ok())?;
+        let state = connection.private_link_service_connection_state.as_ref();
+        let approved = match state {
+            Some(state) => state.status.eq_ignore_ascii_case("Approved"),
+            // Within a subscription an endpoint is approved at once; across, its owner must say so.
+            None => {
+                let known =
+                    model.storage_accounts.values().find(|own| own.name.eq_ignore_ascii_case(account));
+                let subscription =
+                    |id: Option<&ArmId>| id?.segment("subscriptions").map(str::to_ascii_lowercase);
+                let own = subscription(endpoint.id.as_ref());
+                let theirs = subscription(known.and_then(|known| known.id.as_ref()));
+                own.is_none() || theirs.is_none() || own == theirs
+            }
+        };
+        let policies = match locate(model, address) {
+            Location::Network(_, Some(subnet)) => subnet.private_endpoint_network_policies.as_deref(),
+            _ => None,
+        };
+        Some(Self {
+            address,
+            groups: connection.group_ids.iter().map(|group| group.to_ascii_lowercase()).collect(),
+            approved,
+            policies: policies.and_then(EndpointPolicies::parse).unwrap_or_default(),
+            security_group_denies: false,
+        })
+    }
+
+    /// The account that an endpoint leads to.
+    pub fn account<'a>(
+        model: &'a Model,
+        endpoint: &document::PrivateEndpoint,
+    ) -> Option<&'a document::StorageAccount> {
+        let resource = endpoint.connection()?.private_link_service_id.as_ref()?;
+        let name = resource.segment("storageAccounts")?;
+        model.storage_accounts.values().map(|own| &**own).find(|own| own.name.eq_ignore_ascii_case(name))
+    }
 }
 
 impl StorageAccount {

@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// The load balancers as `az network lb show -o json` prints them
     Lb(LbArguments),
+    /// What differs between two clusters, in the order in which it happens: pods, endpoints, rules, probes, shares
+    Diff(DiffArguments),
     /// A picture of a cluster and a flow: SVG, text or Mermaid
     Render(RenderArguments),
     /// Expectations about a cluster, for a pipeline: exit code 1 where one does not hold
@@ -102,6 +104,31 @@ pub(crate) struct RunArguments {
     /// Seed of the sampling
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Seconds from one connection to the next; session affinity forgets a client that stays away long enough
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=31_536_000))]
+    pub(crate) interval: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// The cluster before: a file or folder of YAML and JSON; `-` is standard input
+    #[arg(value_name = "BEFORE")]
+    pub(crate) before: String,
+    /// The cluster after
+    #[arg(value_name = "AFTER", required_unless_present = "edit")]
+    pub(crate) after: Option<String>,
+    /// In place of AFTER: an edit as JSON, e.g. '{"edit":"drain","node":"NODE"}'; what follows from it is worked out
+    #[arg(long, value_name = "JSON", conflicts_with = "after")]
+    pub(crate) edit: Option<String>,
+    /// The sender of the compared flows: IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME
+    #[arg(long, value_name = "SRC", default_value = "198.51.100.7")]
+    pub(crate) from: String,
+    /// Receivers and ports of the compared flows; every port of every LoadBalancer Service where none is given
+    #[arg(long, value_name = "DST:PORT")]
+    pub(crate) to: Vec<String>,
+    /// text for people, json for programs
+    #[arg(short, long, value_enum, default_value_t = CompareFormat::Text)]
+    pub(crate) output: CompareFormat,
 }
 
 #[derive(Debug, Args)]
@@ -142,7 +169,7 @@ pub(crate) struct FlowArguments {
     /// NODE may be left out where the cluster has one node or --via names it
     #[arg(long, value_name = "[NODE=]FILE")]
     pub(crate) rules: Vec<String>,
-    /// text for people, json for programs
+    /// text for people, json for programs, svg and mermaid for pictures
     #[arg(short, long, value_enum, default_value_t = OutputFormat::Text)]
     pub(crate) output: OutputFormat,
 }

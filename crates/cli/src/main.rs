@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod diff;
 mod docs;
 mod draw;
 mod input;
@@ -15,11 +16,15 @@ mod text;
 
 use args::{Arguments, Command, FlowArguments, IptablesArguments, LbArguments, OutputFormat, RulesFormat};
 use clap::Parser;
-use engine::{Flow, FlowError, World};
+use engine::{Flow, FlowError, Paths, World};
 use model::{Model, NodeName, Object, azure::LoadBalancer, kubernetes::IpFamily};
 use netfilter::Form;
 use output::{Done, Failure};
+use render::Picture;
 use std::{process::ExitCode, sync::Arc};
+
+/// With time between them, every connection is walked by itself.
+const MOST_SPACED: u64 = 100_000;
 
 fn main() -> ExitCode {
     // A fault of Hopscope itself is reported as one; 101 is no exit code of this program.
@@ -47,10 +52,9 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
         Command::Iptables(arguments) => iptables(arguments),
         Command::Paths(arguments) => paths(arguments).map(Done::from),
         Command::Trace(arguments) => trace(&arguments.flow, arguments.seed).map(Done::from),
-        Command::Run(arguments) => {
-            sample(&arguments.flow, arguments.requests, arguments.seed).map(Done::from)
-        }
+        Command::Run(arguments) => sample(arguments).map(Done::from),
         Command::Lb(arguments) => lb(arguments).map(Done::from),
+        Command::Diff(arguments) => diff::run(arguments).map(Done::from),
         Command::Render(arguments) => draw::run(arguments).map(Done::from),
         Command::Check(arguments) => check::run(arguments),
         Command::Lessons(arguments) => learn::run(arguments).map(Done::from),
@@ -116,27 +120,50 @@ fn paths(arguments: &args::PathsArguments) -> Result<String, Failure> {
     if arguments.fold {
         paths = paths.fold();
     }
+    explain(&world, &flow, &mut paths, arguments.flow.output)?;
     match arguments.flow.output {
         OutputFormat::Json => output::json(&paths),
         OutputFormat::Text => Ok(text::paths(&paths)),
-        OutputFormat::Svg | OutputFormat::Mermaid => Err(no_picture()),
+        OutputFormat::Svg => Ok(Picture::default().svg(&world, Some(&paths))),
+        OutputFormat::Mermaid => Ok(Picture::default().mermaid(&paths)),
     }
 }
 
 fn trace(arguments: &FlowArguments, seed: u64) -> Result<String, Failure> {
     let (world, flow) = world(arguments)?;
-    let paths = world.trace(&flow, seed).map_err(|error| refused(&world, &flow, &error))?;
+    let mut paths = world.trace(&flow, seed).map_err(|error| refused(&world, &flow, &error))?;
+    explain(&world, &flow, &mut paths, arguments.output)?;
     match arguments.output {
         OutputFormat::Json => output::json(&output::Seeded { seed, paths: &paths }),
         OutputFormat::Text => Ok(text::trace(&paths, seed)),
-        OutputFormat::Svg | OutputFormat::Mermaid => Err(no_picture()),
+        OutputFormat::Svg => Ok(Picture::default().svg(&world, Some(&paths))),
+        OutputFormat::Mermaid => Ok(Picture::default().mermaid(&paths)),
     }
 }
 
-fn sample(arguments: &FlowArguments, requests: u64, seed: u64) -> Result<String, Failure> {
-    let (world, flow) = world(arguments)?;
-    let run = world.run(&flow, requests, seed).map_err(|error| refused(&world, &flow, &error))?;
-    match arguments.output {
+/// Near misses, for the formats that show them.
+fn explain(world: &World, flow: &Flow, paths: &mut Paths, format: OutputFormat) -> Result<(), Failure> {
+    match format {
+        OutputFormat::Json | OutputFormat::Text => {
+            world.explain_paths(flow, paths).map_err(|error| refused(world, flow, &error))
+        }
+        OutputFormat::Svg | OutputFormat::Mermaid => Ok(()),
+    }
+}
+
+fn sample(arguments: &args::RunArguments) -> Result<String, Failure> {
+    let args::RunArguments { flow: asked, requests, seed, interval } = arguments;
+    if *interval > 0 && *requests > MOST_SPACED {
+        return Err(Failure::new(
+            format!("--interval: {requests} connections one after the other are too many"),
+            format!("at most {MOST_SPACED} with --interval"),
+        ));
+    }
+    let (world, flow) = world(asked)?;
+    let run = world
+        .run_every(&flow, *requests, *seed, *interval)
+        .map_err(|error| refused(&world, &flow, &error))?;
+    match asked.output {
         OutputFormat::Json => output::json(&run),
         OutputFormat::Text => Ok(text::run(&run)),
         OutputFormat::Svg | OutputFormat::Mermaid => Err(no_picture()),
@@ -184,5 +211,8 @@ fn refused(world: &World, flow: &Flow, error: &FlowError) -> Failure {
 }
 
 fn no_picture() -> Failure {
-    Failure::new("-o svg and -o mermaid are not available yet", "use -o text or -o json")
+    Failure::new(
+        "-o: a run is counts, and has no picture",
+        "use -o text or -o json, or `hopscope paths` for a picture of the exact shares",
+    )
 }

@@ -31,6 +31,11 @@ pub(crate) fn run(run: &Run) -> String {
         out.push('\n');
     }
     let _ = writeln!(out, "\nsampled {} connections with seed {}", run.requests, run.seed);
+    if run.affinity {
+        out.push_str(
+            "one client, whose connections stay together while affinity lasts; the exact shares are those of many\n",
+        );
+    }
     assumptions(&mut out, &run.assumptions);
     visible(&out)
 }
@@ -163,10 +168,24 @@ pub(crate) fn deciding(paths: &Paths) -> String {
 fn path(out: &mut String, outcome: &PathOutcome) {
     let _ = writeln!(out, "\n{}", headline(outcome));
     short(out, "  ", &outcome.steps);
+    almost(out, outcome);
     if let Some(reply) = &outcome.reply {
         let cause = reply.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
         let _ = writeln!(out, "  reply {}{cause}", reply.verdict);
         short(out, "    ", &reply.steps);
+    }
+}
+
+/// Where a flow fails, what almost decided otherwise.
+fn almost(out: &mut String, outcome: &PathOutcome) {
+    const SHOWN: usize = 3;
+    if outcome.cause.is_none() || outcome.endpoint.is_some() {
+        return;
+    }
+    // The packet's end is the last step, or the look-up before it.
+    let last = outcome.steps.iter().rev().take(2).find(|step| !step.near_misses.is_empty());
+    for miss in last.into_iter().flat_map(|step| &step.near_misses).take(SHOWN) {
+        let _ = writeln!(out, "  almost: {}: {}", miss.rule.place, miss.failed);
     }
 }
 
@@ -270,6 +289,7 @@ fn place(station: &Station) -> String {
         StationKind::Node => "node",
         StationKind::Pod => "pod",
         StationKind::Vm => "VM",
+        StationKind::OnPremises => "on premises",
         StationKind::Dns => "DNS",
         StationKind::PrivateEndpoint => "private endpoint",
         StationKind::AzureService => "Azure service",

@@ -2,15 +2,18 @@
 
 use crate::{
     Action, Assumption, AssumptionCode, Cause, Component, Endpoint, Flow, FlowError, FlowSummary, Owner,
-    PathOutcome, Paths, Reply, StationKind, Step, Verdict, World,
+    PathOutcome, Paths, Place, Reply, StationKind, Step, Verdict, World,
+    ingress::Leg,
     journey::{End, Party, Traveller, station_of, unmarked},
     receive::declares_nothing,
     resolve::Resolved,
     routes::bypassed_appliance,
+    state::{Effects, Follow, State},
+    storage::Way,
 };
 use model::kubernetes::Protocol;
 use netfilter::{Packet, Segment};
-use std::{cmp::Ordering, collections::BTreeSet};
+use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
 
 /// The source port of traced packets: an ephemeral one, always the same.
 const SOURCE_PORT: u16 = 51514;
@@ -21,43 +24,60 @@ impl World {
     /// # Errors
     /// The flow names something that is not there, or has no address in common.
     pub fn paths(&self, flow: &Flow) -> Result<Paths, FlowError> {
-        let resolved = self.resolve(flow)?;
-        let packet = opening(flow, &resolved);
-        let mut outcomes: Vec<PathOutcome> = self
-            .send(&resolved.sender, packet, flow)
-            .into_iter()
-            .map(|(traveller, end)| self.conclude(&resolved.sender, packet, traveller, end))
-            .collect();
-        if let (true, Some(node)) = (outcomes.is_empty(), &flow.via) {
-            return Err(FlowError::ViaNotChosen(node.clone()));
-        }
-        outcomes.sort_by(likelier_first);
-        Ok(Paths {
-            assumptions: self.assumptions(&resolved, &outcomes),
-            flow: FlowSummary {
-                from: flow.from.to_string(),
-                source: resolved.source,
-                to: format!("{}:{}", flow.to, flow.port),
-                destination: resolved.destination,
-                port: flow.port,
-                protocol: flow.protocol.lower(),
-            },
-            outcomes,
-        })
+        Ok(self.branches(&Question::new(flow, Arc::default()))?.paths)
     }
 
-    /// Sends the opening packet and walks it to the end of every branch.
-    fn send(&self, sender: &Party, packet: Packet, flow: &Flow) -> Vec<(Traveller, End)> {
+    /// Walks every branch there and back.
+    pub(crate) fn branches(&self, question: &Question<'_>) -> Result<Asked, FlowError> {
+        let flow = question.flow;
+        if let Place::Name(name) = &flow.to {
+            return self.branches_by_name(question, name);
+        }
+        let resolved = self.resolve(flow)?;
+        let packet =
+            question.later.unwrap_or_else(|| question.state.with_free_port(opening(flow, &resolved)));
+        let mut branches: Vec<Branch> = self
+            .send(&resolved.sender, packet, question)
+            .into_iter()
+            .flat_map(|(traveller, end)| self.conclude(&resolved.sender, packet, flow, traveller, end))
+            .collect();
+        if let (true, Some(node)) = (branches.is_empty(), &flow.via) {
+            return Err(FlowError::ViaNotChosen(node.clone()));
+        }
+        branches.sort_by(|(a, _), (b, _)| likelier_first(a, b));
+        let (outcomes, mut effects): (Vec<_>, Vec<_>) = branches.into_iter().unzip();
+        effects.iter_mut().for_each(|effects| effects.opened = Some(packet));
+        let summary = FlowSummary {
+            from: flow.from.to_string(),
+            source: resolved.source,
+            to: format!("{}:{}", flow.to, flow.port),
+            destination: packet.destination,
+            port: flow.port,
+            protocol: flow.protocol.lower(),
+        };
+        let assumptions = self.assumptions(&resolved, &outcomes);
+        Ok(Asked { paths: Paths { flow: summary, assumptions, outcomes }, effects })
+    }
+
+    /// Sends the packet and walks it to the end of every branch.
+    fn send(&self, sender: &Party, packet: Packet, question: &Question<'_>) -> Vec<(Traveller, End)> {
+        let flow = question.flow;
         let mut traveller = Traveller::new(packet);
         traveller.via.clone_from(&flow.via);
+        traveller.carried.before = Arc::clone(&question.state);
+        traveller.carried.follow = question.follow.clone();
         if let Party::Node(name) = sender {
             traveller.entered = Some(name.clone());
         }
         let what = match flow.protocol {
+            _ if question.later.is_some() => "goes on with its connection",
             Protocol::Tcp => "opens a TCP connection",
             Protocol::Udp => "sends a UDP datagram",
             Protocol::Sctp => "opens an SCTP association",
         };
+        if question.later.is_some() {
+            traveller.segment = Segment::Later;
+        }
         let why = format!(
             "{} {what} to port {} of {}.",
             sender_words(sender),
@@ -69,33 +89,50 @@ impl World {
     }
 
     /// From the end of the way there to the outcome: the socket, then the way back.
-    fn conclude(&self, sender: &Party, packet: Packet, mut traveller: Traveller, end: End) -> PathOutcome {
-        let failed = |traveller: Traveller, verdict, cause| PathOutcome {
-            probability: traveller.probability,
-            verdict,
-            cause: Some(cause),
-            endpoint: None,
-            node: traveller.entered,
-            count: 1,
-            source_seen: None,
-            steps: traveller.steps,
-            reply: None,
+    fn conclude(
+        &self,
+        sender: &Party,
+        packet: Packet,
+        flow: &Flow,
+        mut traveller: Traveller,
+        end: End,
+    ) -> Vec<Branch> {
+        let failed = |traveller: Traveller, verdict, cause| {
+            let outcome = PathOutcome {
+                probability: traveller.probability,
+                verdict,
+                cause: Some(cause),
+                endpoint: None,
+                node: traveller.entered,
+                count: 1,
+                source_seen: None,
+                steps: traveller.steps,
+                reply: None,
+            };
+            (outcome, traveller.carried.leaves(traveller.tracked))
         };
         let party = match end {
-            End::Failed(verdict, cause) => return failed(traveller, verdict, cause),
+            End::Failed(verdict, cause) => return vec![failed(traveller, verdict, cause)],
             End::Arrived(party) => party,
         };
+        if let Party::AzureService { account, way } = &party {
+            return vec![self.conclude_at_service(sender, packet, traveller, &party, (account, way))];
+        }
         let source_seen = traveller.packet.source;
         let Some(endpoint) = self.receive(&mut traveller, &party) else {
-            let mut outcome = failed(traveller, Verdict::Refused, Cause::NoListener);
+            let (mut outcome, effects) = failed(traveller, Verdict::Refused, Cause::NoListener);
             outcome.source_seen = Some(source_seen);
-            return outcome;
+            return vec![(outcome, effects)];
         };
+        let leg = Leg { sender, packet, flow, party: &party, endpoint: endpoint.clone() };
+        if let Some(proxied) = self.proxy(&leg, &traveller) {
+            return proxied;
+        }
         let probability = traveller.probability;
         let node = traveller.entered.clone();
         let steps = std::mem::take(&mut traveller.steps);
-        let reply = self.reply(sender, packet, traveller, &party);
-        PathOutcome {
+        let (reply, effects) = self.reply(sender, packet, traveller, &party);
+        let outcome = PathOutcome {
             probability,
             verdict: reply.verdict,
             cause: reply.cause,
@@ -105,13 +142,54 @@ impl World {
             source_seen: Some(source_seen),
             steps,
             reply: Some(reply),
-        }
+        };
+        vec![(outcome, effects)]
+    }
+
+    /// The account's answer, then the way back. A refusal by its firewall is an answer too: 403.
+    fn conclude_at_service(
+        &self,
+        sender: &Party,
+        packet: Packet,
+        mut traveller: Traveller,
+        party: &Party,
+        (account, way): (&str, &Way),
+    ) -> Branch {
+        let (endpoint, source_seen, refusal) = self.at_service(&mut traveller, account, way);
+        let (probability, node) = (traveller.probability, traveller.entered.clone());
+        let steps = std::mem::take(&mut traveller.steps);
+        let (reply, effects) = self.reply(sender, packet, traveller, party);
+        // What did not come back is told before what it said.
+        let refusal = refusal.filter(|_| reply.cause.is_none());
+        let outcome = PathOutcome {
+            probability,
+            verdict: refusal.map_or(reply.verdict, |(verdict, _)| verdict),
+            cause: refusal.map(|(_, cause)| cause).or(reply.cause),
+            endpoint: Some(endpoint),
+            node,
+            count: 1,
+            source_seen,
+            steps,
+            reply: Some(reply),
+        };
+        (outcome, effects)
     }
 
     /// The way back. It does not branch: tracked connections decide every translation.
-    fn reply(&self, sender: &Party, packet: Packet, mut traveller: Traveller, from: &Party) -> Reply {
+    pub(crate) fn reply(
+        &self,
+        sender: &Party,
+        packet: Packet,
+        mut traveller: Traveller,
+        from: &Party,
+    ) -> (Reply, Effects) {
         traveller.packet = unmarked(traveller.packet).reversed();
-        traveller.segment = Segment::Answer;
+        if traveller.segment == Segment::Opening {
+            traveller.segment = Segment::Answer;
+        }
+        if traveller.carried.explains() {
+            traveller.carried.follow = Follow::Everyone;
+        }
         traveller.nic = None;
         traveller.hops = 0;
         let why = format!(
@@ -121,33 +199,15 @@ impl World {
         );
         traveller.note(station_of(from), Component::Pod, Owner::Workload, Action::Answer, why);
         let Some((mut traveller, end)) = self.walk(traveller, self.departure(from)).into_iter().next() else {
-            return Reply { verdict: Verdict::Dropped, cause: Some(Cause::NoRoute), steps: Vec::new() };
+            let reply = Reply { verdict: Verdict::Dropped, cause: Some(Cause::NoRoute), steps: Vec::new() };
+            return (reply, Effects::default());
         };
-        let arrived = match end {
-            End::Failed(verdict, cause) => {
-                return Reply { verdict, cause: Some(cause), steps: traveller.steps };
-            }
-            End::Arrived(party) => party,
+        let (verdict, cause) = match end {
+            End::Failed(verdict, cause) => (verdict, Some(cause)),
+            End::Arrived(party) => hand_over(&mut traveller, sender, packet, &party),
         };
-        let answer = unmarked(traveller.packet);
-        if packet.protocol == netfilter::Protocol::Tcp && bypassed_appliance(&mut traveller) {
-            let cause = Some(Cause::AsymmetricReturn);
-            return Reply { verdict: Verdict::Dropped, cause, steps: traveller.steps };
-        }
-        if arrived == *sender && answer == packet.reversed() {
-            let why = format!(
-                "The answer comes from {}, the address that was called: the client accepts it.",
-                answer.source
-            );
-            traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Deliver, why);
-            return Reply { verdict: Verdict::Delivered, cause: None, steps: traveller.steps };
-        }
-        let why = format!(
-            "The client called {} and gets an answer from {}: it belongs to no connection of its own, and the client rejects it. The answer did not pass the host that translated the request.",
-            packet.destination, answer.source
-        );
-        traveller.note(station_of(&arrived), Component::Client, Owner::Client, Action::Drop, why);
-        Reply { verdict: Verdict::Dropped, cause: Some(Cause::AsymmetricReturn), steps: traveller.steps }
+        let effects = traveller.carried.leaves(traveller.tracked);
+        (Reply { verdict, cause, steps: traveller.steps }, effects)
     }
 
     fn assumptions(&self, resolved: &Resolved, outcomes: &[PathOutcome]) -> Vec<Assumption> {
@@ -194,6 +254,17 @@ impl World {
         if !self.given.is_empty() && steps().chain(replies).any(is_given) {
             codes.insert(AssumptionCode::GivenRules);
         }
+        if steps().any(|step| step.component == Component::NetworkPolicy)
+            && self.input.managed_cluster.is_none()
+        {
+            codes.insert(AssumptionCode::PoliciesEnforced);
+        }
+        if steps().any(|step| step.component == Component::AzureStorage) {
+            codes.insert(AssumptionCode::ServiceAddress);
+        }
+        if self.is_cilium() && steps().any(|step| step.component == Component::KubeProxy) {
+            codes.insert(AssumptionCode::CiliumServices);
+        }
         if self.allocated {
             codes.insert(AssumptionCode::AllocatedValues);
         }
@@ -201,6 +272,69 @@ impl World {
             codes.insert(AssumptionCode::DefaultCluster);
         }
         codes.into_iter().map(Assumption::from).collect()
+    }
+}
+
+/// The end of the way back: the client accepts the answer to what it sent, and nothing else.
+fn hand_over(
+    traveller: &mut Traveller,
+    sender: &Party,
+    packet: Packet,
+    arrived: &Party,
+) -> (Verdict, Option<Cause>) {
+    let answer = unmarked(traveller.packet);
+    if packet.protocol == netfilter::Protocol::Tcp && bypassed_appliance(traveller) {
+        return (Verdict::Dropped, Some(Cause::AsymmetricReturn));
+    }
+    if arrived == sender && answer == packet.reversed() {
+        let why = format!(
+            "The answer comes from {}, the address that was called: the client accepts it.",
+            answer.source
+        );
+        traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Deliver, why);
+        return (Verdict::Delivered, None);
+    }
+    let why = format!(
+        "The client called {} and gets an answer from {}: it belongs to no connection of its own, and the client rejects it. The answer did not pass the host that translated the request.",
+        packet.destination, answer.source
+    );
+    traveller.note(station_of(arrived), Component::Client, Owner::Client, Action::Drop, why);
+    (Verdict::Dropped, Some(Cause::AsymmetricReturn))
+}
+
+/// What is asked of a world.
+#[derive(Clone)]
+pub(crate) struct Question<'a> {
+    pub(crate) flow: &'a Flow,
+    /// What earlier connections left behind.
+    pub(crate) state: Arc<State>,
+    /// A later packet of a connection that is open, instead of a new one.
+    pub(crate) later: Option<Packet>,
+    /// Whose near misses are told.
+    pub(crate) follow: Follow,
+}
+
+impl<'a> Question<'a> {
+    /// A new connection.
+    pub(crate) fn new(flow: &'a Flow, state: Arc<State>) -> Self {
+        Self { flow, state, later: None, follow: Follow::Nobody }
+    }
+}
+
+/// One branch, with what it leaves behind.
+pub(crate) type Branch = (PathOutcome, Effects);
+
+/// Every branch, the most probable first, and what each leaves behind.
+pub(crate) struct Asked {
+    pub(crate) paths: Paths,
+    /// One for each outcome.
+    pub(crate) effects: Vec<Effects>,
+}
+
+impl Asked {
+    /// One branch and what it leaves behind.
+    pub(crate) fn branch(&self, at: usize) -> Option<(&PathOutcome, &Effects)> {
+        self.paths.outcomes.get(at).zip(self.effects.get(at))
     }
 }
 
@@ -241,6 +375,24 @@ impl AssumptionCode {
             Self::UnknownServiceTag => {
                 "A security rule names a service tag whose addresses only Azure knows: it is taken not to cover the packet."
             }
+            Self::ClusterDnsAnswers => {
+                "The input has no Service kube-system/kube-dns: the cluster DNS is taken to be there, and to be reachable."
+            }
+            Self::OnPremisesDns => {
+                "DNS on premises is taken to ask the internet's DNS only: no DnsResolver of the input forwards private zones to it."
+            }
+            Self::IngressHostInDns => {
+                "The host of an Ingress is taken to have a DNS record with the frontend of its controller's Service."
+            }
+            Self::ServiceAddress => {
+                "Azure does not show the public address of a storage account: one of 20.60.0.0/16 stands for it."
+            }
+            Self::CiliumServices => {
+                "Cilium takes kube-proxy's place: Services behave as kube-proxy's rules say, masquerade aside, but the rules shown are not on the node."
+            }
+            Self::PoliciesEnforced => {
+                "No ManagedCluster document says who enforces NetworkPolicies: they are taken as enforced, by Azure's engine."
+            }
             Self::ProbesSettled => "Health probes have had time to see the cluster as it is.",
             Self::GivenRules => {
                 "The rules of a node on the way are the given ones; its interfaces are named eth0 towards the network and azv… towards each pod."
@@ -271,12 +423,14 @@ fn sender_words(sender: &Party) -> String {
         Party::Node(name) => format!("A process on {name}"),
         Party::Pod(key) => format!("Pod {key}"),
         Party::Endpoint(ip) => format!("The endpoint {ip}"),
+        Party::OnPremises(ip) => format!("The host {ip} on premises"),
+        Party::AzureService { account, .. } => account.clone(),
         Party::Platform => "Azure's platform".to_owned(),
     }
 }
 
 /// Most probable first; then by receiver, node and cause, so that the order is stable.
-fn likelier_first(a: &PathOutcome, b: &PathOutcome) -> Ordering {
+pub(crate) fn likelier_first(a: &PathOutcome, b: &PathOutcome) -> Ordering {
     let key = |outcome: &PathOutcome| {
         let endpoint: Option<Endpoint> = outcome.endpoint.clone();
         (

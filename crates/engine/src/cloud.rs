@@ -5,9 +5,11 @@ use crate::{
     journey::{CloudFlow, End, Keeper, Move, Traveller, plain, unmarked},
     narrate::socket,
     receive::protocol,
+    state::Pick,
 };
-use azure::{AdminState, Balancer, Health, Member, PoolState, Rule, Selected, Selection};
+use azure::{AdminState, Balancer, ExistingFlow, Health, Member, PoolState, Rule, Selected, Selection};
 use model::azure::LoadDistribution;
+use netfilter::Packet;
 use std::net::IpAddr;
 
 /// At most so many rules or members are named as near misses.
@@ -81,7 +83,7 @@ impl World {
             );
             return self.send_to(traveller, selection, member, None, Vec::new());
         }
-        let targets = selection.targets(|member| {
+        let mut targets = selection.targets(|member| {
             let state = self.probe_state(&selection.balancer.name, selection.probe(), member);
             if state.up { Health::Up } else { Health::Down }
         });
@@ -98,6 +100,20 @@ impl World {
             PoolState::Unprobed | PoolState::Healthy | PoolState::AllDownUsed => None,
         };
         let misses = self.members_left_out(selection, &targets.members);
+        let before = std::sync::Arc::clone(&traveller.carried.before);
+        let outer = unmarked(traveller.packet);
+        if let Some(member) = before.flow(&outer).and_then(|label| labelled(selection, label)) {
+            let is_up = targets.members.contains(&member);
+            match selection.existing_flow(protocol(&traveller), !targets.members.is_empty()) {
+                ExistingFlow::Continues => return self.go_on(traveller, selection, member),
+                _ if is_up => return self.go_on(traveller, selection, member),
+                ExistingFlow::Moves | ExistingFlow::Stops | ExistingFlow::Terminated => {}
+            }
+        }
+        let picked = pick(selection, &outer).and_then(|pick| before.pick(&pick)).map(str::to_owned);
+        if let Some(member) = targets.members.iter().find(|member| picked == Some(member.label())) {
+            targets.members = vec![*member];
+        }
         if let Some((cause, why)) = failure {
             let mut step = plain(
                 station(selection.balancer),
@@ -116,6 +132,27 @@ impl World {
             self.send_to(traveller.share(share), selection, member, Some(share), misses.clone())
         });
         to_each.collect()
+    }
+
+    /// A flow that the load balancer knows stays with its member.
+    fn go_on(
+        &self,
+        mut traveller: Traveller,
+        selection: &Selection<'_>,
+        member: &Member,
+    ) -> Vec<(Traveller, Move)> {
+        let why = format!(
+            "The load balancer knows this flow: it stays with {}, and no probe is asked.",
+            member.label()
+        );
+        traveller.note(
+            station(selection.balancer),
+            Component::AzureLoadBalancer,
+            Owner::Azure,
+            Action::SkipProbe,
+            why,
+        );
+        self.send_to(traveller, selection, member, None, Vec::new())
     }
 
     /// Why the other members and nodes get no new connection, a few of them.
@@ -192,6 +229,7 @@ impl World {
         step.near_misses = misses;
         step.probability = share;
         traveller.rewrite(inner, step);
+        traveller.carried.chose(outer, pick(selection, &outer), label.clone());
         if member.address == Some(outer.source) {
             let why = format!(
                 "{label} is both the client and the chosen member: Azure does not carry that flow, and the client times out."
@@ -213,6 +251,20 @@ impl World {
                 vec![(traveller, Move::End(End::Failed(Verdict::Ambiguous, Cause::NoSuchAddress)))]
             }
         }
+    }
+}
+
+/// The member of a label.
+fn labelled<'a>(selection: &Selection<'a>, label: &str) -> Option<&'a std::sync::Arc<Member>> {
+    selection.members().iter().find(|member| member.label() == label)
+}
+
+/// What is hashed where not every connection is a new choice.
+fn pick(selection: &Selection<'_>, outer: &Packet) -> Option<Pick> {
+    match selection.distribution() {
+        LoadDistribution::Default => None,
+        LoadDistribution::SourceIP => Some((outer.source, outer.destination, None)),
+        LoadDistribution::SourceIPProtocol => Some((outer.source, outer.destination, Some(outer.protocol))),
     }
 }
 

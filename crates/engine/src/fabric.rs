@@ -51,6 +51,8 @@ impl World {
             Some(AddressOwner::Endpoint) => self.to_guest(traveller, &Site::Endpoint(destination)),
             Some(AddressOwner::Frontend) => self.to_frontend(traveller),
             Some(AddressOwner::ExternalIp(_)) => vec![(traveller, Move::Go(At::AnyNode))],
+            Some(AddressOwner::PrivateEndpoint(name)) => self.to_private_endpoint(traveller, name),
+            Some(AddressOwner::AzureService(account)) => self.to_service(traveller, account),
             Some(AddressOwner::ClusterIp(_)) => no_such_address(
                 traveller,
                 format!(
@@ -67,6 +69,11 @@ impl World {
             }
             None if self.topology.in_pod_range(destination) => {
                 no_such_address(traveller, format!("{destination} is a pod address that no pod has."))
+            }
+            None if self.topology.on_premises(destination)
+                && !self.topology.on_premises(traveller.packet.source) =>
+            {
+                vec![(traveller, Move::Go(At::Party(Party::OnPremises(destination))))]
             }
             None if self.topology.in_vnet(destination) => self.to_vm(traveller, destination),
             None => self.leave_azure(traveller),

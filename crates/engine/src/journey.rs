@@ -6,6 +6,8 @@
 
 use crate::{
     Action, Cause, Component, Header, Owner, Station, StationKind, Step, Verdict, World,
+    state::Carried,
+    storage::Way,
     topology::{AddressOwner, Site},
 };
 use model::{Key, NodeName};
@@ -25,6 +27,15 @@ pub(crate) enum Party {
     Pod(Key),
     /// An endpoint that no Pod of the input owns.
     Endpoint(IpAddr),
+    /// A host on premises, behind a gateway.
+    OnPremises(IpAddr),
+    /// An Azure service, by one of the ways to it.
+    AzureService {
+        /// The storage account.
+        account: String,
+        /// How the packet came.
+        way: Way,
+    },
     /// Azure's platform address 168.63.129.16: source of probes, DNS.
     Platform,
 }
@@ -104,6 +115,8 @@ pub(crate) struct Traveller {
     pub(crate) nic: Option<Nic>,
     /// Stations passed.
     pub(crate) hops: u8,
+    /// What it knows of before and leaves for after.
+    pub(crate) carried: Carried,
 }
 
 /// How a walk ended.
@@ -137,6 +150,7 @@ impl Traveller {
             via: None,
             nic: None,
             hops: 0,
+            carried: Carried::default(),
         }
     }
 
@@ -193,6 +207,8 @@ pub(crate) fn station_of(party: &Party) -> Station {
         Party::Node(name) => node_station(name),
         Party::Pod(key) => Station::new(StationKind::Pod, key.to_string()),
         Party::Endpoint(ip) => Station::new(StationKind::Pod, ip.to_string()),
+        Party::OnPremises(ip) => Station::new(StationKind::OnPremises, ip.to_string()),
+        Party::AzureService { account, .. } => Station::new(StationKind::AzureService, account.as_str()),
         Party::Platform => Station::new(StationKind::AzureService, "168.63.129.16"),
     }
 }
@@ -237,6 +253,9 @@ impl World {
             };
             let before = open.len();
             for (mut traveller, step) in moves {
+                if !traveller.carried.is_on_track(&traveller.steps) {
+                    continue;
+                }
                 traveller.nic.clone_from(&left_by);
                 match step {
                     Move::Go(at) => open.push((traveller, at)),
@@ -259,7 +278,8 @@ impl World {
         };
         match party {
             Party::Internet(_) => At::Internet,
-            Party::Vm(_) | Party::Platform => At::Fabric,
+            Party::AzureService { way: Way::Public, .. } => At::Internet,
+            Party::Vm(_) | Party::Platform | Party::OnPremises(_) | Party::AzureService { .. } => At::Fabric,
             Party::Node(name) => At::Node(name.clone(), Entry::Sent),
             Party::Pod(key) => received(Site::Pod(key.clone())).unwrap_or(At::Fabric),
             Party::Endpoint(ip) => received(Site::Endpoint(*ip)).unwrap_or(At::Fabric),
@@ -276,6 +296,13 @@ impl World {
         match self.topology.owner(destination) {
             Some(AddressOwner::Frontend) => vec![(traveller, Move::Go(At::LoadBalancer))],
             Some(AddressOwner::ExternalIp(_)) => vec![(traveller, Move::Go(At::AnyNode))],
+            Some(AddressOwner::AzureService(account)) => {
+                let party = Party::AzureService { account: account.clone(), way: Way::Public };
+                vec![(traveller, Move::Go(At::Party(party)))]
+            }
+            None if self.topology.on_premises(destination) && self.reaches_premises(&traveller) => {
+                vec![(traveller, Move::Go(At::Party(Party::OnPremises(destination))))]
+            }
             None if self.cloud.instance_behind(destination).is_some() => self.to_instance(traveller),
             None if !self.is_inside(destination) => {
                 vec![(traveller, Move::Go(At::Party(Party::Internet(destination))))]
@@ -290,12 +317,20 @@ impl World {
         }
     }
 
+    /// Whether a packet is on the private way to a network on premises: from inside, by a gateway or back.
+    fn reaches_premises(&self, traveller: &Traveller) -> bool {
+        let by_gateway = traveller.cloud.iter().any(|flow| flow.keeper == Keeper::Gateway);
+        by_gateway || self.is_inside(traveller.packet.source) || traveller.segment != Segment::Opening
+    }
+
     /// Whether the address belongs to the cluster or its network, as opposed to the internet.
     pub(crate) fn is_inside(&self, ip: IpAddr) -> bool {
         match self.topology.owner(ip) {
             Some(AddressOwner::Frontend) => self.is_internal_frontend(ip),
+            Some(AddressOwner::AzureService(_)) => false,
             Some(AddressOwner::ExternalIp(_)) | None => {
                 self.topology.in_vnet(ip)
+                    || self.topology.on_premises(ip)
                     || self.topology.in_pod_range(ip)
                     || self.topology.in_service_range(ip)
                     || azure::is_platform(ip)

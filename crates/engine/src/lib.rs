@@ -6,14 +6,17 @@
 mod answer;
 mod cloud;
 mod consequences;
+mod dns;
 mod fabric;
 mod flow;
 mod host;
+mod ingress;
 mod journey;
 mod narrate;
 mod node;
 mod outbound;
 mod plan;
+mod policy;
 mod probe;
 mod receive;
 mod remedies;
@@ -22,6 +25,8 @@ mod routes;
 mod rules;
 mod run;
 mod security;
+mod state;
+mod storage;
 mod topology;
 mod trace;
 mod words;
@@ -36,6 +41,7 @@ pub use plan::{Note, Plan, PlanError};
 pub use probe::ProbeState;
 pub use remedies::Remedy;
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
+pub use state::{MOST_EXPLAINED, Opened, State};
 pub use trace::{
     Action, Assumption, AssumptionCode, Cause, Component, Endpoint, FlowSummary, Header, NearMiss, Owner,
     PathOutcome, Paths, Reply, RuleRef, Station, StationKind, Step, Verdict,

@@ -1,16 +1,20 @@
 //! From kernel events to steps that a person can read.
 
 use crate::{
-    Action, Cause, Component, Header, Owner, RuleRef, Station, Step, Verdict,
+    Action, Cause, Component, Header, NearMiss, Owner, RuleRef, Station, Step, Verdict,
     journey::{Traveller, node_station, plain},
     topology::UPLINK,
     words::{accept_words, drop_words, endpoint_share, jump_words, mark_words, reject_words},
 };
 use model::{Key, Kind, NodeName, ObjectRef};
 use netfilter::{
-    Chain, CtState, Entry, Event, Family, Form, Hook, Host, Match, Outcome, Packet, Passage, Policy, Rule,
-    RuleId, Ruleset, TableName, Target,
+    Chain, CtState, Entry, Event, Family, Form, Hook, Host, Kernel, Match, Outcome, Packet, Passage, Policy,
+    Rule, RuleId, Ruleset, TableName, Target,
 };
+
+/// In one passage so many decisions are told; after them, jumps no more. kube-proxy's rules make fewer than ten;
+/// hostile ones can jump as often as the kernel's budget allows.
+const MOST_TOLD: usize = 200;
 
 /// Turns one passage through a node into steps.
 pub(crate) struct Narrator<'a> {
@@ -24,24 +28,58 @@ pub(crate) struct Narrator<'a> {
     service: Option<Key>,
     /// Whether a rule translated the destination in this passage.
     translated: bool,
+    /// The steps that a rule or a policy decided, from the passage's first step, each with its event.
+    pub(crate) decisions: Vec<(usize, usize)>,
 }
 
 impl<'a> Narrator<'a> {
     pub(crate) fn new(node: &'a NodeName, host: &'a Host, family: Family, entry: Entry) -> Self {
         let rules = if family == Family::V6 { &host.ipv6 } else { &host.ipv4 };
         let station = node_station(node);
-        Self { node, rules, entry, family, station, hook: Hook::Prerouting, service: None, translated: false }
+        Self {
+            node,
+            rules,
+            entry,
+            family,
+            station,
+            hook: Hook::Prerouting,
+            service: None,
+            translated: false,
+            decisions: Vec::new(),
+        }
     }
 
     /// Appends the steps of the passage to the traveller and leaves the packet as it came out. A
     /// passage that ends here gives the verdict.
     pub(crate) fn tell(&mut self, traveller: &mut Traveller, passage: &Passage) -> Option<(Verdict, Cause)> {
+        let first = traveller.steps.len();
         for (at, event) in passage.events.iter().enumerate() {
             let rest = passage.events.get(at + 1..).unwrap_or_default();
+            let before = traveller.steps.len();
             self.event(traveller, event, rest);
+            let decides = matches!(event, Event::Matched { .. } | Event::PolicyApplied { .. });
+            if decides && traveller.steps.len() > before {
+                self.decisions.push((before - first, at));
+            }
         }
         traveller.packet = passage.packet;
-        self.outcome(traveller, passage)
+        let before = traveller.steps.len();
+        let outcome = self.outcome(traveller, passage);
+        let unsupported = passage.events.iter().rposition(|event| matches!(event, Event::Unsupported { .. }));
+        if let Some(at) = unsupported.filter(|_| traveller.steps.len() > before) {
+            self.decisions.push((before - first, at));
+        }
+        outcome
+    }
+
+    /// A rule that almost decided, in words.
+    pub(crate) fn near_miss(&self, kernel: &Kernel, miss: &netfilter::NearMiss) -> NearMiss {
+        let rule = self.rule(miss.rule).map(|(chain, rule)| {
+            let object = commented_service(rule).map(|key| ObjectRef::namespaced(Kind::Service, &key));
+            RuleRef { object, ..self.rule_ref(miss.rule, chain, rule) }
+        });
+        let nothing = || RuleRef { place: "".into(), text: "".into(), object: None };
+        NearMiss { rule: rule.unwrap_or_else(nothing), failed: kernel.describe_failure(miss) }
     }
 
     fn event(&mut self, traveller: &mut Traveller, event: &Event, rest: &[Event]) {
@@ -108,7 +146,7 @@ impl<'a> Narrator<'a> {
         }
         match &rule.target {
             Target::Jump(target) | Target::Goto(target) => {
-                if !self.leads_on(id.table, target, rest) {
+                if self.decisions.len() >= MOST_TOLD || !self.leads_on(id.table, target, rest) {
                     return;
                 }
                 self.jump(traveller, id, chain, rule, target, probability, rest);
@@ -336,12 +374,16 @@ impl<'a> Narrator<'a> {
             _ => Component::Iptables,
         };
         let mut step = plain(self.station.clone(), component, Owner::Node, action, why);
-        step.rule = Some(RuleRef {
+        step.rule = Some(self.rule_ref(id, chain, rule));
+        step
+    }
+
+    fn rule_ref(&self, id: RuleId, chain: &Chain, rule: &Rule) -> RuleRef {
+        RuleRef {
             place: format!("{} {}", id.table, chain.name).into(),
             text: rule.line(&chain.name, self.family, Form::Save).to_string().into(),
             object: self.service.as_ref().map(|key| ObjectRef::namespaced(Kind::Service, key)),
-        });
-        step
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! A packet in a node's kernel.
 
 use crate::{
-    Action, Cause, Component, Owner, Verdict, World,
+    Action, Cause, Component, NearMiss, Owner, Verdict, World,
     journey::{At, End, Move, Party, Traveller, node_station, unmarked},
     narrate::Narrator,
     topology::Site,
 };
 use model::NodeName;
-use netfilter::{Connection, Entry, Family, Outcome, Passage, State};
+use netfilter::{Connection, Entry, Event, Family, Hook, Outcome, Passage, TableName};
 
 impl World {
     /// Passes the packet through a node's kernel: hooks, tables, rules, routing.
@@ -37,7 +37,7 @@ impl World {
         };
         traveller.note(node_station(name), Component::LinuxNetfilter, Owner::Node, Action::EnterNode, why);
 
-        let mut state = State::default();
+        let mut state = traveller.carried.before.kernel(name);
         for (_, connection) in traveller.tracked.iter().filter(|(node, _)| node == name) {
             state.conntrack.insert(*connection);
         }
@@ -45,8 +45,22 @@ impl World {
         let passages = kernel.pass(traveller.packet, entry, traveller.segment, &state);
         let narrated = passages.into_iter().map(|passage| {
             let mut branch = traveller.share(passage.probability);
-            let failed = Narrator::new(name, kernel.host(), family, entry).tell(&mut branch, &passage);
+            let first = branch.steps.len();
+            let mut narrator = Narrator::new(name, kernel.host(), family, entry);
+            let failed = narrator.tell(&mut branch, &passage);
+            if branch.carried.explains() && branch.carried.is_on_track(&branch.steps) {
+                let (packet, segment) = (traveller.packet, traveller.segment);
+                let misses = |decided: &[Event], since: usize| {
+                    let misses = kernel.near_misses(packet, entry, segment, &state, decided, since);
+                    misses.into_iter().map(|miss| narrator.near_miss(kernel, &miss)).collect()
+                };
+                add_near_misses(&mut branch, first, &passage, &narrator.decisions, misses);
+            }
+            branch.carried.recent(name, passage.recent.clone());
             track(&mut branch, name, &passage);
+            let denied =
+                if failed.is_some() { None } else { self.policies(&mut branch, name, entry, &passage) };
+            let failed = failed.or(denied.map(|cause| (Verdict::Dropped, cause)));
             let step = match failed {
                 Some((verdict, cause)) => Move::End(End::Failed(verdict, cause)),
                 None => self.leave_node(&mut branch, name, &passage.outcome),
@@ -83,6 +97,40 @@ impl World {
         traveller.packet = unmarked(traveller.packet);
         Move::Go(at)
     }
+}
+
+/// In one passage so many decisions are told with near misses, the last ones. kube-proxy's rules make fewer than ten;
+/// hostile ones can make as many as there are jumps.
+const MOST_DECISIONS: usize = 32;
+
+/// Adds to each step that a rule decided the rules that were examined in vain since the decision before, to one that
+/// a policy decided all of the table's, and keeps for a socket that may be missing what almost translated the packet.
+fn add_near_misses(
+    traveller: &mut Traveller,
+    first: usize,
+    passage: &Passage,
+    decisions: &[(usize, usize)],
+    misses: impl Fn(&[Event], usize) -> Vec<NearMiss>,
+) {
+    let upto = |at: usize| passage.events.get(..=at).unwrap_or_default();
+    let first_told = decisions.len().saturating_sub(MOST_DECISIONS);
+    let before = first_told.checked_sub(1).and_then(|last| decisions.get(last));
+    let mut since = before.map_or(0, |(_, at)| at + 1);
+    for (step, at) in decisions.get(first_told..).unwrap_or_default() {
+        let by_policy = matches!(passage.events.get(*at), Some(Event::PolicyApplied { .. }));
+        if let Some(step) = traveller.steps.get_mut(first + step) {
+            step.near_misses = misses(upto(*at), if by_policy { 0 } else { since });
+        }
+        since = at + 1;
+    }
+    let untranslated = |event: &Event| {
+        matches!(
+            event,
+            Event::PolicyApplied { table: TableName::Nat, hook: Hook::Prerouting | Hook::Output, .. }
+        )
+    };
+    let last = passage.events.iter().position(untranslated);
+    traveller.carried.untranslated = last.map(|at| misses(upto(at), 0)).unwrap_or_default();
 }
 
 /// Remembers the connection that the node tracks from now on.

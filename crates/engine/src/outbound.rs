@@ -54,7 +54,11 @@ impl World {
             AddressOwner::Node(name) => Some(Nic::Node(name.clone())),
             AddressOwner::Pod(key) => of_site(&Site::Pod(key.clone())),
             AddressOwner::Endpoint => of_site(&Site::Endpoint(source)),
-            AddressOwner::Frontend | AddressOwner::ClusterIp(_) | AddressOwner::ExternalIp(_) => None,
+            AddressOwner::Frontend
+            | AddressOwner::ClusterIp(_)
+            | AddressOwner::ExternalIp(_)
+            | AddressOwner::PrivateEndpoint(_)
+            | AddressOwner::AzureService(_) => None,
         }
     }
 }

@@ -12,7 +12,7 @@ use model::{
 };
 use netfilter::Packet;
 use serde::Serialize;
-use std::{cell::RefCell, collections::BTreeMap, collections::BTreeSet};
+use std::{cell::RefCell, collections::BTreeMap, collections::BTreeSet, net::IpAddr};
 
 /// What a probe thinks of one member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -68,7 +68,7 @@ impl World {
         let answers: Vec<(f64, Answer)> = self
             .walk(traveller, At::Fabric)
             .into_iter()
-            .map(|(traveller, end)| (traveller.probability, self.answer(probe, &traveller, end)))
+            .map(|(traveller, end)| (traveller.probability, self.answer(probe, address, &traveller, end)))
             .collect();
         let healthy: f64 =
             answers.iter().filter(|(_, answer)| answer.is_healthy()).map(|(share, _)| share).sum();
@@ -81,7 +81,7 @@ impl World {
         ProbeState { up, answer: answer.word(), why }
     }
 
-    fn answer(&self, probe: &Probe, traveller: &Traveller, end: End) -> Answer {
+    fn answer(&self, probe: &Probe, host: IpAddr, traveller: &Traveller, end: End) -> Answer {
         let party = match end {
             End::Arrived(party) => party,
             End::Failed(Verdict::Rejected | Verdict::Refused, _) => return Answer::Refused,
@@ -108,6 +108,11 @@ impl World {
                         if leaving { "leaving" } else { "healthy" }
                     ),
                 )
+            }
+            _ if let Some(reached) = self.controller_at(&party, port, protocol(traveller)) => {
+                // The probe's Host header is the member's own address.
+                let (status, words) = self.controller_status(&reached, host, path(probe));
+                Answer::Status(status, format!("{}: {words}", receiver(&party)))
             }
             _ => Answer::Status(
                 200,
@@ -191,6 +196,8 @@ fn receiver(party: &Party) -> String {
         Party::Pod(key) => format!("pod {key}"),
         Party::Node(name) => name.to_string(),
         Party::Internet(ip) | Party::Vm(ip) | Party::Endpoint(ip) => ip.to_string(),
+        Party::OnPremises(ip) => ip.to_string(),
+        Party::AzureService { account, .. } => account.clone(),
         Party::Platform => "Azure's platform".to_owned(),
     }
 }

@@ -59,6 +59,9 @@ impl World {
                 ),
             };
             traveller.note(station.clone(), Component::LinuxNetfilter, owner, Action::SocketLookup, why);
+            if let (Party::Node(_), Some(step)) = (party, traveller.steps.last_mut()) {
+                step.near_misses = std::mem::take(&mut traveller.carried.untranslated);
+            }
             let why = "The client gets the reset at once.".to_owned();
             traveller.note(station, Component::LinuxNetfilter, owner, Action::Refuse, why);
             None
@@ -83,6 +86,8 @@ impl World {
                 }
             }
             Party::Internet(ip) | Party::Vm(ip) | Party::Endpoint(ip) => endpoint.host = Some(ip.to_string()),
+            Party::OnPremises(ip) => endpoint.host = Some(ip.to_string()),
+            Party::AzureService { account, .. } => endpoint.host = Some(account.clone()),
             Party::Platform => endpoint.host = Some("azure-platform".to_owned()),
         }
         endpoint
@@ -91,9 +96,12 @@ impl World {
     /// What listens on a party's port.
     pub(crate) fn listener(&self, party: &Party, port: u16, protocol: Protocol) -> Option<Listener> {
         match party {
-            Party::Internet(_) | Party::Vm(_) | Party::Endpoint(_) | Party::Platform => {
-                Some(Listener::Application)
-            }
+            Party::Internet(_)
+            | Party::Vm(_)
+            | Party::OnPremises(_)
+            | Party::AzureService { .. }
+            | Party::Endpoint(_)
+            | Party::Platform => Some(Listener::Application),
             Party::Pod(key) => self
                 .model
                 .pods
@@ -119,7 +127,7 @@ impl World {
         self.host_network_pod(name, port, protocol).map(|_| Listener::Application)
     }
 
-    fn host_network_pod(&self, node: &NodeName, port: u16, protocol: Protocol) -> Option<&Pod> {
+    pub(crate) fn host_network_pod(&self, node: &NodeName, port: u16, protocol: Protocol) -> Option<&Pod> {
         self.model.pods.values().map(|pod| &**pod).find(|pod| {
             pod.spec.host_network
                 && pod.spec.node_name == node.as_str()
@@ -178,6 +186,8 @@ fn receiver_words(party: &Party, listener: Listener, at: &str) -> String {
         (Party::Internet(ip) | Party::Vm(ip) | Party::Endpoint(ip), _) => {
             format!("{ip} receives the packet on {at}.")
         }
+        (Party::OnPremises(ip), _) => format!("{ip}, on premises, receives the packet on {at}."),
+        (Party::AzureService { account, .. }, _) => format!("{account} receives the packet."),
         (Party::Platform, _) => "Azure's platform receives the packet.".to_owned(),
     }
 }

@@ -22,8 +22,8 @@ impl World {
     /// Finds the sender and the addresses of both ends, of one family.
     pub(crate) fn resolve(&self, flow: &Flow) -> Result<Resolved, FlowError> {
         let (sender, sources) = self.sender(&flow.from)?;
-        let in_cluster = !matches!(sender, Party::Internet(_) | Party::Vm(_) | Party::Platform);
-        let destinations = self.receiver(flow, &sender, in_cluster)?;
+        let in_cluster = matches!(sender, Party::Pod(_) | Party::Node(_) | Party::Endpoint(_));
+        let destinations = self.receiver(flow, in_cluster)?;
         let nameless = |place: &Place| FlowError::NoAddress(place.to_string());
         let first = (
             *sources.first().ok_or_else(|| nameless(&flow.from))?,
@@ -49,7 +49,7 @@ impl World {
         Ok(Resolved { sender, source, destination })
     }
 
-    fn sender(&self, place: &Place) -> Result<(Party, Vec<IpAddr>), FlowError> {
+    pub(crate) fn sender(&self, place: &Place) -> Result<(Party, Vec<IpAddr>), FlowError> {
         match place {
             Place::Ip(ip) => Ok((
                 self.party_at(*ip).ok_or_else(|| FlowError::NotFound(format!("sender at {ip}")))?,
@@ -92,7 +92,11 @@ impl World {
             Some(AddressOwner::Pod(key)) => Some(Party::Pod(key.clone())),
             Some(AddressOwner::Endpoint) => Some(Party::Endpoint(ip)),
             Some(AddressOwner::Frontend | AddressOwner::ClusterIp(_) | AddressOwner::ExternalIp(_)) => None,
+            Some(AddressOwner::PrivateEndpoint(_) | AddressOwner::AzureService(_)) => None,
             None if azure::is_platform(ip) => Some(Party::Platform),
+            None if self.topology.on_premises(ip) && !self.topology.in_vnet(ip) => {
+                Some(Party::OnPremises(ip))
+            }
             None if ip.is_loopback() || ip.is_multicast() || ip.is_unspecified() => None,
             None if self.topology.in_vnet(ip) => Some(Party::Vm(ip)),
             None if self.is_inside(ip) => None,
@@ -100,7 +104,7 @@ impl World {
         }
     }
 
-    fn receiver(&self, flow: &Flow, sender: &Party, in_cluster: bool) -> Result<Vec<IpAddr>, FlowError> {
+    fn receiver(&self, flow: &Flow, in_cluster: bool) -> Result<Vec<IpAddr>, FlowError> {
         match &flow.to {
             Place::Ip(ip) => Ok(vec![*ip]),
             Place::Service(key) => {
@@ -111,17 +115,8 @@ impl World {
                     .ok_or_else(|| FlowError::NotFound(format!("Service {key}")))?;
                 Ok(self.service_addresses(key, service, in_cluster))
             }
-            Place::Name(name) => {
-                let key = self
-                    .cluster_name(name, sender)
-                    .ok_or_else(|| FlowError::NotFound(format!("address for the name {name:?}")))?;
-                let service = self
-                    .model
-                    .services
-                    .get(&key)
-                    .ok_or_else(|| FlowError::NotFound(format!("Service {key}")))?;
-                Ok(self.service_addresses(&key, service, true))
-            }
+            // Names are resolved before: `paths_by_name`.
+            Place::Name(name) => Err(FlowError::NotFound(format!("address for the name {name:?}"))),
             other @ (Place::Pod(_) | Place::Node(_) | Place::Vm(_)) => Ok(self.sender(other)?.1),
         }
     }
@@ -168,21 +163,5 @@ impl World {
         addresses.sort();
         addresses.dedup();
         addresses
-    }
-
-    /// The Service that a name of the cluster's DNS stands for: `svc`, `svc.ns`, `svc.ns.svc` and
-    /// `svc.ns.svc.cluster.local`, as the search path of the sender's pod completes it.
-    fn cluster_name(&self, name: &str, sender: &Party) -> Option<Key> {
-        let name = name.trim_end_matches('.');
-        let name = name.strip_suffix(".cluster.local").unwrap_or(name);
-        let name = name.strip_suffix(".svc").unwrap_or(name);
-        let own = match sender {
-            Party::Pod(key) => key.namespace.to_string(),
-            _ => "default".to_owned(),
-        };
-        let (service, namespace) =
-            name.split_once('.').map_or((name, own.as_str()), |(service, rest)| (service, rest));
-        let key = Key::new(namespace, service);
-        self.model.services.contains_key(&key).then_some(key)
     }
 }

@@ -1,16 +1,28 @@
 //! Sampling: what N connections would do, beside the exact shares.
 
-use crate::{Action, Component, Endpoint, Flow, FlowError, PathOutcome, Paths, Run, RunRow, World};
-use model::{Key, NodeName, kubernetes::SessionAffinity};
+use crate::{
+    Action, Component, Endpoint, Flow, FlowError, PathOutcome, Paths, Run, RunRow, World, answer::Question,
+    state::State,
+};
+use model::{
+    Key, NodeName,
+    azure::LoadDistribution,
+    kubernetes::{Protocol, SessionAffinity},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 /// SplitMix64: small, good enough for sampling, the same everywhere.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -29,7 +41,7 @@ impl Random {
 impl Paths {
     /// The index of one outcome, sampled with a seed.
     pub fn sample(&self, seed: u64) -> usize {
-        Sampler::new(self).pick(&mut Random(seed))
+        Sampler::new(&self.outcomes).pick(&mut Random(seed))
     }
 }
 
@@ -56,30 +68,76 @@ impl World {
         Ok(self.run_of(flow, &paths, requests, seed))
     }
 
-    /// The same for an answer that is already there.
-    pub fn run_of(&self, flow: &Flow, paths: &Paths, requests: u64, seed: u64) -> Run {
-        let sampler = Sampler::new(paths);
-        let mut random = Random(seed);
-        let mut counts = vec![0_u64; paths.outcomes.len()];
-        // One client whose connections stick together: all follow the first.
-        let sticky = self.is_sticky(paths).then(|| sampler.pick(&mut random));
-        for _ in 0..requests {
-            let chosen = sticky.unwrap_or_else(|| sampler.pick(&mut random));
-            if let Some(count) = counts.get_mut(chosen) {
-                *count += 1;
-            }
-        }
-        Run { requests, seed, rows: self.rows(flow, paths, &counts), assumptions: paths.assumptions.clone() }
+    /// The same, with so many seconds from one connection to the next: long enough, and session affinity forgets
+    /// the client.
+    ///
+    /// # Errors
+    /// As [`World::paths`].
+    pub fn run_every(&self, flow: &Flow, requests: u64, seed: u64, interval: u64) -> Result<Run, FlowError> {
+        let paths = self.paths(flow)?;
+        Ok(self.sampled(flow, &paths, requests, seed, interval))
     }
 
-    /// Whether one client's connections all go the same way: session affinity by client address.
-    fn is_sticky(&self, paths: &Paths) -> bool {
-        paths.outcomes.iter().flat_map(service_of).any(|key| {
-            self.model
-                .services
-                .get(&key)
-                .is_some_and(|service| service.spec.session_affinity == Some(SessionAffinity::ClientIP))
-        })
+    /// The same for an answer that is already there.
+    pub fn run_of(&self, flow: &Flow, paths: &Paths, requests: u64, seed: u64) -> Run {
+        self.sampled(flow, paths, requests, seed, 0)
+    }
+
+    fn sampled(&self, flow: &Flow, paths: &Paths, requests: u64, seed: u64, interval: u64) -> Run {
+        let affinity = self.is_remembered(paths);
+        let sample = Sample { requests, seed, interval };
+        let followed = if affinity { self.follow_client(flow, paths, sample) } else { None };
+        let counts = followed.unwrap_or_else(|| independent(paths, sample));
+        Run {
+            requests,
+            seed,
+            affinity,
+            rows: self.rows(flow, paths, &counts),
+            assumptions: paths.assumptions.clone(),
+        }
+    }
+
+    /// Connections of one client, each walked with what the ones before it left behind: the lists of session
+    /// affinity on the nodes, and what the load balancer's hash of addresses was found to give. Each is closed
+    /// before the next one. `None` where the flow cannot be asked about.
+    fn follow_client(&self, flow: &Flow, paths: &Paths, sample: Sample) -> Option<Vec<u64>> {
+        let mut counts = vec![0_u64; paths.outcomes.len()];
+        let mut random = Random(sample.seed);
+        let mut state = State::default();
+        let ask = |state: &State| self.branches(&Question::new(flow, Arc::new(state.clone()))).ok();
+        let mut asked = ask(&state)?;
+        let mut sampler = Sampler::new(&asked.paths.outcomes);
+        for request in 0..sample.requests {
+            let (outcome, effects) = asked.branch(sampler.pick(&mut random))?;
+            let place = paths.outcomes.iter().position(|known| ends_alike(known, outcome))?;
+            *counts.get_mut(place)? += 1;
+            let changes = state.is_news(effects) || sample.interval > 0;
+            if changes && request + 1 < sample.requests {
+                state.remember(effects);
+                state.wait(sample.interval);
+                asked = ask(&state)?;
+                sampler = Sampler::new(&asked.paths.outcomes);
+            }
+        }
+        Some(counts)
+    }
+
+    /// Whether a connection can depend on the one before it: session affinity by client address, or a load
+    /// balancer that hashes addresses only.
+    fn is_remembered(&self, paths: &Paths) -> bool {
+        let summary = &paths.flow;
+        let protocol = if summary.protocol == "udp" { Protocol::Udp } else { Protocol::Tcp };
+        let by_address = match self.cloud.select(summary.destination, summary.port, protocol) {
+            azure::Selected::Rule(selection) => selection.distribution() != LoadDistribution::Default,
+            _ => false,
+        };
+        by_address
+            || paths.outcomes.iter().flat_map(service_of).any(|key| {
+                self.model
+                    .services
+                    .get(&key)
+                    .is_some_and(|service| service.spec.session_affinity == Some(SessionAffinity::ClientIP))
+            })
     }
 
     fn rows(&self, flow: &Flow, paths: &Paths, counts: &[u64]) -> Vec<RunRow> {
@@ -191,23 +249,51 @@ fn service_of(outcome: &PathOutcome) -> impl Iterator<Item = Key> + '_ {
         .into_iter()
 }
 
+/// How connections are sampled.
+#[derive(Clone, Copy)]
+struct Sample {
+    requests: u64,
+    seed: u64,
+    /// Seconds from one to the next.
+    interval: u64,
+}
+
+/// Connections of which each is a new choice: how often each outcome came up.
+fn independent(paths: &Paths, sample: Sample) -> Vec<u64> {
+    let sampler = Sampler::new(&paths.outcomes);
+    let mut random = Random(sample.seed);
+    let mut counts = vec![0_u64; paths.outcomes.len()];
+    for _ in 0..sample.requests {
+        if let Some(count) = counts.get_mut(sampler.pick(&mut random)) {
+            *count += 1;
+        }
+    }
+    counts
+}
+
+/// Whether two outcomes are the same to whoever counts them.
+fn ends_alike(one: &PathOutcome, other: &PathOutcome) -> bool {
+    (&one.endpoint, &one.node, one.verdict, one.cause, one.source_seen)
+        == (&other.endpoint, &other.node, other.verdict, other.cause, other.source_seen)
+}
+
 /// Picks outcomes by their probability.
-struct Sampler {
+pub(crate) struct Sampler {
     /// Running sums.
     sums: Vec<f64>,
 }
 
 impl Sampler {
-    fn new(paths: &Paths) -> Self {
+    pub(crate) fn new<'a>(outcomes: impl IntoIterator<Item = &'a PathOutcome>) -> Self {
         let mut sum = 0.0;
-        let sums = paths.outcomes.iter().map(|outcome| {
+        let sums = outcomes.into_iter().map(|outcome| {
             sum += outcome.probability;
             sum
         });
         Self { sums: sums.collect() }
     }
 
-    fn pick(&self, random: &mut Random) -> usize {
+    pub(crate) fn pick(&self, random: &mut Random) -> usize {
         let total = self.sums.last().copied().unwrap_or_default();
         let point = random.unit() * total;
         self.sums.partition_point(|sum| *sum <= point).min(self.sums.len().saturating_sub(1))

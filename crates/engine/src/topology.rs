@@ -42,6 +42,10 @@ pub(crate) enum AddressOwner {
     ClusterIp(Key),
     /// An external IP of a Service.
     ExternalIp(Key),
+    /// A private endpoint.
+    PrivateEndpoint(String),
+    /// The public address of a storage account.
+    AzureService(String),
 }
 
 /// A link, seen from the node's side.
@@ -63,6 +67,8 @@ pub(crate) struct Topology {
     unmasqueraded: Option<Vec<IpNet>>,
     /// Ranges of the virtual network and of those peered with it.
     vnet: Vec<IpNet>,
+    /// Ranges of networks on premises.
+    premises: Vec<IpNet>,
     /// Ranges of cluster IPs.
     services: Vec<IpNet>,
     /// Ranges of pod addresses of the whole cluster.
@@ -139,11 +145,23 @@ impl Topology {
             .filter_map(|peering| peering.remote_address_space.as_ref())
             .flat_map(|space| &space.address_prefixes)
             .filter_map(|prefix| prefix.parse().ok());
+        let premises = model.local_network_gateways.values();
+        let premises = premises.flat_map(|own| &own.local_network_address_space.address_prefixes);
+        let premises = premises.filter_map(|prefix| prefix.parse().ok()).collect();
         let vnet: Vec<IpNet> = own_network.iter().copied().chain(peered).collect();
         let unmasqueraded = match masquerade(model) {
             Masquerade::None => None,
             Masquerade::OutsidePods => Some(pods.clone()),
-            Masquerade::OutsideNetwork => Some(own_network),
+            Masquerade::OutsideNetwork => Some(match azure::surroundings::home(model) {
+                // Peered networks are not the cluster's own: to them pods go by their node's address.
+                Some(home) => home
+                    .address_space
+                    .address_prefixes
+                    .iter()
+                    .filter_map(|prefix| prefix.parse().ok())
+                    .collect(),
+                None => own_network,
+            }),
         };
 
         let mut topology = Self {
@@ -153,6 +171,7 @@ impl Topology {
             pod_ranges: Vec::new(),
             unmasqueraded,
             vnet,
+            premises,
             services,
             pods,
         };
@@ -160,6 +179,7 @@ impl Topology {
         topology.place_nodes(model);
         topology.place_pods(model);
         topology.place_services(model, frontends);
+        topology.place_azure(model);
         topology
     }
 
@@ -240,6 +260,23 @@ impl Topology {
         for ip in frontends {
             self.owners.insert(ip, AddressOwner::Frontend);
         }
+    }
+
+    fn place_azure(&mut self, model: &Model) {
+        for (name, endpoint) in &model.private_endpoints {
+            for ip in endpoint.addresses().filter_map(|address| address.parse().ok()) {
+                self.owners.entry(ip).or_insert_with(|| AddressOwner::PrivateEndpoint(name.clone()));
+            }
+        }
+        for name in model.storage_accounts.keys() {
+            let Some(ip) = azure::storage::public_address(model, name) else { continue };
+            self.owners.entry(ip).or_insert_with(|| AddressOwner::AzureService(name.clone()));
+        }
+    }
+
+    /// Whether the address lies in a network on premises.
+    pub(crate) fn on_premises(&self, ip: IpAddr) -> bool {
+        self.premises.iter().any(|range| range.contains(&ip))
     }
 
     /// Who owns the address.

@@ -213,8 +213,22 @@ pub enum Cause {
     Loop,
     /// A backend of an internal load balancer was chosen as its own target.
     LoadBalancerHairpin,
+    /// The names of a CNAME chain go in a circle.
+    CnameLoop,
+    /// A NetworkPolicy isolates the pod, and no rule lets the connection pass.
+    NetworkPolicy,
+    /// No Ingress takes the host and path: 404.
+    NoIngressRule,
+    /// The firewall of a storage account answers 403.
+    StorageFirewall,
+    /// Public network access of a storage account is disabled: 403.
+    PublicAccessDisabled,
+    /// The connection of a private endpoint is not approved.
+    EndpointNotApproved,
     /// A VNet does not route this address to the internet or there is no outbound path.
     NoOutbound,
+    /// A later packet reached a receiver that did not open the connection.
+    UnknownConnection,
 }
 
 impl fmt::Display for Cause {
@@ -259,12 +273,24 @@ pub enum AssumptionCode {
     DefaultCluster,
     /// Probe states are those of a settled cluster.
     ProbesSettled,
+    /// The cluster DNS is not in the input and is taken to answer.
+    ClusterDnsAnswers,
+    /// DNS on premises knows no private zone of Azure's, unless a resolver in the input says otherwise.
+    OnPremisesDns,
+    /// The host of an Ingress has a DNS record that leads to its controller.
+    IngressHostInDns,
+    /// The public address of an Azure service stands for one that the input does not show.
+    ServiceAddress,
+    /// Cilium is modelled at the level of Services, not byte for byte.
+    CiliumServices,
+    /// NetworkPolicies are enforced, though no ManagedCluster document says by whom.
+    PoliciesEnforced,
+    /// A node's rules were given in place of the generated ones.
+    GivenRules,
     /// What stands behind a user route is not in the input: a stateful appliance that lets everything pass.
     ApplianceForwards,
     /// A security rule names a service tag whose addresses are not known here.
     UnknownServiceTag,
-    /// A node's rules were given in place of the generated ones.
-    GivenRules,
 }
 
 /// Who a person would go to in order to change a thing. Decides the colour.
@@ -313,6 +339,14 @@ pub enum Component {
     IpMasqAgent,
     /// The application in the pod.
     Pod,
+    /// The ingress controller.
+    IngressNginx,
+    /// The engine that enforces NetworkPolicies.
+    NetworkPolicy,
+    /// A private endpoint.
+    AzurePrivateLink,
+    /// A storage account.
+    AzureStorage,
 }
 
 /// Where a step takes place.
@@ -349,6 +383,7 @@ pub enum StationKind {
     Node,
     Pod,
     Vm,
+    OnPremises,
     Dns,
     PrivateEndpoint,
     AzureService,

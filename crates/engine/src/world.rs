@@ -71,6 +71,10 @@ pub struct Run {
     pub requests: u64,
     /// The seed of the sampling.
     pub seed: u64,
+    /// Whether connections of one client stay together, by session affinity or by the load balancer's hash of
+    /// addresses. The counts are then those of one client, the exact shares those of many.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub affinity: bool,
     /// One row per receiver or cause of failure, receivers in name order, failures last. A ready endpoint of the
     /// Service that gets nothing has a row with count 0.
     pub rows: Vec<RunRow>,
@@ -181,6 +185,13 @@ impl World {
     pub(crate) fn kernel(&self, name: &NodeName) -> Option<&Kernel> {
         // Generated rules have neither loops nor missing chains, and given ones were loaded when they were given.
         self.nodes.get(name)?.get_or_init(|| self.program(name).ok().flatten()).as_ref()
+    }
+
+    /// Whether Cilium takes kube-proxy's place.
+    pub(crate) fn is_cilium(&self) -> bool {
+        let profile = self.model.managed_cluster.as_ref().map(|cluster| &cluster.network_profile);
+        let dataplane = profile.and_then(|profile| profile.network_dataplane.as_deref());
+        dataplane.is_some_and(|own| own.eq_ignore_ascii_case("cilium"))
     }
 
     /// Loads a node's rules, given ones before generated ones; `None` for a node that is not there.

@@ -106,11 +106,6 @@ const AZURE: &[(Kind, &str, &[&str])] = &[
     (Kind::RouteTable, "Microsoft.Network/routeTables", &["routes"]),
     (Kind::PublicIPAddress, "Microsoft.Network/publicIPAddresses", &["publicIPAllocationMethod"]),
     (Kind::NatGateway, "Microsoft.Network/natGateways", &["publicIpPrefixes", "idleTimeoutInMinutes"]),
-    (
-        Kind::NetworkInterface,
-        "Microsoft.Network/networkInterfaces",
-        &["ipConfigurations", "enableIPForwarding"],
-    ),
     (Kind::StorageAccount, "Microsoft.Storage/storageAccounts", &["networkRuleSet"]),
     (
         Kind::PrivateEndpoint,
@@ -118,8 +113,14 @@ const AZURE: &[(Kind, &str, &[&str])] = &[
         &["privateLinkServiceConnections", "customDnsConfigs"],
     ),
     (Kind::PrivateDnsZone, "Microsoft.Network/privateDnsZones", &["maxNumberOfRecordSets"]),
+    (Kind::DnsResolver, "Microsoft.Network/dnsResolvers", &["dnsResolverState"]),
     (Kind::LocalNetworkGateway, "Microsoft.Network/localNetworkGateways", &["localNetworkAddressSpace"]),
     (Kind::VirtualNetworkGateway, "Microsoft.Network/virtualNetworkGateways", &["gatewayType"]),
+    (
+        Kind::NetworkInterface,
+        "Microsoft.Network/networkInterfaces",
+        &["ipConfigurations", "enableIPForwarding"],
+    ),
 ];
 
 /// Kinds of Kubernetes that are known and left out.

@@ -393,7 +393,6 @@ fn typed(kind: Kind, node: &Node, dialect: Dialect) -> Result<(Object, Vec<Ignor
         Kind::RouteTable => of(node, dialect, Object::RouteTable),
         Kind::PublicIPAddress => of(node, dialect, Object::PublicIPAddress),
         Kind::NatGateway => of(node, dialect, Object::NatGateway),
-        Kind::NetworkInterface => of(node, dialect, Object::NetworkInterface),
         Kind::Namespace => of(node, dialect, Object::Namespace),
         Kind::Ingress => of(node, dialect, Object::Ingress),
         Kind::IngressClass => of(node, dialect, Object::IngressClass),
@@ -401,8 +400,10 @@ fn typed(kind: Kind, node: &Node, dialect: Dialect) -> Result<(Object, Vec<Ignor
         Kind::StorageAccount => of(node, dialect, Object::StorageAccount),
         Kind::PrivateEndpoint => of(node, dialect, Object::PrivateEndpoint),
         Kind::PrivateDnsZone => of(node, dialect, Object::PrivateDnsZone),
+        Kind::DnsResolver => of(node, dialect, Object::DnsResolver),
         Kind::LocalNetworkGateway => of(node, dialect, Object::LocalNetworkGateway),
         Kind::VirtualNetworkGateway => of(node, dialect, Object::VirtualNetworkGateway),
+        Kind::NetworkInterface => of(node, dialect, Object::NetworkInterface),
     }
 }
 
@@ -435,20 +436,10 @@ fn complete(object: &mut Object, document: &Node) {
         Object::RouteTable(object) => default_name(&mut Arc::make_mut(object).name),
         Object::PublicIPAddress(object) => default_name(&mut Arc::make_mut(object).name),
         Object::NatGateway(object) => default_name(&mut Arc::make_mut(object).name),
-        Object::NetworkInterface(object) => {
-            let object = Arc::make_mut(object);
-            default_name(&mut object.name);
-            let id = object.id.as_ref();
-            let part = |kind| id.and_then(|id| id.segment(kind));
-            if let (Some(set), Some(instance)) = (part("virtualMachineScaleSets"), part("virtualMachines"))
-                && !object.name.contains('/')
-            {
-                object.name = format!("{set}/{instance}/{}", object.name);
-            }
-        }
         Object::StorageAccount(object) => default_name(&mut Arc::make_mut(object).name),
         Object::PrivateEndpoint(object) => default_name(&mut Arc::make_mut(object).name),
         Object::PrivateDnsZone(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::DnsResolver(object) => default_name(&mut Arc::make_mut(object).name),
         Object::LocalNetworkGateway(object) => default_name(&mut Arc::make_mut(object).name),
         Object::VirtualNetworkGateway(object) => default_name(&mut Arc::make_mut(object).name),
         Object::Ingress(object) => default_namespace(&mut Arc::make_mut(object).metadata.namespace),
@@ -466,5 +457,16 @@ fn complete(object: &mut Object, document: &Node) {
         | Object::KubeProxyConfiguration(_)
         | Object::Namespace(_)
         | Object::IngressClass(_) => {}
+        Object::NetworkInterface(object) => {
+            let object = Arc::make_mut(object);
+            default_name(&mut object.name);
+            let id = object.id.as_ref();
+            let part = |kind| id.and_then(|id| id.segment(kind));
+            if let (Some(set), Some(instance)) = (part("virtualMachineScaleSets"), part("virtualMachines"))
+                && !object.name.contains('/')
+            {
+                object.name = format!("{set}/{instance}/{}", object.name);
+            }
+        }
     }
 }

@@ -98,7 +98,6 @@ fn fields(object: &Object) -> Map<String, Value> {
         Object::RouteTable(object) => of(object),
         Object::PublicIPAddress(object) => of(object),
         Object::NatGateway(object) => of(object),
-        Object::NetworkInterface(object) => of(object),
         Object::Namespace(object) => of(object),
         Object::Ingress(object) => of(object),
         Object::IngressClass(object) => of(object),
@@ -106,8 +105,10 @@ fn fields(object: &Object) -> Map<String, Value> {
         Object::StorageAccount(object) => of(object),
         Object::PrivateEndpoint(object) => of(object),
         Object::PrivateDnsZone(object) => of(object),
+        Object::DnsResolver(object) => of(object),
         Object::LocalNetworkGateway(object) => of(object),
         Object::VirtualNetworkGateway(object) => of(object),
+        Object::NetworkInterface(object) => of(object),
     }
 }
 

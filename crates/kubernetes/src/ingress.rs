@@ -2,22 +2,22 @@
 
 /// The rules of one host, or of all hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IngressRule {
+pub struct IngressRule<T = String> {
     /// An exact host, `*.` and a domain, or empty for every host.
     pub host: String,
     /// The paths.
-    pub paths: Vec<IngressPath>,
+    pub paths: Vec<IngressPath<T>>,
 }
 
 /// One path of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IngressPath {
+pub struct IngressPath<T = String> {
     /// The path, starting with `/`.
     pub path: String,
     /// How it is compared.
     pub path_type: PathType,
     /// The Service behind it.
-    pub service: String,
+    pub service: T,
 }
 
 /// How a path is compared.
@@ -27,6 +27,8 @@ pub enum PathType {
     Exact,
     /// Element by element between slashes: `/api` takes `/api/x`, not `/apiary`.
     Prefix,
+    /// Letter by letter from the beginning, as ingress-nginx reads ImplementationSpecific: `/api` takes `/apiary`.
+    Beginning,
 }
 
 /// How many labels a wildcard host stands for.
@@ -44,12 +46,12 @@ pub const DEFAULT_BACKEND_STATUS: u16 = 404;
 
 /// The path that takes a request; `None` is the default backend. An exact host goes before a wildcard, an
 /// exact path before a prefix, a longer prefix before a shorter one.
-pub fn route<'a>(
-    rules: &'a [IngressRule],
+pub fn route<'a, T>(
+    rules: &'a [IngressRule<T>],
     host: &str,
     path: &str,
     wildcard: Wildcard,
-) -> Option<&'a IngressPath> {
+) -> Option<&'a IngressPath<T>> {
     let best_host = rules.iter().filter_map(|rule| host_rank(&rule.host, host, wildcard)).max()?;
     rules
         .iter()
@@ -69,8 +71,8 @@ trait FirstMax: Iterator + Sized {
 
 impl<I: Iterator> FirstMax for I {}
 
-/// How closely a rule's host fits: exact, wildcard (the longer the closer), every host.
-fn host_rank(rule: &str, host: &str, wildcard: Wildcard) -> Option<usize> {
+/// How closely a rule's host fits: exact, wildcard (the longer the closer), every host. `None` where it does not.
+pub fn host_rank(rule: &str, host: &str, wildcard: Wildcard) -> Option<usize> {
     if rule.is_empty() {
         return Some(0);
     }
@@ -86,9 +88,11 @@ fn host_rank(rule: &str, host: &str, wildcard: Wildcard) -> Option<usize> {
     fits.then_some(domain.len())
 }
 
-fn matches_path(rule: &IngressPath, path: &str) -> bool {
+/// Whether a rule's path takes the path of a request.
+pub fn matches_path<T>(rule: &IngressPath<T>, path: &str) -> bool {
     match rule.path_type {
         PathType::Exact => rule.path == path,
+        PathType::Beginning => path.starts_with(&rule.path),
         PathType::Prefix => {
             let prefix = rule.path.trim_end_matches('/');
             path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -103,7 +107,7 @@ mod tests {
     #[test]
     fn prefixes_match_by_element_and_wildcards_by_label() {
         let path = |path: &str, path_type| IngressPath { path: path.into(), path_type, service: path.into() };
-        let rules = [
+        let rules: [IngressRule; 2] = [
             IngressRule { host: String::new(), paths: vec![path("/any", PathType::Prefix)] },
             IngressRule {
                 host: "*.example.com".into(),

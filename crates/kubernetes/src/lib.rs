@@ -7,12 +7,16 @@
 //! Nothing here knows Azure.
 
 mod address;
+pub mod cluster_dns;
 pub mod disruption;
+
 mod hashing;
 pub mod health;
 pub mod ingress;
+pub mod ingress_nginx;
 pub mod ip_masq_agent;
 pub mod kube_proxy;
+pub mod network_policy;
 pub mod scheduler;
 mod settle;
 mod uid;

@@ -3,7 +3,7 @@
 use crate::{
     Edit,
     azure::{
-        LoadBalancer, LocalNetworkGateway, ManagedCluster, NatGateway, NetworkInterface,
+        DnsResolver, LoadBalancer, LocalNetworkGateway, ManagedCluster, NatGateway, NetworkInterface,
         NetworkSecurityGroup, PrivateDnsZone, PrivateEndpoint, PublicIpAddress, RouteTable, StorageAccount,
         VirtualNetwork, VirtualNetworkGateway,
     },
@@ -60,9 +60,6 @@ pub struct Model {
     pub public_ip_addresses: BTreeMap<String, Arc<PublicIpAddress>>,
     /// NAT gateways by name.
     pub nat_gateways: BTreeMap<String, Arc<NatGateway>>,
-    /// NICs by name.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub network_interfaces: BTreeMap<String, Arc<NetworkInterface>>,
     /// Namespaces by name, for their labels. A namespace need not be here to exist.
     pub namespaces: BTreeMap<String, Arc<Namespace>>,
     /// Ingresses by `namespace/name`.
@@ -77,10 +74,15 @@ pub struct Model {
     pub private_endpoints: BTreeMap<String, Arc<PrivateEndpoint>>,
     /// Private DNS zones by name.
     pub private_dns_zones: BTreeMap<String, Arc<PrivateDnsZone>>,
+    /// Resolvers that networks on premises can ask, by name.
+    pub dns_resolvers: BTreeMap<String, Arc<DnsResolver>>,
     /// Networks on premises by name.
     pub local_network_gateways: BTreeMap<String, Arc<LocalNetworkGateway>>,
     /// Gateways to networks on premises by name.
     pub virtual_network_gateways: BTreeMap<String, Arc<VirtualNetworkGateway>>,
+    /// NICs by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub network_interfaces: BTreeMap<String, Arc<NetworkInterface>>,
 }
 
 /// One object of any kind; in JSON `{"kind": "Node", "object": {…}}`.
@@ -107,7 +109,6 @@ pub enum Object {
     RouteTable(Arc<RouteTable>),
     PublicIPAddress(Arc<PublicIpAddress>),
     NatGateway(Arc<NatGateway>),
-    NetworkInterface(Arc<NetworkInterface>),
     Namespace(Arc<Namespace>),
     Ingress(Arc<Ingress>),
     IngressClass(Arc<IngressClass>),
@@ -115,8 +116,10 @@ pub enum Object {
     StorageAccount(Arc<StorageAccount>),
     PrivateEndpoint(Arc<PrivateEndpoint>),
     PrivateDnsZone(Arc<PrivateDnsZone>),
+    DnsResolver(Arc<DnsResolver>),
     LocalNetworkGateway(Arc<LocalNetworkGateway>),
     VirtualNetworkGateway(Arc<VirtualNetworkGateway>),
+    NetworkInterface(Arc<NetworkInterface>),
 }
 
 /// The kinds of objects, spelled as in `kind:` of a document.
@@ -142,7 +145,6 @@ pub enum Kind {
     RouteTable,
     PublicIPAddress,
     NatGateway,
-    NetworkInterface,
     Namespace,
     Ingress,
     IngressClass,
@@ -150,25 +152,28 @@ pub enum Kind {
     StorageAccount,
     PrivateEndpoint,
     PrivateDnsZone,
+    DnsResolver,
     LocalNetworkGateway,
     VirtualNetworkGateway,
+    NetworkInterface,
 }
 
 impl Kind {
     /// Every kind, in the order in which they are listed and exported.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::ManagedCluster,
         Self::VirtualNetwork,
         Self::NetworkSecurityGroup,
         Self::RouteTable,
         Self::PublicIPAddress,
         Self::NatGateway,
-        Self::NetworkInterface,
         Self::LocalNetworkGateway,
         Self::VirtualNetworkGateway,
         Self::StorageAccount,
         Self::PrivateEndpoint,
         Self::PrivateDnsZone,
+        Self::DnsResolver,
+        Self::NetworkInterface,
         Self::LoadBalancer,
         Self::KubeProxyConfiguration,
         Self::Node,
@@ -289,7 +294,6 @@ impl Object {
             Self::RouteTable(object) => named(Kind::RouteTable, &object.name),
             Self::PublicIPAddress(object) => named(Kind::PublicIPAddress, &object.name),
             Self::NatGateway(object) => named(Kind::NatGateway, &object.name),
-            Self::NetworkInterface(object) => named(Kind::NetworkInterface, &object.name),
             Self::Namespace(object) => named(Kind::Namespace, &object.metadata.name),
             Self::Ingress(object) => ObjectRef::namespaced(Kind::Ingress, &object.metadata.key()),
             Self::IngressClass(object) => named(Kind::IngressClass, &object.metadata.name),
@@ -297,8 +301,10 @@ impl Object {
             Self::StorageAccount(object) => named(Kind::StorageAccount, &object.name),
             Self::PrivateEndpoint(object) => named(Kind::PrivateEndpoint, &object.name),
             Self::PrivateDnsZone(object) => named(Kind::PrivateDnsZone, &object.name),
+            Self::DnsResolver(object) => named(Kind::DnsResolver, &object.name),
             Self::LocalNetworkGateway(object) => named(Kind::LocalNetworkGateway, &object.name),
             Self::VirtualNetworkGateway(object) => named(Kind::VirtualNetworkGateway, &object.name),
+            Self::NetworkInterface(object) => named(Kind::NetworkInterface, &object.name),
         }
     }
 }
@@ -333,13 +339,11 @@ impl Model {
             Kind::RouteTable => self.route_tables.get(name).cloned().map(Object::RouteTable),
             Kind::PublicIPAddress => self.public_ip_addresses.get(name).cloned().map(Object::PublicIPAddress),
             Kind::NatGateway => self.nat_gateways.get(name).cloned().map(Object::NatGateway),
-            Kind::NetworkInterface => {
-                self.network_interfaces.get(name).cloned().map(Object::NetworkInterface)
-            }
             Kind::Namespace => self.namespaces.get(name).cloned().map(Object::Namespace),
             Kind::Ingress => self.ingresses.get(&id.key()).cloned().map(Object::Ingress),
             Kind::IngressClass => self.ingress_classes.get(name).cloned().map(Object::IngressClass),
             Kind::NetworkPolicy => self.network_policies.get(&id.key()).cloned().map(Object::NetworkPolicy),
+            Kind::DnsResolver => self.dns_resolvers.get(name).cloned().map(Object::DnsResolver),
             Kind::StorageAccount => self.storage_accounts.get(name).cloned().map(Object::StorageAccount),
             Kind::PrivateEndpoint => self.private_endpoints.get(name).cloned().map(Object::PrivateEndpoint),
             Kind::PrivateDnsZone => self.private_dns_zones.get(name).cloned().map(Object::PrivateDnsZone),
@@ -348,6 +352,9 @@ impl Model {
             }
             Kind::VirtualNetworkGateway => {
                 self.virtual_network_gateways.get(name).cloned().map(Object::VirtualNetworkGateway)
+            }
+            Kind::NetworkInterface => {
+                self.network_interfaces.get(name).cloned().map(Object::NetworkInterface)
             }
         }
     }
@@ -393,9 +400,6 @@ impl Model {
                 self.public_ip_addresses.insert(name(), object).map(Object::PublicIPAddress)
             }
             Object::NatGateway(object) => self.nat_gateways.insert(name(), object).map(Object::NatGateway),
-            Object::NetworkInterface(object) => {
-                self.network_interfaces.insert(name(), object).map(Object::NetworkInterface)
-            }
             Object::Namespace(object) => self.namespaces.insert(name(), object).map(Object::Namespace),
             Object::Ingress(object) => self.ingresses.insert(key(), object).map(Object::Ingress),
             Object::IngressClass(object) => {
@@ -404,6 +408,7 @@ impl Model {
             Object::NetworkPolicy(object) => {
                 self.network_policies.insert(key(), object).map(Object::NetworkPolicy)
             }
+            Object::DnsResolver(object) => self.dns_resolvers.insert(name(), object).map(Object::DnsResolver),
             Object::StorageAccount(object) => {
                 self.storage_accounts.insert(name(), object).map(Object::StorageAccount)
             }
@@ -418,6 +423,9 @@ impl Model {
             }
             Object::VirtualNetworkGateway(object) => {
                 self.virtual_network_gateways.insert(name(), object).map(Object::VirtualNetworkGateway)
+            }
+            Object::NetworkInterface(object) => {
+                self.network_interfaces.insert(name(), object).map(Object::NetworkInterface)
             }
         }
     }
@@ -451,11 +459,11 @@ impl Model {
             Kind::RouteTable => self.route_tables.remove(name).map(Object::RouteTable),
             Kind::PublicIPAddress => self.public_ip_addresses.remove(name).map(Object::PublicIPAddress),
             Kind::NatGateway => self.nat_gateways.remove(name).map(Object::NatGateway),
-            Kind::NetworkInterface => self.network_interfaces.remove(name).map(Object::NetworkInterface),
             Kind::Namespace => self.namespaces.remove(name).map(Object::Namespace),
             Kind::Ingress => self.ingresses.remove(&id.key()).map(Object::Ingress),
             Kind::IngressClass => self.ingress_classes.remove(name).map(Object::IngressClass),
             Kind::NetworkPolicy => self.network_policies.remove(&id.key()).map(Object::NetworkPolicy),
+            Kind::DnsResolver => self.dns_resolvers.remove(name).map(Object::DnsResolver),
             Kind::StorageAccount => self.storage_accounts.remove(name).map(Object::StorageAccount),
             Kind::PrivateEndpoint => self.private_endpoints.remove(name).map(Object::PrivateEndpoint),
             Kind::PrivateDnsZone => self.private_dns_zones.remove(name).map(Object::PrivateDnsZone),
@@ -465,6 +473,7 @@ impl Model {
             Kind::VirtualNetworkGateway => {
                 self.virtual_network_gateways.remove(name).map(Object::VirtualNetworkGateway)
             }
+            Kind::NetworkInterface => self.network_interfaces.remove(name).map(Object::NetworkInterface),
         }
     }
 
@@ -479,12 +488,13 @@ impl Model {
             .chain(of(&self.route_tables, Object::RouteTable))
             .chain(of(&self.public_ip_addresses, Object::PublicIPAddress))
             .chain(of(&self.nat_gateways, Object::NatGateway))
-            .chain(of(&self.network_interfaces, Object::NetworkInterface))
             .chain(of(&self.local_network_gateways, Object::LocalNetworkGateway))
             .chain(of(&self.virtual_network_gateways, Object::VirtualNetworkGateway))
             .chain(of(&self.storage_accounts, Object::StorageAccount))
             .chain(of(&self.private_endpoints, Object::PrivateEndpoint))
             .chain(of(&self.private_dns_zones, Object::PrivateDnsZone))
+            .chain(of(&self.dns_resolvers, Object::DnsResolver))
+            .chain(of(&self.network_interfaces, Object::NetworkInterface))
             .chain(of(&self.load_balancers, Object::LoadBalancer))
             .chain(self.kube_proxy.iter().cloned().map(Object::KubeProxyConfiguration))
             .chain(of(&self.nodes, Object::Node))

@@ -596,7 +596,8 @@ fn near(
     let state = State::default();
     let way = kernel.pass(packet, entry(from), Segment::Opening, &state).pop().unwrap();
     let decision = way.events.iter().rposition(decides).unwrap();
-    let misses = kernel.near_misses(packet, entry(from), Segment::Opening, &state, &way.events[..=decision]);
+    let decided = &way.events[..=decision];
+    let misses = kernel.near_misses(packet, entry(from), Segment::Opening, &state, decided, 0);
     let ruleset = kernel.ruleset(netfilter::Family::V4);
     misses
         .iter()
@@ -635,8 +636,20 @@ fn near_misses_say_what_was_wanting() {
         [
             "KUBE-SVC-WEB 1: wants source any but in 10.244.0.0/16, the packet has 10.244.0.12",
             "KUBE-SEP-B 1: wants source 10.244.1.11, the packet has 10.244.0.12",
-            "KUBE-SVC-WEB 2: takes a packet with probability 0.5, and did not take this one",
+            "KUBE-SVC-WEB 2: takes a packet with probability 0.5000, and did not take this one",
         ]
+    );
+    // Since the decision before: what was examined on the way to it counts no more.
+    let (packet, state) = (tcp("10.244.0.12:1", "10.0.0.10:80"), State::default());
+    let way = kernel.pass(packet, entry("azv1"), Segment::Opening, &state).pop().unwrap();
+    let decision = way.events.iter().rposition(is_dnat).unwrap();
+    let matched = |event: &Event| matches!(event, Event::Matched { .. });
+    let before = way.events[..decision - 1].iter().rposition(matched).unwrap();
+    let decided = &way.events[..=decision];
+    let misses = kernel.near_misses(packet, entry("azv1"), Segment::Opening, &state, decided, before + 1);
+    assert_eq!(
+        misses.iter().map(|miss| kernel.describe_failure(miss)).collect::<Vec<_>>(),
+        ["wants source 10.244.1.11, the packet has 10.244.0.12"]
     );
     // No decision of that kind on this way: nothing is found.
     assert!(
@@ -646,7 +659,8 @@ fn near_misses_say_what_was_wanting() {
                 entry("eth0"),
                 Segment::Opening,
                 &State::default(),
-                &[Event::Routed { route: Some(0), local: false }]
+                &[Event::Routed { route: Some(0), local: false }],
+                0
             )
             .is_empty()
     );

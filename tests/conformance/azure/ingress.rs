@@ -125,7 +125,8 @@ fn check_probe(fields: ServiceFields, expected: Map<String, Value>) -> Result<Ve
         (ProbeProtocol::Http, 31080) => format!("HTTP {path} on nodePort"),
         other => format!("{other:?} {path}"),
     };
-    let answer = route(&[], "10.224.0.4", &path, Wildcard::AnyDepth).map_or(DEFAULT_BACKEND_STATUS, |_| 200);
+    let answer =
+        route::<String>(&[], "10.224.0.4", &path, Wildcard::AnyDepth).map_or(DEFAULT_BACKEND_STATUS, |_| 200);
     let health = if ProbeRequest::is_healthy(answer) { Health::Up } else { Health::Down };
     let targets = selection.targets(|_| health);
     let backends = if targets.state == PoolState::AllDown { "all down" } else { "up" };

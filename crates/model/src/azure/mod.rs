@@ -21,8 +21,8 @@ pub use network::{
     VirtualNetwork, VirtualNetworkPeering,
 };
 pub use private::{
-    ARecord, CnameRecord, ConnectionState, CustomDnsConfig, EndpointIpConfiguration, GatewayIpConfiguration,
-    IpRule, LocalNetworkGateway, NetworkRuleSet, PrivateDnsZone, PrivateEndpoint,
+    ARecord, CnameRecord, ConnectionState, CustomDnsConfig, DnsResolver, EndpointIpConfiguration,
+    GatewayIpConfiguration, IpRule, LocalNetworkGateway, NetworkRuleSet, PrivateDnsZone, PrivateEndpoint,
     PrivateLinkServiceConnection, RecordSet, StorageAccount, VirtualNetworkGateway, VirtualNetworkLink,
     VirtualNetworkRule,
 };

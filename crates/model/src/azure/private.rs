@@ -266,3 +266,17 @@ pub struct GatewayIpConfiguration {
     #[serde(rename = "publicIPAddress", alias = "publicIpAddress", skip_serializing_if = "Option::is_none")]
     pub public_ip_address: Option<SubResource>,
 }
+
+/// `az dns-resolver show`: lets networks on premises ask the Azure DNS of a virtual network.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DnsResolver {
+    /// The name.
+    pub name: String,
+    /// The ARM id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<ArmId>,
+    /// The network in whose place it asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub virtual_network: Option<SubResource>,
+}

@@ -53,7 +53,7 @@ pub(super) fn failure(failed: &Match, miss: &NearMiss) -> String {
         Match::State { not, states } => state(*not, *states, miss.states.without_nat()),
         Match::Statistic(Statistic::Random { not, probability }) => {
             let chance = if *not { 1.0 - probability } else { *probability };
-            format!("takes a packet with probability {chance}, and did not take this one")
+            format!("takes a packet with probability {chance:.4}, and did not take this one")
         }
         Match::Statistic(Statistic::Nth { not, every, .. }) => {
             format!("takes {}one packet in {every}, and not this one", if *not { "all but " } else { "" })

@@ -86,7 +86,9 @@ impl Kernel {
     ///
     /// The first arguments are those of [`Kernel::pass`]; `decided` is the events of one of its passages up to
     /// and including the decision ([`Event::Matched`], [`Event::PolicyApplied`] or [`Event::Unsupported`]). Only
-    /// rules of the same table and hook count. Walks every rule: for one step on demand, not for all.
+    /// rules of the same table and hook count, and of these the ones that were examined after the first `since`
+    /// events: with 0 all, else those since an earlier decision. Walks every rule: for one step on demand, not for
+    /// all.
     pub fn near_misses(
         &self,
         packet: Packet,
@@ -94,8 +96,10 @@ impl Kernel {
         segment: Segment,
         state: &State,
         decided: &[Event],
+        since: usize,
     ) -> Vec<NearMiss> {
-        near::near_misses(Question { kernel: self, packet, entry, segment, state, indexed: false }, decided)
+        let question = Question { kernel: self, packet, entry, segment, state, indexed: false };
+        near::near_misses(question, decided, since)
     }
 
     /// What a near miss wanted, and what the packet had: `wants destination port 32651, the packet has 80`.

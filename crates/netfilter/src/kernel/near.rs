@@ -15,21 +15,25 @@ const MOST: usize = 5;
 #[derive(Clone)]
 pub(super) struct Guide<'a> {
     events: &'a [Event],
+    /// How many of them have come to pass. They are compared as they come, not from the beginning each time.
+    passed: usize,
+    /// Misses count once so many events have happened.
+    since: usize,
     misses: Vec<NearMiss>,
 }
 
-pub(super) fn near_misses(question: Question<'_>, decided: &[Event]) -> Vec<NearMiss> {
+pub(super) fn near_misses(question: Question<'_>, decided: &[Event], since: usize) -> Vec<NearMiss> {
     let mut first = start(question);
-    first.guide = Some(Box::new(Guide { events: decided, misses: Vec::new() }));
+    first.guide = Some(Box::new(Guide { events: decided, passed: 0, since, misses: Vec::new() }));
     let mut waiting = vec![first];
     let mut budget = MAX_JUMPS;
     while let Some(mut walker) = waiting.pop() {
         loop {
             let end = walker.advance(&mut waiting, &mut budget);
-            let Some(guide) = &walker.guide else { break };
-            if !guide.events.starts_with(&walker.events) {
+            if !walker.follows_guide() {
                 break;
             }
+            let Some(guide) = &walker.guide else { break };
             if guide.events.len() == walker.events.len() {
                 return guide.misses.clone();
             }
@@ -43,10 +47,21 @@ pub(super) fn near_misses(question: Question<'_>, decided: &[Event]) -> Vec<Near
 
 impl Walker<'_> {
     /// Stops a guided walk that has come to the decision, or to another one.
-    pub(super) fn ask_guide(&self) -> Result<(), End> {
+    pub(super) fn ask_guide(&mut self) -> Result<(), End> {
         let Some(guide) = &self.guide else { return Ok(()) };
-        let goes_on = guide.events.len() > self.events.len() && guide.events.starts_with(&self.events);
-        if goes_on { Ok(()) } else { Err(End(Outcome::Ambiguous)) }
+        let goes_on = guide.events.len() > self.events.len();
+        if goes_on && self.follows_guide() { Ok(()) } else { Err(End(Outcome::Ambiguous)) }
+    }
+
+    /// Whether everything so far is what the guide tells; without a guide it is.
+    fn follows_guide(&mut self) -> bool {
+        let Some(guide) = &mut self.guide else { return true };
+        let new = self.events.get(guide.passed..).unwrap_or_default();
+        let follows = guide.events.get(guide.passed..).is_some_and(|told| told.starts_with(new));
+        if follows {
+            guide.passed = self.events.len();
+        }
+        follows
     }
 
     /// Another table begins.
@@ -58,7 +73,7 @@ impl Walker<'_> {
 
     /// Notes a rule that did not match.
     pub(super) fn miss(&mut self, hook: Hook, id: RuleId, rule: &Rule, failed: u32) {
-        if self.guide.is_none() {
+        if self.guide.as_ref().is_none_or(|guide| self.events.len() < guide.since) {
             return;
         }
         let is_condition = |found: &Match| {

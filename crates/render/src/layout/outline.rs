@@ -121,6 +121,7 @@ pub(crate) fn station_words(kind: StationKind) -> &'static str {
         StationKind::Node => "Node",
         StationKind::Pod => "Pod",
         StationKind::Vm => "Virtual machine",
+        StationKind::OnPremises => "On premises",
         StationKind::Dns => "DNS",
         StationKind::PrivateEndpoint => "Private endpoint",
         StationKind::AzureService => "Azure service",

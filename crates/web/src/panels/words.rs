@@ -80,6 +80,7 @@ pub(super) fn station(station: &Station) -> &'static str {
         StationKind::Node => "Node",
         StationKind::Pod => "Pod",
         StationKind::Vm => "VM",
+        StationKind::OnPremises => "On premises",
         StationKind::Dns => "DNS",
         StationKind::PrivateEndpoint => "Private endpoint",
         StationKind::AzureService => "Azure service",
@@ -113,6 +114,10 @@ pub(super) fn done_by(step: &Step) -> String {
         Component::KubeProxyHealth => "kube-proxy health server",
         Component::IpMasqAgent => "ip-masq-agent",
         Component::Pod => "application",
+        Component::IngressNginx => "ingress-nginx",
+        Component::NetworkPolicy => "network policy",
+        Component::AzurePrivateLink => "Azure private link",
+        Component::AzureStorage => "Azure storage",
     };
     let owner = match step.owner {
         Owner::Client => "client",

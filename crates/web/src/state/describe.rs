@@ -109,7 +109,6 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::RouteTable => "Route table",
         Kind::PublicIPAddress => "Public IP address",
         Kind::NatGateway => "NAT gateway",
-        Kind::NetworkInterface => "NIC",
         Kind::Namespace => "Namespace",
         Kind::Ingress => "Ingress",
         Kind::IngressClass => "IngressClass",
@@ -117,7 +116,9 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::StorageAccount => "Storage account",
         Kind::PrivateEndpoint => "Private endpoint",
         Kind::PrivateDnsZone => "Private DNS zone",
+        Kind::DnsResolver => "DNS resolver",
         Kind::LocalNetworkGateway => "Network on premises",
         Kind::VirtualNetworkGateway => "Gateway",
+        Kind::NetworkInterface => "NIC",
     }
 }

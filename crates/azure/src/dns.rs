@@ -1,0 +1,213 @@
+//! Names as Azure's resolver and the internet's answer them: private zones with their links, CNAME chains,
+//! storage accounts.
+
+use crate::{
+    allocate::is_private,
+    storage::{PrivateZone, group_of_name, public_address},
+    surroundings::network_named,
+};
+use model::{
+    Model,
+    azure::{PrivateDnsZone, RecordSet, StorageAccount, VirtualNetworkLink},
+};
+use std::{collections::BTreeSet, fmt, net::IpAddr};
+
+/// Who is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolver<'a> {
+    /// Azure DNS, 168.63.129.16, in a virtual network: private zones linked to it come first. `None` is the
+    /// network of a cluster whose input has no network document.
+    Azure(Option<&'a str>),
+    /// The internet's DNS.
+    Public,
+}
+
+/// One record of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The name that was asked for.
+    pub name: String,
+    /// What it has.
+    pub data: Data,
+    /// The private zone that answered; `None` is the internet's DNS.
+    pub zone: Option<String>,
+}
+
+/// What a name has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Data {
+    /// Addresses.
+    A(Vec<IpAddr>),
+    /// Another name.
+    Cname(String),
+    /// The name does not exist.
+    NxDomain,
+    /// The name was asked for before: the chain is a circle.
+    Loop,
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, data, .. } = self;
+        match data {
+            Data::A(addresses) => {
+                let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                write!(f, "{name} A {}", all.join(", "))
+            }
+            Data::Cname(target) => write!(f, "{name} CNAME {target}"),
+            Data::NxDomain => write!(f, "{name} NXDOMAIN"),
+            Data::Loop => write!(f, "{name} was asked for before"),
+        }
+    }
+}
+
+/// The chain from a name to its addresses; the last record decides.
+pub fn lookup(model: &Model, name: &str, resolver: Resolver<'_>) -> Vec<Record> {
+    let mut records = Vec::new();
+    let mut asked = BTreeSet::new();
+    let mut name = name.trim_end_matches('.').to_ascii_lowercase();
+    loop {
+        if !asked.insert(name.clone()) {
+            records.push(Record { name, data: Data::Loop, zone: None });
+            return records;
+        }
+        let (data, zone) = one(model, &name, resolver);
+        let next = match &data {
+            Data::Cname(target) => Some(target.clone()),
+            _ => None,
+        };
+        records.push(Record { name, data, zone });
+        match next {
+            Some(next) => name = next,
+            None => return records,
+        }
+    }
+}
+
+/// The addresses at the end of a chain; none where it ends otherwise.
+pub fn addresses(records: &[Record]) -> &[IpAddr] {
+    match records.last() {
+        Some(Record { data: Data::A(addresses), .. }) => addresses,
+        _ => &[],
+    }
+}
+
+fn one(model: &Model, name: &str, resolver: Resolver<'_>) -> (Data, Option<String>) {
+    if let Resolver::Azure(network) = resolver
+        && let Some((zone, link)) = zone_for(model, name, network)
+    {
+        let data = in_zone(zone, name);
+        let redirects =
+            link.resolution_policy.as_deref().is_some_and(|own| own.eq_ignore_ascii_case("NxDomainRedirect"));
+        if data != Data::NxDomain || !redirects {
+            return (data, Some(zone.name.clone()));
+        }
+    }
+    (public(model, name), None)
+}
+
+/// The linked zone that holds a name, the longest of several.
+fn zone_for<'a>(
+    model: &'a Model,
+    name: &str,
+    network: Option<&str>,
+) -> Option<(&'a PrivateDnsZone, &'a VirtualNetworkLink)> {
+    let holds = |zone: &PrivateDnsZone| relative(zone, name).is_some();
+    let zones = model.private_dns_zones.values().filter(|zone| holds(zone));
+    let linked = zones.filter_map(|zone| Some((&**zone, link_to(model, zone, network)?)));
+    linked.max_by_key(|(zone, _)| zone.name.len())
+}
+
+/// The link of a zone to a network.
+pub fn link_to<'a>(
+    model: &Model,
+    zone: &'a PrivateDnsZone,
+    network: Option<&str>,
+) -> Option<&'a VirtualNetworkLink> {
+    zone.virtual_network_links.iter().find(|link| {
+        let to = link.virtual_network.as_ref().and_then(|own| own.id.segment("virtualNetworks"));
+        match (to, network) {
+            (Some(to), Some(network)) => to.eq_ignore_ascii_case(network),
+            // No network document: a link to a network that is not shown is taken as one to the cluster's.
+            (Some(to), None) => network_named(model, to).is_none(),
+            (None, _) => false,
+        }
+    })
+}
+
+/// The name within the zone; `@` is the zone itself.
+fn relative<'n>(zone: &PrivateDnsZone, name: &'n str) -> Option<&'n str> {
+    let at = name.len().checked_sub(zone.name.len())?;
+    let (rest, own) = name.split_at_checked(at)?;
+    if !own.eq_ignore_ascii_case(&zone.name) {
+        return None;
+    }
+    if rest.is_empty() { Some("@") } else { rest.strip_suffix('.') }
+}
+
+fn in_zone(zone: &PrivateDnsZone, name: &str) -> Data {
+    let Some(label) = relative(zone, name) else { return Data::NxDomain };
+    let named = |wanted: &str| zone.record_sets.iter().find(|own| own.name.eq_ignore_ascii_case(wanted));
+    match named(label).or_else(|| named("*")) {
+        Some(records) => data_of(records),
+        None => Data::NxDomain,
+    }
+}
+
+fn data_of(records: &RecordSet) -> Data {
+    if let Some(alias) = &records.cname_record {
+        return Data::Cname(alias.cname.trim_end_matches('.').to_ascii_lowercase());
+    }
+    Data::A(records.a_records.iter().filter_map(|record| record.ipv4_address.parse().ok()).collect())
+}
+
+/// The internet's DNS, as far as the input says what it holds: storage accounts, and names that the cloud
+/// controller gives public addresses (annotation `azure-dns-label-name`).
+fn public(model: &Model, name: &str) -> Data {
+    if let Some((account, group, is_private_name)) = group_of_name(name) {
+        let Some((account, address)) = account_named(model, account) else { return Data::NxDomain };
+        if !is_private_name && has_endpoint(model, account, group) {
+            return Data::Cname(format!("{}.privatelink.{group}.core.windows.net", account.name));
+        }
+        return Data::A(vec![address]);
+    }
+    for service in model.services.values() {
+        let label = service.metadata.annotation("service.beta.kubernetes.io/azure-dns-label-name");
+        let Some(label) = label.filter(|label| !label.is_empty()) else { continue };
+        let rest = name.strip_prefix(label).and_then(|rest| rest.strip_prefix('.'));
+        let region = rest.and_then(|rest| rest.strip_suffix(".cloudapp.azure.com"));
+        let location = model.managed_cluster.as_ref().and_then(|cluster| cluster.location.as_deref());
+        if region.is_some_and(|region| location.is_none_or(|own| own.eq_ignore_ascii_case(region))) {
+            let frontends = service.status.load_balancer.ingress.iter();
+            let own: Vec<IpAddr> = frontends.filter_map(|own| own.ip.parse().ok()).collect();
+            return Data::A(own.into_iter().filter(|ip| !is_private(*ip)).collect());
+        }
+    }
+    Data::NxDomain
+}
+
+fn account_named<'a>(model: &'a Model, name: &str) -> Option<(&'a StorageAccount, IpAddr)> {
+    let account = model.storage_accounts.values().find(|own| own.name.eq_ignore_ascii_case(name))?;
+    Some((account, public_address(model, &account.name)?))
+}
+
+/// Whether an account has a private endpoint for a service, in whatever network: its public name is an alias then.
+fn has_endpoint(model: &Model, account: &StorageAccount, group: &str) -> bool {
+    model.private_endpoints.values().filter_map(|endpoint| endpoint.connection()).any(|connection| {
+        let leads = connection.private_link_service_id.as_ref();
+        leads.is_some_and(|id| {
+            id.segment("storageAccounts").is_some_and(|own| own.eq_ignore_ascii_case(&account.name))
+        }) && connection.group_ids.iter().any(|own| own.eq_ignore_ascii_case(group))
+    })
+}
+
+/// The private zone of a storage service, as a client of a resolver sees it for an account.
+pub fn private_zone(model: &Model, resolver: Resolver<'_>, account: &str, group: &str) -> PrivateZone {
+    let Resolver::Azure(network) = resolver else { return PrivateZone::NotLinked };
+    let name = format!("{account}.privatelink.{group}.core.windows.net");
+    match zone_for(model, &name, network) {
+        None => PrivateZone::NotLinked,
+        Some((zone, _)) if in_zone(zone, &name) == Data::NxDomain => PrivateZone::NoRecord,
+        Some(_) => PrivateZone::HasRecord,
+    }
+}

@@ -1,0 +1,333 @@
+//! What outlives a packet, in one place that a clock can own: the connections that nodes track, their lists of
+//! clients for session affinity, and what the load balancers picked. A trace takes it as an input.
+
+use crate::{
+    Cause, Flow, FlowError, NearMiss, PathOutcome, Paths, Place, Step, Verdict, World,
+    answer::Question,
+    run::{Random, Sampler},
+};
+use model::NodeName;
+use netfilter::{Connection, Packet, Protocol, RecentUpdate};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+
+/// What is remembered between packets. The default is a cluster that has seen none.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct State {
+    nodes: BTreeMap<NodeName, netfilter::State>,
+    /// The member to which a load balancer sends a flow: by its first packet, the member's label.
+    flows: BTreeMap<Packet, String>,
+    /// The member that a hash of addresses gives a client.
+    picks: BTreeMap<Pick, String>,
+    /// Seconds; only differences matter.
+    now: u64,
+}
+
+/// What a load balancer hashes where not every connection is a new choice: both addresses, and with distribution
+/// `SourceIPProtocol` the protocol.
+pub(crate) type Pick = (IpAddr, IpAddr, Option<Protocol>);
+
+impl State {
+    /// Lets time pass. Lists of clients forget those that have not come by for the time of their affinity.
+    pub fn wait(&mut self, seconds: u64) {
+        self.now = self.now.saturating_add(seconds);
+        for node in self.nodes.values_mut() {
+            node.now = self.now;
+        }
+    }
+
+    /// What a node's kernel remembers; `None` where it has seen nothing.
+    pub fn node(&self, name: &NodeName) -> Option<&netfilter::State> {
+        self.nodes.get(name)
+    }
+
+    /// What a node's kernel remembers, as it is to begin with where it has seen nothing.
+    pub(crate) fn kernel(&self, name: &NodeName) -> netfilter::State {
+        let fresh = || netfilter::State { now: self.now, ..netfilter::State::default() };
+        self.nodes.get(name).cloned().unwrap_or_else(fresh)
+    }
+
+    /// The member to which a load balancer sends a flow that it knows.
+    pub(crate) fn flow(&self, outer: &Packet) -> Option<&str> {
+        self.flows.get(outer).map(String::as_str)
+    }
+
+    /// The member that a hash of addresses was found to give.
+    pub(crate) fn pick(&self, pick: &Pick) -> Option<&str> {
+        self.picks.get(pick).map(String::as_str)
+    }
+
+    /// Whether some node tracks a connection that was opened so.
+    fn is_open(&self, packet: &Packet) -> bool {
+        self.nodes.values().any(|node| node.conntrack.find(packet).is_some_and(|found| !found.reply))
+            || self.flows.contains_key(packet)
+    }
+
+    /// The opening packet with the first source port from its own on that is not in use.
+    pub(crate) fn with_free_port(&self, mut packet: Packet) -> Packet {
+        while self.is_open(&packet) && packet.source_port < u16::MAX {
+            packet.source_port += 1;
+        }
+        packet
+    }
+
+    fn entry(&mut self, name: &NodeName) -> &mut netfilter::State {
+        let node = self.nodes.entry(name.clone()).or_default();
+        node.now = self.now;
+        node
+    }
+
+    /// Takes over everything that a connection left behind.
+    pub(crate) fn keep(&mut self, effects: &Effects) {
+        self.remember(effects);
+        self.flows.extend(effects.flows.iter().cloned());
+        for (name, connection) in &effects.tracked {
+            self.entry(name).conntrack.insert(*connection);
+        }
+    }
+
+    /// Takes over what a connection leaves behind when it has been closed.
+    pub(crate) fn remember(&mut self, effects: &Effects) {
+        self.picks.extend(effects.picks.iter().cloned());
+        for (name, updates) in &effects.recent {
+            let now = self.now;
+            self.entry(name).recent.apply(updates, now);
+        }
+    }
+
+    /// Whether these effects add something that no earlier connection left behind.
+    pub(crate) fn is_news(&self, effects: &Effects) -> bool {
+        let lists = effects.recent.iter().any(|(name, updates)| {
+            let knows = |list: &str, ip| {
+                self.nodes.get(name).is_some_and(|node| !node.recent.times(list, ip).is_empty())
+            };
+            updates.iter().any(|update| match update {
+                RecentUpdate::Seen { list, address } => !knows(list, *address),
+                RecentUpdate::Removed { list, address } => knows(list, *address),
+            })
+        });
+        lists || effects.picks.iter().any(|(pick, _)| !self.picks.contains_key(pick))
+    }
+}
+
+/// What one connection leaves behind.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Effects {
+    /// The first packet.
+    pub(crate) opened: Option<Packet>,
+    tracked: Vec<(NodeName, Connection)>,
+    recent: Vec<(NodeName, Vec<RecentUpdate>)>,
+    flows: Vec<(Packet, String)>,
+    picks: Vec<(Pick, String)>,
+}
+
+impl Effects {
+    /// What two connections leave behind, one that a proxy took and one that it opened.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.tracked.extend(other.tracked);
+        self.recent.extend(other.recent);
+        self.flows.extend(other.flows);
+        self.picks.extend(other.picks);
+        self
+    }
+}
+
+/// What a traveller knows of before, leaves for after, and is to tell.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Carried {
+    /// What was remembered when it set out.
+    pub(crate) before: Arc<State>,
+    /// What it leaves behind, but for tracked connections.
+    pub(crate) effects: Effects,
+    /// Whether its steps are told with their near misses, and which.
+    pub(crate) follow: Follow,
+    /// Rules that almost translated it on the node where it is, for a socket that is not found.
+    pub(crate) untranslated: Vec<NearMiss>,
+}
+
+/// Whose near misses are asked for. Walking every rule again costs as much as a long chain is long, so only the
+/// branch that somebody reads is told with them.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Follow {
+    /// Nobody's.
+    #[default]
+    Nobody,
+    /// Those of the branch with these steps; all others are given up.
+    Branch(Arc<[Step]>),
+    /// Those of every step.
+    Everyone,
+}
+
+impl Carried {
+    /// What it leaves behind, with the connections that nodes track.
+    pub(crate) fn leaves(self, tracked: Vec<(NodeName, Connection)>) -> Effects {
+        Effects { tracked, ..self.effects }
+    }
+
+    /// Notes changes to a node's lists of clients.
+    pub(crate) fn recent(&mut self, name: &NodeName, updates: Vec<RecentUpdate>) {
+        if !updates.is_empty() {
+            self.effects.recent.push((name.clone(), updates));
+        }
+    }
+
+    /// Notes a load balancer's choice for a flow, and for all flows of its client where it hashes addresses only.
+    pub(crate) fn chose(&mut self, outer: Packet, pick: Option<Pick>, member: String) {
+        self.effects.picks.extend(pick.map(|pick| (pick, member.clone())));
+        self.effects.flows.push((outer, member));
+    }
+
+    /// Whether these steps are the beginning of the branch that is followed, if one is.
+    pub(crate) fn is_on_track(&self, steps: &[Step]) -> bool {
+        match &self.follow {
+            Follow::Nobody | Follow::Everyone => true,
+            Follow::Branch(all) => {
+                all.len() >= steps.len() && all.iter().zip(steps).all(|(one, other)| alike(one, other))
+            }
+        }
+    }
+
+    /// Whether near misses are asked for.
+    pub(crate) fn explains(&self) -> bool {
+        !matches!(self.follow, Follow::Nobody)
+    }
+}
+
+impl Follow {
+    /// The rest of the branch after these steps, which were told already.
+    pub(crate) fn after(&self, told: &[Step]) -> Self {
+        match self {
+            Self::Branch(all) => match all.split_at_checked(told.len()) {
+                Some((first, rest)) if first.iter().zip(told).all(|(one, other)| alike(one, other)) => {
+                    Self::Branch(rest.into())
+                }
+                _ => Self::Branch(Arc::default()),
+            },
+            other => other.clone(),
+        }
+    }
+}
+
+/// Whether two steps are the same but for what almost decided.
+fn alike(one: &Step, other: &Step) -> bool {
+    one.station == other.station
+        && (one.component, one.action) == (other.component, other.action)
+        && (one.before, one.after) == (other.before, other.after)
+        && one.rule == other.rule
+        && one.why == other.why
+}
+
+/// A connection that was opened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opened {
+    /// The branch that its first packet took, and the way back.
+    pub answer: Paths,
+    flow: Flow,
+    /// Its first packet; `None` where nothing was sent, since a name did not resolve.
+    packet: Option<Packet>,
+}
+
+/// At most so many branches are told with near misses by [`World::explain_paths`].
+pub const MOST_EXPLAINED: usize = 50;
+
+impl World {
+    /// Every branch of a new connection, given what earlier ones left behind. Its source port is the first from
+    /// 51514 on that the client does not use yet.
+    ///
+    /// # Errors
+    /// As [`World::paths`].
+    pub fn paths_in(&self, flow: &Flow, state: &State) -> Result<Paths, FlowError> {
+        Ok(self.branches(&Question::new(flow, Arc::new(state.clone())))?.paths)
+    }
+
+    /// Opens a connection along one branch, sampled with a seed, and keeps in the state what it leaves behind.
+    ///
+    /// # Errors
+    /// As [`World::paths`].
+    pub fn open(&self, flow: &Flow, seed: u64, state: &mut State) -> Result<Opened, FlowError> {
+        let asked = self.branches(&Question::new(flow, Arc::new(state.clone())))?;
+        let mut answer = asked.paths;
+        let chosen = Sampler::new(&answer.outcomes).pick(&mut Random::new(seed));
+        let effects = asked.effects.get(chosen);
+        let mut flow = flow.clone();
+        let packet = effects.and_then(|effects| effects.opened);
+        if let Some(packet) = packet {
+            // A name is resolved once, and a connection stays with the address that it was opened to.
+            if let Place::Name(name) = &flow.to {
+                flow.host.get_or_insert_with(|| name.trim_end_matches('.').to_owned());
+            }
+            flow.to = Place::Ip(packet.destination);
+        }
+        if let Some(effects) = effects {
+            state.keep(effects);
+            answer.outcomes = vec![answer.outcomes.swap_remove(chosen)];
+        }
+        Ok(Opened { answer, flow, packet })
+    }
+
+    /// What becomes of a later packet of a connection that is open, in this world: the same as the one that it was
+    /// opened in, or one after an edit.
+    ///
+    /// Nodes that track the connection translate it as before, whatever their rules say now; where no node does,
+    /// the rules decide anew, and a receiver that knows no such connection refuses it.
+    ///
+    /// # Errors
+    /// The sender is no longer there.
+    pub fn later(&self, opened: &Opened, state: &State) -> Result<Paths, FlowError> {
+        let mut question = Question::new(&opened.flow, Arc::new(state.clone()));
+        question.later = opened.packet;
+        let mut paths = self.branches(&question)?.paths;
+        let own = opened.answer.outcomes.first().and_then(|outcome| outcome.endpoint.as_ref());
+        for outcome in &mut paths.outcomes {
+            if outcome.cause.is_none() && outcome.endpoint.as_ref() != own {
+                refuse(outcome);
+            }
+        }
+        Ok(paths)
+    }
+
+    /// Adds to the steps of one branch of [`World::paths`] the rules of nodes that almost decided, nearest first,
+    /// at most five for a step.
+    ///
+    /// They are not computed with the paths: finding them walks every rule of a table, for each step again. This
+    /// walks one branch, so that a face can ask for the one that a person reads.
+    ///
+    /// # Errors
+    /// As [`World::paths`].
+    pub fn explain(&self, flow: &Flow, outcome: &mut PathOutcome) -> Result<(), FlowError> {
+        let mut question = Question::new(flow, Arc::default());
+        question.follow = Follow::Branch(outcome.steps.as_slice().into());
+        let told = self.branches(&question)?.paths.outcomes;
+        let same = |told: &PathOutcome| {
+            told.steps.len() == outcome.steps.len()
+                && told.steps.iter().zip(&outcome.steps).all(|(one, other)| alike(one, other))
+        };
+        if let Some(told) = told.into_iter().find(same) {
+            outcome.steps = told.steps;
+            outcome.reply = told.reply;
+        }
+        Ok(())
+    }
+
+    /// Explains the likeliest branches, [`MOST_EXPLAINED`] of them.
+    ///
+    /// # Errors
+    /// As [`World::paths`].
+    pub fn explain_paths(&self, flow: &Flow, paths: &mut Paths) -> Result<(), FlowError> {
+        paths.outcomes.iter_mut().take(MOST_EXPLAINED).try_for_each(|outcome| self.explain(flow, outcome))
+    }
+}
+
+/// The receiver got a packet of a connection that it does not know.
+fn refuse(outcome: &mut PathOutcome) {
+    outcome.verdict = Verdict::Refused;
+    outcome.cause = Some(Cause::UnknownConnection);
+    outcome.endpoint = None;
+    outcome.reply = None;
+    if let Some(step) = outcome.steps.last_mut() {
+        step.action = crate::Action::Refuse;
+        step.why = format!(
+            "{} knows no such connection, since it was opened to another receiver: it answers with a reset, and the client's connection is gone.",
+            step.station.name
+        );
+    }
+}

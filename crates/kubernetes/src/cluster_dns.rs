@@ -1,0 +1,160 @@
+//! Names inside the cluster: a pod's search path, and what CoreDNS answers for `cluster.local`
+//! (the DNS specification of Kubernetes).
+
+use model::{
+    Key, Model,
+    kubernetes::{Service, ServiceType},
+};
+use std::{collections::BTreeSet, net::IpAddr};
+
+/// The cluster's domain on AKS.
+pub const DOMAIN: &str = "cluster.local";
+/// Names with fewer dots are tried with the search path first (`options ndots:5` of a pod's resolv.conf).
+pub const NDOTS: usize = 5;
+/// The Service of CoreDNS.
+pub const SERVICE: (&str, &str) = ("kube-system", "kube-dns");
+
+/// The domains that a pod's resolver appends, in order.
+pub fn search_path(namespace: &str) -> [String; 3] {
+    [format!("{namespace}.svc.{DOMAIN}"), format!("svc.{DOMAIN}"), DOMAIN.to_owned()]
+}
+
+/// The names that a pod's resolver asks for, in order, until one has an answer. A dot at the end asks for
+/// the name as it is and for nothing else.
+pub fn questions(name: &str, namespace: &str) -> Vec<String> {
+    if let Some(absolute) = name.strip_suffix('.') {
+        return vec![absolute.to_ascii_lowercase()];
+    }
+    let name = name.to_ascii_lowercase();
+    let completed = search_path(namespace).into_iter().map(|domain| format!("{name}.{domain}"));
+    if name.matches('.').count() < NDOTS {
+        completed.chain([name.clone()]).collect()
+    } else {
+        std::iter::once(name.clone()).chain(completed).collect()
+    }
+}
+
+/// Whether CoreDNS answers for a name itself; every other one it passes on.
+pub fn is_own(name: &str) -> bool {
+    name.strip_suffix(DOMAIN).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// What CoreDNS knows of a name of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClusterAnswer {
+    /// A Service with cluster IPs.
+    Service(Key, Vec<IpAddr>),
+    /// The ready endpoints of a headless Service, or one of them.
+    Endpoints(Key, Vec<IpAddr>),
+    /// An ExternalName Service: another name.
+    Alias(Key, String),
+    /// A pod, by its address with dashes.
+    Pod(IpAddr),
+    /// No such name.
+    NxDomain,
+}
+
+/// Looks a name of the cluster's domain up.
+pub fn lookup(model: &Model, name: &str) -> ClusterAnswer {
+    let Some(rest) = name.strip_suffix(DOMAIN).and_then(|rest| rest.strip_suffix('.')) else {
+        return ClusterAnswer::NxDomain;
+    };
+    let labels: Vec<&str> = rest.split('.').collect();
+    match labels.as_slice() {
+        [service, namespace, "svc"] => of_service(model, &Key::new(namespace, service)),
+        [host, service, namespace, "svc"] => of_endpoint(model, &Key::new(namespace, service), host),
+        [address, _, "pod"] => match address.replace('-', ".").parse() {
+            Ok(ip) => ClusterAnswer::Pod(ip),
+            Err(_) => ClusterAnswer::NxDomain,
+        },
+        _ => ClusterAnswer::NxDomain,
+    }
+}
+
+/// The cluster IPs of a Service; none where it is headless.
+pub fn cluster_ips(service: &Service) -> Vec<IpAddr> {
+    let spec = &service.spec;
+    let single = spec.cluster_ips.is_empty().then_some(&spec.cluster_ip);
+    spec.cluster_ips.iter().chain(single).filter_map(|ip| ip.trim().parse().ok()).collect()
+}
+
+fn of_service(model: &Model, key: &Key) -> ClusterAnswer {
+    let Some(service) = model.services.get(key) else { return ClusterAnswer::NxDomain };
+    if service.spec.service_type == ServiceType::ExternalName {
+        return match &service.spec.external_name {
+            Some(name) => ClusterAnswer::Alias(key.clone(), name.trim_end_matches('.').to_ascii_lowercase()),
+            None => ClusterAnswer::NxDomain,
+        };
+    }
+    let addresses = cluster_ips(service);
+    if addresses.is_empty() {
+        return match endpoints(model, key, service, |_| true) {
+            none if none.is_empty() => ClusterAnswer::NxDomain,
+            ready => ClusterAnswer::Endpoints(key.clone(), ready),
+        };
+    }
+    ClusterAnswer::Service(key.clone(), addresses)
+}
+
+/// One endpoint of a headless Service: by the name of its pod (as StatefulSets set it) or its address with dashes.
+fn of_endpoint(model: &Model, key: &Key, host: &str) -> ClusterAnswer {
+    let Some(service) = model.services.get(key) else { return ClusterAnswer::NxDomain };
+    let dashed = |ip: IpAddr| ip.to_string().replace(['.', ':'], "-");
+    let named: BTreeSet<IpAddr> = model
+        .pods
+        .iter()
+        .filter(|(pod, _)| pod.namespace == key.namespace && &*pod.name == host)
+        .flat_map(|(_, pod)| pod.ips())
+        .collect();
+    match endpoints(model, key, service, |ip| named.contains(&ip) || dashed(ip) == host) {
+        none if none.is_empty() => ClusterAnswer::NxDomain,
+        found => ClusterAnswer::Endpoints(key.clone(), found),
+    }
+}
+
+fn endpoints(model: &Model, key: &Key, service: &Service, fits: impl Fn(IpAddr) -> bool) -> Vec<IpAddr> {
+    let own = model.endpoint_slices.values().filter(|slice| {
+        slice.metadata.key().namespace == key.namespace && slice.service() == Some(&key.name)
+    });
+    let shown = own.flat_map(|slice| &slice.endpoints).filter(|endpoint| {
+        endpoint.conditions.ready.unwrap_or(true) || service.spec.publish_not_ready_addresses
+    });
+    let addresses: BTreeSet<IpAddr> = shown
+        .filter_map(|endpoint| endpoint.addresses.first()?.parse().ok())
+        .filter(|ip| fits(*ip))
+        .collect();
+    addresses.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_search_path_comes_first_below_five_dots() {
+        for (name, expected) in [
+            (
+                "echo",
+                vec!["echo.shop.svc.cluster.local", "echo.svc.cluster.local", "echo.cluster.local", "echo"],
+            ),
+            ("acct.blob.core.windows.net.", vec!["acct.blob.core.windows.net"]),
+            (
+                "a.b.c.d.e.f",
+                vec![
+                    "a.b.c.d.e.f",
+                    "a.b.c.d.e.f.shop.svc.cluster.local",
+                    "a.b.c.d.e.f.svc.cluster.local",
+                    "a.b.c.d.e.f.cluster.local",
+                ],
+            ),
+        ] {
+            assert_eq!(questions(name, "shop"), expected, "{name}");
+        }
+        assert_eq!(questions("acct.blob.core.windows.net", "shop").len(), 4);
+        for (name, own) in
+            [("x.svc.cluster.local", true), ("cluster.local", true), ("mycluster.local", false)]
+        {
+            assert_eq!(is_own(name), own, "{name}");
+        }
+    }
+}

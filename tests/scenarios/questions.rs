@@ -1,0 +1,291 @@
+//! Questions with their answers, as data: one folder for each, with the objects of its cluster in plain YAML and
+//! what is expected in `expect.json`. On a mismatch the deciding steps are printed.
+//!
+//! `given` names the files of a case (default: every YAML file of the folder). A flow expects outcomes, folded
+//! by verdict, cause, endpoint and source seen; `says` are words that some step must say, `neverSays` words that
+//! none may. `probes` expects what a health probe sees, by node.
+
+use engine::{Flow, Paths, World, parse_destination};
+use formats::Source;
+use model::kubernetes::Protocol;
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    path::{Path, PathBuf},
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Question {
+    /// The question in one line.
+    question: String,
+    /// Where it was asked.
+    asked: Vec<String>,
+    cases: Vec<Case>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Case {
+    name: String,
+    #[serde(default)]
+    given: Vec<String>,
+    #[serde(default)]
+    flows: Vec<Expected>,
+    #[serde(default)]
+    probes: Vec<ExpectedProbe>,
+    #[serde(default)]
+    members: Option<BTreeMap<String, Vec<String>>>,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Expected {
+    from: String,
+    to: String,
+    host: Option<String>,
+    path: Option<String>,
+    via: Option<String>,
+    #[serde(default)]
+    udp: bool,
+    outcomes: Vec<ExpectedOutcome>,
+    #[serde(default)]
+    says: Vec<String>,
+    #[serde(default)]
+    never_says: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ExpectedOutcome {
+    #[serde(default = "one")]
+    share: f64,
+    #[serde(default = "delivered")]
+    verdict: String,
+    cause: Option<String>,
+    endpoint: Option<String>,
+    source_seen: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ExpectedProbe {
+    balancer: String,
+    port: u16,
+    protocol: String,
+    /// Node → what the probe got; a node that is up answers `200` or `connected`.
+    answers: BTreeMap<String, String>,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn delivered() -> String {
+    "delivered".to_owned()
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/questions")
+}
+
+fn world(folder: &Path, case: &Case) -> Result<World, String> {
+    let mut names = case.given.clone();
+    if names.is_empty() {
+        let files = std::fs::read_dir(folder).map_err(|error| error.to_string())?;
+        let names_of = files.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        names =
+            names_of.filter(|name| Path::new(name).extension().is_some_and(|own| own == "yaml")).collect();
+        names.sort();
+    }
+    let read = |name: &String| {
+        let path = folder.join(name);
+        let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Source::new(name.as_str(), bytes))
+    };
+    let sources = names.iter().map(read).collect::<Result<Vec<_>, String>>()?;
+    let import = formats::import(&sources);
+    if import.has_errors() {
+        return Err(format!("{:#?}", import.diagnostics));
+    }
+    for wanted in &case.warnings {
+        if !import.diagnostics.iter().any(|remark| remark.to_string().contains(wanted)) {
+            return Err(format!("no remark says {wanted:?}: {:#?}", import.diagnostics));
+        }
+    }
+    Ok(World::new(&import.model))
+}
+
+fn flow(expected: &Expected) -> Result<Flow, String> {
+    let (to, port) = parse_destination(&expected.to).map_err(|error| error.to_string())?;
+    let from = expected.from.parse().map_err(|error| format!("{error:?}"))?;
+    let mut flow = Flow::tcp(from, to, port);
+    if expected.udp {
+        flow.protocol = Protocol::Udp;
+    }
+    flow.host.clone_from(&expected.host);
+    flow.path.clone_from(&expected.path);
+    flow.via = expected.via.as_deref().map(Into::into);
+    Ok(flow)
+}
+
+/// Verdict, cause, endpoint, source seen.
+type Row = (String, String, String, String);
+
+fn rows(paths: &Paths) -> BTreeMap<Row, f64> {
+    let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let mut rows = BTreeMap::new();
+    for outcome in &paths.outcomes {
+        let row = (
+            outcome.verdict.to_string(),
+            text(outcome.cause.map(|cause| cause.to_string())),
+            text(outcome.endpoint.as_ref().map(ToString::to_string)),
+            text(outcome.source_seen.map(|ip| ip.to_string())),
+        );
+        *rows.entry(row).or_insert(0.0) += outcome.probability;
+    }
+    rows
+}
+
+/// The steps of every branch, for a failing case.
+fn deciding(paths: &Paths) -> String {
+    let mut text = String::new();
+    for outcome in &paths.outcomes {
+        let _ = write!(text, "\n  {:.4} {} {:?}", outcome.probability, outcome.verdict, outcome.cause);
+        let reply = outcome.reply.iter().flat_map(|reply| &reply.steps);
+        for step in outcome.steps.iter().chain(reply) {
+            let rule = step.rule.as_ref().map(|rule| &*rule.text).unwrap_or_default();
+            let _ = write!(text, "\n    {} {:?}: {} [{rule}]", step.station.name, step.action, step.why);
+            for miss in &step.near_misses {
+                let _ = write!(text, "\n        not {}: {}", miss.rule.text, miss.failed);
+            }
+        }
+    }
+    text
+}
+
+fn check_flow(world: &World, expected: &Expected) -> Result<(), String> {
+    let paths = world.paths(&flow(expected)?).map_err(|error| error.to_string())?;
+    let fail = |what: String| Err(format!("{} → {}: {what}{}", expected.from, expected.to, deciding(&paths)));
+    let mut got = rows(&paths);
+    for wanted in &expected.outcomes {
+        let text = |value: &Option<String>| value.clone();
+        let fits = |(row, share): (&Row, &f64)| {
+            let same = |wanted: Option<String>, got: &str| wanted.is_none_or(|wanted| wanted == got);
+            row.0 == wanted.verdict
+                && row.1 == wanted.cause.clone().unwrap_or_else(|| "-".to_owned())
+                && same(text(&wanted.endpoint), &row.2)
+                && same(text(&wanted.source_seen), &row.3)
+                && (share - wanted.share).abs() < 1e-6
+        };
+        let found = got.iter().find(|(row, share)| fits((row, share))).map(|(row, _)| row.clone());
+        match found {
+            Some(row) => got.remove(&row),
+            None => return fail(format!("no outcome is {wanted:?}; there are {got:#?}")),
+        };
+    }
+    if !got.is_empty() {
+        return fail(format!("not expected: {got:#?}"));
+    }
+    let said = deciding(&paths);
+    for words in &expected.says {
+        if !said.contains(words) {
+            return fail(format!("no step says {words:?}"));
+        }
+    }
+    for words in &expected.never_says {
+        if said.contains(words) {
+            return fail(format!("a step says {words:?}"));
+        }
+    }
+    let sum: f64 = paths.outcomes.iter().map(|outcome| outcome.probability).sum();
+    if (sum - 1.0).abs() > 1e-9 {
+        return fail(format!("the shares sum to {sum}"));
+    }
+    Ok(())
+}
+
+fn check_probe(world: &World, expected: &ExpectedProbe) -> Result<(), String> {
+    let cloud = world.cloud();
+    let balancer = cloud.balancers().find(|own| *own.name == *expected.balancer);
+    let balancer = balancer.ok_or_else(|| format!("there is no load balancer {}", expected.balancer))?;
+    let rule = balancer
+        .frontends
+        .iter()
+        .flat_map(|own| &own.rules)
+        .find(|rule| rule.rule.frontend_port == expected.port);
+    let rule = rule.ok_or_else(|| format!("no rule for port {}", expected.port))?;
+    let probe = rule.probe.as_deref();
+    let words = probe.map_or_else(
+        || "none".to_owned(),
+        |probe| {
+            format!("{} {}{}", probe.protocol, probe.port, probe.request_path.as_deref().unwrap_or_default())
+        },
+    );
+    if words != expected.protocol {
+        return Err(format!("the probe of port {} is {words}, not {}", expected.port, expected.protocol));
+    }
+    let pool = cloud.pool(&expected.balancer, &rule.pool).ok_or("the rule has no pool")?;
+    let mut got = BTreeMap::new();
+    let mut why = String::new();
+    for member in &pool.members {
+        let state = world.probe_state(&expected.balancer, probe, member);
+        let _ = write!(why, "\n    {}: {}", member.label(), state.why);
+        let node = member.node.as_ref().map(ToString::to_string).unwrap_or_default();
+        got.insert(node, state.answer);
+    }
+    if got == expected.answers {
+        Ok(())
+    } else {
+        Err(format!("probes of port {}: {got:?}{why}", expected.port))
+    }
+}
+
+fn check_members(world: &World, expected: &BTreeMap<String, Vec<String>>) -> Result<(), String> {
+    for (pool, nodes) in expected {
+        let (balancer, name) = pool.split_once('/').ok_or("a pool is BALANCER/POOL")?;
+        let found = world.cloud().pool(balancer, name).ok_or_else(|| format!("there is no pool {pool}"))?;
+        let got: Vec<String> =
+            found.members.iter().filter_map(|member| Some(member.node.as_ref()?.to_string())).collect();
+        if got != *nodes {
+            return Err(format!("members of {pool}: {got:?}, expected {nodes:?}"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn questions_are_answered() {
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(folder())
+        .expect("the folder of questions")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.join("expect.json").is_file())
+        .collect();
+    folders.sort();
+    let only = std::env::var("QUESTION").unwrap_or_default();
+    let (mut passed, mut failures) = (0, Vec::new());
+    for folder in folders.iter().filter(|folder| folder.display().to_string().contains(&only)) {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(folder.join("expect.json")).expect("expect.json");
+        let question: Question =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}/expect.json: {error}"));
+        assert!(!question.question.is_empty() && !question.asked.is_empty(), "{name}");
+        for case in &question.cases {
+            let checked = world(folder, case).and_then(|world| {
+                let flows = case.flows.iter().map(|expected| check_flow(&world, expected));
+                let probes = case.probes.iter().map(|expected| check_probe(&world, expected));
+                let members = case.members.iter().map(|expected| check_members(&world, expected));
+                flows.chain(probes).chain(members).collect::<Result<Vec<()>, String>>()
+            });
+            match checked {
+                Ok(facts) => passed += facts.len(),
+                Err(error) => failures.push(format!("{name}, {}: {error}", case.name)),
+            }
+        }
+    }
+    println!("{passed} facts hold in {} questions", folders.len());
+    assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n\n"));
+}
