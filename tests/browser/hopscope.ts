@@ -1,6 +1,6 @@
 import { type Locator, type Page, expect } from "@playwright/test";
 
-export const TABS = ["Trace", "Shares", "Rules", "Load balancer"] as const;
+export const TABS = ["Trace", "Shares", "Rules", "Load balancer", "Network"] as const;
 export type Tab = (typeof TABS)[number];
 
 export const STORIES = {
@@ -84,6 +84,11 @@ export class Hopscope {
     await expect(button).toHaveAttribute("aria-pressed", "true");
   }
 
+  /** Shows an object in the inspector. */
+  async select(name: string): Promise<void> {
+    await this.page.getByRole("combobox", { name: "Selected object" }).selectOption({ label: name });
+  }
+
   /** A switch of the inspector. */
   switch(label: string): Locator {
     return this.page.getByRole("radiogroup", { name: label });
@@ -98,7 +103,7 @@ export class Hopscope {
   async send(from: string, to: string): Promise<void> {
     await this.page.getByRole("combobox", { name: "From", exact: true }).fill(from);
     await this.page.getByRole("combobox", { name: "To", exact: true }).fill(to);
-    await this.page.getByRole("button", { name: "Send" }).click();
+    await this.page.getByRole("button", { name: "Send", exact: true }).click();
   }
 
   /** The body of a table of the open tab, by its caption: the texts of the cells, row by row. */

@@ -157,10 +157,13 @@ impl<'a> Narrator<'a> {
                 let why = "The packet carries no masquerade mark, so its source stays as it is: the receiver sees it.".to_owned();
                 self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
             }
-            Target::Return if is_masq_agent(chain) && self.from_guest() => {
-                let why =
-                    "The destination is in a range that is not masqueraded: the pod's own address stays."
-                        .to_owned();
+            Target::Return if is_masq_agent(chain) && self.asks_masq_agent() => {
+                let whose = if self.from_guest() {
+                    "the pod's own address stays"
+                } else {
+                    "the source stays as it is"
+                };
+                let why = format!("The destination is in a range that is not masqueraded: {whose}.");
                 self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
             }
             Target::Drop => {
@@ -328,10 +331,17 @@ impl<'a> Narrator<'a> {
         // An accept speaks for itself, and so does a return where nothing was to be masqueraded.
         let tells = match rule.target {
             Target::Accept => false,
-            Target::Return => self.translated || (is_masq_agent(chain) && self.from_guest()),
+            Target::Return if is_masq_agent(chain) => self.asks_masq_agent(),
+            Target::Return => self.translated,
             _ => true,
         };
         tells && chain.name.as_str() == target
+    }
+
+    /// Whether ip-masq-agent's leave is worth a step: it keeps a pod's address, or that of a client whose packet
+    /// was translated.
+    fn asks_masq_agent(&self) -> bool {
+        self.translated || self.from_guest()
     }
 
     /// Whether the packet comes from a pod on this node.

@@ -345,6 +345,13 @@ fn a_service_without_pods_is_a_slip_in_a_manifest_and_a_fact_in_a_cluster() {
 }
 
 #[test]
+fn a_workload_stands_for_the_pods_that_it_makes() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  selector: {app: made}\n";
+    let workload = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  replicas: 0\n  selector: {matchLabels: {app: made}}\n  template: {metadata: {labels: {app: made}}, spec: {containers: [{name: c}]}}\n";
+    assert_eq!(remarks(&read(&with(&[NODE, POD, service, workload]))), [""; 0]);
+}
+
+#[test]
 fn a_slice_for_a_service_stands_for_its_pods() {
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  selector: {app: none}\n";
     let slice = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: e, labels: {kubernetes.io/service-name: s}}\naddressType: IPv4\n";

@@ -1,8 +1,8 @@
 //! The page's own address: reading its hash and sharing it.
 
-use crate::state::Message;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use crate::{hand_over, state::Message};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
 
 /// Links longer than this are cut by some programs, in characters.
 const SAFE_LENGTH: usize = 2_000;
@@ -21,13 +21,28 @@ pub(crate) fn put(hash: &str) -> Option<String> {
     window.location().href().ok()
 }
 
+/// The page's address with this hash.
+pub(crate) fn full(hash: &str) -> String {
+    let here = web_sys::window().and_then(|window| window.location().href().ok()).unwrap_or_default();
+    format!("{}#{hash}", here.split('#').next().unwrap_or_default())
+}
+
+/// How long a link is, and whether that may be too long.
+pub(crate) fn length_words(length: usize) -> String {
+    if length > SAFE_LENGTH {
+        format!("{length} characters: some programs cut links that long. A YAML file is safer.")
+    } else {
+        format!("{length} characters.")
+    }
+}
+
 /// Puts the hash into the address bar and the whole link on the clipboard, and tells what became of it.
 pub(crate) fn share(hash: String, tell: impl FnOnce(Message) + 'static) {
     spawn_local(async move {
         let message = match copy(&hash).await {
-            Some(length) if length > SAFE_LENGTH => Message::note(format!(
-                "Link copied. It has {length} characters: some programs cut links that long."
-            )),
+            Some(length) if length > SAFE_LENGTH => {
+                Message::note(format!("Link copied. {}", length_words(length)))
+            }
             Some(_) => {
                 Message::note("Link copied. It holds the whole cluster and the flow; nothing was sent.")
             }
@@ -40,9 +55,6 @@ pub(crate) fn share(hash: String, tell: impl FnOnce(Message) + 'static) {
 /// The length of the copied link; `None` if it could not be copied.
 async fn copy(hash: &str) -> Option<usize> {
     let link = put(hash)?;
-    // Absent where the page is not served securely.
-    let clipboard = js_sys::Reflect::get(&web_sys::window()?.navigator(), &"clipboard".into()).ok()?;
-    let clipboard: web_sys::Clipboard = clipboard.dyn_into().ok()?;
-    JsFuture::from(clipboard.write_text(&link)).await.ok()?;
+    hand_over::copy(&link).await?;
     Some(link.len())
 }

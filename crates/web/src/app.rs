@@ -2,13 +2,18 @@
 
 use crate::{
     address,
-    panels::{Dock, Inspector, OpenDialog, Rail, TopBar, WatchedFlows},
+    panels::{
+        AddDialog, Comparison, Dock, HistoryDialog, Inspector, OpenDialog, Palette, Rail, ShareDialog,
+        TopBar, WatchedFlows, files_of,
+    },
     panic,
     picture::Picture,
     ptr::Ptr,
-    state::{Action, Dialog, Dispatch, Message, State, link},
-    ui,
+    saved,
+    state::{Action, Brought, Dialog, Dispatch, Message, State},
+    theme, ui,
 };
+use std::rc::Rc;
 use yew::prelude::*;
 
 /// The page.
@@ -19,75 +24,98 @@ pub(crate) fn App() -> Html {
     let settled = use_memo(state.world.clone(), |world| Ptr::new(world.model().clone()));
     use_shortcuts(&dispatch);
     use_links(&dispatch);
+    use_brought(&dispatch);
+    use_kept(&dispatch);
     use_effect_with((state.model.clone(), state.flow.clone()), {
         let state = state.clone();
-        move |_| panic::remember(link::write(&state).unwrap_or_default())
+        move |_| {
+            panic::remember((*state).clone());
+            saved::keep(&state);
+        }
+    });
+    use_effect_with(state.dark, |dark| {
+        if let Some(dark) = dark {
+            theme::choose(if *dark { "dark" } else { "light" });
+        }
     });
     let label = |text: Option<&str>| text.map(|text| AttrValue::from(text.to_owned()));
-    let on_share = {
-        let state = state.clone();
-        Callback::from(move |()| {
-            let dispatch = state.dispatcher();
-            match link::write(&state) {
-                Err(error) => {
-                    dispatch.dispatch(Action::Tell(Some(Message::error(format!("No link: {error}.")))));
-                }
-                Ok(hash) => {
-                    address::share(hash, move |message| dispatch.dispatch(Action::Tell(Some(message))));
-                }
-            }
-        })
-    };
+    let dark = state.dark.unwrap_or_else(theme::is_dark);
     html! {
         <>
             <a class="skip" href="#picture">{ "Skip to the picture" }</a>
-            <div class="app">
+            <div class={classes!("app", state.compare.is_some().then_some("comparing"))}>
                 <TopBar preset={state.origin.preset} model={(*settled).clone()} flow={state.flow.clone()}
                     undo={label(state.history.next_undo())} redo={label(state.history.next_redo())}
-                    dispatch={dispatch.clone()} {on_share} />
+                    comparing={state.compare.is_some()} {dark} dispatch={dispatch.clone()} />
                 <main class="stage" id="picture" tabindex="-1">
-                    <Picture world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
-                        reply={state.reply} selection={state.selection.clone()} highlight={state.highlight}
-                        dispatch={dispatch.clone()} />
+                    if let Some(variant) = &state.compare {
+                        <Comparison variant={variant.clone()} model={state.model.clone()} world={state.world.clone()}
+                            answer={state.answer.clone()} outcome={state.outcome} reply={state.reply}
+                            selection={state.selection.clone()} highlight={state.highlight} dispatch={dispatch.clone()} />
+                    } else {
+                        <Picture world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
+                            reply={state.reply} selection={state.selection.clone()} highlight={state.highlight}
+                            dispatch={dispatch.clone()} />
+                    }
                 </main>
                 <div class="right">
                     <Rail preset={state.origin.preset} origin={state.origin.model.clone()} model={state.model.clone()}
                         dispatch={dispatch.clone()} />
                     <aside class="side" aria-label="Inspector and watched flows">
                         <Inspector model={state.model.clone()} settled={(*settled).clone()}
-                            selection={state.selection.clone()} dispatch={dispatch.clone()} />
-                        <WatchedFlows watched={state.watched.clone()} dispatch={dispatch.clone()} />
+                            selection={state.selection.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
+                        <WatchedFlows watched={state.watched.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
                     </aside>
                 </div>
                 <Dock world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
                     reply={state.reply} highlight={state.highlight} tab={state.tab}
-                    rules_node={state.rules_node.clone()} dispatch={dispatch.clone()} />
+                    rules_node={state.rules_node.clone()} rules_search={state.rules_search.clone()} dispatch={dispatch.clone()} />
             </div>
             <Told message={state.message.clone()} dispatch={dispatch.clone()} />
             <p class="visually-hidden" aria-live="polite" data-testid="announcer" key={state.announcement.0}>
                 { &state.announcement.1 }
             </p>
-            { dialog(state.dialog, &dispatch) }
+            { dialog(&state, &dispatch) }
         </>
     }
 }
 
-fn dialog(open: Option<Dialog>, dispatch: &Dispatch) -> Html {
-    match open {
+fn dialog(state: &State, dispatch: &Dispatch) -> Html {
+    let dispatch = dispatch.clone();
+    match &state.dialog {
         None => Html::default(),
-        Some(Dialog::Open) => html! { <OpenDialog dispatch={dispatch.clone()} /> },
+        Some(Dialog::Open) => html! { <OpenDialog key="open" {dispatch} /> },
+        Some(Dialog::Brought(brought)) => {
+            html! { <OpenDialog key="open" brought={Rc::clone(brought)} {dispatch} /> }
+        }
+        Some(Dialog::Share) => html! { <ShareDialog state={Ptr::new(state.clone())} {dispatch} /> },
+        Some(Dialog::Add) => html! { <AddDialog model={state.model.clone()} {dispatch} /> },
+        Some(Dialog::History) => html! { <HistoryDialog history={Rc::clone(&state.history)} {dispatch} /> },
+        Some(Dialog::Palette) => html! { <Palette state={Ptr::new(state.clone())} {dispatch} /> },
         Some(Dialog::Help) => {
-            let dispatch = dispatch.clone();
+            let assumptions =
+                state.answer.paths().map(|paths| paths.assumptions.as_slice()).unwrap_or_default();
             let on_close = Callback::from(move |()| dispatch.dispatch(Action::Show(None)));
-            html! { <ui::Dialog title="Keyboard" {on_close}>{ shortcuts() }</ui::Dialog> }
+            html! {
+                <ui::Dialog title="Help" {on_close}>
+                    <h3>{ "Keyboard" }</h3>
+                    { shortcuts() }
+                    <h3>{ "About" }</h3>
+                    <p>{ format!("Hopscope {}. It computes what kube-proxy writes, what the Linux kernel does with it and what Azure documents. Nothing you open leaves this page.", env!("CARGO_PKG_VERSION")) }</p>
+                    <p>{ "It takes for granted, for the drawn flow:" }</p>
+                    <ul class="bullets">{ for assumptions.iter().map(|one| html! { <li>{ &one.text }</li> }) }</ul>
+                </ui::Dialog>
+            }
         }
     }
 }
 
 fn shortcuts() -> Html {
-    const KEYS: [(&str, &str); 9] = [
+    const KEYS: [(&str, &str); 11] = [
+        ("Ctrl+K", "Every command by name"),
         ("Ctrl+Z", "Undo"),
         ("Ctrl+Y or Ctrl+Shift+Z", "Redo"),
+        ("Ctrl+V", "Anywhere: open the documents on the clipboard"),
         ("Tab, Shift+Tab", "From one region to the next"),
         ("Arrow keys", "Within tabs, switches, the steps of a trace, and the picture"),
         ("Enter", "In the picture: select"),
@@ -96,7 +124,7 @@ fn shortcuts() -> Html {
             "On a node or pod: pick up; then arrows choose the place, Enter puts it down, Esc puts it back",
         ),
         ("M", "On a node or pod: a menu of places to move to"),
-        ("+ − 0", "In the picture: closer, farther, all of it"),
+        ("+ − 0", "In the picture: closer, farther, all of it; with Ctrl the wheel does it too"),
         ("?", "This help"),
     ];
     html! {
@@ -117,13 +145,28 @@ struct ToldProps {
 fn Told(props: &ToldProps) -> Html {
     let onclick = {
         let dispatch = props.dispatch.clone();
-        Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Tell(None)))
+        let offered = props.message.as_ref().is_some_and(|message| message.restore.is_some());
+        Callback::from(move |_: MouseEvent| {
+            if offered {
+                saved::forget();
+            }
+            dispatch.dispatch(Action::Tell(None));
+        })
+    };
+    let restore = |link: &AttrValue| {
+        let (dispatch, link) = (props.dispatch.clone(), link.to_string());
+        let onclick = Callback::from(move |_: MouseEvent| {
+            dispatch.dispatch(Action::Tell(None));
+            dispatch.dispatch(Action::OpenLink(link.clone()));
+        });
+        html! { <button type="button" class="btn strong" {onclick}>{ "Restore" }</button> }
     };
     html! {
         <div class="told" role="alert">
             if let Some(message) = &props.message {
                 <div class={classes!("message", message.error.then_some("error"))}>
                     <p>{ &message.text }</p>
+                    { for message.restore.as_ref().map(restore) }
                     <button type="button" class="btn icon-btn" aria-label="Dismiss" {onclick}>
                         <ui::Icon glyph={ui::Glyph::Close} />
                     </button>
@@ -150,6 +193,76 @@ fn use_links(dispatch: &Dispatch) {
     });
 }
 
+/// What an earlier visit left is offered, unless a link leads elsewhere.
+#[hook]
+fn use_kept(dispatch: &Dispatch) {
+    let dispatch = dispatch.clone();
+    use_effect_with((), move |()| {
+        if address::hash().is_empty()
+            && let Some(link) = saved::kept()
+        {
+            dispatch.dispatch(Action::Tell(Some(Message::restore(link))));
+        }
+    });
+}
+
+/// Files that are dropped anywhere on the page, and documents that are pasted anywhere but into a field.
+#[hook]
+fn use_brought(dispatch: &Dispatch) {
+    let dispatch = dispatch.clone();
+    use_effect_with((), move |()| {
+        use gloo_events::{EventListener, EventListenerOptions};
+        use wasm_bindgen::JsCast;
+        let bring =
+            move |brought: Brought| dispatch.dispatch(Action::Show(Some(Dialog::Brought(Rc::new(brought)))));
+        let listeners = web_sys::window().and_then(|window| window.document()).map(|document| {
+            let options = EventListenerOptions::enable_prevent_default();
+            let over = EventListener::new_with_options(&document, "dragover", options, |event| {
+                if event.dyn_ref::<DragEvent>().is_some_and(brings_files) {
+                    event.prevent_default();
+                }
+            });
+            let dropped = {
+                let bring = bring.clone();
+                EventListener::new_with_options(&document, "drop", options, move |event| {
+                    let Some(event) = event.dyn_ref::<DragEvent>().filter(|event| brings_files(event)) else {
+                        return;
+                    };
+                    event.prevent_default();
+                    let files = event.data_transfer().and_then(|transfer| transfer.files());
+                    bring(Brought::Files(files_of(files)));
+                })
+            };
+            let pasted = EventListener::new(&document, "paste", move |event| {
+                let Some(event) =
+                    event.dyn_ref::<web_sys::ClipboardEvent>().filter(|event| !is_typing(event))
+                else {
+                    return;
+                };
+                let text = event.clipboard_data().and_then(|data| data.get_data("text/plain").ok());
+                if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
+                    bring(Brought::Text(text));
+                }
+            });
+            [over, dropped, pasted]
+        });
+        move || drop(listeners)
+    });
+}
+
+fn brings_files(event: &DragEvent) -> bool {
+    event.data_transfer().is_some_and(|transfer| transfer.types().includes(&"Files".into(), 0))
+}
+
+/// Whether an event belongs to a field that takes text.
+fn is_typing(event: &Event) -> bool {
+    use wasm_bindgen::JsCast;
+    event
+        .target()
+        .and_then(|target| target.dyn_into::<web_sys::Element>().ok())
+        .is_some_and(|element| matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"))
+}
+
 /// Keys that work anywhere on the page.
 #[hook]
 fn use_shortcuts(dispatch: &Dispatch) {
@@ -173,16 +286,15 @@ fn use_shortcuts(dispatch: &Dispatch) {
 }
 
 fn shortcut(event: &KeyboardEvent) -> Option<Action> {
-    use wasm_bindgen::JsCast;
-    let typing = event
-        .target()
-        .and_then(|target| target.dyn_into::<web_sys::Element>().ok())
-        .is_some_and(|element| matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"));
-    if typing || event.alt_key() || event.default_prevented() {
+    let command = event.ctrl_key() || event.meta_key();
+    let key = event.key().to_ascii_lowercase();
+    if command && !event.alt_key() && key == "k" {
+        return Some(Action::Show(Some(Dialog::Palette)));
+    }
+    if is_typing(event) || event.alt_key() || event.default_prevented() {
         return None;
     }
-    let command = event.ctrl_key() || event.meta_key();
-    match (command, event.shift_key(), event.key().to_ascii_lowercase().as_str()) {
+    match (command, event.shift_key(), key.as_str()) {
         (true, false, "z") => Some(Action::Undo),
         (true, true, "z") | (true, false, "y") => Some(Action::Redo),
         (false, _, "?") => Some(Action::Show(Some(Dialog::Help))),

@@ -3,10 +3,13 @@
 mod address;
 mod app;
 mod canvas;
+mod documents;
+mod hand_over;
 mod panels;
 mod panic;
 mod picture;
 mod ptr;
+mod saved;
 mod state;
 mod theme;
 mod ui;

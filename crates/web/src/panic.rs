@@ -1,18 +1,21 @@
 //! An internal error is shown, with the cluster kept in the address; the page is never blank.
 
-use crate::address;
+use crate::{
+    address,
+    state::{State, link},
+};
 use std::{cell::RefCell, panic::PanicHookInfo};
 
 thread_local! {
-    /// The share link of the last state that was shown.
-    static LAST: RefCell<String> = const { RefCell::new(String::new()) };
+    /// The last state that was shown.
+    static LAST: RefCell<Option<State>> = const { RefCell::new(None) };
 }
 
-/// Keeps the link of a state that was shown well.
-pub(crate) fn remember(link: String) {
+/// Keeps a state that was shown well.
+pub(crate) fn remember(state: State) {
     LAST.with(|last| {
         if let Ok(mut last) = last.try_borrow_mut() {
-            *last = link;
+            *last = Some(state);
         }
     });
 }
@@ -26,20 +29,31 @@ pub(crate) fn hook() {
 }
 
 fn show(info: &PanicHookInfo<'_>) -> Option<()> {
-    let kept = LAST.with(|last| last.try_borrow().ok().map(|last| last.clone())).unwrap_or_default();
-    let way_out = if !kept.is_empty() && address::put(&kept).is_some() {
-        "Your cluster is kept in the address: reload the page to go on with it. If that fails again, delete \
-         what follows the # in the address."
-    } else {
-        "Reload the page to start anew."
-    };
     let document = web_sys::window()?.document()?;
     let notice = document.create_element("div").ok()?;
     notice.set_attribute("role", "alert").ok()?;
     notice.set_attribute("class", "panic").ok()?;
     let text = document.create_element("p").ok()?;
-    text.set_text_content(Some(&format!("Hopscope met an error of its own and stopped. {way_out} ({info})")));
+    text.set_text_content(Some(&format!("Hopscope met an error of its own and stopped. ({info})")));
     notice.append_child(&text).ok()?;
     document.body()?.append_child(&notice).ok()?;
+    // The state is taken out first: an error on the way to its link is not met twice.
+    let last = LAST.with(|last| last.try_borrow_mut().ok()?.take());
+    let kept = last.and_then(|state| link::write(&state).ok()).and_then(|hash| address::put(&hash));
+    let way_out = document.create_element("p").ok()?;
+    match kept {
+        Some(link) => {
+            way_out.set_text_content(Some(
+                "Your cluster is kept in the address: reload the page to go on with it, or keep this link: ",
+            ));
+            let anchor = document.create_element("a").ok()?;
+            anchor.set_attribute("href", &link).ok()?;
+            anchor.set_attribute("target", "_blank").ok()?;
+            anchor.set_text_content(Some("the cluster as it was"));
+            way_out.append_child(&anchor).ok()?;
+        }
+        None => way_out.set_text_content(Some("Reload the page to start anew.")),
+    }
+    notice.append_child(&way_out).ok()?;
     Some(())
 }

@@ -1,14 +1,14 @@
 //! The picture: lays the store's cluster and flow out, and hands the scene to the canvas.
 
 use crate::{
-    canvas::Canvas,
+    canvas::{Canvas, Chosen},
     ptr::Ptr,
     state::{Action, Answer, Dispatch},
 };
 use engine::World;
 use model::{Edit, ObjectRef};
 use render::{Format, Options, Scene, View};
-use std::rc::Rc;
+use std::{collections::BTreeSet, rc::Rc};
 use yew::prelude::*;
 
 /// What the picture needs.
@@ -26,6 +26,21 @@ pub(crate) struct PictureProps {
     pub(crate) selection: Option<ObjectRef>,
     /// The step that is lit.
     pub(crate) highlight: Option<usize>,
+    /// What the picture is called.
+    #[prop_or(AttrValue::Static("Cluster and packet"))]
+    pub(crate) label: AttrValue,
+    /// Things to mark: they differ in another picture.
+    #[prop_or_default]
+    pub(crate) marks: Rc<BTreeSet<String>>,
+    /// Nothing can be selected or moved.
+    #[prop_or_default]
+    pub(crate) still: bool,
+    /// Zoom and place of pictures that move as one.
+    #[prop_or_default]
+    pub(crate) view: Option<Chosen>,
+    /// Whom to tell of zoom and place.
+    #[prop_or_default]
+    pub(crate) on_view: Option<Callback<Option<Chosen>>>,
     /// How to change the store.
     pub(crate) dispatch: Dispatch,
 }
@@ -58,11 +73,13 @@ pub(crate) fn Picture(props: &PictureProps) -> Html {
     });
     html! {
         <Canvas scene={(*scene).clone()} selected={props.selection.clone()} highlight={props.highlight}
+            label={props.label.clone()} marks={props.marks.clone()} still={props.still} view={props.view} on_view={props.on_view.clone()}
             {on_select} {on_edit} {on_hover} {on_announce} {on_narrow} />
     }
 }
 
-fn draw(world: &World, answer: &Answer, outcome: usize, reply: bool, options: Options) -> Scene {
+/// The scene of a branch.
+pub(crate) fn draw(world: &World, answer: &Answer, outcome: usize, reply: bool, options: Options) -> Scene {
     let paths = answer.paths();
     let load_balancers = render::load_balancers(world, render::Probed::Flow(paths));
     let service = paths.and_then(|paths| render::service_of(world, paths));

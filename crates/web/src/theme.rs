@@ -14,7 +14,7 @@ fn root() -> Option<web_sys::Element> {
 }
 
 /// Whether the page is dark now.
-fn is_dark() -> bool {
+pub(crate) fn is_dark() -> bool {
     let chosen = root().and_then(|root| root.get_attribute("data-theme"));
     match chosen.as_deref() {
         Some(theme) => theme == "dark",
@@ -24,7 +24,8 @@ fn is_dark() -> bool {
     }
 }
 
-fn choose(theme: &str) {
+/// Makes the page `light` or `dark`, and keeps that for the next visit.
+pub(crate) fn choose(theme: &str) {
     if let Some(root) = root() {
         // The name is a valid one.
         let _ = root.set_attribute("data-theme", theme);
@@ -43,18 +44,21 @@ pub(crate) fn restore() {
     }
 }
 
+/// What the button needs.
+#[derive(Properties, PartialEq)]
+pub(crate) struct ThemeProps {
+    /// The page is dark.
+    pub(crate) dark: bool,
+    /// Turn it over.
+    pub(crate) onclick: Callback<MouseEvent>,
+}
+
 /// Turns the page dark or light.
 #[component]
-pub(crate) fn ThemeButton() -> Html {
-    let redraw = use_force_update();
-    let dark = is_dark();
-    let onclick = Callback::from(move |_: MouseEvent| {
-        choose(if is_dark() { "light" } else { "dark" });
-        redraw.force_update();
-    });
+pub(crate) fn ThemeButton(props: &ThemeProps) -> Html {
     html! {
-        <button type="button" class="btn icon-btn" aria-label="Dark theme" aria-pressed={dark.to_string()}
-            title={if dark { "Light theme" } else { "Dark theme" }} {onclick}>
+        <button type="button" class="btn icon-btn" aria-label="Dark theme" aria-pressed={props.dark.to_string()}
+            title={if props.dark { "Light theme" } else { "Dark theme" }} onclick={props.onclick.clone()}>
             <Icon glyph={Glyph::Theme} />
         </button>
     }

@@ -14,6 +14,47 @@ const views: { name: string; open: (hopscope: Hopscope) => Promise<void> }[] = [
       },
     })),
   ),
+  { name: "compare", open: (hopscope) => hopscope.page.getByRole("button", { name: "Compare" }).click() },
+  {
+    name: "worse",
+    open: async (hopscope) => {
+      await hopscope.select("echo-deployment-78dc57c76d-58mz5");
+      await hopscope.choose("Readiness", "Not ready");
+    },
+  },
+  {
+    name: "edit",
+    open: async ({ page }) => {
+      await page.getByText("YAML", { exact: true }).click();
+      await page.getByRole("button", { name: "Edit", exact: true }).click();
+      const field = page.getByRole("textbox", { name: "Document" });
+      await field.fill((await field.inputValue()).replace("Policy: Local", "Policy: Lokal"));
+      await page.getByRole("button", { name: "Apply" }).click();
+      await page.getByTestId("diagnostics").getByRole("listitem").first().waitFor();
+    },
+  },
+  {
+    name: "history",
+    open: async (hopscope) => {
+      await hopscope.tell("cluster");
+      await hopscope.tell("moved");
+      await hopscope.page.getByRole("button", { name: "Undo" }).click();
+      await hopscope.page.getByRole("button", { name: "History" }).click();
+    },
+  },
+  { name: "share", open: ({ page }) => page.getByRole("button", { name: "Share…" }).click() },
+  { name: "commands", open: ({ page }) => page.keyboard.press("Control+k") },
+  { name: "help", open: ({ page }) => page.getByRole("button", { name: "Help" }).click() },
+  { name: "add", open: ({ page }) => page.getByRole("button", { name: "Add an object" }).click() },
+  {
+    name: "refused",
+    open: async ({ page }) => {
+      await page.getByRole("button", { name: "Open…" }).click();
+      await page.getByRole("textbox", { name: "Or paste" }).fill("apiVersion: v1\nkind: Nod\nmetadata:\n  name: x\n");
+      await page.getByRole("button", { name: "Open what is pasted" }).click();
+      await page.getByTestId("diagnostics").getByRole("listitem").first().waitFor();
+    },
+  },
 ];
 
 for (const { name, open } of views) {

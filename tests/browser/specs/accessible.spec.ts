@@ -57,3 +57,32 @@ test("the theme button turns the page dark, and the choice is kept", async ({ ho
   expect(await ground()).toBe(light);
 });
 
+test("whatever Tab comes to shows that it has the focus", async ({ hopscope, page }) => {
+  const seen = new Set<string>();
+  await expect(hopscope.main).toBeVisible();
+  for (let presses = 0; presses < 60; presses++) {
+    await page.keyboard.press("Tab");
+    const stop = await page.evaluate(() => {
+      const element = document.activeElement;
+      if (!element || element === document.body) return undefined;
+      // Cards in the picture draw a ring of their own; fields in a box may light the box.
+      const ring = element.querySelector(":scope > .ring");
+      const drawn = (one: Element | null): boolean => {
+        if (!one) return false;
+        const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(one);
+        return (outlineStyle !== "none" && Number.parseFloat(outlineWidth) >= 1) || boxShadow !== "none";
+      };
+      const marked = ring
+        ? getComputedStyle(ring).stroke !== "none" && Number.parseFloat(getComputedStyle(ring).strokeWidth) >= 2
+        : drawn(element) || drawn(element.closest("form"));
+      return { name: element.getAttribute("aria-label") ?? element.textContent?.trim().slice(0, 40) ?? "", marked };
+    });
+    if (!stop) break;
+    expect(stop.marked, `the focus on "${stop.name}" must be seen`).toBe(true);
+    seen.add(stop.name);
+  }
+  // It came through every region of the page.
+  for (const name of ["Skip to the picture", "Send", "Dark theme", "Trace", "Selected object"]) {
+    expect([...seen]).toContain(name);
+  }
+});

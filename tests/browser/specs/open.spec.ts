@@ -114,3 +114,34 @@ test("a file is opened as pasted text is", async ({ hopscope, page }) => {
     .setInputFiles({ name: "cluster.yaml", mimeType: "application/yaml", buffer: Buffer.from(LONELY) });
   await expect(hopscope.node("node-a")).toHaveAccessibleName(/10\.224\.0\.4/);
 });
+
+test("files that are dropped on the page are opened", async ({ hopscope, page }) => {
+  const files = await page.evaluateHandle((text) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([text], "cluster.yaml", { type: "application/yaml" }));
+    return transfer;
+  }, LONELY);
+  await hopscope.main.dispatchEvent("drop", { dataTransfer: files });
+  await expect(hopscope.node("node-a")).toHaveAccessibleName(/10\.224\.0\.4/);
+});
+
+test("documents that are pasted on the page are opened; a refused line is shown", async ({ hopscope, page }) => {
+  const paste = (text: string): Promise<void> =>
+    page.evaluate((text) => {
+      const data = new DataTransfer();
+      data.setData("text/plain", text);
+      document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+    }, text);
+  await paste("apiVersion: v1\nkind: Nod\nmetadata:\n  name: x\n");
+  const dialog = page.getByRole("dialog", { name: "Open a cluster" });
+  await expect(page.getByTestId("diagnostics")).toContainText("pasted text:2");
+  await page.getByTestId("diagnostics").getByRole("button", { name: "Show me" }).first().click();
+  const field = dialog.getByRole("textbox", { name: "Or paste" });
+  await expect(field).toBeFocused();
+  expect(
+    await field.evaluate((area: HTMLTextAreaElement) => area.value.slice(area.selectionStart, area.selectionEnd)),
+  ).toBe("kind: Nod");
+  await page.keyboard.press("Escape");
+  await paste(LONELY);
+  await expect(hopscope.node("node-a")).toHaveAccessibleName(/10\.224\.0\.4/);
+});

@@ -3,7 +3,7 @@
 use super::Check;
 use model::{
     Key, Kind, ObjectRef,
-    kubernetes::{IntOrString, Pod, Protocol, Service, ServiceType},
+    kubernetes::{IntOrString, ObjectMeta, Protocol, Service, ServiceType},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -134,16 +134,18 @@ impl Check<'_> {
             return;
         }
         let namespace = service.metadata.key().namespace;
-        let pods: Vec<&Pod> = self
-            .model
-            .pods
-            .iter()
+        // What a workload makes counts as its pods, whatever its number of replicas.
+        let pods = self.model.pods.iter().map(|(key, pod)| (key, &pod.metadata));
+        let made = self.model.workloads().map(|(_, key, workload)| (key, &workload.spec.template.metadata));
+        let pods: Vec<(&str, &ObjectMeta)> = pods
+            .chain(made)
             .filter(|(key, _)| key.namespace == namespace)
-            .map(|(_, pod)| &**pod)
+            .map(|(key, metadata)| (&*key.name, metadata))
             .collect();
-        let wanted =
-            |pod: &Pod| selector.iter().all(|(label, value)| pod.metadata.label(label) == Some(value));
-        if pods.iter().any(|pod| wanted(pod)) {
+        let wanted = |(_, pod): &(&str, &ObjectMeta)| {
+            selector.iter().all(|(label, value)| pod.label(label) == Some(value))
+        };
+        if pods.iter().any(wanted) {
             return;
         }
         let labels =
@@ -168,24 +170,21 @@ impl Check<'_> {
     }
 }
 
-/// What the pods have in place of the labels that are wanted.
-fn nearest_labels(pods: &[&Pod], selector: &BTreeMap<String, String>) -> String {
+/// What the pods (name and metadata) have in place of the labels that are wanted.
+fn nearest_labels(pods: &[(&str, &ObjectMeta)], selector: &BTreeMap<String, String>) -> String {
     // The pod that has most of the labels shows which one is wrong.
-    let held = |pod: &Pod| {
-        selector.iter().filter(|(label, value)| pod.metadata.label(label) == Some(value.as_str())).count()
+    let held = |pod: &ObjectMeta| {
+        selector.iter().filter(|(label, value)| pod.label(label) == Some(value.as_str())).count()
     };
-    let Some(nearest) = pods.iter().rev().max_by_key(|pod| held(pod)) else { return String::new() };
-    let wrong = selector.iter().find(|(label, value)| nearest.metadata.label(label) != Some(value.as_str()));
+    let Some((name, nearest)) = pods.iter().rev().max_by_key(|(_, pod)| held(pod)) else {
+        return String::new();
+    };
+    let wrong = selector.iter().find(|(label, value)| nearest.label(label) != Some(value.as_str()));
     let Some((label, value)) = wrong else { return String::new() };
-    let values: BTreeSet<&str> = pods.iter().filter_map(|pod| pod.metadata.label(label)).collect();
+    let values: BTreeSet<&str> = pods.iter().filter_map(|(_, pod)| pod.label(label)).collect();
     if values.is_empty() {
-        let name = &nearest.metadata.name;
-        let labels = nearest
-            .metadata
-            .labels
-            .iter()
-            .map(|(label, value)| format!("{label}={value}"))
-            .collect::<Vec<_>>();
+        let labels =
+            nearest.labels.iter().map(|(label, value)| format!("{label}={value}")).collect::<Vec<_>>();
         return if labels.is_empty() {
             format!("no Pod there has a label {label}; Pod {name} has no labels at all")
         } else {

@@ -197,12 +197,22 @@ fn station(board: &mut Board, place: &Place, at: Rect) {
         Place::LoadBalancer(name) => (Kind::Station, Tone::Cloud, "Azure Load Balancer".to_owned(), name),
         _ => return,
     };
-    Draft::new(id.clone(), kind, tone, at)
-        .label(format!("{title} {name}"))
+    let draft = Draft::new(id.clone(), kind, tone, at)
         .used(board.state(&id), board.steps(&id))
-        .body(10.0, Look::Body)
-        .text(14.0, 22.0, at.w - 28.0, TextStyle::Name, Ink::Strong, &title)
-        .text(14.0, 39.0, at.w - 28.0, TextStyle::Mono, Ink::Soft, name)
-        .put(board);
+        .body(10.0, Look::Body);
+    let room = at.w - 28.0;
+    // A station that has no name of its own is told once.
+    if title.eq_ignore_ascii_case(name) {
+        draft
+            .label(title.clone())
+            .text(14.0, at.h / 2.0 + 4.0, room, TextStyle::Name, Ink::Strong, &title)
+            .put(board);
+    } else {
+        draft
+            .label(format!("{title} {name}"))
+            .text(14.0, 22.0, room, TextStyle::Name, Ink::Strong, &title)
+            .text(14.0, 39.0, room, TextStyle::Mono, Ink::Soft, name)
+            .put(board);
+    }
     board.touch.insert(id, Touch::Free(at));
 }

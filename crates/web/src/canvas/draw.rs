@@ -3,11 +3,16 @@
 use super::moves::is_movable;
 use model::ObjectRef;
 use render::{Anchor, Capsule, Group, Kind, Link, Scene, Shape, State, Text, number, svg};
+use std::collections::BTreeSet;
 use yew::{AttrValue, Classes, Html, classes, html};
 
 /// What of the page's state the drawing depends on.
 pub(super) struct Look<'a> {
     pub(super) scene: &'a Scene,
+    /// Groups that differ in another picture.
+    pub(super) marks: &'a BTreeSet<String>,
+    /// Nothing is a button.
+    pub(super) still: bool,
     pub(super) selected: Option<&'a ObjectRef>,
     /// The step that is lit.
     pub(super) lit: Option<usize>,
@@ -46,13 +51,15 @@ impl Look<'_> {
 
     fn group(&self, group: &Group) -> Html {
         let id = group.id.as_str();
-        let interactive = is_interactive(group);
+        let interactive = is_interactive(group) && !self.still;
+        let differs = self.marks.contains(id);
         let selected = interactive && group.object.as_ref() == self.selected;
         let mut classes = Classes::from(group.classes());
         classes.extend([
             selected.then_some("selected"),
             self.lit.is_some_and(|step| group.steps.contains(&step)).then_some("lit"),
-            is_movable(group).then_some("movable"),
+            (is_movable(group) && !self.still).then_some("movable"),
+            differs.then_some("differs"),
             (self.carried == Some(id)).then_some("carried"),
             (self.over == Some(id)).then_some("over"),
             self.targets.contains(&id).then_some("target"),
@@ -68,8 +75,8 @@ impl Look<'_> {
                 role={interactive.then_some("button")}
                 aria-label={interactive.then(|| group.label.clone())}
                 aria-pressed={interactive.then_some(if selected { "true" } else { "false" })}
-                aria-roledescription={is_movable(group).then_some("movable")}
-                aria-keyshortcuts={is_movable(group).then_some("M Space")}
+                aria-roledescription={(is_movable(group) && !self.still).then_some("movable")}
+                aria-keyshortcuts={(is_movable(group) && !self.still).then_some("M Space")}
                 {tabindex}
             >
                 <title>{ group.label.clone() }</title>
@@ -77,6 +84,11 @@ impl Look<'_> {
                     <rect class="ring" x="-3.5" y="-3.5" width={number(w + 7.0)} height={number(h + 7.0)} rx="13" />
                 }
                 { for group.shapes.iter().map(shape) }
+                if differs {
+                    <g class="differs-sign" transform={translate(w - 1.0, 0.0)}>
+                        <circle r="7.5" /><text class="name" y="4" text-anchor="middle">{ "≠" }</text>
+                    </g>
+                }
             </g>
         }
     }

@@ -16,15 +16,16 @@ use model::{Edit, ObjectRef};
 use moves::{Target, is_movable, name_of, targets};
 use player::{Place, Player, Speed};
 use render::{Rect, Scene};
-use std::rc::Rc;
+use std::{collections::BTreeSet, rc::Rc};
+pub(crate) use viewport::Chosen;
 use viewport::{STEP, Viewport};
 use web_sys::{
     Element, HtmlElement, ResizeObserver, SvgElement, WheelEvent,
     wasm_bindgen::{JsCast, closure::Closure},
 };
 use yew::{
-    Callback, Component, Context, FocusEvent, Html, KeyboardEvent, MouseEvent, NodeRef, PointerEvent,
-    Properties, classes, html,
+    AttrValue, Callback, Component, Context, FocusEvent, Html, KeyboardEvent, MouseEvent, NodeRef,
+    PointerEvent, Properties, classes, html,
 };
 
 /// What the canvas shows and whom it tells.
@@ -49,6 +50,21 @@ pub(crate) struct Props {
     /// The canvas became narrow (true) or wide: another format of scene would suit it.
     #[prop_or_default]
     pub(crate) on_narrow: Callback<bool>,
+    /// What the picture is called.
+    #[prop_or(AttrValue::Static("Cluster and packet"))]
+    pub(crate) label: AttrValue,
+    /// Things to mark: they differ in another picture beside this one.
+    #[prop_or_default]
+    pub(crate) marks: Rc<BTreeSet<String>>,
+    /// Nothing can be selected or moved.
+    #[prop_or_default]
+    pub(crate) still: bool,
+    /// Zoom and place of pictures that move as one.
+    #[prop_or_default]
+    pub(crate) view: Option<Chosen>,
+    /// Whom to tell of zoom and place; `None` where the picture is alone.
+    #[prop_or_default]
+    pub(crate) on_view: Option<Callback<Option<Chosen>>>,
 }
 
 impl PartialEq for Props {
@@ -61,10 +77,15 @@ impl PartialEq for Props {
             && self.on_hover == other.on_hover
             && self.on_announce == other.on_announce
             && self.on_narrow == other.on_narrow
+            && self.label == other.label
+            && self.marks == other.marks
+            && self.still == other.still
+            && self.view == other.view
+            && self.on_view == other.on_view
     }
 }
 
-/// Below this width, in CSS pixels, a tall scene is easier to read.
+/// Below this width, in CSS pixels, a tall scene is easier to read, where there is height for it.
 const NARROW: f64 = 620.0;
 
 /// See the module.
@@ -74,6 +95,7 @@ pub(crate) struct Canvas {
     ghost: NodeRef,
     runner: NodeRef,
     menu_list: NodeRef,
+    detail: NodeRef,
     view: Viewport,
     narrow: bool,
     /// The person asked for less motion.
@@ -116,7 +138,8 @@ pub(crate) enum Msg {
     Seen(Viewport),
     Clicked(MouseEvent),
     Focused(FocusEvent),
-    Hovered(Option<usize>),
+    /// The step that made what is under the pointer, and what that is.
+    Hovered(Option<usize>, String),
     Key(KeyboardEvent),
     Wheel(WheelEvent),
     Zoom(i32),
@@ -146,6 +169,7 @@ impl Component for Canvas {
             ghost: NodeRef::default(),
             runner: NodeRef::default(),
             menu_list: NodeRef::default(),
+            detail: NodeRef::default(),
             view: Viewport::new(),
             narrow: false,
             still: query.flatten().is_some_and(|query| query.matches()),
@@ -172,6 +196,9 @@ impl Component for Canvas {
                 self.focus = None;
             }
         }
+        if props.on_view.is_some() && props.view != old.view {
+            self.view.choose(props.view);
+        }
         if props.selected != old.selected {
             self.menu = std::mem::take(&mut self.menu_awaited);
         }
@@ -179,6 +206,115 @@ impl Component for Canvas {
     }
 
     fn update(&mut self, ctx: &Context<Self>, message: Msg) -> bool {
+        let before = self.view.chosen();
+        let draw = self.act(ctx, message);
+        let after = self.view.chosen();
+        if let Some(on_view) = ctx.props().on_view.as_ref().filter(|_| before != after) {
+            on_view.emit(after);
+        }
+        draw
+    }
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        let (link, props) = (ctx.link(), ctx.props());
+        let scene = &*props.scene;
+        let carried = self.carried.as_ref();
+        let over = carried.and_then(|carried| carried.targets.get(carried.over?));
+        let look = Look {
+            scene,
+            marks: &props.marks,
+            still: props.still,
+            selected: props.selected.as_ref(),
+            lit: props.highlight,
+            in_tab_order: self.focus.as_deref().or_else(|| self.first_stop(ctx)),
+            carried: carried.map(|carried| carried.id.as_str()),
+            over: over.map(|target| target.group.as_str()),
+            targets: carried
+                .map(|carried| carried.targets.iter().map(|target| target.group.as_str()).collect())
+                .unwrap_or_default(),
+        };
+        let movable = props
+            .selected
+            .as_ref()
+            .and_then(|object| scene.group_of(object))
+            .filter(|group| is_movable(group) && !props.still);
+        let moves = movable.map(|group| (group.id.as_str(), targets(scene, &group.id)));
+        let mode = if self.player.place == Place::Nowhere { None } else { Some("playing") };
+        html! {
+            <section class="canvas" aria-label={props.label.clone()} ref={self.root.clone()}>
+                <svg
+                    ref={self.svg.clone()}
+                    class={classes!("hop", "canvas-svg", mode, carried.map(|_| "carrying"))}
+                    viewBox={self.view.view_box(scene)}
+                    preserveAspectRatio="xMidYMid meet"
+                    role="group"
+                    aria-label={scene.title.clone()}
+                    onpointerdown={link.callback(Msg::Pressed)}
+                    onclick={link.callback(Msg::Clicked)}
+                    onfocusin={link.callback(Msg::Focused)}
+                    onkeydown={link.callback(Msg::Key)}
+                    onpointerover={let scene = Rc::clone(&props.scene); link.callback(move |event: PointerEvent| {
+                        let (step, words) = under(&scene, &event);
+                        Msg::Hovered(step, words)
+                    })}
+                    onpointerleave={link.callback(|_| Msg::Hovered(None, String::new()))}
+                >
+                    <desc>{ scene.description.clone() }</desc>
+                    { look.layers() }
+                    { over.map(|target| drop_sign(scene, target)).unwrap_or_default() }
+                    if let Some(carried) = carried.filter(|carried| carried.by_pointer) {
+                        <g class="ghost" ref={self.ghost.clone()} aria-hidden="true">{ draw::ghost(scene, &carried.id) }</g>
+                    }
+                    { self.runner(scene) }
+                </svg>
+                <ol class="visually-hidden" aria-label="The packet's way">
+                    { for scene.outline.iter().enumerate().map(|(index, line)| html! { <li key={index}>{ line.clone() }</li> }) }
+                </ol>
+                <div class="canvas-top">
+                    if let Some(carried) = carried {
+                        { Self::hint(carried) }
+                    } else if let Some((id, targets)) = moves.filter(|(_, targets)| !targets.is_empty()) {
+                        { self.move_menu(link, id, &targets) }
+                    }
+                    { controls::legend() }
+                </div>
+                <div class="canvas-bottom">
+                    { self.playback(link, scene) }
+                    <p class="canvas-detail" ref={self.detail.clone()} aria-hidden="true" />
+                    { self.zoom_bar(link) }
+                </div>
+            </section>
+        }
+    }
+
+    fn rendered(&mut self, ctx: &Context<Self>, first: bool) {
+        if first {
+            self.observe(ctx);
+            if self.measure(ctx) {
+                // The element's size is known only now.
+                ctx.link().send_message(Msg::Fit);
+            }
+        }
+        if self.menu
+            && let Some(list) = self.menu_list.cast::<Element>()
+            && !list.contains(focused_element().as_deref())
+            && let Some(item) = list.query_selector("button").ok().flatten()
+        {
+            focus(&item);
+        }
+    }
+
+    fn destroy(&mut self, _: &Context<Self>) {
+        self.player.stop();
+        if let Some((observer, _)) = &self.observer {
+            observer.disconnect();
+        }
+    }
+}
+
+impl Canvas {
+    /// Does what a message says; tells whether to draw anew.
+    fn act(&mut self, ctx: &Context<Self>, message: Msg) -> bool {
         let scene = Rc::clone(&ctx.props().scene);
         match message {
             Msg::Resized => return self.measure(ctx),
@@ -211,7 +347,11 @@ impl Component for Canvas {
             }
             Msg::Clicked(event) => return self.click(ctx, &event),
             Msg::Focused(event) => return self.focused(ctx, &event),
-            Msg::Hovered(step) => {
+            Msg::Hovered(step, words) => {
+                // Written past Yew: the picture need not be drawn anew for it.
+                if let Some(detail) = self.detail.cast::<Element>() {
+                    detail.set_text_content(Some(&words));
+                }
                 if self.hovered != step && !self.player.is_playing() {
                     self.hovered = step;
                     ctx.props().on_hover.emit(step);
@@ -252,92 +392,6 @@ impl Component for Canvas {
         true
     }
 
-    fn view(&self, ctx: &Context<Self>) -> Html {
-        let (link, props) = (ctx.link(), ctx.props());
-        let scene = &*props.scene;
-        let carried = self.carried.as_ref();
-        let over = carried.and_then(|carried| carried.targets.get(carried.over?));
-        let look = Look {
-            scene,
-            selected: props.selected.as_ref(),
-            lit: props.highlight,
-            in_tab_order: self.focus.as_deref().or_else(|| self.first_stop(ctx)),
-            carried: carried.map(|carried| carried.id.as_str()),
-            over: over.map(|target| target.group.as_str()),
-            targets: carried
-                .map(|carried| carried.targets.iter().map(|target| target.group.as_str()).collect())
-                .unwrap_or_default(),
-        };
-        let movable = props
-            .selected
-            .as_ref()
-            .and_then(|object| scene.group_of(object))
-            .filter(|group| is_movable(group));
-        let moves = movable.map(|group| (group.id.as_str(), targets(scene, &group.id)));
-        let mode = if self.player.place == Place::Nowhere { None } else { Some("playing") };
-        html! {
-            <section class="canvas" aria-label="Cluster and packet" ref={self.root.clone()}>
-                <svg
-                    ref={self.svg.clone()}
-                    class={classes!("hop", "canvas-svg", mode, carried.map(|_| "carrying"))}
-                    viewBox={self.view.view_box(scene)}
-                    preserveAspectRatio="xMidYMid meet"
-                    role="group"
-                    aria-label={scene.title.clone()}
-                    onpointerdown={link.callback(Msg::Pressed)}
-                    onclick={link.callback(Msg::Clicked)}
-                    onfocusin={link.callback(Msg::Focused)}
-                    onkeydown={link.callback(Msg::Key)}
-                    onpointerover={let scene = Rc::clone(&props.scene); link.callback(move |event: PointerEvent| Msg::Hovered(step_under(&scene, &event)))}
-                    onpointerleave={link.callback(|_| Msg::Hovered(None))}
-                >
-                    <desc>{ scene.description.clone() }</desc>
-                    { look.layers() }
-                    { over.map(|target| drop_sign(scene, target)).unwrap_or_default() }
-                    if let Some(carried) = carried.filter(|carried| carried.by_pointer) {
-                        <g class="ghost" ref={self.ghost.clone()} aria-hidden="true">{ draw::ghost(scene, &carried.id) }</g>
-                    }
-                    { self.runner(scene) }
-                </svg>
-                <ol class="visually-hidden" aria-label="The packet's way">
-                    { for scene.outline.iter().enumerate().map(|(index, line)| html! { <li key={index}>{ line.clone() }</li> }) }
-                </ol>
-                <div class="canvas-top">
-                    if let Some(carried) = carried {
-                        { Self::hint(carried) }
-                    } else if let Some((id, targets)) = moves.filter(|(_, targets)| !targets.is_empty()) {
-                        { self.move_menu(link, id, &targets) }
-                    }
-                    { controls::legend() }
-                </div>
-                <div class="canvas-bottom">
-                    { self.playback(link, scene) }
-                    { self.zoom_bar(link) }
-                </div>
-            </section>
-        }
-    }
-
-    fn rendered(&mut self, ctx: &Context<Self>, first: bool) {
-        if first {
-            self.observe(ctx);
-            if self.measure(ctx) {
-                // The element's size is known only now.
-                ctx.link().send_message(Msg::Zoom(0));
-                self.view.fit();
-            }
-        }
-        if self.menu
-            && let Some(list) = self.menu_list.cast::<Element>()
-            && !list.contains(focused_element().as_deref())
-            && let Some(item) = list.query_selector("button").ok().flatten()
-        {
-            focus(&item);
-        }
-    }
-}
-
-impl Canvas {
     fn observe(&mut self, ctx: &Context<Self>) {
         let (Some(root), Some(svg)) = (self.root.cast::<Element>(), self.svg.cast::<Element>()) else {
             return;
@@ -364,7 +418,7 @@ impl Canvas {
     fn measure(&mut self, ctx: &Context<Self>) -> bool {
         let Some(svg) = self.svg.cast::<Element>() else { return false };
         let bounds = svg.get_bounding_client_rect();
-        let narrow = bounds.width() < NARROW;
+        let narrow = bounds.width() < NARROW && bounds.height() > bounds.width();
         if narrow != self.narrow {
             self.narrow = narrow;
             ctx.props().on_narrow.emit(narrow);
@@ -384,7 +438,8 @@ impl Canvas {
             return false;
         }
         let scene = &ctx.props().scene;
-        let held = id_under(event, "data-id").filter(|id| scene.group(id).is_some_and(is_movable));
+        let held = id_under(event, "data-id").filter(|_| !ctx.props().still);
+        let held = held.filter(|id| scene.group(id).is_some_and(is_movable));
         let pressed = match held {
             Some(id) => {
                 let bounds = |target: Target| Some((scene.group(&target.group)?.bounds, target.group));
@@ -448,7 +503,7 @@ impl Canvas {
             return false;
         }
         self.menu = false;
-        if let Some(id) = id_under(event, "data-id") {
+        if let Some(id) = id_under(event, "data-id").filter(|_| !ctx.props().still) {
             self.select(ctx, &id);
         }
         true
@@ -535,12 +590,16 @@ fn id_under(event: &web_sys::Event, attribute: &str) -> Option<String> {
     target.closest(&format!("[{attribute}]")).ok().flatten()?.get_attribute(attribute)
 }
 
-/// The step that made what is under the pointer.
-fn step_under(scene: &Scene, event: &PointerEvent) -> Option<usize> {
-    if let Some(id) = id_under(event, "data-link") {
-        return scene.links.iter().find(|link| link.id == id)?.steps.first().copied();
+/// The step that made what is under the pointer, and what that is.
+fn under(scene: &Scene, event: &PointerEvent) -> (Option<usize>, String) {
+    let link = id_under(event, "data-link").and_then(|id| scene.links.iter().find(|link| link.id == id));
+    if let Some(link) = link {
+        return (link.steps.first().copied(), link.label.clone());
     }
-    scene.group(&id_under(event, "data-id")?)?.steps.first().copied()
+    match id_under(event, "data-id").and_then(|id| scene.group(&id)) {
+        Some(group) => (group.steps.first().copied(), group.label.clone()),
+        None => (None, String::new()),
+    }
 }
 
 fn focused_element() -> Option<Element> {

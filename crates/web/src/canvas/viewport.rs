@@ -23,7 +23,7 @@ pub(crate) struct Viewport {
 
 /// A corner and a zoom.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Chosen {
+pub(crate) struct Chosen {
     corner: Point,
     zoom: f64,
 }
@@ -46,6 +46,16 @@ impl Viewport {
 
     pub(crate) fn is_fit(&self) -> bool {
         self.chosen.is_none()
+    }
+
+    /// What the person chose.
+    pub(crate) fn chosen(&self) -> Option<Chosen> {
+        self.chosen
+    }
+
+    /// Takes over what the person chose in another picture.
+    pub(crate) fn choose(&mut self, chosen: Option<Chosen>) {
+        self.chosen = chosen;
     }
 
     fn size(&self, scene: &Scene) -> (f64, f64) {

@@ -2,17 +2,20 @@
 
 use super::{
     balancer::Balancers,
+    network::Network,
     rules::Rules,
     shares::Shares,
     trace::{Trace, WaySwitch},
 };
 use crate::{
+    hand_over,
     ptr::Ptr,
-    state::{Action, Answer, Dispatch, Tab},
+    state::{Action, Answer, Dispatch, Message, Tab},
     ui::Tabs,
 };
 use engine::World;
 use model::NodeName;
+use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 /// What the dock needs.
@@ -32,6 +35,8 @@ pub(crate) struct DockProps {
     pub(crate) tab: Tab,
     /// The node whose rules are shown.
     pub(crate) rules_node: Option<NodeName>,
+    /// What is searched for in its rules.
+    pub(crate) rules_search: AttrValue,
     /// How to change the store.
     pub(crate) dispatch: Dispatch,
 }
@@ -50,21 +55,27 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
     };
     let outcome = props.answer.paths().and_then(|paths| paths.outcomes.get(props.outcome));
     let answered = outcome.is_some_and(|outcome| outcome.reply.is_some());
-    let aside = if answered && props.tab == Tab::Trace {
-        html! { <WaySwitch reply={props.reply} dispatch={props.dispatch.clone()} /> }
-    } else {
-        Html::default()
+    let aside = match (props.tab, outcome) {
+        (Tab::Trace, Some(_)) => html! {
+            <>
+                if answered { <WaySwitch reply={props.reply} dispatch={props.dispatch.clone()} /> }
+                { copy_trace(&props.answer, props.outcome, &props.dispatch) }
+            </>
+        },
+        _ => Html::default(),
     };
     let (answer, dispatch, outcome) = (props.answer.clone(), props.dispatch.clone(), props.outcome);
     let panel = match props.tab {
         Tab::Trace => html! {
             <Trace {answer} {outcome} reply={props.reply} highlight={props.highlight} {dispatch} />
         },
-        Tab::Shares => html! { <Shares {answer} /> },
+        Tab::Shares => html! { <Shares world={props.world.clone()} {answer} /> },
         Tab::Rules => html! {
-            <Rules world={props.world.clone()} {answer} {outcome} node={props.rules_node.clone()} {dispatch} />
+            <Rules world={props.world.clone()} {answer} {outcome} node={props.rules_node.clone()}
+                search={props.rules_search.clone()} {dispatch} />
         },
         Tab::LoadBalancer => html! { <Balancers world={props.world.clone()} /> },
+        Tab::Network => html! { <Network world={props.world.clone()} {answer} {outcome} /> },
     };
     let names: Vec<AttrValue> = Tab::ALL.iter().map(|(_, name)| AttrValue::Static(name)).collect();
     html! {
@@ -72,4 +83,23 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
             <Tabs label="Result" {names} {open} {on_open} {aside}>{ panel }</Tabs>
         </section>
     }
+}
+
+/// Puts the drawn branch on the clipboard as text, for a ticket or a chat.
+fn copy_trace(answer: &Ptr<Answer>, outcome: usize, dispatch: &Dispatch) -> Html {
+    let (answer, dispatch) = (answer.clone(), dispatch.clone());
+    let onclick = Callback::from(move |_: MouseEvent| {
+        let text = answer.text(outcome).unwrap_or_default();
+        let dispatch = dispatch.clone();
+        spawn_local(async move {
+            let message = match hand_over::copy(&text).await {
+                Some(()) => Message::note("The trace is on the clipboard, as text."),
+                None => {
+                    Message::error("The browser did not let the trace be copied; Export has it as a file.")
+                }
+            };
+            dispatch.dispatch(Action::Tell(Some(message)));
+        });
+    });
+    html! { <button type="button" class="btn" {onclick}>{ "Copy as text" }</button> }
 }

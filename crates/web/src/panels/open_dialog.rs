@@ -1,17 +1,26 @@
-//! Opening a cluster: paste or choose files.
+//! Opening a cluster: paste, drop or choose files.
 
+use super::report::{Report, show_line};
 use crate::{
-    state::{Action, Dispatch},
+    documents,
+    state::{Action, Brought, Dispatch},
     ui::Dialog,
 };
-use formats::{Diagnostic, Severity, Source, import};
+use formats::{Diagnostic, Severity, Source};
+use std::rc::Rc;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{HtmlInputElement, HtmlTextAreaElement};
 use yew::prelude::*;
 
+/// The name of text that was pasted, in diagnostics.
+const PASTED: &str = "pasted text";
+
 /// What the dialog needs.
 #[derive(Properties, PartialEq)]
 pub(crate) struct OpenProps {
+    /// Files that were dropped or text that was pasted on the page: read at once.
+    #[prop_or_default]
+    pub(crate) brought: Option<Rc<Brought>>,
     /// How to change the store.
     pub(crate) dispatch: Dispatch,
 }
@@ -19,57 +28,98 @@ pub(crate) struct OpenProps {
 /// The dialog. Nothing of the page changes unless the input has no error.
 #[component]
 pub(crate) fn OpenDialog(props: &OpenProps) -> Html {
-    let text = use_node_ref();
+    let field = use_node_ref();
     let report = use_state(Vec::<Diagnostic>::new);
+    let texts = use_state(Vec::<(String, String)>::new);
     let close = {
         let dispatch = props.dispatch.clone();
         Callback::from(move |()| dispatch.dispatch(Action::Show(None)))
     };
     let read = {
-        let (dispatch, report) = (props.dispatch.clone(), report.clone());
+        let (dispatch, report, texts) = (props.dispatch.clone(), report.setter(), texts.setter());
         Callback::from(move |sources: Vec<Source>| {
-            let import = import(&sources);
-            let refused = import.has_errors();
-            if !refused {
-                dispatch.dispatch(Action::Open(Box::new(import.model)));
-            }
-            if refused || import.diagnostics.iter().any(|one| one.severity == Severity::Warning) {
-                report.set(import.diagnostics);
-            } else {
-                dispatch.dispatch(Action::Show(None));
-            }
+            let (dispatch, report, texts) = (dispatch.clone(), report.clone(), texts.clone());
+            spawn_local(async move {
+                let import = documents::import(&sources).await;
+                let refused = import.has_errors();
+                if !refused {
+                    dispatch.dispatch(Action::Open(Box::new(import.model)));
+                }
+                if refused || import.diagnostics.iter().any(|one| one.severity == Severity::Warning) {
+                    let text =
+                        |source: Source| (source.name, String::from_utf8_lossy(&source.bytes).into_owned());
+                    texts.set(sources.into_iter().map(text).collect());
+                    report.set(import.diagnostics);
+                } else {
+                    dispatch.dispatch(Action::Show(None));
+                }
+            });
         })
     };
+    use_effect_with(props.brought.clone(), {
+        let (read, field) = (read.clone(), field.clone());
+        move |brought| match brought.as_deref() {
+            Some(Brought::Files(files)) => {
+                let files = files.clone();
+                spawn_local(async move { read.emit(read_all(files).await) });
+            }
+            Some(Brought::Text(text)) => {
+                if let Some(field) = field.cast::<HtmlTextAreaElement>() {
+                    field.set_value(text);
+                }
+                read.emit(vec![Source::new(PASTED, text.clone())]);
+            }
+            None => {}
+        }
+    });
     let onsubmit = {
-        let (text, read) = (text.clone(), read.clone());
+        let (field, read) = (field.clone(), read.clone());
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
-            let value = text.cast::<HtmlTextAreaElement>().map(|area| area.value()).unwrap_or_default();
-            read.emit(vec![Source::new("pasted text", value)]);
+            let value = field.cast::<HtmlTextAreaElement>().map(|area| area.value()).unwrap_or_default();
+            read.emit(vec![Source::new(PASTED, value)]);
         })
     };
     let onchange = Callback::from(move |event: Event| {
         let files = event.target_dyn_into::<HtmlInputElement>().and_then(|input| input.files());
-        let Some(files) = files else { return };
-        let files: Vec<web_sys::File> = (0..files.length()).filter_map(|at| files.get(at)).collect();
+        let files = files_of(files);
         let read = read.clone();
         spawn_local(async move { read.emit(read_all(files).await) });
     });
+    // A file's text is put into the field, so that its lines can be shown there.
+    let on_show = {
+        let (field, texts) = (field.clone(), texts.clone());
+        Callback::from(move |one: Diagnostic| {
+            let text = texts.iter().find(|(name, _)| *name == one.file);
+            if let (Some(area), Some((_, text))) = (field.cast::<HtmlTextAreaElement>(), text) {
+                if area.value() != *text {
+                    area.set_value(text);
+                }
+                show_line(&field, one.line);
+            }
+        })
+    };
     html! {
         <Dialog title="Open a cluster" on_close={close}>
             <form class="open" {onsubmit}>
                 <p>{ "Kubernetes and Azure documents as YAML or JSON: " }<code>{ "kubectl get … -o yaml" }</code>
-                    { ", " }<code>{ "az … show -o json" }</code>{ ". They are read here, on this page, and sent nowhere." }</p>
+                    { ", " }<code>{ "az … show -o json" }</code>{ ". They are read here, on this page, and sent nowhere. Files can also be dropped on the page." }</p>
                 <label class="field"><span class="field-name">{ "Files" }</span>
                     <input type="file" multiple=true accept=".yaml,.yml,.json" {onchange} /></label>
                 <label class="field"><span class="field-name">{ "Or paste" }</span>
-                    <textarea ref={text} class="mono" rows="10" spellcheck="false"
+                    <textarea ref={field} class="mono" rows="10" spellcheck="false"
                         placeholder="apiVersion: v1&#10;kind: Service" /></label>
                 <button type="submit" class="btn strong">{ "Open what is pasted" }</button>
             </form>
-            <Report diagnostics={(*report).clone()} />
+            <Report diagnostics={(*report).clone()} done="Opened" {on_show} />
         </Dialog>
     }
+}
+
+/// The files of a list.
+pub(crate) fn files_of(files: Option<web_sys::FileList>) -> Vec<web_sys::File> {
+    let Some(files) = files else { return Vec::new() };
+    (0..files.length()).filter_map(|at| files.get(at)).collect()
 }
 
 /// Reads files as bytes; one that cannot be read is an empty source of its name.
@@ -84,37 +134,4 @@ async fn read_all(files: Vec<web_sys::File>) -> Vec<Source> {
     }
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     sources
-}
-
-#[derive(Properties, PartialEq)]
-struct ReportProps {
-    diagnostics: Vec<Diagnostic>,
-}
-
-/// What the import has to say.
-#[component]
-fn Report(props: &ReportProps) -> Html {
-    let refused = props.diagnostics.iter().any(|one| one.severity == Severity::Error);
-    let line = |one: &Diagnostic| {
-        let class = match one.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Notice => "notice",
-        };
-        html! {
-            <li class={class}>
-                <span class="mono where">{ format!("{}:{}", one.file, one.line) }</span>
-                <strong>{ one.severity.to_string() }</strong>{ " " }{ &one.what }
-                if !one.hint.is_empty() { <span class="hint">{ &one.hint }</span> }
-            </li>
-        }
-    };
-    html! {
-        <div class="report" role="status" data-testid="diagnostics">
-            if !props.diagnostics.is_empty() {
-                <p><strong>{ if refused { "Not opened: nothing has changed." } else { "Opened, with remarks." } }</strong></p>
-                <ul>{ for props.diagnostics.iter().map(line) }</ul>
-            }
-        </div>
-    }
 }

@@ -3,7 +3,7 @@
 use super::flow_bar::FlowBar;
 use crate::{
     ptr::Ptr,
-    state::{Action, Dialog, Dispatch},
+    state::{Action, Dialog, Dispatch, compare::Baseline},
     theme::ThemeButton,
     ui::{Glyph, Icon},
 };
@@ -29,8 +29,10 @@ pub(crate) struct TopBarProps {
     pub(crate) redo: Option<AttrValue>,
     /// How to change the store.
     pub(crate) dispatch: Dispatch,
-    /// The person wants a link.
-    pub(crate) on_share: Callback<()>,
+    /// The cluster is compared with another.
+    pub(crate) comparing: bool,
+    /// The page is dark.
+    pub(crate) dark: bool,
 }
 
 /// The head of the page.
@@ -40,7 +42,8 @@ pub(crate) fn TopBar(props: &TopBarProps) -> Html {
         let dispatch = props.dispatch.clone();
         Callback::from(move |_: MouseEvent| dispatch.dispatch(action.clone()))
     };
-    let on_share = props.on_share.reform(|_: MouseEvent| ());
+    let show = |dialog: Dialog| act(Action::Show(Some(dialog)));
+    let compare = if props.comparing { None } else { Some(Baseline::OtherPolicy) };
     html! {
         <header class="top">
             <h1 class="logo">
@@ -58,11 +61,15 @@ pub(crate) fn TopBar(props: &TopBarProps) -> Html {
                     onclick={act(Action::Undo)} />
                 <HistoryButton glyph={Glyph::Redo} name="Redo" shortcut="Control+Y" what={props.redo.clone()}
                     onclick={act(Action::Redo)} />
-                <button type="button" class="btn" onclick={on_share}>{ "Share" }</button>
-                <button type="button" class="btn" onclick={act(Action::Show(Some(Dialog::Open)))}>{ "Open…" }</button>
-                <ThemeButton />
-                <button type="button" class="btn icon-btn" aria-label="Help" title="Help (?)"
-                    onclick={act(Action::Show(Some(Dialog::Help)))}>{ "?" }</button>
+                <button type="button" class="btn icon-btn" aria-label="History" title="History" onclick={show(Dialog::History)}>
+                    <Icon glyph={Glyph::History} /></button>
+                <button type="button" class="btn" aria-pressed={props.comparing.to_string()} onclick={act(Action::Compare(compare))}>{ "Compare" }</button>
+                <button type="button" class="btn" onclick={show(Dialog::Share)}>{ "Share…" }</button>
+                <button type="button" class="btn" onclick={show(Dialog::Open)}>{ "Open…" }</button>
+                <button type="button" class="btn icon-btn" aria-label="Commands" title="Commands (Ctrl+K)" aria-keyshortcuts="Control+K"
+                    onclick={show(Dialog::Palette)}><Icon glyph={Glyph::Search} /></button>
+                <ThemeButton dark={props.dark} onclick={act(Action::ToggleTheme)} />
+                <button type="button" class="btn icon-btn" aria-label="Help" title="Help (?)" onclick={show(Dialog::Help)}>{ "?" }</button>
             </div>
         </header>
     }

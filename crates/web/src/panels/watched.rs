@@ -3,10 +3,13 @@
 use crate::{
     ptr::Ptr,
     state::{
-        Action, Dispatch, Watched,
+        Action, Dispatch, Trend, Watched,
         answer::{Digest, per_cent},
     },
+    ui::{Glyph, Icon},
 };
+use engine::Flow;
+use std::rc::Rc;
 use yew::prelude::*;
 
 /// What the list needs.
@@ -14,6 +17,8 @@ use yew::prelude::*;
 pub(crate) struct WatchedProps {
     /// The flows.
     pub(crate) watched: Ptr<Vec<Watched>>,
+    /// The flow that is asked about.
+    pub(crate) flow: Rc<Flow>,
     /// How to change the store.
     pub(crate) dispatch: Dispatch,
 }
@@ -26,27 +31,49 @@ pub(crate) fn WatchedFlows(props: &WatchedProps) -> Html {
             let (dispatch, flow) = (props.dispatch.clone(), watched.flow.clone());
             Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Send((*flow).clone())))
         };
+        let unwatch = {
+            let dispatch = props.dispatch.clone();
+            Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Unwatch(at)))
+        };
+        let class = watched.change.as_ref().map(|change| match change.trend {
+            Trend::Worse => "worse",
+            Trend::Other => "changed",
+            Trend::Better => "better",
+        });
         html! {
-            <li key={at} class={classes!("watch", watched.change.is_some().then_some("changed"))}>
+            <li key={at} class={classes!("watch", class)}>
                 <div class="watch-line">
                     <button type="button" class="link" title={format!("Draw {} → {}:{}", watched.flow.from, watched.flow.to, watched.flow.port)}
                         {onclick}>{ &watched.title }</button>
                     <strong class="watch-now" title={receivers(&watched.now)}>{ watched.now.words() }</strong>
+                    <button type="button" class="btn quiet icon-btn" aria-label={format!("Stop watching {}", watched.title)}
+                        title="Stop watching" onclick={unwatch}><Icon glyph={Glyph::Close} /></button>
                 </div>
                 { source_line(&watched.now) }
                 if let Some(change) = &watched.change {
                     <p class="was">
-                        { was(&change.before, &watched.now) }
+                        <b class="trend">{ change.trend.words() }</b>{ ": " }{ was(&change.before, &watched.now) }
                         if let Some(why) = &change.why { <span class="why">{ why }</span> }
                     </p>
                 }
             </li>
         }
     };
+    let known = props.watched.iter().any(|one| one.flow == props.flow);
+    let watch = {
+        let (dispatch, flow) = (props.dispatch.clone(), Rc::clone(&props.flow));
+        Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Watch(Rc::clone(&flow))))
+    };
     html! {
         <section class="watched" aria-labelledby="watched-title">
             <h2 id="watched-title">{ "Watched flows" }</h2>
             <p class="hint">{ "Per cent per pod, now and before the last change." }</p>
+            if !known {
+                <button type="button" class="btn" onclick={watch}>{ "Watch the drawn flow" }</button>
+            }
+            if props.watched.is_empty() {
+                <p class="hint">{ "None. Watch a flow to see what each change does to it." }</p>
+            }
             <ul>{ for props.watched.iter().enumerate().map(|(at, watched)| flow(at, watched)) }</ul>
         </section>
     }

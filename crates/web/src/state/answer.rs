@@ -34,6 +34,12 @@ impl Answer {
         self.result.as_ref().ok().map(|(_, run)| run)
     }
 
+    /// A branch as plain text, every step of it.
+    pub(crate) fn text(&self, outcome: usize) -> Option<String> {
+        let paths = self.paths()?;
+        Some(render::text::branch(paths, paths.outcomes.get(outcome)?))
+    }
+
     /// What a person would compare before and after an edit.
     pub(crate) fn digest(&self) -> Digest {
         match &self.result {
@@ -75,6 +81,11 @@ impl Digest {
     /// Whether a person would see no difference: shares are sums of products and differ in their last bits.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         self.sources == other.sources && self.failure == other.failure && self.shares_like(other)
+    }
+
+    /// The share of connections that are answered, 0 to 1.
+    pub(crate) fn answered(&self) -> f64 {
+        self.shares.iter().map(|(_, share)| share).sum()
     }
 
     fn shares_like(&self, other: &Self) -> bool {

@@ -87,6 +87,16 @@ pub(crate) fn reference(object: &ObjectRef) -> String {
     }
 }
 
+/// Several of a kind: `Network policies`.
+pub(crate) fn kinds(kind: Kind) -> String {
+    let one = self::kind(kind);
+    match one.strip_suffix('y') {
+        Some(stem) if !one.ends_with("ay") => format!("{stem}ies"),
+        _ if one.ends_with('s') => format!("{one}es"),
+        _ => format!("{one}s"),
+    }
+}
+
 /// The kind in words: `load balancer`.
 pub(crate) fn kind(kind: Kind) -> &'static str {
     match kind {

@@ -2,7 +2,7 @@
 
 use engine::{Flow, Place};
 use model::{
-    Key, Model, NodeName, PoolName,
+    Key, Model, NodeName, Object, PoolName,
     azure::{AgentPoolType, SkuName},
     kubernetes::{Service, ServiceType},
 };
@@ -128,6 +128,19 @@ pub(crate) fn short(name: &str) -> String {
     let head: String = letters.iter().take(HEAD).collect();
     let tail: String = letters.iter().skip(letters.len() - TAIL).collect();
     format!("{head}…{tail}")
+}
+
+/// The port to send to an object at: its first, else the flow's.
+pub(crate) fn first_port(object: &Object, flow: &Flow) -> u16 {
+    let port = match object {
+        Object::Service(service) => service.spec.ports.first().map(|port| port.port),
+        Object::Pod(pod) => {
+            let mut ports = pod.spec.containers.iter().flat_map(|container| &container.ports);
+            ports.next().map(|port| port.container_port)
+        }
+        _ => None,
+    };
+    port.unwrap_or(flow.port)
 }
 
 /// Senders that the flow bar offers.

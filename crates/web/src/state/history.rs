@@ -68,6 +68,16 @@ impl History {
         Self::turn(&mut self.redo, &mut self.undo, cluster)
     }
 
+    /// What was done, the first first.
+    pub(crate) fn done(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.undo.iter().map(|entry| entry.label.as_str())
+    }
+
+    /// What was taken back and can be done again, the next first.
+    pub(crate) fn undone(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.redo.iter().rev().map(|entry| entry.label.as_str())
+    }
+
     /// The label of what `undo` would take back.
     pub(crate) fn next_undo(&self) -> Option<&str> {
         self.undo.last().map(|entry| entry.label.as_str())

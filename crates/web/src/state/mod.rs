@@ -1,21 +1,25 @@
 //! The one store of the page: what is shown, and every way to change it.
 
 pub(crate) mod answer;
+pub(crate) mod compare;
 pub(crate) mod describe;
 pub(crate) mod facts;
 mod history;
 pub(crate) mod link;
+pub(crate) mod objects;
 mod reduce;
 pub(crate) mod stories;
 mod watch;
 
 pub(crate) use answer::Answer;
-pub(crate) use watch::Watched;
+pub(crate) use compare::Variant;
+pub(crate) use history::History;
+pub(crate) use watch::{Trend, Watched};
 
 use crate::ptr::Ptr;
 use engine::{Flow, World};
 use formats::{PRESETS, Preset};
-use history::{History, Origin};
+use history::Origin;
 use model::{Edit, Model, ObjectRef};
 use std::rc::Rc;
 use yew::AttrValue;
@@ -50,14 +54,20 @@ pub(crate) struct State {
     pub(crate) seed: u64,
     /// Flows that are compared after each edit.
     pub(crate) watched: Ptr<Vec<Watched>>,
+    /// What the cluster is compared with.
+    pub(crate) compare: Option<Ptr<Variant>>,
     /// The open tab of the dock.
     pub(crate) tab: Tab,
     /// The node whose rules are shown; `None` is the one that the drawn branch passes.
     pub(crate) rules_node: Option<model::NodeName>,
+    /// What is searched for in the rules.
+    pub(crate) rules_search: AttrValue,
     /// The open dialog.
     pub(crate) dialog: Option<Dialog>,
     /// What the person must read.
     pub(crate) message: Option<Message>,
+    /// Dark (true) or light, if the person chose.
+    pub(crate) dark: Option<bool>,
     /// What is said to screen readers. The number makes equal sentences distinct.
     pub(crate) announcement: (u32, AttrValue),
 }
@@ -73,6 +83,12 @@ pub(crate) enum Action {
     Undo,
     /// Do the edit again that was taken back last.
     Redo,
+    /// Go to the state after so many edits of the history.
+    Travel(usize),
+    /// Compare a flow after each edit from now on.
+    Watch(Rc<Flow>),
+    /// No longer watch the flow at this place in the list.
+    Unwatch(usize),
     /// Show an object in the inspector.
     Select(Option<ObjectRef>),
     /// Ask about a flow and draw one sampled branch.
@@ -85,10 +101,16 @@ pub(crate) enum Action {
     DrawReply(bool),
     /// Light a step.
     Highlight(Option<usize>),
+    /// Compare with a variant, or end the comparison.
+    Compare(Option<compare::Baseline>),
+    /// From light to dark, or back.
+    ToggleTheme,
     /// Open a tab of the dock.
     OpenTab(Tab),
     /// Show the rules of a node.
     ShowRules(model::NodeName),
+    /// Show the rules that name something, on the node that the drawn branch passes.
+    FindRules(AttrValue),
     /// Start over with a preset.
     OpenPreset(&'static Preset),
     /// Start over with an imported cluster.
@@ -114,25 +136,47 @@ pub(crate) enum Tab {
     Rules,
     /// Frontends, rules, pools and probes.
     LoadBalancer,
+    /// Security groups, routes, ways out.
+    Network,
 }
 
 impl Tab {
     /// Every tab in order, with its name.
-    pub(crate) const ALL: [(Self, &'static str); 4] = [
+    pub(crate) const ALL: [(Self, &'static str); 5] = [
         (Self::Trace, "Trace"),
         (Self::Shares, "Shares"),
         (Self::Rules, "Rules"),
         (Self::LoadBalancer, "Load balancer"),
+        (Self::Network, "Network"),
     ];
 }
 
 /// Dialogs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Dialog {
     /// Paste or choose files.
     Open,
-    /// Keyboard shortcuts.
+    /// Read what was dropped or pasted on the page.
+    Brought(Rc<Brought>),
+    /// A link, and files.
+    Share,
+    /// A new object.
+    Add,
+    /// What was done.
+    History,
+    /// Every action by name.
+    Palette,
+    /// Keyboard shortcuts, version, assumptions.
     Help,
+}
+
+/// What a person brought to the page without opening a dialog.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Brought {
+    /// Files, dropped.
+    Files(Vec<web_sys::File>),
+    /// Text, pasted.
+    Text(String),
 }
 
 /// A message for everyone.
@@ -142,17 +186,25 @@ pub(crate) struct Message {
     pub(crate) error: bool,
     /// What the person reads.
     pub(crate) text: AttrValue,
+    /// The link of a state that is offered.
+    pub(crate) restore: Option<AttrValue>,
 }
 
 impl Message {
     /// Something was refused.
     pub(crate) fn error(text: impl Into<AttrValue>) -> Self {
-        Self { error: true, text: text.into() }
+        Self { error: true, text: text.into(), restore: None }
     }
 
     /// Something was done.
     pub(crate) fn note(text: impl Into<AttrValue>) -> Self {
-        Self { error: false, text: text.into() }
+        Self { error: false, text: text.into(), restore: None }
+    }
+
+    /// An earlier state is offered.
+    pub(crate) fn restore(link: String) -> Self {
+        let text = "Your cluster of the last visit is still here.";
+        Self { error: false, text: text.into(), restore: Some(link.into()) }
     }
 }
 
@@ -211,10 +263,13 @@ impl State {
             highlight: None,
             seed,
             watched: Ptr::new(watched),
+            compare: None,
             tab: Tab::Trace,
             rules_node: None,
+            rules_search: AttrValue::default(),
             dialog: None,
             message: None,
+            dark: None,
             announcement: (0, AttrValue::default()),
         }
     }

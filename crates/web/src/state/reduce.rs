@@ -1,7 +1,7 @@
 //! From one state to the next.
 
 use super::{
-    Action, Answer, Message, State, Tab, describe, facts,
+    Action, Answer, Message, State, Tab, Variant, describe, facts,
     history::{Cluster, History},
     preset_model, watch,
 };
@@ -24,6 +24,18 @@ impl Reducible for State {
             Action::Named(label, edit) => next.edit(&edit, label),
             Action::Undo => next.undo(),
             Action::Redo => next.redo(),
+            Action::Travel(to) => next.travel(to),
+            Action::Watch(flow) => {
+                next.watched = Ptr::new(watch::add(&next.watched, &next.world, &flow));
+                next.announce(format!("Watching {}.", facts::flow_words(next.world.model(), &flow)));
+            }
+            Action::Unwatch(at) => {
+                let mut watched = (*next.watched).clone();
+                if at < watched.len() {
+                    next.announce(format!("No longer watching {}.", watched.remove(at).title));
+                }
+                next.watched = Ptr::new(watched);
+            }
             Action::Select(selection) => next.selection = selection,
             Action::Send(flow) => next.send(flow),
             Action::Run(flow) => next.run(flow),
@@ -38,9 +50,21 @@ impl Reducible for State {
             // Moving the pointer over one thing lights it once.
             Action::Highlight(step) if step == self.highlight => return self,
             Action::Highlight(step) => next.highlight = step,
+            Action::Compare(baseline) => {
+                next.compare = baseline.map(|baseline| Ptr::new(Variant::of(baseline, &next)));
+            }
+            Action::ToggleTheme => {
+                let dark = !next.dark.unwrap_or_else(crate::theme::is_dark);
+                next.dark = Some(dark);
+                next.announce(if dark { "Dark theme.".into() } else { "Light theme.".into() });
+            }
             Action::OpenTab(tab) => next.tab = tab,
             Action::ShowRules(node) => {
                 next.rules_node = Some(node);
+                next.tab = Tab::Rules;
+            }
+            Action::FindRules(search) => {
+                next.rules_search = search;
                 next.tab = Tab::Rules;
             }
             Action::OpenPreset(preset) => {
@@ -98,6 +122,31 @@ impl State {
         }
     }
 
+    /// Undoes or does again until so many edits are done; the engine runs once.
+    fn travel(&mut self, to: usize) {
+        let mut cluster = Cluster { model: (*self.model).clone(), origin: self.origin.clone() };
+        let mut history = (*self.history).clone();
+        while history.done().len() != to {
+            let turn: Turn = if history.done().len() > to { History::undo } else { History::redo };
+            match turn(&mut history, &mut cluster) {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return self.refuse(&format!("Cannot go there: {error}.")),
+                None => break,
+            }
+        }
+        let elsewhere = self.origin.model != cluster.origin.model;
+        self.origin = cluster.origin;
+        let said = match history.next_undo() {
+            Some(label) => format!("Back to where this was done: {label}."),
+            None => "Back to the beginning.".to_owned(),
+        };
+        self.history = Rc::new(history);
+        self.settle(cluster.model, &said);
+        if elsewhere {
+            self.ask_first();
+        }
+    }
+
     /// Runs the controllers and the engine once over a changed model.
     fn settle(&mut self, model: Model, said: &str) {
         let world = World::new(&model);
@@ -115,6 +164,12 @@ impl State {
         self.flow = Rc::new(facts::first_flow(&self.model));
         self.watched = Ptr::new(watch::first(&self.world, &self.model));
         self.ask();
+        self.ask_variant();
+    }
+
+    /// Asks about the flow in the variant that is compared with.
+    fn ask_variant(&mut self) {
+        self.compare = self.compare.as_ref().map(|variant| Ptr::new(variant.asked(self)));
     }
 
     /// Asks the engine about the flow anew.
@@ -164,6 +219,7 @@ impl State {
         self.seed = seed;
         if *self.flow != flow {
             self.flow = Rc::new(flow);
+            self.ask_variant();
         }
         self.show(answer);
         true
@@ -179,7 +235,8 @@ impl State {
                 Err(error) => return self.refuse(&format!("Not opened: {error}.")),
             }
         }
-        *self = Self { history: Rc::new(history), announcement: self.announcement.clone(), ..next };
+        let (announcement, dialog, dark) = (self.announcement.clone(), self.dialog.clone(), self.dark);
+        *self = Self { history: Rc::new(history), announcement, dialog, dark, ..next };
         self.announce(format!("Opened {what}."));
     }
 

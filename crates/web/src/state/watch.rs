@@ -26,8 +26,50 @@ pub(crate) struct Watched {
 pub(crate) struct Change {
     /// What it gave before.
     pub(crate) before: Digest,
+    /// Whether more or fewer connections are answered than before.
+    pub(crate) trend: Trend,
     /// Why it changed.
     pub(crate) why: Option<String>,
+}
+
+/// Which way a flow went by an edit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trend {
+    /// Fewer connections are answered.
+    Worse,
+    /// As many are answered, but by others or with another source.
+    Other,
+    /// More are answered.
+    Better,
+}
+
+impl Trend {
+    fn of(before: &Digest, now: &Digest) -> Self {
+        const NEAR: f64 = 1e-9;
+        match now.answered() - before.answered() {
+            more if more > NEAR => Self::Better,
+            less if less < -NEAR => Self::Worse,
+            _ => Self::Other,
+        }
+    }
+
+    /// In front of what it was; colour is never the only sign.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Worse => "Worse",
+            Self::Other => "Changed",
+            Self::Better => "Better",
+        }
+    }
+}
+
+/// Watches one flow more; one that is watched already stays where it is.
+pub(super) fn add(watched: &[Watched], world: &World, flow: &Flow) -> Vec<Watched> {
+    let mut watched = watched.to_vec();
+    if watched.iter().all(|one| *one.flow != *flow) {
+        watched.push(begin(world, world.model(), flow.clone()));
+    }
+    watched
 }
 
 /// The flows that are watched in a cluster that was just opened.
@@ -48,8 +90,11 @@ pub(super) fn update(watched: &[Watched], world: &World) -> Vec<Watched> {
         .map(|old| {
             let answer = Answer::of(world, &old.flow, 1);
             let now = answer.digest();
-            let change = (!now.is_like(&old.now))
-                .then(|| Change { before: old.now.clone(), why: answer::cause(&old.answer, &answer) });
+            let change = (!now.is_like(&old.now)).then(|| Change {
+                before: old.now.clone(),
+                trend: Trend::of(&old.now, &now),
+                why: answer::cause(&old.answer, &answer),
+            });
             Watched { now, change, answer: Ptr::new(answer), ..old.clone() }
         })
         .collect()
@@ -57,11 +102,12 @@ pub(super) fn update(watched: &[Watched], world: &World) -> Vec<Watched> {
 
 /// One sentence on what an edit changed.
 pub(super) fn summary(watched: &[Watched]) -> String {
-    let changed: Vec<String> = watched
-        .iter()
-        .filter(|flow| flow.change.is_some())
-        .map(|flow| format!("{}: {}", flow.title, flow.now.words()))
-        .collect();
+    let told = |flow: &Watched| {
+        let worse = flow.change.as_ref().is_some_and(|change| change.trend == Trend::Worse);
+        let now = format!("{}: {}", flow.title, flow.now.words());
+        flow.change.is_some().then(|| if worse { format!("{now}, worse than before") } else { now })
+    };
+    let changed: Vec<String> = watched.iter().filter_map(told).collect();
     match changed.len() {
         0 => "No watched flow changed.".into(),
         1 => format!("1 watched flow changed. {}.", changed.join(". ")),

@@ -3,12 +3,14 @@
 mod dialog;
 mod icon;
 mod segmented;
+mod stepper;
 mod table;
 mod tabs;
 
 pub(crate) use dialog::Dialog;
 pub(crate) use icon::{Glyph, Icon};
 pub(crate) use segmented::{Choice, Segmented};
+pub(crate) use stepper::Stepper;
 pub(crate) use table::{Cell, Table};
 pub(crate) use tabs::Tabs;
 

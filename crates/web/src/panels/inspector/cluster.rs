@@ -3,9 +3,12 @@
 use crate::{
     ptr::Ptr,
     state::{Action, Dispatch, facts},
-    ui::{Choice, Segmented},
+    ui::{Choice, Segmented, Stepper},
 };
-use model::{Edit, Model, azure::SkuName};
+use model::{
+    Edit, Model,
+    azure::{AgentPool, SkuName},
+};
 use yew::prelude::*;
 
 /// What the switches need.
@@ -31,6 +34,18 @@ pub(super) fn ClusterSwitches(props: &ClusterProps) -> Html {
             }
         })
     };
+    let pools = props.model.managed_cluster.iter().flat_map(|cluster| &cluster.agent_pool_profiles);
+    let pool = |pool: &AgentPool| {
+        let here = props.model.nodes.values().filter(|node| node.pool() == Some(pool.name.as_str())).count();
+        let value = pool.count.unwrap_or_else(|| u32::try_from(here).unwrap_or(u32::MAX));
+        let on_choose = {
+            let (dispatch, pool) = (props.dispatch.clone(), pool.name.clone());
+            Callback::from(move |count: u32| {
+                dispatch.dispatch(Action::Edit(Edit::ScalePool { pool: pool.clone(), count }));
+            })
+        };
+        html! { <Stepper key={pool.name.to_string()} label={format!("Nodes of {}", pool.name)} short={pool.name.to_string()} {value} {on_choose} /> }
+    };
     let profile = props.model.managed_cluster.as_ref().map(|cluster| &cluster.network_profile);
     let text = |value: Option<&String>, default: &str| value.map_or(default.to_owned(), Clone::clone);
     html! {
@@ -49,6 +64,10 @@ pub(super) fn ClusterSwitches(props: &ClusterProps) -> Html {
                     SkuName::Basic => "One availability set behind each load balancer. Azure retired Basic on 30 September 2025.",
                     _ => "Nodes of all pools behind one load balancer.",
                 }} />
+            <div class="field">
+                <span class="field-name">{ "Nodes per pool" }</span>
+                { for pools.map(pool) }
+            </div>
         </>
     }
 }

@@ -1,15 +1,20 @@
 //! The inspector: what is selected, its switches, and its YAML.
 
 mod cluster;
+mod document;
 mod node;
 mod pod;
 mod service;
+mod workload;
 
 use crate::{
     ptr::Ptr,
-    state::{Action, Dispatch, describe},
+    state::{Action, Dialog, Dispatch, describe},
+    ui::{Glyph, Icon},
 };
+use engine::Flow;
 use model::{Kind, Model, Object, ObjectRef};
+use std::rc::Rc;
 use yew::prelude::*;
 
 /// What the inspector needs.
@@ -21,6 +26,8 @@ pub(crate) struct InspectorProps {
     pub(crate) settled: Ptr<Model>,
     /// What is selected; `None` is the cluster.
     pub(crate) selection: Option<ObjectRef>,
+    /// The flow that is asked about.
+    pub(crate) flow: Rc<Flow>,
     /// How to change the store.
     pub(crate) dispatch: Dispatch,
 }
@@ -54,19 +61,43 @@ pub(crate) fn Inspector(props: &InspectorProps) -> Html {
         None | Some(Object::ManagedCluster(_)) => html! {
             <cluster::ClusterSwitches model={props.model.clone()} dispatch={props.dispatch.clone()} />
         },
+        Some(
+            Object::Deployment(workload)
+            | Object::ReplicaSet(workload)
+            | Object::StatefulSet(workload)
+            | Object::DaemonSet(workload)
+            | Object::Job(workload),
+        ) => props.selection.as_ref().map_or_else(Html::default, |id| {
+            html! {
+                <workload::WorkloadSwitches id={id.clone()} workload={std::sync::Arc::clone(workload)}
+                    settled={props.settled.clone()} dispatch={props.dispatch.clone()} />
+            }
+        }),
         Some(_) => Html::default(),
     };
-    let written = props.selection.as_ref().and_then(|id| props.model.get(id));
+    let cluster = || props.model.managed_cluster.clone().map(Object::ManagedCluster);
+    let document = object.or_else(cluster).map(|settled| html! {
+        <document::Document written={props.model.get(&settled.object_ref())} {settled} model={props.model.clone()}
+            flow={Rc::clone(&props.flow)} dispatch={props.dispatch.clone()} />
+    });
+    let add = {
+        let dispatch = props.dispatch.clone();
+        Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Show(Some(Dialog::Add))))
+    };
     html! {
         <section class="inspector" aria-labelledby="inspector-title">
             <h2 id="inspector-title" class="visually-hidden">{ format!("{kind}: {name}") }</h2>
             <div>
                 <p class="kicker" aria-hidden="true">{ kind }</p>
-                <ObjectPicker model={props.settled.clone()} selection={props.selection.clone()}
-                    cluster={name} dispatch={props.dispatch.clone()} />
+                <div class="picker-row">
+                    <ObjectPicker model={props.settled.clone()} selection={props.selection.clone()}
+                        cluster={name} dispatch={props.dispatch.clone()} />
+                    <button type="button" class="btn icon-btn" aria-label="Add an object" title="Add an object" onclick={add}>
+                        <Icon glyph={Glyph::Add} /></button>
+                </div>
             </div>
             { body }
-            <Yaml written={written} settled={object} cluster={props.model.clone()} />
+            { for document }
         </section>
     }
 }
@@ -97,14 +128,18 @@ struct ObjectPickerProps {
 /// Every object by name: the way to select without the picture.
 #[component]
 fn ObjectPicker(props: &ObjectPickerProps) -> Html {
-    const MOST: usize = 500;
-    let objects: Vec<ObjectRef> = props
-        .model
-        .objects()
-        .map(|object| object.object_ref())
-        .filter(|id| matches!(id.kind, Kind::Service | Kind::Node | Kind::Pod))
-        .take(MOST)
-        .collect();
+    /// Objects of one kind that the list has; the command palette and the picture lead to the others.
+    const MOST: usize = 300;
+    let of = |kind: Kind| {
+        props.model.objects().map(|object| object.object_ref()).filter(move |id| id.kind == kind).take(MOST)
+    };
+    // What carries traffic first, the cluster itself is the list's first line.
+    let first = [Kind::Service, Kind::Node, Kind::Pod];
+    let rest = Kind::ALL.into_iter().filter(|kind| {
+        !first.contains(kind) && !matches!(kind, Kind::ManagedCluster | Kind::EndpointSlice | Kind::Binding)
+    });
+    let kinds: Vec<Kind> = first.into_iter().chain(rest).collect();
+    let objects: Vec<ObjectRef> = kinds.iter().flat_map(|kind| of(*kind)).collect();
     let onchange = {
         let (dispatch, objects) = (props.dispatch.clone(), objects.clone());
         Callback::from(move |event: Event| {
@@ -114,10 +149,14 @@ fn ObjectPicker(props: &ObjectPickerProps) -> Html {
         })
     };
     let group = |kind: Kind| {
-        let options = objects.iter().enumerate().filter(|(_, id)| id.kind == kind);
+        let options: Vec<(usize, &ObjectRef)> =
+            objects.iter().enumerate().filter(|(_, id)| id.kind == kind).collect();
+        if options.is_empty() {
+            return Html::default();
+        }
         html! {
-            <optgroup label={format!("{}s", describe::kind(kind))}>
-                { for options.map(|(at, id)| html! {
+            <optgroup label={describe::kinds(kind)}>
+                { for options.into_iter().map(|(at, id)| html! {
                     <option value={at.to_string()} selected={props.selection.as_ref() == Some(id)}>{ &*id.name }</option>
                 }) }
             </optgroup>
@@ -128,31 +167,7 @@ fn ObjectPicker(props: &ObjectPickerProps) -> Html {
             <option value="" selected={props.selection.is_none()}>
                 { if props.selection.is_none() { props.cluster.clone() } else { "Cluster".to_owned() } }
             </option>
-            { group(Kind::Service) }
-            { group(Kind::Node) }
-            { group(Kind::Pod) }
+            { for kinds.iter().map(|kind| group(*kind)) }
         </select>
-    }
-}
-
-#[derive(Properties, PartialEq)]
-struct YamlProps {
-    written: Option<Object>,
-    settled: Option<Object>,
-    cluster: Ptr<Model>,
-}
-
-/// The object's document, with what controllers filled in.
-#[component]
-fn Yaml(props: &YamlProps) -> Html {
-    let cluster = || props.cluster.managed_cluster.clone().map(Object::ManagedCluster);
-    let Some(object) = props.settled.clone().or_else(cluster) else { return Html::default() };
-    let filled = props.written.is_some() && props.written != props.settled;
-    html! {
-        <details class="yaml">
-            <summary>{ "YAML" }</summary>
-            if filled { <p class="hint">{ "With what controllers filled in." }</p> }
-            <pre tabindex="0" aria-label="YAML">{ formats::object_yaml(&object) }</pre>
-        </details>
     }
 }

@@ -39,6 +39,24 @@ pub(super) fn NodeSwitches(props: &NodeProps) -> Html {
         let (dispatch, node) = (props.dispatch.clone(), name.clone());
         Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::ShowRules(node.clone())))
     };
+    let on_cordon = {
+        let (dispatch, node) = (props.dispatch.clone(), name.clone());
+        Callback::from(move |at: usize| {
+            dispatch.dispatch(Action::Edit(Edit::Cordon { node: node.clone(), cordoned: at == 1 }));
+        })
+    };
+    let act = |edit: Edit| {
+        let dispatch = props.dispatch.clone();
+        Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Edit(edit.clone())))
+    };
+    let drain = act(Edit::Drain { node: name.clone() });
+    let spot = props
+        .node
+        .metadata
+        .labels
+        .get("kubernetes.azure.com/scalesetpriority")
+        .is_some_and(|value| value == "spot");
+    let evict = act(Edit::EvictSpot { node: name.clone() });
     let addresses: Vec<String> = props.node.internal_ips().map(|ip| ip.to_string()).collect();
     let pod = |key: &model::Key| {
         let (dispatch, id) = (props.dispatch.clone(), ObjectRef::namespaced(model::Kind::Pod, key));
@@ -58,11 +76,18 @@ pub(super) fn NodeSwitches(props: &NodeProps) -> Html {
             </dl>
             <Segmented label="Move to pool" {choices} {chosen} {on_choose} tall=true
                 hint="The node’s pool decides which load balancers can have it behind them." />
+            <Segmented label="New pods" choices={vec![Choice::new("Welcome"), Choice::new("Kept away")]}
+                chosen={usize::from(props.node.spec.unschedulable)} on_choose={on_cordon}
+                hint="kubectl cordon. Pods that run here stay; a drain evicts them." />
             <div class="field">
                 <span class="field-name">{ "Pods" }</span>
                 <ul class="plain-list">{ for facts::pods_on(&props.model, &name).map(pod) }</ul>
             </div>
-            <button type="button" class="btn" onclick={show_rules}>{ "Show its iptables rules" }</button>
+            <div class="actions">
+                <button type="button" class="btn" onclick={show_rules}>{ "Show its iptables rules" }</button>
+                <button type="button" class="btn" onclick={drain}>{ "Drain" }</button>
+                if spot { <button type="button" class="btn" onclick={evict}>{ "Evict (spot)" }</button> }
+            </div>
         </>
     }
 }

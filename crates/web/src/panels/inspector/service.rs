@@ -79,6 +79,11 @@ pub(super) fn ServiceSwitches(props: &ServiceProps) -> Html {
             value: (at == 1).then(|| "true".into()),
         })
     }));
+    let find_rules = {
+        let (dispatch, name) =
+            (props.dispatch.clone(), AttrValue::from(props.service.metadata.key().to_string()));
+        Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::FindRules(name.clone())))
+    };
     html! {
         <>
             <dl class="facts">
@@ -86,6 +91,9 @@ pub(super) fn ServiceSwitches(props: &ServiceProps) -> Html {
                 if balanced { <dt>{ "Frontend" }</dt><dd class="mono">{ frontend(&props.service) }</dd> }
                 <dt>{ "Ports" }</dt><dd class="mono">{ ports(&props.service) }</dd>
             </dl>
+            <div class="actions">
+                <button type="button" class="btn" onclick={find_rules}>{ "Show its iptables rules" }</button>
+            </div>
             if external {
                 <Segmented label="External traffic policy" choices={policies()}
                     chosen={index(&POLICIES, external_policy)} on_choose={on_external}

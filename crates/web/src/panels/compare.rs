@@ -1,0 +1,155 @@
+//! Two variants of the cluster on one flow, in two pictures that zoom as one, with their differences marked.
+
+use crate::{
+    canvas::Chosen,
+    picture::{self, Picture},
+    ptr::Ptr,
+    state::{
+        Action, Answer, Dispatch, Variant,
+        answer::{Digest, per_cent},
+        compare::Baseline,
+    },
+    ui::{Choice, Segmented},
+};
+use engine::World;
+use model::{Model, ObjectRef};
+use render::{Options, Scene};
+use std::{collections::BTreeSet, rc::Rc};
+use yew::prelude::*;
+
+/// What the comparison needs.
+#[derive(Properties, PartialEq)]
+pub(crate) struct CompareProps {
+    /// The variant that stands still.
+    pub(crate) variant: Ptr<Variant>,
+    /// The cluster as its author wrote it.
+    pub(crate) model: Ptr<Model>,
+    /// The settled cluster.
+    pub(crate) world: Ptr<World>,
+    /// What the engine says about the flow.
+    pub(crate) answer: Ptr<Answer>,
+    /// The branch that is drawn.
+    pub(crate) outcome: usize,
+    /// Whether the way back is drawn.
+    pub(crate) reply: bool,
+    /// What is selected.
+    pub(crate) selection: Option<ObjectRef>,
+    /// The step that is lit.
+    pub(crate) highlight: Option<usize>,
+    /// How to change the store.
+    pub(crate) dispatch: Dispatch,
+}
+
+/// Both pictures.
+#[component]
+pub(crate) fn Comparison(props: &CompareProps) -> Html {
+    let view = use_state(|| None::<Chosen>);
+    let on_view = {
+        let view = view.setter();
+        Callback::from(move |chosen: Option<Chosen>| view.set(chosen))
+    };
+    let marks = use_memo(
+        (props.variant.clone(), props.world.clone(), props.answer.clone(), props.outcome, props.reply),
+        |(variant, world, answer, outcome, reply)| {
+            let scene = |world: &World, answer: &Answer| {
+                picture::draw(world, answer, *outcome, *reply, Options::default())
+            };
+            Rc::new(differences(&scene(&variant.world, &variant.answer), &scene(world, answer)))
+        },
+    );
+    let marks = (*marks).clone();
+    let chosen = Baseline::ALL.iter().position(|(one, _)| *one == props.variant.baseline);
+    let on_choose = {
+        let dispatch = props.dispatch.clone();
+        Callback::from(move |at: usize| {
+            if let Some((one, _)) = Baseline::ALL.get(at) {
+                dispatch.dispatch(Action::Compare(Some(*one)));
+            }
+        })
+    };
+    let act = |action: Option<Action>| {
+        let dispatch = props.dispatch.clone();
+        Callback::from(move |_: MouseEvent| {
+            if let Some(action) = action.clone() {
+                dispatch.dispatch(action);
+            }
+        })
+    };
+    let edit = props.model.difference(&props.variant.model);
+    let same = edit.is_none();
+    let take = edit.map(|edit| Action::Named("Take variant A over".to_owned(), edit));
+    let (a, b) = (props.variant.answer.digest(), props.answer.digest());
+    html! {
+        <div class="comparison">
+            <div class="comparison-head">
+                <Segmented label="Compare with" quiet=true
+                    choices={Baseline::ALL.iter().map(|(_, name)| Choice::new(*name)).collect::<Vec<_>>()}
+                    {chosen} {on_choose} />
+                <p class="hint" role="status">{ difference_words(same, &a, &b, marks.len()) }</p>
+                <button type="button" class="btn" disabled={take.is_none()} onclick={act(take)}>{ "Take A over" }</button>
+                <button type="button" class="btn" onclick={act(Some(Action::Compare(None)))}>{ "End comparison" }</button>
+            </div>
+            <section class="variant" aria-label="Variant A">
+                { head("A", baseline_words(props.variant.baseline), &a) }
+                <Picture label="Cluster and packet, variant A" world={props.variant.world.clone()} answer={props.variant.answer.clone()} outcome={props.outcome}
+                    reply={props.reply} selection={None::<ObjectRef>} highlight={None::<usize>} marks={marks.clone()} still=true
+                    view={*view} on_view={on_view.clone()} dispatch={props.dispatch.clone()} />
+            </section>
+            <section class="variant" aria-label="Variant B">
+                { head("B", "now, to be changed", &b) }
+                <Picture label="Cluster and packet, variant B" world={props.world.clone()} answer={props.answer.clone()} outcome={props.outcome}
+                    reply={props.reply} selection={props.selection.clone()} highlight={props.highlight} {marks}
+                    view={*view} {on_view} dispatch={props.dispatch.clone()} />
+            </section>
+        </div>
+    }
+}
+
+fn baseline_words(baseline: Baseline) -> &'static str {
+    match baseline {
+        Baseline::Opened => "as it was opened",
+        Baseline::Kept => "as it was kept",
+        Baseline::OtherPolicy => "the other traffic policy",
+    }
+}
+
+fn head(letter: &'static str, words: &'static str, digest: &Digest) -> Html {
+    let sources: Vec<String> = digest.sources.iter().map(ToString::to_string).collect();
+    let all: Vec<String> =
+        digest.shares.iter().map(|(name, share)| format!("{name}: {} %", per_cent(*share))).collect();
+    html! {
+        <h2 class="variant-head">
+            <span class="letter">{ letter }</span>{ words }
+            <span class="mono result" title={all.join("\n")}>{ digest.words() }</span>
+            if !sources.is_empty() { <span class="hint">{ "source " }<span class="mono">{ sources.join(", ") }</span></span> }
+        </h2>
+    }
+}
+
+fn difference_words(same: bool, a: &Digest, b: &Digest, marked: usize) -> String {
+    let things = match marked {
+        0 => "Nothing in the pictures differs".to_owned(),
+        1 => "1 thing differs, marked ≠".to_owned(),
+        many => format!("{many} things differ, marked ≠"),
+    };
+    if same {
+        "Both are the same cluster: change B, or choose another A.".to_owned()
+    } else if a.is_like(b) {
+        format!("{things}; this flow ends alike.")
+    } else {
+        format!("{things}; this flow ends otherwise.")
+    }
+}
+
+/// Groups that one picture alone has, or that say something else in the other.
+fn differences(a: &Scene, b: &Scene) -> BTreeSet<String> {
+    let one_way = |from: &Scene, to: &Scene| -> Vec<String> {
+        let differs = |group: &&render::Group| {
+            to.group(&group.id).is_none_or(|other| {
+                other.label != group.label || other.state != group.state || other.parent != group.parent
+            })
+        };
+        from.groups.iter().filter(differs).map(|group| group.id.clone()).collect()
+    };
+    one_way(a, b).into_iter().chain(one_way(b, a)).collect()
+}

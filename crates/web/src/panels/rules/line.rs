@@ -1,0 +1,158 @@
+//! One line of a node's rules.
+
+use super::per_cent;
+use crate::state::{Action, Dispatch};
+use model::{Key, Kind, Model, ObjectRef};
+use std::collections::BTreeMap;
+use yew::prelude::*;
+
+/// Rules that matched, by table and text.
+pub(super) type Hits = BTreeMap<(String, String), Hit>;
+
+/// How a rule matched.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Hit {
+    /// Numbers of the steps of the drawn branch.
+    pub(super) steps: Vec<usize>,
+    /// Share of all connections that match it, 0 to 1.
+    pub(super) share: f64,
+}
+
+/// The text, line by line, each with its table.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Lines {
+    pub(super) all: Vec<Line>,
+    /// Rules of each chain, by table and chain, as places in `all`.
+    chains: BTreeMap<(String, String), Vec<usize>>,
+}
+
+/// A line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) table: String,
+    pub(super) text: String,
+}
+
+impl Lines {
+    pub(super) fn of(text: &str) -> Self {
+        let mut table = "";
+        let lines = text.lines().map(|text| {
+            table = text.strip_prefix('*').unwrap_or(table);
+            Line { table: table.to_owned(), text: text.to_owned() }
+        });
+        let all: Vec<Line> = lines.collect();
+        let mut chains: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
+        for (at, line) in all.iter().enumerate() {
+            if let Some(chain) = line.chain() {
+                chains.entry((line.table.clone(), chain.to_owned())).or_default().push(at);
+            }
+        }
+        Self { all, chains }
+    }
+
+    /// The rules of a chain, in order.
+    pub(super) fn rules(&self, table: &str, chain: &str) -> impl Iterator<Item = &Line> {
+        let places = self.chains.get(&(table.to_owned(), chain.to_owned()));
+        places.into_iter().flatten().filter_map(|at| self.all.get(*at))
+    }
+
+    /// Lines that fit the search.
+    pub(super) fn shown(&self, hits: &Hits, search: &str, only_matched: bool) -> Vec<&Line> {
+        self.all.iter().filter(|line| line.fits(hits, search, only_matched)).collect()
+    }
+}
+
+impl Line {
+    fn key(&self) -> (String, String) {
+        (self.table.clone(), self.text.clone())
+    }
+
+    pub(super) fn fits(&self, hits: &Hits, search: &str, only_matched: bool) -> bool {
+        let fits = search.is_empty() || self.text.to_lowercase().contains(search);
+        fits && (!only_matched || hits.contains_key(&self.key()))
+    }
+
+    /// `KUBE-SERVICES` of `-A KUBE-SERVICES …`.
+    pub(super) fn chain(&self) -> Option<&str> {
+        self.text.strip_prefix("-A ")?.split(' ').next()
+    }
+
+    /// Where the rule leads: the word after its last `-j` or `-g`.
+    pub(super) fn target(&self) -> Option<&str> {
+        let mut words = self.text.split(' ');
+        words.by_ref().find(|word| matches!(*word, "-j" | "-g")).and_then(|_| words.next())
+    }
+
+    pub(super) fn hit<'a>(&self, hits: &'a Hits) -> Option<&'a Hit> {
+        hits.get(&self.key())
+    }
+
+    /// The Service that the rule's comment names.
+    fn service(&self, model: &Model) -> Option<Key> {
+        let comment = self.text.split_once("--comment \"")?.1.split('"').next()?;
+        comment.split(' ').find_map(|word| {
+            let key: Key = word.split(':').next()?.parse().ok()?;
+            model.services.contains_key(&key).then_some(key)
+        })
+    }
+
+    /// The line as it stands in the text.
+    pub(super) fn html(&self, hits: &Hits, model: &Model, dispatch: &Dispatch) -> Html {
+        let kind = match self.text.bytes().next() {
+            Some(b'*') => "table",
+            Some(b':') => "chain",
+            Some(b'-') => "append",
+            _ => "other",
+        };
+        let Some(hit) = self.hit(hits) else {
+            return html! { <span class={kind}>{ &self.text }{ "\n" }</span> };
+        };
+        let first = hits.values().filter_map(|hit| hit.steps.first()).min();
+        let drawn = !hit.steps.is_empty();
+        html! {
+            <mark class={classes!(kind, (!drawn).then_some("elsewhere"))} data-first={(drawn && hit.steps.first() == first).then_some("")}>
+                { number(hit) }{ &self.text }{ self.to_service(model, dispatch) }{ "\n" }</mark>
+        }
+    }
+
+    /// A button that shows the Service of a rule.
+    pub(super) fn to_service(&self, model: &Model, dispatch: &Dispatch) -> Html {
+        let Some(key) = self.service(model) else { return Html::default() };
+        let (dispatch, id) = (dispatch.clone(), ObjectRef::namespaced(Kind::Service, &key));
+        let onclick =
+            Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Select(Some(id.clone()))));
+        html! { <button type="button" class="link to-object" title={format!("Show Service {key}")} {onclick}>{ &*key.name }</button> }
+    }
+}
+
+/// The steps of the drawn branch that matched, else the share of connections that do.
+pub(super) fn number(hit: &Hit) -> Html {
+    let share = format!("{} % of connections", per_cent(hit.share));
+    if hit.steps.is_empty() {
+        return html! { <span class="at" title={share.clone()} aria-label={share}>{ format!("{}%", per_cent(hit.share)) }</span> };
+    }
+    let steps: Vec<String> = hit.steps.iter().map(ToString::to_string).collect();
+    html! {
+        <span class="at" title={share.clone()} aria-label={format!("step {}, {share}", steps.join(", "))}>{ steps.join(",") }</span>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_know_their_table_chain_and_target() {
+        let lines =
+            Lines::of("*nat\n:KUBE-SERVICES - [0:0]\n-A KUBE-SERVICES -d 10.0.0.1/32 -j KUBE-SVC-A\nCOMMIT");
+        let rule = &lines.all[2];
+        assert_eq!(lines.rules("nat", "KUBE-SERVICES").count(), 1);
+        assert_eq!(
+            (rule.table.as_str(), rule.chain(), rule.target()),
+            ("nat", Some("KUBE-SERVICES"), Some("KUBE-SVC-A"))
+        );
+        assert_eq!(lines.all[1].chain(), None);
+        assert_eq!(lines.shown(&Hits::default(), "svc-a", false), [rule]);
+        assert!(lines.shown(&Hits::default(), "", true).is_empty());
+    }
+}

@@ -1,0 +1,182 @@
+//! A node's iptables rules, as `iptables-save` prints them or as a tree of chains, with those that connections
+//! of the flow matched.
+
+mod line;
+mod tree;
+
+use crate::{
+    ptr::Ptr,
+    state::{Action, Answer, Dispatch, answer::per_cent},
+    ui::{Choice, Segmented},
+};
+use engine::{PathOutcome, Paths, StationKind, Step, World};
+use line::{Hits, Lines};
+use model::{NodeName, kubernetes::IpFamily};
+use netfilter::{Family, Form};
+use std::{net::IpAddr, rc::Rc};
+use tree::Tree;
+use web_sys::{HtmlInputElement, HtmlSelectElement};
+use yew::prelude::*;
+
+/// What the rules need.
+#[derive(Properties, PartialEq)]
+pub(super) struct RulesProps {
+    /// The settled cluster.
+    pub(super) world: Ptr<World>,
+    /// What the engine says about the flow.
+    pub(super) answer: Ptr<Answer>,
+    /// The branch that is drawn.
+    pub(super) outcome: usize,
+    /// The node; `None` is the one that the drawn branch passes.
+    pub(super) node: Option<NodeName>,
+    /// What is searched for.
+    pub(super) search: AttrValue,
+    /// How to change the store.
+    pub(super) dispatch: Dispatch,
+}
+
+/// Lines shown of one node; more are cut, and the panel says so.
+const MOST_LINES: usize = 1_500;
+
+/// The rules of a node.
+#[component]
+pub(super) fn Rules(props: &RulesProps) -> Html {
+    let search = use_state(|| props.search.to_string());
+    let only = use_state(|| false);
+    let as_tree = use_state(|| false);
+    use_effect_with(props.search.clone(), {
+        let search = search.setter();
+        move |wanted| search.set(wanted.to_string())
+    });
+    let names = || props.world.model().nodes.keys();
+    let outcome = props.answer.paths().and_then(|paths| paths.outcomes.get(props.outcome));
+    let passed = outcome.and_then(|outcome| outcome.node.clone().or_else(|| first_node(outcome)));
+    let node = props.node.clone().or(passed).or_else(|| names().next().cloned());
+    let text_box = use_node_ref();
+    use_effect_with((props.answer.clone(), props.outcome, node.clone()), {
+        let text_box = text_box.clone();
+        move |_| show_first_match(&text_box)
+    });
+    let ipv6 = matches!(props.answer.paths().map(|paths| paths.flow.destination), Some(IpAddr::V6(_)));
+    let lines = use_memo((props.world.clone(), node.clone(), ipv6), |(world, node, ipv6)| {
+        let (of, form) = if *ipv6 { (IpFamily::IPv6, Family::V6) } else { (IpFamily::IPv4, Family::V4) };
+        let rules = world.rules(node.as_ref()?, of)?;
+        Some(Rc::new(Lines::of(&rules.text(form, Form::Save).to_string())))
+    });
+    let Some(node) = node else {
+        return html! { <p class="empty">{ "The cluster has no node." }</p> };
+    };
+    let Some(lines) = (*lines).clone() else {
+        return html! { <p class="empty">{ format!("{node} has no rules: kube-proxy does not run there.") }</p> };
+    };
+    let hits = Rc::new(hits(props.answer.paths(), props.outcome, &node));
+    let shown = lines.shown(&hits, &search.to_lowercase(), *only);
+    let rules = shown.iter().filter(|line| line.text.starts_with("-A")).count();
+    let drawn = hits.values().filter(|hit| !hit.steps.is_empty()).count();
+    let others = hits.len() - drawn;
+    let count = format!(
+        "{rules} rules shown, {drawn} matched by the drawn branch, numbered by step{}",
+        match others {
+            0 => String::new(),
+            others => format!("; {others} by other branches"),
+        }
+    );
+    let onnode = {
+        let dispatch = props.dispatch.clone();
+        Callback::from(move |event: Event| {
+            if let Some(select) = event.target_dyn_into::<HtmlSelectElement>() {
+                dispatch.dispatch(Action::ShowRules(select.value().into()));
+            }
+        })
+    };
+    let oninput = {
+        let search = search.clone();
+        Callback::from(move |event: InputEvent| {
+            if let Some(input) = event.target_dyn_into::<HtmlInputElement>() {
+                search.set(input.value());
+            }
+        })
+    };
+    let on_form = {
+        let as_tree = as_tree.clone();
+        Callback::from(move |at: usize| as_tree.set(at == 1))
+    };
+    let ononly = {
+        let only = only.clone();
+        Callback::from(move |_: Event| only.set(!*only))
+    };
+    html! {
+        <div class="rules">
+            <div class="rules-head">
+                <select aria-label="Node" onchange={onnode}>
+                    { for names().map(|name| html! {
+                        <option value={name.to_string()} selected={*name == node}>{ name.as_str() }</option>
+                    }) }
+                </select>
+                <input type="search" aria-label="Search rules" placeholder="Search rules" value={(*search).clone()} {oninput} />
+                <label class="check"><input type="checkbox" checked={*only} onchange={ononly} />{ "Only matched" }</label>
+                <Segmented label="Form" quiet=true choices={vec![Choice::new("Text"), Choice::new("Tree")]}
+                    chosen={usize::from(*as_tree)} on_choose={on_form} />
+                <p class="hint" role="status">{ count }</p>
+            </div>
+            if shown.is_empty() { <p class="empty">{ "No rule fits." }</p> }
+            if *as_tree {
+                <Tree lines={Rc::clone(&lines)} hits={Rc::clone(&hits)} search={search.to_lowercase()} only={*only}
+                    model={Ptr::clone(&props.world)} dispatch={props.dispatch.clone()} />
+            } else {
+                <pre ref={text_box} class="rule-text" tabindex="0" aria-label={format!("iptables rules of {node}")}>
+                    { for shown.iter().take(MOST_LINES).map(|line| {
+                        line.html(&hits, props.world.model(), &props.dispatch)
+                    }) }
+                    if shown.len() > MOST_LINES { { format!("… {} more lines: search to see them\n", shown.len() - MOST_LINES) } }
+                </pre>
+            }
+        </div>
+    }
+}
+
+fn at_node(step: &Step, node: &str) -> bool {
+    step.station.kind == StationKind::Node && &*step.station.name == node
+}
+
+fn first_node(outcome: &PathOutcome) -> Option<NodeName> {
+    let step = outcome.steps.iter().find(|step| step.station.kind == StationKind::Node)?;
+    Some((&*step.station.name).into())
+}
+
+/// Rules that connections of the flow matched on a node: by which steps of the drawn branch, and in which share.
+fn hits(paths: Option<&Paths>, drawn: usize, node: &NodeName) -> Hits {
+    let mut hits = Hits::default();
+    for (at, outcome) in paths.iter().flat_map(|paths| &paths.outcomes).enumerate() {
+        let back = outcome.reply.iter().flat_map(|reply| &reply.steps);
+        let mut counted = Vec::new();
+        for (number, step) in outcome.steps.iter().chain(back).enumerate() {
+            let Some(rule) = step.rule.as_ref().filter(|_| at_node(step, node.as_str())) else { continue };
+            let table = rule.place.split(' ').next().unwrap_or_default();
+            let key = (table.to_owned(), rule.text.to_string());
+            let hit = hits.entry(key.clone()).or_default();
+            if at == drawn {
+                hit.steps.push(number + 1);
+            }
+            // A rule that a connection matches twice is matched by it once.
+            if !counted.contains(&key) {
+                hit.share += outcome.probability;
+                counted.push(key);
+            }
+        }
+    }
+    hits
+}
+
+/// Scrolls the panel, never the page, to the first rule that matched.
+fn show_first_match(text: &NodeRef) {
+    use wasm_bindgen::JsCast;
+    let Some(text) = text.cast::<web_sys::Element>() else { return };
+    let mark = text.query_selector("mark[data-first]").ok().flatten();
+    let panel = text.closest("[role='tabpanel']").ok().flatten();
+    if let (Some(mark), Some(panel)) =
+        (mark.and_then(|mark| mark.dyn_into::<web_sys::HtmlElement>().ok()), panel)
+    {
+        panel.set_scroll_top((mark.offset_top() - panel.client_height() / 3).max(0));
+    }
+}

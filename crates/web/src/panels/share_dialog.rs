@@ -1,0 +1,213 @@
+//! Everything that can be taken along: a link to the state, the cluster, the trace, the picture.
+
+use crate::{
+    address, documents, hand_over, picture,
+    ptr::Ptr,
+    state::{Action, Dispatch, Message, State, link},
+    ui::{Choice, Dialog, Segmented},
+};
+use render::{Format, Options, svg::Theme};
+use wasm_bindgen_futures::spawn_local;
+use yew::prelude::*;
+
+/// What the dialog needs.
+#[derive(Properties, PartialEq)]
+pub(crate) struct ShareProps {
+    /// The state when the dialog was opened.
+    pub(crate) state: Ptr<State>,
+    /// How to change the store.
+    pub(crate) dispatch: Dispatch,
+}
+
+/// What can be exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Export {
+    Link,
+    Yaml,
+    Json,
+    Trace,
+    Sequence,
+    Flowchart,
+    Svg,
+    Png,
+}
+
+impl Export {
+    const ALL: [(Self, &'static str); 8] = [
+        (Self::Link, "Link"),
+        (Self::Yaml, "YAML"),
+        (Self::Json, "JSON"),
+        (Self::Trace, "Trace text"),
+        (Self::Sequence, "Mermaid sequence"),
+        (Self::Flowchart, "Mermaid flowchart"),
+        (Self::Svg, "SVG"),
+        (Self::Png, "PNG"),
+    ];
+
+    /// One sentence on what it is good for.
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Link => "The whole cluster and the flow stand in the link itself; nothing is uploaded.",
+            Self::Yaml => {
+                "Every object as kubectl takes it, Azure objects as documents beside them. Opens here again."
+            }
+            Self::Json => "The same as one List.",
+            Self::Trace => "Every step of the drawn branch with its rule, for a ticket or a chat.",
+            Self::Sequence => "The drawn branch as a sequence diagram for GitHub, GitLab or Azure DevOps.",
+            Self::Flowchart => "Every branch with its share as a flowchart.",
+            Self::Svg => "The picture as it is drawn, light or dark as its reader prefers.",
+            Self::Png => "The picture as it is drawn, light, twice its size.",
+        }
+    }
+
+    fn file(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Link => ("hopscope-link.txt", "text/plain"),
+            Self::Yaml => ("cluster.yaml", "application/yaml"),
+            Self::Json => ("cluster.json", "application/json"),
+            Self::Trace => ("trace.txt", "text/plain"),
+            Self::Sequence | Self::Flowchart => ("flow.mmd", "text/plain"),
+            Self::Svg => ("hopscope.svg", "image/svg+xml"),
+            Self::Png => ("hopscope.png", "image/png"),
+        }
+    }
+}
+
+async fn text(state: &State, export: Export) -> Result<String, String> {
+    let paths = || state.answer.paths().ok_or_else(|| "the flow has no answer".to_owned());
+    let outcome = || paths()?.outcomes.get(state.outcome).ok_or_else(|| "no branch is drawn".to_owned());
+    Ok(match export {
+        Export::Link => address::full(&link::write(state).map_err(|error| error.to_string())?),
+        Export::Yaml => documents::cluster(&state.model, documents::Format::Yaml).await,
+        Export::Json => documents::cluster(&state.model, documents::Format::Json).await,
+        Export::Trace => state.answer.text(state.outcome).ok_or("no branch is drawn")?,
+        Export::Sequence => render::mermaid::sequence(outcome()?),
+        Export::Flowchart => render::mermaid::flowchart(paths()?),
+        Export::Svg => render::svg::to_string(&scene(state), Theme::Auto),
+        Export::Png => render::svg::to_string(&scene(state), Theme::Light),
+    })
+}
+
+fn scene(state: &State) -> render::Scene {
+    let options = Options { shape: Format::Wide };
+    picture::draw(&state.world, &state.answer, state.outcome, state.reply, options)
+}
+
+/// The dialog.
+#[component]
+pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
+    let export = use_state(|| Export::Link);
+    let shown = use_state(|| Err::<String, String>(String::new()));
+    use_effect_with(*export, {
+        let (shown, state) = (shown.setter(), props.state.clone());
+        move |export| {
+            let export = *export;
+            spawn_local(async move { shown.set(text(&state, export).await) });
+        }
+    });
+    let close = {
+        let dispatch = props.dispatch.clone();
+        Callback::from(move |()| dispatch.dispatch(Action::Show(None)))
+    };
+    let on_choose = {
+        let export = export.clone();
+        Callback::from(move |at: usize| {
+            if let Some((one, _)) = Export::ALL.get(at) {
+                export.set(*one);
+            }
+        })
+    };
+    let tell = |dispatch: &Dispatch, message: Message| {
+        dispatch.dispatch(Action::Show(None));
+        dispatch.dispatch(Action::Tell(Some(message)));
+    };
+    let on_copy = {
+        let (shown, export, dispatch, state) =
+            (shown.clone(), *export, props.dispatch.clone(), props.state.clone());
+        Callback::from(move |_: MouseEvent| {
+            let Ok(text) = (*shown).clone() else { return };
+            let dispatch = dispatch.clone();
+            if export == Export::Link {
+                let hash = link::write(&state).unwrap_or_default();
+                return address::share(hash, move |message| tell(&dispatch, message));
+            }
+            spawn_local(async move {
+                let message = match hand_over::copy(&text).await {
+                    Some(()) => Message::note("Copied."),
+                    None => Message::error("The browser did not let it be copied; download it instead."),
+                };
+                tell(&dispatch, message);
+            });
+        })
+    };
+    let on_download = {
+        let (shown, export, dispatch, state) =
+            (shown.clone(), *export, props.dispatch.clone(), props.state.clone());
+        Callback::from(move |_: MouseEvent| {
+            let Ok(text) = (*shown).clone() else { return };
+            let (dispatch, state) = (dispatch.clone(), state.clone());
+            let (name, kind) = export.file();
+            spawn_local(async move {
+                let done = if export == Export::Png {
+                    hand_over::save_png(name, &text, picture_size(&text, &scene(&state))).await
+                } else {
+                    hand_over::save(name, kind, &text)
+                };
+                let message = match done {
+                    Some(()) => Message::note(format!("Saved as {name}.")),
+                    None => Message::error(format!("The browser did not let {name} be saved.")),
+                };
+                tell(&dispatch, message);
+            });
+        })
+    };
+    let drawn = matches!(*export, Export::Svg | Export::Png);
+    html! {
+        <Dialog title="Share and export" on_close={close}>
+            <div class="share">
+                <Segmented label="What" quiet=true
+                    choices={Export::ALL.iter().map(|(_, name)| Choice::new(*name)).collect::<Vec<_>>()}
+                    chosen={Export::ALL.iter().position(|(one, _)| *one == *export)} {on_choose} />
+                <p class="hint">{ export.hint() }</p>
+                { match &*shown {
+                    Err(why) if why.is_empty() => Html::default(),
+                    Err(why) => html! { <p class="bad" role="status">{ format!("Not possible: {why}.") }</p> },
+                    Ok(text) if drawn => html! { <img class="export-picture" alt="The picture as it will be saved"
+                        src={format!("data:image/svg+xml,{}", js_sys::encode_uri_component(text))} /> },
+                    Ok(text) => html! { <pre tabindex="0" aria-label="What will be copied or saved">{ cut(text) }</pre> },
+                } }
+                if *export == Export::Link {
+                    if let Ok(text) = &*shown { <p class="hint">{ address::length_words(text.len()) }</p> }
+                }
+                <div class="actions">
+                    if *export != Export::Png {
+                        <button type="button" class="btn strong" onclick={on_copy}>{ if *export == Export::Link { "Copy link" } else { "Copy" } }</button>
+                    }
+                    if *export != Export::Link {
+                        <button type="button" class={classes!("btn", (*export == Export::Png).then_some("strong"))} onclick={on_download}>{ "Download" }</button>
+                    }
+                </div>
+            </div>
+        </Dialog>
+    }
+}
+
+/// What is shown of a long text.
+fn cut(text: &str) -> String {
+    const MOST: usize = 20_000;
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => {
+            format!("{}\n… and {} more characters", text.get(..at).unwrap_or_default(), text.len() - at)
+        }
+        None => text.to_owned(),
+    }
+}
+
+/// The size that the document names: the scene's, with the legend below it.
+fn picture_size(svg: &str, scene: &render::Scene) -> (f64, f64) {
+    let attribute = |name: &str| {
+        let rest = svg.split_once(&format!(" {name}=\""))?.1;
+        rest.split('"').next()?.parse().ok()
+    };
+    (attribute("width").unwrap_or(scene.width), attribute("height").unwrap_or(scene.height))
+}

@@ -1,0 +1,33 @@
+//! The cluster as it was last edited, kept by the browser until the next visit.
+
+use crate::state::{State, link};
+
+const KEY: &str = "hopscope.last";
+
+fn storage() -> Option<web_sys::Storage> {
+    web_sys::window()?.local_storage().ok()?
+}
+
+/// Keeps an edited state; one as it was opened is not worth it.
+pub(crate) fn keep(state: &State) {
+    if state.history.next_undo().is_none() {
+        return;
+    }
+    if let (Some(storage), Ok(link)) = (storage(), link::write(state)) {
+        // A browser that stores nothing, or not so much, forgets the state, no more.
+        let _ = storage.set_item(KEY, &link);
+    }
+}
+
+/// The link of the state that an earlier visit left.
+pub(crate) fn kept() -> Option<String> {
+    storage()?.get_item(KEY).ok()?
+}
+
+/// Forgets it.
+pub(crate) fn forget() {
+    if let Some(storage) = storage() {
+        // What cannot be removed is offered again, no more.
+        let _ = storage.remove_item(KEY);
+    }
+}

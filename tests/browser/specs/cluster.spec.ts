@@ -1,0 +1,67 @@
+import { expect, expectAccessible, test } from "../test.ts";
+
+test("a pool is scaled, and a node is cordoned", async ({ hopscope, page }) => {
+  await page.getByRole("combobox", { name: "Selected object" }).selectOption("");
+  const nodes = page.getByRole("group", { name: "Nodes of pool-1" });
+  await expect(nodes.getByRole("spinbutton")).toHaveValue("1");
+  await nodes.getByRole("button", { name: "More: Nodes of pool-1" }).click();
+  await expect(hopscope.pool("pool-1")).toHaveAccessibleName(/2 nodes/);
+  await expect(hopscope.announcer).toContainText("Scale pool-1 to 2.");
+  await expectAccessible(page);
+  await nodes.getByRole("spinbutton").fill("many");
+  await nodes.getByRole("spinbutton").fill("3");
+  await nodes.getByRole("spinbutton").press("Tab");
+  await expect(hopscope.pool("pool-1")).toHaveAccessibleName(/3 nodes/);
+  await page.keyboard.press("Control+z");
+  await page.keyboard.press("Control+z");
+  await expect(hopscope.pool("pool-1")).toHaveAccessibleName(/1 node/);
+
+  await hopscope.select("aks-pool-1-27255451-0");
+  await hopscope.choose("New pods", "Kept away");
+  await expect(page.getByRole("button", { name: "Undo" })).toHaveAttribute("title", /^Undo: Cordon aks-pool-1/);
+});
+
+test("a Deployment is added and scaled, and its pods are scheduled", async ({ hopscope, page }) => {
+  await page.getByRole("button", { name: "Add an object" }).click();
+  const dialog = page.getByRole("dialog", { name: "Add an object" });
+  await dialog.getByRole("radio", { name: "Deployment" }).click();
+  await dialog.getByRole("button", { name: "Apply" }).click();
+  await expect(dialog).toHaveCount(0);
+  const pods = hopscope.main.getByRole("button", { name: /^Pod default\/web-/ });
+  await expect(pods).toHaveCount(2);
+  await page.getByRole("button", { name: "More: Replicas of web" }).click();
+  await expect(pods).toHaveCount(3);
+  await expectAccessible(page);
+});
+
+/** A cluster of many nodes with two pods each behind one Service. */
+function large(nodes: number): string {
+  const documents: string[] = [
+    "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  type: LoadBalancer\n  selector: {app: web}\n  ports: [{port: 80, targetPort: 8080}]\n",
+  ];
+  for (let node = 0; node < nodes; node++) {
+    documents.push(`apiVersion: v1\nkind: Node\nmetadata:\n  name: node-${node}\n  labels: {agentpool: pool-${node % 3}}\n`);
+    for (const pod of ["a", "b"]) {
+      documents.push(
+        `apiVersion: v1\nkind: Pod\nmetadata: {name: web-${node}-${pod}, labels: {app: web}}\nspec: {nodeName: node-${node}, containers: [{name: web, ports: [{containerPort: 8080}]}]}\n`,
+      );
+    }
+  }
+  return documents.join("---\n");
+}
+
+test("a large cluster is drawn with few elements, and every tab stays small", async ({ hopscope, page }) => {
+  test.slow();
+  await page.getByRole("button", { name: "Open…" }).click();
+  await page
+    .getByLabel("Files")
+    .setInputFiles({ name: "large.yaml", mimeType: "application/yaml", buffer: Buffer.from(large(500)) });
+  await expect(hopscope.main).toContainText("more nodes", { timeout: 60_000 });
+  const close = page.getByRole("dialog").getByRole("button", { name: "Close" });
+  if (await close.isVisible()) await close.click();
+  for (const tab of ["Trace", "Shares", "Rules", "Load balancer", "Network"] as const) {
+    await hopscope.open(tab);
+    const elements = await page.evaluate(() => document.querySelectorAll("*").length);
+    expect(elements, `elements on the tab ${tab}`).toBeLessThanOrEqual(3_000);
+  }
+});
