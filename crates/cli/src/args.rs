@@ -139,6 +139,13 @@ pub(crate) struct LbArguments {
     /// Only this load balancer
     #[arg(long, value_name = "NAME")]
     pub(crate) load_balancer: Option<String>,
+    /// Compare the load balancers of the input with those that the controllers would write, and say what the next
+    /// reconcile makes of each difference; exit code 1 if there is one
+    #[arg(long)]
+    pub(crate) compare: bool,
+    /// text for people, json for programs; with --compare
+    #[arg(short, long, value_enum, default_value_t = CompareFormat::Text, requires = "compare")]
+    pub(crate) output: CompareFormat,
 }
 
 /// Who talks to whom.

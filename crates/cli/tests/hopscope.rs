@@ -286,7 +286,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 #[test]
 fn diff_tells_what_follows_in_order() {
     let told = prints("diff examples/caveat examples/caveat-cluster");
-    for line in ["Rules (kube-proxy on every node)", "KUBE-SVC-", "Flows (everyone above)", "33.3 %"] {
+    for line in ["Rules (kube-proxy on every node)", "KUBE-EXT-", "Flows (everyone above)", "33.3 %"] {
         assert!(told.contains(line), "{line}\n{told}");
     }
     assert_eq!(prints("diff examples/caveat examples/caveat"), "Nothing differs.\n");

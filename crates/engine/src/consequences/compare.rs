@@ -288,7 +288,9 @@ fn shares(world: &World, flow: &Flow) -> Result<Vec<FlowShare>, String> {
     }
     let mut shares: Vec<FlowShare> =
         sums.into_iter().map(|(receiver, share)| FlowShare { receiver, share }).collect();
-    shares.sort_by(|a, b| b.share.total_cmp(&a.share).then_with(|| a.receiver.cmp(&b.receiver)));
+    // Likeliest first; sums of the same thirds may differ in the last digits.
+    let rank = |share: &FlowShare| std::cmp::Reverse((share.share * 1e9).round().to_bits());
+    shares.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.receiver.cmp(&b.receiver)));
     Ok(shares)
 }
 

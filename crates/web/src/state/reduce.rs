@@ -6,7 +6,7 @@ use super::{
     preset_model, watch,
 };
 use crate::ptr::Ptr;
-use engine::{Flow, World};
+use engine::Flow;
 use model::{Edit, EditError, Model};
 use std::rc::Rc;
 use yew::Reducible;
@@ -149,7 +149,7 @@ impl State {
 
     /// Runs the controllers and the engine once over a changed model.
     fn settle(&mut self, model: Model, said: &str) {
-        let world = World::new(&model);
+        let world = self.world.update(&model);
         self.watched = Ptr::new(watch::update(&self.watched, &world));
         self.announce(format!("{said} {}", watch::summary(&self.watched)));
         self.model = Ptr::new(model);
