@@ -45,7 +45,7 @@ impl World {
             return Err(FlowError::ViaNotChosen(node.clone()));
         }
         branches.sort_by(|(a, _), (b, _)| likelier_first(a, b));
-        let (outcomes, mut effects): (Vec<_>, Vec<_>) = branches.into_iter().unzip();
+        let (outcomes, mut effects): (Vec<_>, Vec<Effects>) = branches.into_iter().unzip();
         for effects in &mut effects {
             effects.opened = Some(packet);
         }

@@ -20,6 +20,7 @@ mod policy;
 mod probe;
 mod receive;
 mod resolve;
+mod rewrites;
 mod routes;
 mod rules;
 mod run;
@@ -35,6 +36,7 @@ mod world;
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};
 pub use probe::ProbeState;
+pub use rewrites::{Rewrite, Rewrites, RewrittenChain};
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
 pub use state::{MOST_EXPLAINED, Opened, State};
 pub use trace::{

@@ -168,7 +168,7 @@ impl World {
     }
 
     /// The Services as kube-proxy sees them, the same on every node.
-    fn services(&self, family: IpFamily) -> &ServiceMap {
+    pub(crate) fn services(&self, family: IpFamily) -> &ServiceMap {
         let [ipv4, ipv6] = &self.services;
         let cell = if family == IpFamily::IPv4 { ipv4 } else { ipv6 };
         cell.get_or_init(|| ServiceMap::new(family, &self.model.services, &self.model.endpoint_slices))
