@@ -14,6 +14,7 @@ mod output;
 mod reach;
 mod rules;
 mod text;
+mod what_if;
 
 use args::{Arguments, Command, FlowArguments, IptablesArguments, LbArguments, OutputFormat, RulesFormat};
 use clap::Parser;
@@ -58,6 +59,7 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
         Command::Lb(arguments) => lb(arguments).map(Done::from),
         Command::Matrix(arguments) => reach::matrix(arguments),
         Command::Diff(arguments) => reach::diff(arguments),
+        Command::WhatIf(arguments) => what_if::run(arguments).map(Done::from),
         Command::Render(arguments) => draw::run(arguments).map(Done::from),
         Command::Check(arguments) => check::run(arguments),
         Command::Lessons(arguments) => learn::run(arguments).map(Done::from),
