@@ -175,11 +175,13 @@ fn hostile_rules_are_refused_with_their_line() {
         ),
     ];
     for (name, bytes, expected) in cases {
+        let small = bytes.len() < 1000;
         let path = file(&format!("hostile {name}.save").replace([' ', ','], "-"), bytes);
-        for call in [
-            format!("trace {FLOW} --rules {NODE}={path}"),
-            format!("iptables examples/caveat --node {NODE} --compare {path}"),
-        ] {
+        let mut calls = vec![format!("trace {FLOW} --rules {NODE}={path}")];
+        if small {
+            calls.push(format!("iptables examples/caveat --node {NODE} --compare {path}"));
+        }
+        for call in calls {
             let message = refuses(&call, "");
             assert!(message.contains(expected), "{name}: no {expected:?} in\n{message}");
             assert!(message.len() < 2000, "{name}: {} bytes", message.len());
