@@ -38,6 +38,27 @@ pub(crate) fn App() -> Html {
             theme::choose(if *dark { "dark" } else { "light" });
         }
     });
+    let met = use_state(saved::has_met);
+    let edited = state.history.next_undo().is_some();
+    use_effect_with(edited, {
+        let met = met.setter();
+        move |edited| {
+            if *edited {
+                saved::meet();
+                met.set(true);
+            }
+        }
+    });
+    let advice = (!*met).then_some(AttrValue::Static(
+        "Drag a node to the other pool, or select it and press M. Undo takes everything back.",
+    ));
+    let on_advised = {
+        let met = met.setter();
+        Callback::from(move |()| {
+            saved::meet();
+            met.set(true);
+        })
+    };
     let label = |text: Option<&str>| text.map(|text| AttrValue::from(text.to_owned()));
     let dark = state.dark.unwrap_or_else(theme::is_dark);
     html! {
@@ -55,7 +76,7 @@ pub(crate) fn App() -> Html {
                     } else {
                         <Picture world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
                             reply={state.reply} selection={state.selection.clone()} highlight={state.highlight}
-                            dispatch={dispatch.clone()} />
+                            {advice} {on_advised} dispatch={dispatch.clone()} />
                     }
                 </main>
                 <div class="right">

@@ -95,6 +95,8 @@ pub(crate) enum Action {
     Send(Flow),
     /// Ask about a flow and sample a hundred connections.
     Run(Flow),
+    /// Ask about the flow that the cluster is opened with.
+    AskFirst,
     /// Draw a branch.
     ChooseOutcome(usize),
     /// Draw the way there or the way back.

@@ -39,6 +39,7 @@ impl Reducible for State {
             Action::Select(selection) => next.selection = selection,
             Action::Send(flow) => next.send(flow),
             Action::Run(flow) => next.run(flow),
+            Action::AskFirst => next.ask_first(),
             Action::ChooseOutcome(at) => {
                 next.outcome = at;
                 next.highlight = None;
