@@ -4,8 +4,10 @@
 //! does it. Nothing here knows anything about networking.
 
 mod browser;
+mod dist;
 mod gallery;
 mod host;
+mod package;
 mod page;
 mod playwright;
 mod serve;
@@ -23,9 +25,13 @@ const USAGE: &str = "\
 cargo xtask serve [--port N] [--watch]   build the page and serve it on this machine
                                          --port N   this port and no other (default: the first free from 8080)
                                          --watch    unoptimised, rebuilt on each change of a source
-cargo xtask test [PART…]                 everything, or only some of: fmt clippy cargo page sizes browser
+cargo xtask test [PART…]                 everything, or only some of: fmt clippy cargo page sizes package
+                                         dist browser
 cargo xtask sizes                        measure the page and write the table in README.md
-cargo xtask gallery                      screenshots of the page, into target/gallery";
+cargo xtask gallery                      screenshots of the page, into target/gallery
+cargo xtask package                      the package @hopscope/core for JavaScript, as npm pack makes it
+cargo xtask dist                         all that is published, into target/site: the page with what it needs
+                                         offline, figures for other pages, hopscope.html, sizes against the budgets";
 
 /// Why a command stopped: a sentence for a person.
 #[derive(Debug)]
@@ -65,6 +71,8 @@ fn main() -> ExitCode {
         "test" => suite::run(rest),
         "sizes" => sizes::run(rest),
         "gallery" => gallery::run(rest),
+        "package" => package::command(rest),
+        "dist" => dist::command(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

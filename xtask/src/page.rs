@@ -51,7 +51,7 @@ pub(crate) fn trunk(command: &str, profile: Profile, out: &Path, work: &Path) ->
 }
 
 /// rustc's flags: the user's own, and names for the folders whose paths would else be embedded in the wasm.
-fn flags(work: &Path) -> OsString {
+pub(crate) fn flags(work: &Path) -> OsString {
     let mut flags: Vec<OsString> =
         std::env::var("RUSTFLAGS").unwrap_or_default().split_whitespace().map(OsString::from).collect();
     for (folder, name) in private_folders(work) {

@@ -57,16 +57,25 @@ pub(crate) fn ensure() -> Result<(), Stop> {
 
 /// `playwright test` with a configuration of `tests/browser`, the page served beside it.
 pub(crate) fn test(configuration: &str) -> Result<Command, Stop> {
+    serve_and_test(configuration, dist(), "")
+}
+
+/// The same over the site, served under a path of its own, as many hosts do.
+pub(crate) fn test_site(configuration: &str) -> Result<Command, Stop> {
+    serve_and_test(configuration, target(), "site/")
+}
+
+fn serve_and_test(configuration: &str, folder_served: PathBuf, path: &str) -> Result<Command, Stop> {
     let browser = chromium().ok_or("there is no Chromium")?;
     let (listener, address) =
         server::listen(Port::Exactly(0)).map_err(|error| format!("cannot serve the page: {error}"))?;
-    std::thread::spawn(move || server::serve(&listener, &dist()));
+    std::thread::spawn(move || server::serve(&listener, &folder_served));
     let program = folder().join("node_modules").join(".bin").join("playwright");
     let mut command = Command::new(program);
     command
         .current_dir(folder())
         .env("CHROMIUM", browser)
-        .env("HOPSCOPE_URL", address)
+        .env("HOPSCOPE_URL", format!("{address}{path}"))
         .env("HOPSCOPE_OUT", target())
         .args(["test", "--config", configuration]);
     Ok(command)

@@ -3,12 +3,12 @@
 use crate::page::{self, Profile};
 use crate::tally::{Libtest, Tally};
 use crate::workspace::{cargo, dist, is_ci};
-use crate::{Stop, browser, host, playwright, say, sizes, tools};
+use crate::{Stop, browser, dist as site, host, package, playwright, say, sizes, tools};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-const PARTS: [&str; 6] = ["fmt", "clippy", "cargo", "page", "sizes", "browser"];
+const PARTS: [&str; 8] = ["fmt", "clippy", "cargo", "page", "sizes", "package", "dist", "browser"];
 
 /// What came of one part.
 struct Part {
@@ -40,19 +40,27 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, Stop> {
     if let Some(unknown) = arguments.iter().find(|argument| !PARTS.contains(&argument.as_str())) {
         return Err(Stop(format!("no part `{unknown}`; the parts are: {}", PARTS.join(" "))));
     }
-    let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|argument| argument == name);
+    let wanted = |name: &str| {
+        let named = arguments.iter().any(|argument| argument == name);
+        // These build a second wasm: only where they are asked for.
+        named || arguments.is_empty() && !matches!(name, "package" | "dist")
+    };
     let mut parts: Vec<Part> = Vec::new();
     for name in PARTS.into_iter().filter(|name| wanted(name)) {
         say(format!("test: {}", describe(name)));
         let start = Instant::now();
         let page_failed = parts.iter().any(|part| part.name == "page" && part.tally != Tally::PASSED);
         let outcome = match name {
-            "sizes" | "browser" if page_failed => Err(Trouble::Unavailable("the page was not built".into())),
+            "sizes" | "dist" | "browser" if page_failed => {
+                Err(Trouble::Unavailable("the page was not built".into()))
+            }
             "fmt" => fmt(),
             "clippy" => clippy(),
             "cargo" => cargo_test(),
             "page" => build_page(),
             "sizes" => sizes::check_budget().map(|()| (Tally::PASSED, Vec::new())).map_err(Trouble::Failed),
+            "package" => test_package(),
+            "dist" => assemble_site(),
             _ => test_browser(),
         };
         parts.push(close(name, outcome, start.elapsed()));
@@ -67,6 +75,8 @@ fn describe(name: &str) -> &'static str {
         "cargo" => "unit, property, documentation, conformance and kernel tests",
         "page" => "the page, optimised",
         "sizes" => "the page's sizes against their budget",
+        "package" => "the JavaScript package, installed into an empty project",
+        "dist" => "what is published: offline, under any path, and as one file",
         _ => "the page in Chromium",
     }
 }
@@ -189,6 +199,22 @@ fn build_page() -> Outcome {
     page::build(Profile::Release)?;
     page::check_private(&dist())?;
     Ok((Tally::PASSED, Vec::new()))
+}
+
+fn test_package() -> Outcome {
+    package::available().map_err(Trouble::Unavailable)?;
+    Ok((package::test()?, Vec::new()))
+}
+
+fn assemble_site() -> Outcome {
+    package::available().map_err(Trouble::Unavailable)?;
+    playwright::ensure().map_err(Trouble::Unavailable)?;
+    site::assemble()?;
+    let (mut tally, skipped) = browser::test_site()?;
+    tally += Tally::PASSED;
+    let notes =
+        if skipped > 0 { vec![format!("{skipped} browser tests skipped themselves")] } else { Vec::new() };
+    Ok((tally, notes))
 }
 
 fn test_browser() -> Outcome {

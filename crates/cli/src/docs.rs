@@ -110,8 +110,14 @@ fn figures(text: &str, page: &str) -> Vec<Found> {
         let number = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         let rest = text.get(start..).unwrap_or_default();
-        for (at, _) in line.match_indices("<hop-scope") {
+        for (at, name) in line.match_indices("<hop-scope") {
             let tag = rest.get(at..).unwrap_or_default();
+            // In code, or the beginning of another name or of a template: shown, not meant.
+            let in_code = line.get(..at).unwrap_or_default().matches('`').count() % 2 == 1;
+            let next = tag.chars().nth(name.len());
+            if in_code || !next.is_some_and(|next| next.is_whitespace() || matches!(next, '>' | '/')) {
+                continue;
+            }
             found.push(Found { line: number, figure: element(tag, page) });
         }
         if let Some(at) = line.find("<!-- hopscope") {

@@ -46,7 +46,9 @@ impl World {
         }
         branches.sort_by(|(a, _), (b, _)| likelier_first(a, b));
         let (outcomes, mut effects): (Vec<_>, Vec<_>) = branches.into_iter().unzip();
-        effects.iter_mut().for_each(|effects| effects.opened = Some(packet));
+        for effects in &mut effects {
+            effects.opened = Some(packet);
+        }
         let summary = FlowSummary {
             from: flow.from.to_string(),
             source: resolved.source,

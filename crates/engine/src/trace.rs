@@ -254,7 +254,7 @@ pub struct Assumption {
 }
 
 /// Codes of assumptions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AssumptionCode {
     /// Azure's load-balancer hash is not public; an ideal uniform hash is assumed.

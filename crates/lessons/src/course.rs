@@ -77,6 +77,14 @@ course! {
         "taints" "Which nodes may my pods run on?"
         "system-and-user" "Which nodes are behind the load balancer?"
     }
+    "Ingress" {
+        "ingress" "What does an ingress add to a Service?"
+        "ingress-probe" "One word in a Service takes the whole ingress down"
+    }
+    "Out to Azure services" {
+        "service-endpoint" "What does a service endpoint change?"
+        "private-endpoint" "What does a private endpoint change?"
+    }
     "Putting it together" {
         "kinds-of-traffic" "How many kinds of data-plane traffic are there?"
         "interview" "Interview: answer, and let the packet judge"
