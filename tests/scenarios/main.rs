@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::type_complexity, reason = "a test says what it expects")]
 
 mod azure;
+mod pools;
 mod questions;
 
 use engine::{Cause, Flow, Paths, Place, Verdict, World, parse_destination};

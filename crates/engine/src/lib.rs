@@ -5,6 +5,7 @@
 
 mod answer;
 mod cloud;
+mod consequences;
 mod dns;
 mod fabric;
 mod flow;
@@ -14,9 +15,11 @@ mod journey;
 mod narrate;
 mod node;
 mod outbound;
+mod plan;
 mod policy;
 mod probe;
 mod receive;
+mod remedies;
 mod resolve;
 mod routes;
 mod rules;
@@ -29,8 +32,14 @@ mod trace;
 mod words;
 mod world;
 
+pub use consequences::{
+    ChainChange, Consequences, EndpointChange, EndpointState, Fate, FlowChange, FlowShare, MemberChange,
+    NodeChange, NodeState, PodChange, ProbeChange, Rewrite, RuleChange, Stage,
+};
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
+pub use plan::{Note, Plan, PlanError};
 pub use probe::ProbeState;
+pub use remedies::Remedy;
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
 pub use state::{MOST_EXPLAINED, Opened, State};
 pub use trace::{

@@ -3,8 +3,8 @@
 use crate::{Assumption, Cause, Endpoint, NodeRules, Verdict, host, probe::Probes, topology::Topology};
 use azure::{AddressSpace, Cloud};
 use kubernetes::{
-    Field, ip_masq_agent,
-    kube_proxy::{self, ProxyConfig, ServiceMap},
+    Field, Unsettled, ip_masq_agent,
+    kube_proxy::{self, Programmed, ProxyConfig, ServiceMap},
 };
 use model::{Model, NodeName, kubernetes::IpFamily};
 use netfilter::{Kernel, Ruleset, RulesetError};
@@ -20,6 +20,8 @@ pub struct World {
     pub(crate) model: Model,
     /// Whether anything was filled in.
     pub(crate) allocated: bool,
+    /// What controllers would not or could not do.
+    unsettled: Vec<Unsettled>,
     /// What the cloud controller programmed.
     pub(crate) cloud: Cloud,
     /// Azure's view of which addresses belong to the virtual network.
@@ -121,6 +123,7 @@ impl World {
             space: AddressSpace::of(&complete),
             model: complete,
             allocated,
+            unsettled: settled.unsettled,
             cloud,
             topology,
             services: [OnceCell::new(), OnceCell::new()],
@@ -140,6 +143,12 @@ impl World {
         &self.model
     }
 
+    /// What controllers would not or could not do: pods that stay pending with every node's reason, ranges that
+    /// are used up.
+    pub fn unsettled(&self) -> &[Unsettled] {
+        &self.unsettled
+    }
+
     /// What the cloud controller programmed: load balancers, security groups, public addresses.
     pub fn cloud(&self) -> &Cloud {
         &self.cloud
@@ -156,8 +165,13 @@ impl World {
 
     /// What kube-proxy feeds to `iptables-restore` on a node in a full sync.
     pub fn payload(&self, node: &NodeName, family: IpFamily) -> Option<Ruleset> {
+        self.programmed(node, family).map(|programmed| programmed.ruleset)
+    }
+
+    /// The same, with what each chain is of.
+    pub(crate) fn programmed(&self, node: &NodeName, family: IpFamily) -> Option<Programmed> {
         let config = ProxyConfig::of_node(&self.model, node, family)?;
-        Some(kube_proxy::sync(&config, self.services(family)).ruleset)
+        Some(kube_proxy::sync(&config, self.services(family)))
     }
 
     /// The Services as kube-proxy sees them, the same on every node.
