@@ -83,13 +83,14 @@ pub(crate) fn App() -> Html {
                     <Rail preset={state.origin.preset} origin={state.origin.model.clone()} model={state.model.clone()}
                         dispatch={dispatch.clone()} />
                     <aside class="side" aria-label="Inspector and watched flows">
-                        <Inspector model={state.model.clone()} settled={(*settled).clone()}
+                        <Inspector model={state.model.clone()} world={state.world.clone()} settled={(*settled).clone()}
                             selection={state.selection.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
                         <WatchedFlows watched={state.watched.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
                     </aside>
                 </div>
                 <Dock world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
-                    reply={state.reply} highlight={state.highlight} tab={state.tab}
+                    reply={state.reply} highlight={state.highlight} changed={state.changed.clone()}
+                    watched={state.watched.clone()} tab={state.tab}
                     rules_node={state.rules_node.clone()} rules_search={state.rules_search.clone()} dispatch={dispatch.clone()} />
             </div>
             <Told message={state.message.clone()} dispatch={dispatch.clone()} />

@@ -2,6 +2,7 @@
 
 mod add_dialog;
 mod balancer;
+mod changes;
 mod compare;
 mod dock;
 mod editor;

@@ -54,6 +54,8 @@ pub(crate) struct State {
     pub(crate) seed: u64,
     /// Flows that are compared after each edit.
     pub(crate) watched: Ptr<Vec<Watched>>,
+    /// The last edit, and the cluster before it.
+    pub(crate) changed: Option<Ptr<Changed>>,
     /// What the cluster is compared with.
     pub(crate) compare: Option<Ptr<Variant>>,
     /// The open tab of the dock.
@@ -70,6 +72,17 @@ pub(crate) struct State {
     pub(crate) dark: Option<bool>,
     /// What is said to screen readers. The number makes equal sentences distinct.
     pub(crate) announcement: (u32, AttrValue),
+}
+
+/// An edit that was made, for telling what followed from it.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    /// What was done, for a person.
+    pub(crate) label: String,
+    /// What is worth telling beside the differences.
+    pub(crate) notes: Vec<engine::Note>,
+    /// The settled cluster before.
+    pub(crate) before: Ptr<World>,
 }
 
 /// Everything that can happen.
@@ -134,6 +147,8 @@ pub(crate) enum Tab {
     Trace,
     /// Who gets how much.
     Shares,
+    /// What the last edit brought about.
+    Changes,
     /// A node's iptables rules.
     Rules,
     /// Frontends, rules, pools and probes.
@@ -144,9 +159,10 @@ pub(crate) enum Tab {
 
 impl Tab {
     /// Every tab in order, with its name.
-    pub(crate) const ALL: [(Self, &'static str); 5] = [
+    pub(crate) const ALL: [(Self, &'static str); 6] = [
         (Self::Trace, "Trace"),
         (Self::Shares, "Shares"),
+        (Self::Changes, "Changes"),
         (Self::Rules, "Rules"),
         (Self::LoadBalancer, "Load balancer"),
         (Self::Network, "Network"),
@@ -265,6 +281,7 @@ impl State {
             highlight: None,
             seed,
             watched: Ptr::new(watched),
+            changed: None,
             compare: None,
             tab: Tab::Trace,
             rules_node: None,
