@@ -5,8 +5,10 @@
 #![allow(clippy::expect_used, clippy::type_complexity, reason = "a test says what it expects")]
 
 mod azure;
+mod drift;
 mod pools;
 mod questions;
+mod update;
 
 use engine::{Cause, Flow, Paths, Place, Verdict, World, parse_destination};
 use formats::Source;

@@ -392,6 +392,6 @@ fn events_of_the_autoscaler_and_of_spot_vms() {
     assert!(grown.model().nodes.values().filter(|node| node.pool() == Some("apps")).count() <= 10);
     // Idle nodes go, one at a look, until every pool has what it needs.
     let (shrunk, notes) = after(&before, &Edit::Autoscale);
-    assert!(matches!(notes.as_slice(), [Note::Left { .. }] | [Note::Idle]), "{notes:?}");
+    assert!(matches!(notes.as_slice(), [Note::Left { .. } | Note::Idle]), "{notes:?}");
     assert!(pending(&shrunk).is_empty());
 }

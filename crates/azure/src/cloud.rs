@@ -81,8 +81,23 @@ impl Cloud {
         let unchanged = Arc::ptr_eq(&nodes, &self.nodes) && Arc::ptr_eq(&programmed, &self.programmed);
         let pools =
             if unchanged { self.pools.clone() } else { fill_all(&programmed, &nodes, Some(&self.pools)) };
-        let space = Arc::new(AddressSpace::of(model));
-        Self { settings, programmed, nodes, pools, space, network: Arc::new(Network::of(model)) }
+        let (space, network) = if self.network.is_of(model) && nodes.have_addresses_of(&self.nodes) {
+            (Arc::clone(&self.space), Arc::clone(&self.network))
+        } else {
+            (Arc::new(AddressSpace::of(model)), Arc::new(Network::of(model)))
+        };
+        Self { settings, programmed, nodes, pools, space, network }
+    }
+
+    /// Whether packets meet the same security groups, routes and ways out as in another cloud. Pools may
+    /// differ.
+    pub fn guards_alike(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.network, &other.network)
+            && Arc::ptr_eq(&self.space, &other.space)
+            && (Arc::ptr_eq(&self.programmed, &other.programmed)
+                || (self.programmed.security_groups == other.programmed.security_groups
+                    && self.programmed.node_group == other.programmed.node_group
+                    && self.programmed.subnet_groups == other.programmed.subnet_groups))
     }
 
     /// What the controller was configured with.

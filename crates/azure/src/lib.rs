@@ -13,6 +13,7 @@ mod balancer;
 pub mod choose;
 mod cloud;
 pub mod dns;
+mod drift;
 mod given;
 pub mod membership;
 pub mod names;
@@ -41,6 +42,7 @@ mod tests;
 
 pub use balancer::{AdminState, Balancer, Frontend, Member, Origin, Pool, Rule};
 pub use cloud::{Allocated, Cloud, is_given, program, program_with};
+pub use drift::{Difference, Drift, DriftRow, Fate, FieldDifference, Part, TRIGGERS, Trigger};
 pub use membership::{Exclusion, Vm};
 pub use network::{Sender, SubnetEntry};
 pub use outbound::{Method, Outbound, winner};

@@ -11,7 +11,12 @@ use crate::{
 use ipnet::IpNet;
 use model::{
     Model, NodeName,
-    azure::{NatGateway, NetworkInterface, NicIpConfiguration, ServiceEndpoint, Subnet, VirtualNetwork},
+    azure::{
+        LocalNetworkGateway, ManagedCluster, NatGateway, NetworkInterface, NicIpConfiguration,
+        PrivateEndpoint, PublicIpAddress, RouteTable, ServiceEndpoint, StorageAccount, Subnet,
+        VirtualNetwork, VirtualNetworkGateway,
+    },
+    same_object, same_objects,
 };
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
@@ -61,6 +66,40 @@ pub(crate) struct Network {
     nics: BTreeMap<IpAddr, (Arc<NetworkInterface>, usize)>,
     /// Public addresses of NICs, and the addresses behind them.
     instances: BTreeMap<IpAddr, IpAddr>,
+    /// What all of this, and the address space, was read from; nodes apart.
+    inputs: Inputs,
+}
+
+/// Documents of the network.
+#[derive(Debug, Clone, Default)]
+struct Inputs {
+    cluster: Option<Arc<ManagedCluster>>,
+    networks: BTreeMap<String, Arc<VirtualNetwork>>,
+    tables: BTreeMap<String, Arc<RouteTable>>,
+    public_ips: BTreeMap<String, Arc<PublicIpAddress>>,
+    gateways: BTreeMap<String, Arc<NatGateway>>,
+    nics: BTreeMap<String, Arc<NetworkInterface>>,
+    local: BTreeMap<String, Arc<LocalNetworkGateway>>,
+    remote: BTreeMap<String, Arc<VirtualNetworkGateway>>,
+    endpoints: BTreeMap<String, Arc<PrivateEndpoint>>,
+    accounts: BTreeMap<String, Arc<StorageAccount>>,
+}
+
+impl Inputs {
+    fn of(model: &Model) -> Self {
+        Self {
+            cluster: model.managed_cluster.clone(),
+            networks: model.virtual_networks.clone(),
+            tables: model.route_tables.clone(),
+            public_ips: model.public_ip_addresses.clone(),
+            gateways: model.nat_gateways.clone(),
+            nics: model.network_interfaces.clone(),
+            local: model.local_network_gateways.clone(),
+            remote: model.virtual_network_gateways.clone(),
+            endpoints: model.private_endpoints.clone(),
+            accounts: model.storage_accounts.clone(),
+        }
+    }
 }
 
 impl Network {
@@ -95,7 +134,8 @@ impl Network {
             let sources = gateway.public_ip_addresses.iter().filter_map(address).collect();
             (Arc::clone(gateway), sources)
         });
-        let mut network = Self { subnets, gateways: gateways.collect(), ..Self::default() };
+        let inputs = Inputs::of(model);
+        let mut network = Self { subnets, gateways: gateways.collect(), inputs, ..Self::default() };
         for nic in model.network_interfaces.values() {
             for (at, configuration) in nic.ip_configurations.iter().enumerate() {
                 let Some(private) = configuration.address() else { continue };
@@ -106,6 +146,21 @@ impl Network {
             }
         }
         network
+    }
+
+    /// Whether the model still has the documents that this was read from.
+    pub(crate) fn is_of(&self, model: &Model) -> bool {
+        let own = &self.inputs;
+        same_object(own.cluster.as_ref(), model.managed_cluster.as_ref())
+            && same_objects(&own.networks, &model.virtual_networks)
+            && same_objects(&own.tables, &model.route_tables)
+            && same_objects(&own.public_ips, &model.public_ip_addresses)
+            && same_objects(&own.gateways, &model.nat_gateways)
+            && same_objects(&own.nics, &model.network_interfaces)
+            && same_objects(&own.local, &model.local_network_gateways)
+            && same_objects(&own.remote, &model.virtual_network_gateways)
+            && same_objects(&own.endpoints, &model.private_endpoints)
+            && same_objects(&own.accounts, &model.storage_accounts)
     }
 
     pub(crate) fn subnet(&self, address: IpAddr) -> Option<&SubnetEntry> {

@@ -156,6 +156,14 @@ impl Nodes {
         members.flat_map(|entry| entry.vm.addresses.iter().copied()).collect()
     }
 
+    /// Whether both have the same nodes with the same addresses.
+    pub(crate) fn have_addresses_of(&self, other: &Self) -> bool {
+        let alike = |(a, b): (&Arc<Entry>, &Arc<Entry>)| {
+            Arc::ptr_eq(a, b) || (a.vm.node == b.vm.node && a.vm.addresses == b.vm.addresses)
+        };
+        self.entries.len() == other.entries.len() && self.entries.iter().zip(&other.entries).all(alike)
+    }
+
     /// Whether both have the same vmsets, names and addresses, so that nothing but pools can differ.
     pub(crate) fn is_alike(&self, other: &Self) -> bool {
         let alike = |(a, b): (&Arc<Entry>, &Arc<Entry>)| {

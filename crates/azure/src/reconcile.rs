@@ -25,7 +25,7 @@ pub fn same_rule(existing: &LoadBalancingRule, wanted: &LoadBalancingRule) -> bo
     let probe = |rule: &LoadBalancingRule| rule.probe.as_ref().map(|reference| reference.id.clone());
     existing.name.eq_ignore_ascii_case(&wanted.name)
         && existing.protocol == wanted.protocol
-        && existing.enable_tcp_reset == wanted.enable_tcp_reset
+        && existing.enable_tcp_reset.unwrap_or(false) == wanted.enable_tcp_reset.unwrap_or(false)
         && existing.frontend_ip_configuration == wanted.frontend_ip_configuration
         && existing.backend_address_pool == wanted.backend_address_pool
         && existing.load_distribution == wanted.load_distribution
@@ -34,7 +34,9 @@ pub fn same_rule(existing: &LoadBalancingRule, wanted: &LoadBalancingRule) -> bo
         && probe(existing) == probe(wanted)
         && existing.enable_floating_ip == wanted.enable_floating_ip
         && existing.disable_outbound_snat.unwrap_or(false) == wanted.disable_outbound_snat.unwrap_or(false)
-        && existing.idle_timeout_in_minutes == wanted.idle_timeout_in_minutes
+        && (existing.idle_timeout_in_minutes == wanted.idle_timeout_in_minutes
+            || existing.idle_timeout_in_minutes.is_none()
+            || wanted.idle_timeout_in_minutes.is_none())
 }
 
 /// Whether the controller takes an existing probe for the wanted one (`findProbe`);

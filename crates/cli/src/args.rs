@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// The load balancers as `az network lb show -o json` prints them
     Lb(LbArguments),
+    /// What differs between two clusters, in the order in which it happens: pods, endpoints, rules, probes, shares
+    Diff(DiffArguments),
     /// A picture of a cluster and a flow: SVG, text or Mermaid
     Render(RenderArguments),
     /// Expectations about a cluster, for a pipeline: exit code 1 where one does not hold
@@ -108,6 +110,28 @@ pub(crate) struct RunArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// The cluster before: a file or folder of YAML and JSON; `-` is standard input
+    #[arg(value_name = "BEFORE")]
+    pub(crate) before: String,
+    /// The cluster after
+    #[arg(value_name = "AFTER", required_unless_present = "edit")]
+    pub(crate) after: Option<String>,
+    /// In place of AFTER: an edit as JSON, e.g. '{"edit":"drain","node":"NODE"}'; what follows from it is worked out
+    #[arg(long, value_name = "JSON", conflicts_with = "after")]
+    pub(crate) edit: Option<String>,
+    /// The sender of the compared flows: IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME
+    #[arg(long, value_name = "SRC", default_value = "198.51.100.7")]
+    pub(crate) from: String,
+    /// Receivers and ports of the compared flows; every port of every LoadBalancer Service where none is given
+    #[arg(long, value_name = "DST:PORT")]
+    pub(crate) to: Vec<String>,
+    /// text for people, json for programs
+    #[arg(short, long, value_enum, default_value_t = CompareFormat::Text)]
+    pub(crate) output: CompareFormat,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct LbArguments {
     /// Files or folders of YAML and JSON; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -115,6 +139,13 @@ pub(crate) struct LbArguments {
     /// Only this load balancer
     #[arg(long, value_name = "NAME")]
     pub(crate) load_balancer: Option<String>,
+    /// Compare the load balancers of the input with those that the controllers would write, and say what the next
+    /// reconcile makes of each difference; exit code 1 if there is one
+    #[arg(long)]
+    pub(crate) compare: bool,
+    /// text for people, json for programs; with --compare
+    #[arg(short, long, value_enum, default_value_t = CompareFormat::Text, requires = "compare")]
+    pub(crate) output: CompareFormat,
 }
 
 /// Who talks to whom.

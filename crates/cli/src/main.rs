@@ -4,8 +4,10 @@
 
 mod args;
 mod check;
+mod diff;
 mod docs;
 mod draw;
+mod drift;
 mod input;
 mod junit;
 mod learn;
@@ -52,7 +54,9 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
         Command::Paths(arguments) => paths(arguments).map(Done::from),
         Command::Trace(arguments) => trace(&arguments.flow, arguments.seed).map(Done::from),
         Command::Run(arguments) => sample(arguments).map(Done::from),
+        Command::Lb(arguments) if arguments.compare => drift::compare(arguments),
         Command::Lb(arguments) => lb(arguments).map(Done::from),
+        Command::Diff(arguments) => diff::run(arguments).map(Done::from),
         Command::Render(arguments) => draw::run(arguments).map(Done::from),
         Command::Check(arguments) => check::run(arguments),
         Command::Lessons(arguments) => learn::run(arguments).map(Done::from),

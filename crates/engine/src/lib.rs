@@ -7,6 +7,7 @@ mod answer;
 mod cloud;
 mod consequences;
 mod dns;
+mod drift;
 mod fabric;
 mod flow;
 mod host;
@@ -29,6 +30,7 @@ mod state;
 mod storage;
 mod topology;
 mod trace;
+mod update;
 mod words;
 mod world;
 

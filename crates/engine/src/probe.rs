@@ -32,6 +32,15 @@ type Asked = (String, String, String);
 #[derive(Debug, Default)]
 pub(crate) struct Probes(RefCell<BTreeMap<Asked, ProbeState>>);
 
+impl Probes {
+    /// The states of members that are nodes which stayed the same.
+    pub(crate) fn of_nodes(&self, stayed: impl Fn(&NodeName) -> bool) -> Self {
+        let known = self.0.borrow();
+        let kept = known.iter().filter(|((.., member), _)| stayed(&member.as_str().into()));
+        Self(RefCell::new(kept.map(|(asked, state)| (asked.clone(), state.clone())).collect()))
+    }
+}
+
 /// The source port of probes; any will do.
 const SOURCE_PORT: u16 = 50_000;
 

@@ -107,7 +107,7 @@ impl World {
         given.ipv4 = rules.ipv4.or(given.ipv4.take());
         given.ipv6 = rules.ipv6.or(given.ipv6.take());
         let kernel = self.program(node).map_err(RulesError::Unusable)?;
-        self.nodes.insert(node.clone(), kernel.into());
+        self.nodes.insert(node.clone(), std::sync::Arc::new(kernel.into()));
         self.probes = crate::probe::Probes::default();
         Ok(self)
     }

@@ -4,13 +4,16 @@
 //! the stations at which a packet can be, its edges the links between them.
 
 use ipnet::IpNet;
-use model::{Key, Model, NodeName, kubernetes::Node};
+use model::{
+    Key, Model, NodeName,
+    kubernetes::{Endpoint, EndpointSlice, Node, Pod, Service},
+};
 use netfilter::InterfaceName;
 use petgraph::{
     stable_graph::{NodeIndex, StableUnGraph},
     visit::EdgeRef,
 };
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 /// A place where a packet can be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,6 +186,34 @@ impl Topology {
         topology
     }
 
+    /// Whether two settled models have the same topology, apart from frontends: whether everything that
+    /// [`Topology::new`] reads is the same. Objects that are shared cost one comparison of pointers.
+    pub(crate) fn is_alike(a: &Model, b: &Model) -> bool {
+        let nodes =
+            |a: &Node, b: &Node| a.internal_ips().eq(b.internal_ips()) && pod_cidrs(a).eq(pod_cidrs(b));
+        let pods = |a: &Pod, b: &Pod| {
+            a.spec.node_name == b.spec.node_name
+                && a.spec.host_network == b.spec.host_network
+                && a.is_finished() == b.is_finished()
+                && a.ips().eq(b.ips())
+        };
+        let services = |a: &Service, b: &Service| {
+            a.spec.cluster_ip == b.spec.cluster_ip
+                && a.spec.cluster_ips == b.spec.cluster_ips
+                && a.spec.external_ips == b.spec.external_ips
+        };
+        let slices = |a: &EndpointSlice, b: &EndpointSlice| {
+            let same =
+                |(a, b): (&Endpoint, &Endpoint)| a.addresses == b.addresses && a.node_name == b.node_name;
+            a.endpoints.len() == b.endpoints.len() && a.endpoints.iter().zip(&b.endpoints).all(same)
+        };
+        a.same_surroundings(b)
+            && alike(&a.nodes, &b.nodes, nodes)
+            && alike(&a.pods, &b.pods, pods)
+            && alike(&a.services, &b.services, services)
+            && alike(&a.endpoint_slices, &b.endpoint_slices, slices)
+    }
+
     fn add(&mut self, site: Site) -> NodeIndex {
         if let Some(index) = self.index.get(&site) {
             return *index;
@@ -346,6 +377,13 @@ impl Topology {
         let of_nodes = self.pod_ranges.iter().map(|(range, _)| *range);
         Some(ranges.iter().copied().chain(of_nodes))
     }
+}
+
+/// Whether two maps have the same keys and objects that are alike.
+fn alike<K: Eq, T>(a: &BTreeMap<K, Arc<T>>, b: &BTreeMap<K, Arc<T>>, alike: impl Fn(&T, &T) -> bool) -> bool {
+    let mut pairs = a.iter().zip(b);
+    a.len() == b.len()
+        && pairs.all(|((key, a), (other, b))| Arc::ptr_eq(a, b) || (key == other && alike(a, b)))
 }
 
 fn pod_cidrs(node: &Node) -> impl Iterator<Item = IpNet> + '_ {

@@ -3,36 +3,46 @@
 use crate::{Assumption, Cause, Endpoint, NodeRules, Verdict, host, probe::Probes, topology::Topology};
 use azure::{AddressSpace, Cloud};
 use kubernetes::{
-    Field, Unsettled, ip_masq_agent,
-    kube_proxy::{self, Programmed, ProxyConfig, ServiceMap},
+    Field, Settled, Unsettled, ip_masq_agent,
+    kube_proxy::{self, ProxyConfig, ServiceMap},
 };
 use model::{Model, NodeName, kubernetes::IpFamily};
 use netfilter::{Kernel, Ruleset, RulesetError};
 use serde::Serialize;
-use std::{cell::OnceCell, collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 /// A settled cluster, ready to answer questions. Immutable: an edit makes a new one.
 #[derive(Debug)]
 pub struct World {
     /// What the author wrote.
     pub(crate) input: Model,
-    /// The input with everything that controllers filled in.
+    /// The input with everything that Kubernetes' controllers filled in.
+    pub(crate) settled: Model,
+    /// The same with what the cloud controller reports.
     pub(crate) model: Model,
     /// Whether anything was filled in.
     pub(crate) allocated: bool,
     /// What controllers would not or could not do.
-    unsettled: Vec<Unsettled>,
+    pub(crate) unsettled: Vec<Unsettled>,
     /// What the cloud controller programmed.
     pub(crate) cloud: Cloud,
     /// Azure's view of which addresses belong to the virtual network.
     pub(crate) space: AddressSpace,
-    pub(crate) topology: Topology,
-    services: [OnceCell<ServiceMap>; 2],
-    pub(crate) nodes: BTreeMap<NodeName, OnceCell<Option<Kernel>>>,
+    pub(crate) topology: Arc<Topology>,
+    pub(crate) services: [Arc<OnceLock<ServiceMap>>; 2],
+    pub(crate) nodes: BTreeMap<NodeName, Programmed>,
     /// Rules that the caller gave in place of the generated ones.
     pub(crate) given: BTreeMap<NodeName, NodeRules>,
     pub(crate) probes: Probes,
 }
+
+/// The kernel of a node, programmed when it is first asked. Worlds share those that no edit touched.
+pub(crate) type Programmed = Arc<OnceLock<Option<Kernel>>>;
 
 /// Why a flow cannot be asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,29 +115,21 @@ pub struct RunRow {
 impl World {
     /// Runs every controller over the model. Nodes are programmed when a packet first reaches them.
     pub fn new(model: &Model) -> Self {
-        let mut grown = model.clone();
-        let made = azure::node_pools::complete(&mut grown);
-        let settled = kubernetes::settle(&grown);
-        let cloud = azure::program(&settled.model);
-        let mut complete = settled.model;
-        // Uids and pod ranges show in names only.
-        let matters = |field: Field| !matches!(field, Field::Uid | Field::PodCidrs | Field::AffinityTimeout);
-        let allocated = !made.is_empty()
-            || settled.allocated.iter().any(|entry| matters(entry.field))
-            || !cloud.allocated().is_empty();
-        report(&cloud, &mut complete);
+        let Prepared { settled, allocated, unsettled } = prepare(model);
+        let cloud = azure::program(&settled);
+        let complete = reported(&cloud, &settled);
         let topology = Topology::new(&complete, cloud.frontend_addresses());
-        let nodes = complete.nodes.keys().map(|name| (name.clone(), OnceCell::new())).collect();
         Self {
             input: model.clone(),
-            space: AddressSpace::of(&complete),
+            space: cloud.space().clone(),
+            allocated: allocated || !cloud.allocated().is_empty(),
+            nodes: complete.nodes.keys().map(|name| (name.clone(), Arc::default())).collect(),
+            settled,
             model: complete,
-            allocated,
-            unsettled: settled.unsettled,
+            unsettled,
             cloud,
-            topology,
-            services: [OnceCell::new(), OnceCell::new()],
-            nodes,
+            topology: Arc::new(topology),
+            services: Default::default(),
             given: BTreeMap::new(),
             probes: Probes::default(),
         }
@@ -169,7 +171,7 @@ impl World {
     }
 
     /// The same, with what each chain is of.
-    pub(crate) fn programmed(&self, node: &NodeName, family: IpFamily) -> Option<Programmed> {
+    pub(crate) fn programmed(&self, node: &NodeName, family: IpFamily) -> Option<kube_proxy::Programmed> {
         let config = ProxyConfig::of_node(&self.model, node, family)?;
         Some(kube_proxy::sync(&config, self.services(family)))
     }
@@ -222,12 +224,34 @@ impl World {
     }
 }
 
-/// Writes what the cloud controller reports into the Services that have no status of their own.
-fn report(cloud: &Cloud, model: &mut Model) {
+/// A model after node pools and Kubernetes' controllers.
+pub(crate) struct Prepared {
+    /// The model with everything that they fill in.
+    pub(crate) settled: Model,
+    /// Whether anything that was filled in shows in an answer: uids and pod ranges show in names only.
+    pub(crate) allocated: bool,
+    /// What they would not or could not do.
+    pub(crate) unsettled: Vec<Unsettled>,
+}
+
+/// Runs node pools and Kubernetes' controllers over a model.
+pub(crate) fn prepare(model: &Model) -> Prepared {
+    let mut grown = model.clone();
+    let made = azure::node_pools::complete(&mut grown);
+    let Settled { model: settled, allocated, unsettled } = kubernetes::settle(&grown);
+    let matters = |field: Field| !matches!(field, Field::Uid | Field::PodCidrs | Field::AffinityTimeout);
+    let allocated = !made.is_empty() || allocated.iter().any(|entry| matters(entry.field));
+    Prepared { settled, allocated, unsettled }
+}
+
+/// The model with what the cloud controller reports into Services that have no status of their own.
+pub(crate) fn reported(cloud: &Cloud, settled: &Model) -> Model {
+    let mut model = settled.clone();
     for (key, ingress) in cloud.statuses() {
         let Some(service) = model.services.get_mut(key) else { continue };
         if service.status.load_balancer.ingress.is_empty() && !ingress.is_empty() {
             Arc::make_mut(service).status.load_balancer.ingress.clone_from(ingress);
         }
     }
+    model
 }

@@ -148,7 +148,7 @@ impl Cluster {
     pub fn apply(&mut self, edit: JsValue) -> Result<JsValue, JsError> {
         let edit: Edit = take(edit)?;
         let inverse = edit.apply(&mut self.model)?;
-        self.world = World::new(&self.model);
+        self.world = self.world.update(&self.model);
         give(&inverse)
     }
 

@@ -63,7 +63,7 @@ fn benches(criterion: &mut Criterion) {
     group.bench_function("10,000 pods on 1,000 nodes", |bench| bench.iter(|| place(black_box(&model))));
     group.bench_function("after one node went", |bench| bench.iter(|| place(black_box(&after))));
     group.bench_function("all of settle after one node went", |bench| {
-        bench.iter(|| settle(black_box(&after)))
+        bench.iter(|| settle(black_box(&after)));
     });
 }
 

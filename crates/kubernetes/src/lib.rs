@@ -9,6 +9,7 @@
 mod address;
 pub mod cluster_dns;
 pub mod disruption;
+
 mod hashing;
 pub mod health;
 pub mod ingress;

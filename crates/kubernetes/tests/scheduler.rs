@@ -262,7 +262,7 @@ fn what_makes_pods_wait() {
     };
     let on_spread = |constraint: TopologySpreadConstraint| -> Change {
         Box::new(move |workload| {
-            workload.spec.template.spec.topology_spread_constraints = vec![constraint.clone()]
+            workload.spec.template.spec.topology_spread_constraints = vec![constraint.clone()];
         })
     };
     let asking = |resource: &'static str, amount: &'static str| -> Change {

@@ -1,8 +1,8 @@
 //! One edit for one intention, whatever made it: drag, menu, keyboard, JSON, link.
 
 use crate::{
-    Key, Kind, Model, NodeName, Object, ObjectRef, PoolName,
-    azure::{AgentPool, ManagedCluster, SkuName},
+    BalancerEdit, Key, Kind, Model, NodeName, Object, ObjectRef, PoolName,
+    azure::{AgentPool, LoadBalancer, ManagedCluster, SkuName},
     kubernetes::{Condition, Node, Pod, Service, SessionAffinity, Taint, TrafficPolicy},
 };
 use serde::{Deserialize, Serialize};
@@ -140,6 +140,21 @@ pub enum Edit {
         /// Basic or Standard.
         sku: SkuName,
     },
+    /// Edits a load balancer by hand, as the portal does. The model must have its document.
+    EditLoadBalancer {
+        /// The load balancer.
+        load_balancer: String,
+        /// What is changed.
+        change: BalancerEdit,
+    },
+    /// What the cloud controller makes of a load balancer that was edited by hand.
+    Reconcile {
+        /// The load balancer.
+        load_balancer: String,
+        /// The document that it writes; absent where nothing of the edit is left, so that the load balancer
+        /// is the controller's again.
+        document: Option<Box<LoadBalancer>>,
+    },
     /// Adds an object or replaces the one of the same name.
     Put(Object),
     /// Removes an object.
@@ -161,6 +176,13 @@ pub enum EditError {
     NotFound(ObjectRef),
     /// The edit names an agent pool that the cluster does not have.
     UnknownPool(PoolName),
+    /// The edit names a part that the load balancer does not have.
+    NoSuchPart {
+        /// The load balancer.
+        load_balancer: String,
+        /// `rule x`, `probe x`, `member x of kubernetes`.
+        part: String,
+    },
     /// The cluster has a pool of that name already.
     PoolExists(PoolName),
     /// The object has no `spec.replicas`.
@@ -172,6 +194,9 @@ impl fmt::Display for EditError {
         match self {
             Self::NotFound(object) => write!(f, "there is no {object}"),
             Self::UnknownPool(pool) => write!(f, "the cluster has no node pool {pool}"),
+            Self::NoSuchPart { load_balancer, part } => {
+                write!(f, "the load balancer {load_balancer} has no {part}")
+            }
             Self::PoolExists(pool) => write!(f, "the cluster has a node pool {pool} already"),
             Self::NotScalable(object) => write!(f, "{object} has no number of replicas"),
         }
@@ -246,6 +271,23 @@ impl Edit {
                 let sku = Some(sku.to_string().to_lowercase());
                 Ok(change_cluster(model, |cluster| cluster.network_profile.load_balancer_sku = sku))
             }
+            Self::EditLoadBalancer { load_balancer, change } => {
+                let missing =
+                    || EditError::NotFound(ObjectRef::cluster_scoped(Kind::LoadBalancer, load_balancer));
+                let known = model.load_balancers.get(load_balancer).ok_or_else(missing)?;
+                let mut document = (**known).clone();
+                change
+                    .apply(&mut document)
+                    .map_err(|part| EditError::NoSuchPart { load_balancer: load_balancer.clone(), part })?;
+                Ok(put(model, Object::LoadBalancer(Arc::new(document))))
+            }
+            Self::Reconcile { load_balancer, document } => match document {
+                Some(document) => Ok(put(model, Object::LoadBalancer(Arc::new((**document).clone())))),
+                None => {
+                    let object = ObjectRef::cluster_scoped(Kind::LoadBalancer, load_balancer);
+                    Self::Remove { object }.apply(model)
+                }
+            },
             Self::Put(object) => Ok(put(model, object.clone())),
             Self::Remove { object } => match model.remove(object) {
                 Some(removed) => Ok(Self::Put(removed)),
@@ -374,6 +416,10 @@ fn move_node(model: &mut Model, name: &NodeName, pool: &PoolName) -> Result<Edit
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        ArmId,
+        azure::{BackendAddress, BackendAddressPool, LoadBalancingRule, Probe, SubResource},
+    };
 
     fn model() -> Model {
         let mut model = Model::default();
@@ -396,7 +442,53 @@ mod tests {
         let mut deployment = crate::kubernetes::Workload::default();
         deployment.metadata.name = "d".into();
         model.put(Object::Deployment(Arc::new(deployment)));
+        model.put(Object::LoadBalancer(Arc::new(balancer())));
         model
+    }
+
+    /// One pool with one member, one rule with its probe.
+    fn balancer() -> LoadBalancer {
+        let reference = |id: &str| SubResource::from(ArmId::from(id));
+        LoadBalancer {
+            name: "kubernetes".into(),
+            backend_address_pools: vec![BackendAddressPool {
+                name: "kubernetes".into(),
+                backend_ip_configurations: vec![reference("/nic/a")],
+                ..BackendAddressPool::default()
+            }],
+            probes: vec![Probe { name: "p".into(), ..Probe::default() }],
+            load_balancing_rules: vec![LoadBalancingRule {
+                name: "r".into(),
+                probe: Some(reference("/probes/p")),
+                ..LoadBalancingRule::default()
+            }],
+            ..LoadBalancer::default()
+        }
+    }
+
+    fn by_hand(change: BalancerEdit) -> Edit {
+        Edit::EditLoadBalancer { load_balancer: "kubernetes".into(), change }
+    }
+
+    #[test]
+    fn edits_by_hand_change_the_document_as_azure_does() {
+        let edited = |change: BalancerEdit| {
+            let mut model = model();
+            by_hand(change).apply(&mut model).map(|_| (*model.load_balancers["kubernetes"]).clone())
+        };
+        let pool = "kubernetes".to_owned();
+        let without = edited(BalancerEdit::RemoveMember { pool: pool.clone(), member: "/NIC/A".into() });
+        assert!(without.is_ok_and(|lb| lb.backend_address_pools[0].backend_ip_configurations.is_empty()));
+        let member = "/nic/a".to_owned();
+        let down = edited(BalancerEdit::SetAdminState { pool, member, admin_state: "Down".into() });
+        let down =
+            down.map(|lb| lb.backend_address_pools[0].load_balancer_backend_addresses[0].admin_state.clone());
+        assert_eq!(down, Ok(Some("Down".into())));
+        // Azure does not let a probe go while a rule uses it: the rule gives it up first.
+        let unprobed = edited(BalancerEdit::RemoveProbe { probe: "P".into() });
+        assert!(unprobed.is_ok_and(|lb| lb.probes.is_empty() && lb.load_balancing_rules[0].probe.is_none()));
+        let refused = edited(BalancerEdit::RemoveRule { rule: "x".into() }).expect_err("no such rule");
+        assert_eq!(refused.to_string(), "the load balancer kubernetes has no rule x");
     }
 
     fn taint() -> Taint {
@@ -420,6 +512,20 @@ mod tests {
                 value: Some("b".into()),
             },
             Edit::SetLoadBalancerSku { sku: SkuName::Basic },
+            by_hand(BalancerEdit::RemoveProbe { probe: "p".into() }),
+            by_hand(BalancerEdit::AddMember {
+                pool: "kubernetes".into(),
+                member: Box::new(BackendAddress {
+                    ip_address: Some("10.0.0.9".into()),
+                    ..Default::default()
+                }),
+            }),
+            by_hand(BalancerEdit::PutRule { rule: Box::default() }),
+            Edit::Reconcile { load_balancer: "kubernetes".into(), document: None },
+            Edit::Reconcile {
+                load_balancer: "kubernetes-internal".into(),
+                document: Some(Box::new(LoadBalancer { name: "kubernetes-internal".into(), ..balancer() })),
+            },
             Edit::ScalePool { pool: "user".into(), count: 3 },
             Edit::AddPool { pool: Box::new(AgentPool { name: "gpu".into(), ..AgentPool::default() }) },
             Edit::UpgradePool { pool: "system".into(), version: "1.33.2".into() },
@@ -452,6 +558,7 @@ mod tests {
             Edit::MoveNode { node: "a".into(), pool: "gpu".into() },
             Edit::MoveNode { node: "z".into(), pool: "user".into() },
             Edit::SetPodReady { pod: Key::new("default", "z"), ready: true },
+            by_hand(BalancerEdit::RemoveRule { rule: "x".into() }),
             Edit::ScalePool { pool: "gpu".into(), count: 1 },
             Edit::RemovePool { pool: "gpu".into() },
             Edit::AddPool { pool: Box::new(AgentPool { name: "user".into(), ..AgentPool::default() }) },

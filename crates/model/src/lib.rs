@@ -8,11 +8,15 @@
 //! EndpointSlice, a load balancer) is computed downstream by the controller that would compute it.
 
 pub mod azure;
+mod balancer_edit;
 mod edit;
 mod ids;
 pub mod kubernetes;
 mod object;
+mod share;
 
+pub use balancer_edit::BalancerEdit;
 pub use edit::{Edit, EditError};
 pub use ids::{ArmId, Key, KeyError, NodeName, PoolName};
 pub use object::{Kind, Model, Object, ObjectRef};
+pub use share::{same_object, same_objects};

@@ -163,7 +163,7 @@ fn chains(programmed: &Programmed) -> Chains<'_> {
 
 fn chain_changes(was: &Programmed, is: &Programmed) -> Vec<ChainChange> {
     let (was, is) = (chains(was), chains(is));
-    let changes = differing(&was, &is).filter_map(|((_, chain), was, is)| {
+    let changes = differing(&was, &is).filter_map(|((table, chain), was, is)| {
         let what = match (was, is) {
             (None, _) => Rewrite::Added,
             (_, None) => Rewrite::Removed,
@@ -172,7 +172,7 @@ fn chain_changes(was: &Programmed, is: &Programmed) -> Vec<ChainChange> {
         };
         let service = is.or(was).and_then(|(_, service)| service.clone());
         let kind = kubernetes::kube_proxy::ChainKind::of(chain);
-        Some(ChainChange { chain: chain.to_string(), service, kind, what })
+        Some(ChainChange { table: table.name(), chain: chain.to_string(), service, kind, what })
     });
     changes.collect()
 }
@@ -288,7 +288,9 @@ fn shares(world: &World, flow: &Flow) -> Result<Vec<FlowShare>, String> {
     }
     let mut shares: Vec<FlowShare> =
         sums.into_iter().map(|(receiver, share)| FlowShare { receiver, share }).collect();
-    shares.sort_by(|a, b| b.share.total_cmp(&a.share).then_with(|| a.receiver.cmp(&b.receiver)));
+    // Likeliest first; sums of the same thirds may differ in the last digits.
+    let rank = |share: &FlowShare| std::cmp::Reverse((share.share * 1e9).round().to_bits());
+    shares.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.receiver.cmp(&b.receiver)));
     Ok(shares)
 }
 

@@ -134,6 +134,8 @@ pub struct RuleChange {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChainChange {
+    /// The table: `nat` or `filter`.
+    pub table: &'static str,
     /// Its name.
     pub chain: String,
     /// The Service port that it is of: `default/echo:http`; absent for chains that Services share.

@@ -181,7 +181,7 @@ fn rule_words(change: &RuleChange) -> String {
     let of = |what: Rewrite| change.chains.iter().filter(move |chain| chain.what == what);
     let name = |chain: &ChainChange| match &chain.service {
         Some(service) => format!("{} ({service})", chain.chain),
-        None => chain.chain.clone(),
+        None => format!("{} of table {}", chain.chain, chain.table),
     };
     let mut parts = Vec::new();
     for (what, word) in

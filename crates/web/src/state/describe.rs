@@ -1,6 +1,6 @@
 //! Edits and objects in the words of a person.
 
-use model::{Edit, Kind, ObjectRef, azure::SkuName, kubernetes::SessionAffinity};
+use model::{BalancerEdit, Edit, Kind, ObjectRef, azure::SkuName, kubernetes::SessionAffinity};
 
 /// Annotation that chooses the set of nodes behind a Basic load balancer.
 pub(crate) const MODE: &str = "service.beta.kubernetes.io/azure-load-balancer-mode";
@@ -43,6 +43,10 @@ pub(crate) fn edit(edit: &Edit) -> String {
             annotate(&service.name, annotation, value)
         }
         Edit::SetLoadBalancerSku { sku } => format!("Make the load balancer {}", sku_words(*sku)),
+        Edit::EditLoadBalancer { load_balancer, change } => {
+            format!("{} by hand on load balancer {load_balancer}", by_hand(change))
+        }
+        Edit::Reconcile { load_balancer, .. } => format!("Reconcile load balancer {load_balancer}"),
         Edit::Put(object) => format!("Write {}", reference(&object.object_ref())),
         Edit::Remove { object } => format!("Remove {}", reference(object)),
         Edit::Many { edits } => match edits.as_slice() {
@@ -130,5 +134,20 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::LocalNetworkGateway => "Network on premises",
         Kind::VirtualNetworkGateway => "Gateway",
         Kind::NetworkInterface => "NIC",
+    }
+}
+
+/// An edit by hand in Azure.
+fn by_hand(change: &BalancerEdit) -> String {
+    match change {
+        BalancerEdit::RemoveMember { pool, .. } => format!("Take a member out of pool {pool}"),
+        BalancerEdit::AddMember { pool, .. } => format!("Add a member to pool {pool}"),
+        BalancerEdit::SetAdminState { pool, admin_state, .. } => {
+            format!("Set a member of pool {pool} to {admin_state}")
+        }
+        BalancerEdit::PutRule { rule } => format!("Write rule {}", rule.name),
+        BalancerEdit::RemoveRule { rule } => format!("Delete rule {rule}"),
+        BalancerEdit::PutProbe { probe } => format!("Write probe {}", probe.name),
+        BalancerEdit::RemoveProbe { probe } => format!("Delete probe {probe}"),
     }
 }

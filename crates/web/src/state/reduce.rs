@@ -6,7 +6,7 @@ use super::{
     preset_model, watch,
 };
 use crate::ptr::Ptr;
-use engine::{Flow, Note, World};
+use engine::{Flow, Note};
 use model::{Edit, EditError, Model};
 use std::rc::Rc;
 use yew::Reducible;
@@ -159,7 +159,7 @@ impl State {
 
     /// Runs the controllers and the engine once over a changed model.
     fn settle(&mut self, model: Model, said: String, notes: Vec<Note>) {
-        let world = World::new(&model);
+        let world = self.world.update(&model);
         self.watched = Ptr::new(watch::update(&self.watched, &world));
         let told: Vec<String> = notes.iter().map(ToString::to_string).collect();
         self.announce(

@@ -1,0 +1,97 @@
+//! The world after an edit: whatever the edit did not touch is shared with the world before.
+
+use crate::{
+    World,
+    probe::Probes,
+    topology::Topology,
+    world::{Prepared, Programmed, prepare, reported},
+};
+use kubernetes::kube_proxy::ServiceMap;
+use model::{Model, NodeName, kubernetes::IpFamily, same_objects};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
+
+impl World {
+    /// The same as [`World::new`] of the model, with whatever an edit left alone shared with this world: the
+    /// cloud's load balancers and pools, the topology, Services as kube-proxy reads them, programmed nodes,
+    /// probe states. Rules given for a node stay given.
+    #[must_use]
+    pub fn update(&self, model: &Model) -> Self {
+        let Prepared { mut settled, allocated, unsettled } = prepare(model);
+        settled.share_with(&self.settled);
+        let cloud = self.cloud.update(&settled);
+        let mut complete = reported(&cloud, &settled);
+        complete.share_with(&self.model);
+        let old = &self.model;
+        let frontends = || cloud.frontend_addresses();
+        let same_addresses =
+            Topology::is_alike(old, &complete) && frontends().eq(self.cloud.frontend_addresses());
+        let topology = if same_addresses {
+            Arc::clone(&self.topology)
+        } else {
+            Arc::new(Topology::new(&complete, frontends()))
+        };
+        let same_services = same_objects(&complete.services, &old.services)
+            && same_objects(&complete.endpoint_slices, &old.endpoint_slices);
+        let services = if same_services {
+            self.services.clone()
+        } else {
+            [IpFamily::IPv4, IpFamily::IPv6].map(|family| self.next_services(family, &complete))
+        };
+        let same_rules = same_addresses && same_services && complete.same_surroundings(old);
+        let given = self.given.iter().filter(|(name, _)| complete.nodes.contains_key(*name));
+        let given: BTreeMap<_, _> = given.map(|(name, rules)| (name.clone(), rules.clone())).collect();
+        let nodes = if same_rules { self.kept_nodes(&complete) } else { unprogrammed(&complete) };
+        let same_pods = same_objects(&complete.pods, &old.pods);
+        let probes = if same_rules && same_pods && given.is_empty() && cloud.guards_alike(&self.cloud) {
+            self.probes.of_nodes(|name| {
+                complete
+                    .nodes
+                    .get(name)
+                    .zip(old.nodes.get(name))
+                    .is_some_and(|(new, old)| Arc::ptr_eq(new, old))
+            })
+        } else {
+            Probes::default()
+        };
+        Self {
+            input: model.clone(),
+            space: cloud.space().clone(),
+            allocated: allocated || !cloud.allocated().is_empty(),
+            settled,
+            unsettled,
+            model: complete,
+            cloud,
+            topology,
+            services,
+            nodes,
+            given,
+            probes,
+        }
+    }
+
+    /// Services as kube-proxy reads them after a change; read only if they were before.
+    fn next_services(&self, family: IpFamily, model: &Model) -> Arc<OnceLock<ServiceMap>> {
+        let [ipv4, ipv6] = &self.services;
+        let known = if family == IpFamily::IPv4 { ipv4 } else { ipv6 }.get();
+        match known {
+            Some(known) => Arc::new(OnceLock::from(known.next(&model.services, &model.endpoint_slices))),
+            None => Arc::default(),
+        }
+    }
+
+    /// Programmed nodes whose objects are the same.
+    fn kept_nodes(&self, model: &Model) -> BTreeMap<NodeName, Programmed> {
+        let kept = |name: &NodeName| {
+            let same = Arc::ptr_eq(model.nodes.get(name)?, self.model.nodes.get(name)?);
+            self.nodes.get(name).filter(|_| same).cloned()
+        };
+        model.nodes.keys().map(|name| (name.clone(), kept(name).unwrap_or_default())).collect()
+    }
+}
+
+fn unprogrammed(model: &Model) -> BTreeMap<NodeName, Programmed> {
+    model.nodes.keys().map(|name| (name.clone(), Arc::default())).collect()
+}

@@ -1,0 +1,131 @@
+//! `World::update` is `World::new`, only faster: chains of random edits, and everything that can be asked.
+
+use super::{azure::cluster, flow};
+use engine::World;
+use model::{
+    Edit, Kind, Model, Object, ObjectRef,
+    azure::{NetworkSecurityGroup, Route, RouteTable, SkuName},
+    kubernetes::{IpFamily, Node, SessionAffinity, TrafficPolicy},
+};
+use std::{fmt::Debug, sync::Arc};
+
+/// A linear congruential generator: the same sequence for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+
+    fn pick<'a, T: ?Sized>(&mut self, among: &[&'a T]) -> &'a T {
+        among[usize::try_from(self.below(among.len() as u64)).expect("an index")]
+    }
+}
+
+fn edit(random: &mut Random, model: &Model) -> Edit {
+    let node = |random: &mut Random| random.pick(&["n0", "n1"]).into();
+    let pod = |random: &mut Random| random.pick(&["default/p0", "default/p1"]).parse().expect("a key");
+    let service =
+        |random: &mut Random| random.pick(&["default/web", "default/inner"]).parse().expect("a key");
+    match random.below(12) {
+        0 => Edit::MoveNode { node: node(random), pool: random.pick(&["a", "b"]).into() },
+        1 => Edit::MovePod { pod: pod(random), node: node(random) },
+        2 => Edit::SetPodReady { pod: pod(random), ready: random.below(2) == 0 },
+        3 | 4 => {
+            let policy = [TrafficPolicy::Cluster, TrafficPolicy::Local][usize::from(random.below(2) == 0)];
+            Edit::SetExternalTrafficPolicy { service: service(random), policy }
+        }
+        5 => Edit::SetSessionAffinity { service: service(random), affinity: SessionAffinity::ClientIP },
+        6 => Edit::SetServiceAnnotation {
+            service: service(random),
+            annotation: "service.beta.kubernetes.io/azure-disable-load-balancer-floating-ip".into(),
+            value: (random.below(2) == 0).then(|| "true".into()),
+        },
+        7 => Edit::SetLoadBalancerSku {
+            sku: [SkuName::Basic, SkuName::Standard][usize::from(random.below(2) == 0)],
+        },
+        8 => {
+            let mut node = Node::default();
+            node.metadata.name = "n2".into();
+            node.metadata.labels.insert("agentpool".into(), "b".into());
+            if model.nodes.contains_key("n2") {
+                Edit::Remove { object: ObjectRef::cluster_scoped(Kind::Node, "n2") }
+            } else {
+                Edit::Put(Object::Node(Arc::new(node)))
+            }
+        }
+        9 => Edit::Put(Object::NetworkSecurityGroup(Arc::new(NetworkSecurityGroup {
+            name: "aks-agentpool-1-nsg".into(),
+            ..NetworkSecurityGroup::default()
+        }))),
+        10 => {
+            let route = Route {
+                address_prefix: "198.51.100.0/24".into(),
+                next_hop_type: random.pick(&["None", "Internet", "VirtualAppliance"]).into(),
+                ..Route::default()
+            };
+            let table = RouteTable { name: "rt".into(), routes: vec![route], ..RouteTable::default() };
+            Edit::Put(Object::RouteTable(Arc::new(table)))
+        }
+        _ => {
+            let mut pod = (*model.pods[&pod(random)]).clone();
+            pod.metadata.labels.insert("app".into(), random.pick(&["web", "other"]).into());
+            Edit::Put(Object::Pod(Arc::new(pod)))
+        }
+    }
+}
+
+fn same<T: PartialEq + Debug>(what: &str, updated: &T, new: &T, history: &[Edit]) {
+    assert!(updated == new, "{what} differs after {history:#?}\n{updated:#?}\n{new:#?}");
+}
+
+fn compare(updated: &World, new: &World, history: &[Edit]) {
+    same("the model", updated.model(), new.model(), history);
+    let clouds = (updated.cloud(), new.cloud());
+    same("load balancers", &clouds.0.load_balancers(), &clouds.1.load_balancers(), history);
+    same("statuses", clouds.0.statuses(), clouds.1.statuses(), history);
+    same("refusals", &clouds.0.refused().to_vec(), &clouds.1.refused().to_vec(), history);
+    same("allocations", &clouds.0.allocated().to_vec(), &clouds.1.allocated().to_vec(), history);
+    same("security groups", clouds.0.security_groups(), clouds.1.security_groups(), history);
+    for (from, to) in [
+        ("203.0.113.9", "20.50.60.70:80"),
+        ("pod/default/p0", "svc/default/web:80"),
+        ("pod/default/p1", "198.51.100.1:443"),
+        ("10.225.0.9", "10.224.0.200:80"),
+        ("node/n0", "pod/default/p1:8080"),
+    ] {
+        same(
+            &format!("{from} to {to}"),
+            &updated.paths(&flow(from, to)),
+            &new.paths(&flow(from, to)),
+            history,
+        );
+    }
+    for node in new.model().nodes.keys() {
+        let family = IpFamily::IPv4;
+        same(node.as_str(), &updated.rules(node, family), &new.rules(node, family), history);
+    }
+}
+
+#[test]
+fn an_updated_world_is_a_new_one() {
+    let network = "---\napiVersion: hopscope.dev/v1\nkind: VirtualNetwork\nmetadata: {name: v}\nspec:\n  addressSpace: {addressPrefixes: [10.224.0.0/12]}\n  subnets: [{name: nodes, addressPrefix: 10.224.0.0/16, routeTable: {id: /rt}}]\n";
+    let start = cluster("", network);
+    for seed in 0..24 {
+        let mut random = Random(seed);
+        let mut model = start.input().clone();
+        let mut updated = World::new(&model);
+        let mut history = Vec::new();
+        for _ in 0..8 {
+            let edit = edit(&mut random, &model);
+            if edit.apply(&mut model).is_err() {
+                // A pool exists only while a node is in it.
+                continue;
+            }
+            history.push(edit);
+            updated = updated.update(&model);
+            compare(&updated, &World::new(&model), &history);
+        }
+    }
+}
