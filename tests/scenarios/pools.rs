@@ -202,7 +202,7 @@ fn the_chain_of_consequences_is_told_in_order() {
     assert_eq!(rewritten, after.model().nodes.len());
     for change in &found.rules {
         let cluster = change.chains.iter().find(|chain| chain.chain.starts_with("KUBE-SVC-"));
-        assert!(cluster.is_some_and(|chain| chain.what == Rewrite::Rewritten), "{change:?}");
+        assert!(cluster.is_some_and(|chain| chain.rewrite == Rewrite::Changed), "{change:?}");
         let local = change.chains.iter().any(|chain| chain.chain.starts_with("KUBE-SVL-"));
         assert!(local || !change.nodes.contains(&node), "{change:?}");
     }

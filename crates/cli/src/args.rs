@@ -25,8 +25,12 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// The load balancers as `az network lb show -o json` prints them
     Lb(LbArguments),
-    /// What differs between two clusters, in the order in which it happens: pods, endpoints, rules, probes, shares
+    /// Who can reach whom on what: every client and every Service, or those that are named
+    Matrix(MatrixArguments),
+    /// Which flows a change adds, removes or changes, and why
     Diff(DiffArguments),
+    /// What follows from an edit, in order: nodes, pods, endpoints, rules, backend pools, probes, shares
+    WhatIf(WhatIfArguments),
     /// A picture of a cluster and a flow: SVG, text or Mermaid
     Render(RenderArguments),
     /// Expectations about a cluster, for a pipeline: exit code 1 where one does not hold
@@ -110,20 +114,58 @@ pub(crate) struct RunArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct MatrixArguments {
+    /// Files or folders of YAML and JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: ReachArguments,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DiffArguments {
-    /// The cluster before: a file or folder of YAML and JSON; `-` is standard input
+    /// A file or folder: the cluster before
     #[arg(value_name = "BEFORE")]
     pub(crate) before: String,
-    /// The cluster after
-    #[arg(value_name = "AFTER", required_unless_present = "edit")]
-    pub(crate) after: Option<String>,
-    /// In place of AFTER: an edit as JSON, e.g. '{"edit":"drain","node":"NODE"}'; what follows from it is worked out
-    #[arg(long, value_name = "JSON", conflicts_with = "after")]
-    pub(crate) edit: Option<String>,
+    /// A file or folder: the cluster after
+    #[arg(value_name = "AFTER")]
+    pub(crate) after: String,
+    #[command(flatten)]
+    pub(crate) reach: ReachArguments,
+}
+
+/// Which clients and targets.
+#[derive(Debug, Args)]
+pub(crate) struct ReachArguments {
+    /// Only this client (repeatable): what can this reach?
+    #[arg(long, value_name = "SRC")]
+    pub(crate) from: Vec<String>,
+    /// Only this target (repeatable; /udp at the end for UDP): what can reach this?
+    #[arg(long, value_name = "DST:PORT")]
+    pub(crate) to: Vec<String>,
+    /// text for people, json for programs
+    #[arg(short, long, value_enum, default_value_t = TableFormat::Text)]
+    pub(crate) output: TableFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhatIfArguments {
+    /// Files or folders of YAML and JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// The edit as JSON, e.g. '{"edit":"drain","node":"NODE"}'
+    #[arg(long, value_name = "JSON")]
+    pub(crate) edit: String,
     /// The sender of the compared flows: IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME
     #[arg(long, value_name = "SRC", default_value = "198.51.100.7")]
     pub(crate) from: String,
-    /// Receivers and ports of the compared flows; every port of every LoadBalancer Service where none is given
+    /// Receivers and ports of the compared flows (repeatable); every port of every LoadBalancer Service by default
     #[arg(long, value_name = "DST:PORT")]
     pub(crate) to: Vec<String>,
     /// text for people, json for programs

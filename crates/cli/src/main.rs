@@ -1,10 +1,9 @@
-//! The command line: `hopscope iptables|paths|trace|run|lb|render|check|lessons`.
+//! The command line: `hopscope iptables|paths|trace|run|lb|matrix|diff|render|check|lessons`.
 //!
 //! Exit codes: 0 done, 1 a check failed, 2 bad usage or bad input.
 
 mod args;
 mod check;
-mod diff;
 mod docs;
 mod draw;
 mod drift;
@@ -12,8 +11,10 @@ mod input;
 mod junit;
 mod learn;
 mod output;
+mod reach;
 mod rules;
 mod text;
+mod what_if;
 
 use args::{Arguments, Command, FlowArguments, IptablesArguments, LbArguments, OutputFormat, RulesFormat};
 use clap::Parser;
@@ -56,7 +57,9 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
         Command::Run(arguments) => sample(arguments).map(Done::from),
         Command::Lb(arguments) if arguments.compare => drift::compare(arguments),
         Command::Lb(arguments) => lb(arguments).map(Done::from),
-        Command::Diff(arguments) => diff::run(arguments).map(Done::from),
+        Command::Matrix(arguments) => reach::matrix(arguments),
+        Command::Diff(arguments) => reach::diff(arguments),
+        Command::WhatIf(arguments) => what_if::run(arguments).map(Done::from),
         Command::Render(arguments) => draw::run(arguments).map(Done::from),
         Command::Check(arguments) => check::run(arguments),
         Command::Lessons(arguments) => learn::run(arguments).map(Done::from),

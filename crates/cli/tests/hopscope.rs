@@ -284,18 +284,15 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
-fn diff_tells_what_follows_in_order() {
-    let told = prints("diff examples/caveat examples/caveat-cluster");
-    for line in ["Rules (kube-proxy on every node)", "KUBE-EXT-", "Flows (everyone above)", "33.3 %"] {
-        assert!(told.contains(line), "{line}\n{told}");
-    }
-    assert_eq!(prints("diff examples/caveat examples/caveat"), "Nothing differs.\n");
+fn what_if_tells_what_follows_in_order() {
     let edit = r#"--edit {"edit":"moveNode","node":"aks-pool-1-27255451-0","pool":"system"}"#;
-    let told = prints(&format!("diff examples/caveat {edit}"));
+    let told = prints(&format!("what-if examples/caveat {edit}"));
     assert!(told.starts_with("default/echo-deployment-78dc57c76d-fpwkf is shown as moved along"), "{told}");
     let stages = ["1. Nodes", "2. Backend pools", "3. Probes", "4. Flows"].map(|stage| told.find(stage));
     assert!(stages.iter().all(Option::is_some) && stages.is_sorted(), "{told}");
-    let refused = r#"diff examples/caveat --edit {"edit":"scalePool","pool":"system","count":0}"#;
+    let same = r#"what-if examples/caveat --edit {"edit":"many","edits":[]}"#;
+    assert_eq!(prints(same), "Nothing differs.\n");
+    let refused = r#"what-if examples/caveat --edit {"edit":"scalePool","pool":"system","count":0}"#;
     let message = refuses(refused, "");
     assert!(
         message.contains("AKS refuses this for system: a system pool needs at least one node"),

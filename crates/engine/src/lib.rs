@@ -13,6 +13,7 @@ mod flow;
 mod host;
 mod ingress;
 mod journey;
+mod matrix;
 mod narrate;
 mod node;
 mod outbound;
@@ -22,6 +23,7 @@ mod probe;
 mod receive;
 mod remedies;
 mod resolve;
+mod rewrites;
 mod routes;
 mod rules;
 mod run;
@@ -35,13 +37,15 @@ mod words;
 mod world;
 
 pub use consequences::{
-    ChainChange, Consequences, EndpointChange, EndpointState, Fate, FlowChange, FlowShare, MemberChange,
-    NodeChange, NodeState, PodChange, ProbeChange, Rewrite, RuleChange, Stage,
+    Consequences, EndpointChange, EndpointState, Fate, FlowChange, FlowShare, MemberChange, NodeChange,
+    NodeState, PodChange, ProbeChange, RuleChange, Stage,
 };
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
+pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};
 pub use plan::{Note, Plan, PlanError};
 pub use probe::ProbeState;
 pub use remedies::Remedy;
+pub use rewrites::{Rewrite, Rewrites, RewrittenChain};
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
 pub use state::{MOST_EXPLAINED, Opened, State};
 pub use trace::{

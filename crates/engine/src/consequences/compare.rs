@@ -1,16 +1,15 @@
 //! Compares two worlds, stage by stage.
 
 use super::{
-    ChainChange, EndpointChange, EndpointState, Fate, FlowChange, FlowShare, MemberChange, NodeChange,
-    NodeState, PodChange, ProbeChange, Rewrite, RuleChange,
+    EndpointChange, EndpointState, Fate, FlowChange, FlowShare, MemberChange, NodeChange, NodeState,
+    PodChange, ProbeChange, RuleChange,
 };
-use crate::{Flow, World};
-use kubernetes::{Unsettled, kube_proxy::Programmed};
+use crate::{Flow, Rewrite, RewrittenChain, World};
+use kubernetes::Unsettled;
 use model::{
     Key, Kind, NodeName, ObjectRef,
     kubernetes::{IpFamily, Node, Pod},
 };
-use netfilter::{ChainName, Rule, TableName};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -146,41 +145,10 @@ pub(super) fn endpoints(before: &World, after: &World) -> Vec<EndpointChange> {
         .collect()
 }
 
-/// A chain's rules and the Service port that it is of.
-type Chains<'a> = BTreeMap<(TableName, ChainName), (&'a [Rule], Option<String>)>;
-
-fn chains(programmed: &Programmed) -> Chains<'_> {
-    let tables = programmed.ruleset.tables.iter();
-    let chains = tables.flat_map(|(table, content)| {
-        content.chains.iter().zip(0_u32..).map(move |(chain, index)| {
-            let owner = programmed.owner_of_chain_at(*table, index);
-            let service = owner.map(|owner| owner.service.name.to_string());
-            ((*table, chain.name), (chain.rules.as_slice(), service))
-        })
-    });
-    chains.collect()
-}
-
-fn chain_changes(was: &Programmed, is: &Programmed) -> Vec<ChainChange> {
-    let (was, is) = (chains(was), chains(is));
-    let changes = differing(&was, &is).filter_map(|((table, chain), was, is)| {
-        let what = match (was, is) {
-            (None, _) => Rewrite::Added,
-            (_, None) => Rewrite::Removed,
-            (Some((was, _)), Some((is, _))) if was == is => return None,
-            _ => Rewrite::Rewritten,
-        };
-        let service = is.or(was).and_then(|(_, service)| service.clone());
-        let kind = kubernetes::kube_proxy::ChainKind::of(chain);
-        Some(ChainChange { table: table.name(), chain: chain.to_string(), service, kind, what })
-    });
-    changes.collect()
-}
-
 pub(super) fn rules(before: &World, after: &World) -> (Vec<RuleChange>, usize) {
     let same = before.model().services == after.model().services
         && before.model().endpoint_slices == after.model().endpoint_slices;
-    let mut grouped: BTreeMap<Vec<ChainChange>, Vec<NodeName>> = BTreeMap::new();
+    let mut changes: Vec<RuleChange> = Vec::new();
     let mut fresh = Vec::new();
     let mut uncompared = 0;
     for (compared, (name, node)) in after.model().nodes.iter().enumerate() {
@@ -198,21 +166,20 @@ pub(super) fn rules(before: &World, after: &World) -> (Vec<RuleChange>, usize) {
             uncompared += 1;
             continue;
         }
-        let mut changes = Vec::new();
-        for family in [IpFamily::IPv4, IpFamily::IPv6] {
-            if let (Some(was), Some(is)) = (before.programmed(name, family), after.programmed(name, family)) {
-                changes.extend(chain_changes(&was, &is));
-            }
+        let families = [IpFamily::IPv4, IpFamily::IPv6];
+        let written = families.into_iter().filter_map(|family| after.rewrites(before, name, family));
+        let chains: Vec<RewrittenChain> = written
+            .flat_map(|rewrites| rewrites.chains)
+            .filter(|chain| chain.rewrite != Rewrite::Same)
+            .collect();
+        if chains.is_empty() {
+            continue;
         }
-        if !changes.is_empty() {
-            grouped.entry(changes).or_default().push(name.clone());
+        match changes.iter_mut().find(|change| change.chains == chains) {
+            Some(change) => change.nodes.push(name.clone()),
+            None => changes.push(RuleChange { nodes: vec![name.clone()], from_nothing: false, chains }),
         }
     }
-    let mut changes: Vec<RuleChange> = grouped
-        .into_iter()
-        .map(|(chains, nodes)| RuleChange { nodes, from_nothing: false, chains })
-        .collect();
-    changes.sort_by(|a, b| a.nodes.cmp(&b.nodes));
     if !fresh.is_empty() {
         changes.push(RuleChange { nodes: fresh, from_nothing: true, chains: Vec::new() });
     }

@@ -4,8 +4,7 @@
 mod compare;
 mod words;
 
-use crate::{Flow, World};
-use kubernetes::kube_proxy::ChainKind;
+use crate::{Flow, RewrittenChain, World};
 use model::{Key, NodeName, PoolName};
 use serde::Serialize;
 use std::net::IpAddr;
@@ -126,37 +125,8 @@ pub struct RuleChange {
     pub nodes: Vec<NodeName>,
     /// Whether the nodes are new: every chain is.
     pub from_nothing: bool,
-    /// The chains of table nat and filter that changed.
-    pub chains: Vec<ChainChange>,
-}
-
-/// One chain.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ChainChange {
-    /// The table: `nat` or `filter`.
-    pub table: &'static str,
-    /// Its name.
-    pub chain: String,
-    /// The Service port that it is of: `default/echo:http`; absent for chains that Services share.
-    pub service: Option<String>,
-    /// What kind of chain it is.
-    #[serde(skip)]
-    pub kind: Option<ChainKind>,
-    /// What happened to it.
-    pub what: Rewrite,
-}
-
-/// What happened to a chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Rewrite {
-    /// It is new.
-    Added,
-    /// It is gone.
-    Removed,
-    /// Its rules are others.
-    Rewritten,
+    /// The chains whose rules are others now.
+    pub chains: Vec<RewrittenChain>,
 }
 
 /// A probe of one member.

@@ -1,9 +1,9 @@
 //! The chain of consequences in sentences.
 
 use super::{
-    ChainChange, Consequences, EndpointState, Fate, FlowShare, NodeChange, NodeState, PodChange, Rewrite,
-    RuleChange, Stage,
+    Consequences, EndpointState, Fate, FlowShare, NodeChange, NodeState, PodChange, RuleChange, Stage,
 };
+use crate::{Rewrite, RewrittenChain};
 use model::NodeName;
 
 /// How many names a sentence lists.
@@ -178,14 +178,14 @@ fn rule_words(change: &RuleChange) -> String {
     if change.from_nothing {
         return format!("{on}: every rule is written for the first time.");
     }
-    let of = |what: Rewrite| change.chains.iter().filter(move |chain| chain.what == what);
-    let name = |chain: &ChainChange| match &chain.service {
+    let of = |what: Rewrite| change.chains.iter().filter(move |chain| chain.rewrite == what);
+    let name = |chain: &RewrittenChain| match &chain.service {
         Some(service) => format!("{} ({service})", chain.chain),
         None => format!("{} of table {}", chain.chain, chain.table),
     };
     let mut parts = Vec::new();
     for (what, word) in
-        [(Rewrite::Rewritten, "rewritten"), (Rewrite::Added, "new"), (Rewrite::Removed, "removed")]
+        [(Rewrite::Changed, "rewritten"), (Rewrite::Created, "new"), (Rewrite::Deleted, "removed")]
     {
         if of(what).next().is_some() {
             parts.push(format!("{word} {}", list(of(what).map(name))));

@@ -1,7 +1,7 @@
-//! `hopscope diff`: what differs between two clusters, or what follows from an edit.
+//! `hopscope what-if`: what follows from an edit.
 
 use crate::{
-    args::{CompareFormat, DiffArguments},
+    args::{CompareFormat, WhatIfArguments},
     input,
     output::{self, Failure, visible},
 };
@@ -10,7 +10,7 @@ use model::{Edit, kubernetes::ServiceType};
 use serde::Serialize;
 use std::fmt::Write;
 
-/// The answer of `diff -o json`.
+/// The answer of `what-if -o json`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Difference<'a> {
@@ -21,12 +21,9 @@ struct Difference<'a> {
     consequences: &'a Consequences,
 }
 
-pub(crate) fn run(arguments: &DiffArguments) -> Result<String, Failure> {
-    let before = World::new(&input::model(std::slice::from_ref(&arguments.before))?);
-    let (after, notes) = match (&arguments.after, &arguments.edit) {
-        (Some(after), _) => (World::new(&input::model(std::slice::from_ref(after))?), Vec::new()),
-        (None, edit) => edited(&before, edit.as_deref().unwrap_or_default())?,
-    };
+pub(crate) fn run(arguments: &WhatIfArguments) -> Result<String, Failure> {
+    let before = World::new(&input::model(&arguments.files)?);
+    let (after, notes) = edited(&before, &arguments.edit)?;
     let flows = flows(arguments, &before, &after)?;
     let consequences = before.consequences(&after, &flows);
     match arguments.output {
@@ -45,11 +42,11 @@ fn edited(before: &World, edit: &str) -> Result<(World, Vec<String>), Failure> {
     })?;
     let mut model = before.input().clone();
     plan.edit.apply(&mut model).map_err(|error| Failure::new(format!("--edit: {error}"), hint))?;
-    Ok((World::new(&model), plan.notes.iter().map(ToString::to_string).collect()))
+    Ok((before.update(&model), plan.notes.iter().map(ToString::to_string).collect()))
 }
 
 /// The flows that are asked about, else one to every port of every LoadBalancer Service of both clusters.
-fn flows(arguments: &DiffArguments, before: &World, after: &World) -> Result<Vec<Flow>, Failure> {
+fn flows(arguments: &WhatIfArguments, before: &World, after: &World) -> Result<Vec<Flow>, Failure> {
     let from: Place = arguments.from.parse().map_err(|error| {
         Failure::new(format!("--from: {error}"), "write an IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME")
     })?;
