@@ -3,6 +3,7 @@
 use super::{
     balancer::Balancers,
     changes::Changes,
+    matrix::Matrix,
     network::Network,
     rules::Rules,
     shares::Shares,
@@ -83,6 +84,7 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
                 search={props.rules_search.clone()} {dispatch} />
         },
         Tab::LoadBalancer => html! { <Balancers world={props.world.clone()} /> },
+        Tab::Matrix => html! { <Matrix world={props.world.clone()} {dispatch} /> },
         Tab::Network => html! { <Network world={props.world.clone()} {answer} {outcome} /> },
     };
     let names: Vec<AttrValue> = Tab::ALL.iter().map(|(_, name)| AttrValue::Static(name)).collect();

@@ -9,6 +9,7 @@ mod editor;
 mod flow_bar;
 mod history_dialog;
 mod inspector;
+mod matrix;
 mod network;
 mod open_dialog;
 mod packet;

@@ -155,17 +155,20 @@ pub(crate) enum Tab {
     LoadBalancer,
     /// Security groups, routes, ways out.
     Network,
+    /// Who reaches whom.
+    Matrix,
 }
 
 impl Tab {
     /// Every tab in order, with its name.
-    pub(crate) const ALL: [(Self, &'static str); 6] = [
+    pub(crate) const ALL: [(Self, &'static str); 7] = [
         (Self::Trace, "Trace"),
         (Self::Shares, "Shares"),
         (Self::Changes, "Changes"),
         (Self::Rules, "Rules"),
         (Self::LoadBalancer, "Load balancer"),
         (Self::Network, "Network"),
+        (Self::Matrix, "Matrix"),
     ];
 }
 
