@@ -12,6 +12,7 @@ mod junit;
 mod learn;
 mod output;
 mod rules;
+mod snat;
 mod text;
 
 use args::{Arguments, Command, FlowArguments, IptablesArguments, LbArguments, OutputFormat, RulesFormat};
@@ -55,6 +56,7 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
         Command::Run(arguments) => sample(arguments).map(Done::from),
         Command::Lb(arguments) if arguments.compare => drift::compare(arguments),
         Command::Lb(arguments) => lb(arguments).map(Done::from),
+        Command::Snat(arguments) => snat::run(arguments).map(Done::from),
         Command::Render(arguments) => draw::run(arguments).map(Done::from),
         Command::Check(arguments) => check::run(arguments),
         Command::Lessons(arguments) => learn::run(arguments).map(Done::from),
