@@ -7,9 +7,9 @@ use model::{
     Key, Model, NodeName, Object,
     azure::{AddressSpace, ManagedCluster, NetworkProfile, VirtualNetwork},
     kubernetes::{
-        Address, AddressKind, Condition, Container, ContainerPort, EndpointHints, EndpointSlice, HintZone,
-        IntOrString, IpFamily, KubeProxyConfiguration, LoadBalancerIngress, Node, Pod, PodIp, Protocol,
-        Service, ServicePort, ServiceType, TrafficPolicy,
+        Address, AddressKind, Condition, Container, ContainerPort, Endpoint, EndpointHints, EndpointSlice,
+        HintNode, HintZone, IntOrString, IpFamily, KubeProxyConfiguration, LoadBalancerIngress, Node, Pod,
+        PodIp, Protocol, Service, ServicePort, ServiceType, TrafficPolicy,
     },
 };
 use std::{
@@ -313,12 +313,26 @@ impl Cluster {
     }
 
     /// Writes the slices now, with every endpoint hinted for the zone that it is in.
-    pub(crate) fn hint_own_zone(mut self) -> Self {
+    pub(crate) fn hint_own_zone(self) -> Self {
+        self.hint(|endpoint| {
+            let for_zones = endpoint.zone.iter().map(|zone| HintZone { name: zone.clone() }).collect();
+            EndpointHints { for_zones, for_nodes: Vec::new() }
+        })
+    }
+
+    /// Writes the slices now, with every endpoint hinted for the node that it is on.
+    pub(crate) fn hint_own_node(self) -> Self {
+        self.hint(|endpoint| {
+            let for_nodes = endpoint.node_name.iter().map(|name| HintNode { name: name.clone() }).collect();
+            EndpointHints { for_zones: Vec::new(), for_nodes }
+        })
+    }
+
+    fn hint(mut self, hints: impl Fn(&Endpoint) -> EndpointHints) -> Self {
         for slice in kubernetes::settle(&self.model).model.endpoint_slices.values() {
             let mut slice = EndpointSlice::clone(slice);
             for endpoint in &mut slice.endpoints {
-                let for_zones = endpoint.zone.iter().map(|zone| HintZone { name: zone.clone() }).collect();
-                endpoint.hints = Some(EndpointHints { for_zones, for_nodes: Vec::new() });
+                endpoint.hints = Some(hints(endpoint));
             }
             self.put(Object::EndpointSlice(Arc::new(slice)));
         }

@@ -21,7 +21,6 @@ mod socket;
 mod topologies;
 
 use arguments::Arguments;
-use engine::World;
 use lab::{Lab, LabError};
 use run::Verdict;
 use std::{
@@ -55,7 +54,7 @@ fn main() -> ExitCode {
     });
     for topology in topologies::all() {
         report.topology(topology.name, |report| {
-            let world = World::new(&topology.cluster.clone().model());
+            let world = topology.world()?;
             let (trials, azure) = ask::trials(&topology, &world)?;
             let trials = report.select(topology.name, trials);
             report.leave_to_azure(topology.name, &azure);

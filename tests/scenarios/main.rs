@@ -7,6 +7,7 @@
 mod azure;
 mod drift;
 mod questions;
+mod round_trip;
 mod update;
 
 use engine::{Cause, Flow, Paths, Place, Verdict, World, parse_destination};

@@ -27,6 +27,10 @@ pub(crate) enum Command {
     Lb(LbArguments),
     /// Outbound ports: how many each node has, what more nodes change, when they run out
     Snat(SnatArguments),
+    /// Who can reach whom on what: every client and every Service, or those that are named
+    Matrix(MatrixArguments),
+    /// Which flows a change adds, removes or changes, and why
+    Diff(DiffArguments),
     /// A picture of a cluster and a flow: SVG, text or Mermaid
     Render(RenderArguments),
     /// Expectations about a cluster, for a pipeline: exit code 1 where one does not hold
@@ -107,6 +111,47 @@ pub(crate) struct RunArguments {
     /// Seconds from one connection to the next; session affinity forgets a client that stays away long enough
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=31_536_000))]
     pub(crate) interval: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MatrixArguments {
+    /// Files or folders of YAML and JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: ReachArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// A file or folder: the cluster before
+    #[arg(value_name = "BEFORE")]
+    pub(crate) before: String,
+    /// A file or folder: the cluster after
+    #[arg(value_name = "AFTER")]
+    pub(crate) after: String,
+    #[command(flatten)]
+    pub(crate) reach: ReachArguments,
+}
+
+/// Which clients and targets.
+#[derive(Debug, Args)]
+pub(crate) struct ReachArguments {
+    /// Only this client (repeatable): what can this reach?
+    #[arg(long, value_name = "SRC")]
+    pub(crate) from: Vec<String>,
+    /// Only this target (repeatable; /udp at the end for UDP): what can reach this?
+    #[arg(long, value_name = "DST:PORT")]
+    pub(crate) to: Vec<String>,
+    /// text for people, json for programs
+    #[arg(short, long, value_enum, default_value_t = TableFormat::Text)]
+    pub(crate) output: TableFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableFormat {
+    Text,
+    Json,
 }
 
 #[derive(Debug, Args)]

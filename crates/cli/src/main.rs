@@ -1,4 +1,4 @@
-//! The command line: `hopscope iptables|paths|trace|run|lb|render|check|lessons`.
+//! The command line: `hopscope iptables|paths|trace|run|lb|matrix|diff|render|check|lessons`.
 //!
 //! Exit codes: 0 done, 1 a check failed, 2 bad usage or bad input.
 
@@ -11,6 +11,7 @@ mod input;
 mod junit;
 mod learn;
 mod output;
+mod reach;
 mod rules;
 mod snat;
 mod text;
@@ -57,6 +58,8 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
         Command::Lb(arguments) if arguments.compare => drift::compare(arguments),
         Command::Lb(arguments) => lb(arguments).map(Done::from),
         Command::Snat(arguments) => snat::run(arguments).map(Done::from),
+        Command::Matrix(arguments) => reach::matrix(arguments),
+        Command::Diff(arguments) => reach::diff(arguments),
         Command::Render(arguments) => draw::run(arguments).map(Done::from),
         Command::Check(arguments) => check::run(arguments),
         Command::Lessons(arguments) => learn::run(arguments).map(Done::from),

@@ -45,7 +45,7 @@ impl World {
             return Err(FlowError::ViaNotChosen(node.clone()));
         }
         branches.sort_by(|(a, _), (b, _)| likelier_first(a, b));
-        let (outcomes, mut effects): (Vec<_>, Vec<_>) = branches.into_iter().unzip();
+        let (outcomes, mut effects): (Vec<_>, Vec<Effects>) = branches.into_iter().unzip();
         for effects in &mut effects {
             effects.opened = Some(packet);
         }
@@ -61,11 +61,23 @@ impl World {
         Ok(Asked { paths: Paths { flow: summary, assumptions, outcomes }, effects })
     }
 
+    /// Every branch without steps, in the order of the walk.
+    pub(crate) fn quietly(&self, flow: &Flow, resolved: &Resolved) -> Vec<PathOutcome> {
+        let question = Question { quiet: true, ..Question::new(flow, Arc::default()) };
+        let packet = opening(flow, resolved);
+        self.send(&resolved.sender, packet, &question)
+            .into_iter()
+            .flat_map(|(traveller, end)| self.conclude(&resolved.sender, packet, flow, traveller, end))
+            .map(|(outcome, _)| outcome)
+            .collect()
+    }
+
     /// Sends the packet and walks it to the end of every branch.
     fn send(&self, sender: &Party, packet: Packet, question: &Question<'_>) -> Vec<(Traveller, End)> {
         let flow = question.flow;
         let mut traveller = Traveller::new(packet);
         traveller.via.clone_from(&flow.via);
+        traveller.quiet = question.quiet;
         traveller.carried.before = Arc::clone(&question.state);
         traveller.carried.follow = question.follow.clone();
         if let Party::Node(name) = sender {
@@ -314,12 +326,14 @@ pub(crate) struct Question<'a> {
     pub(crate) later: Option<Packet>,
     /// Whose near misses are told.
     pub(crate) follow: Follow,
+    /// Nobody reads the steps.
+    pub(crate) quiet: bool,
 }
 
 impl<'a> Question<'a> {
     /// A new connection.
     pub(crate) fn new(flow: &'a Flow, state: Arc<State>) -> Self {
-        Self { flow, state, later: None, follow: Follow::Nobody }
+        Self { flow, state, later: None, follow: Follow::Nobody, quiet: false }
     }
 }
 

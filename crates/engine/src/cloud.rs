@@ -10,7 +10,7 @@ use crate::{
 use azure::{AdminState, Balancer, ExistingFlow, Health, Member, PoolState, Rule, Selected, Selection};
 use model::azure::LoadDistribution;
 use netfilter::Packet;
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 /// At most so many rules or members are named as near misses.
 const MOST_MISSES: usize = 5;
@@ -83,9 +83,17 @@ impl World {
             );
             return self.send_to(traveller, selection, member, None, Vec::new());
         }
+        let mut known = BTreeMap::new();
         let mut targets = selection.targets(|member| {
-            let state = self.probe_state(&selection.balancer.name, selection.probe(), member);
-            if state.up { Health::Up } else { Health::Down }
+            let own = || self.probe_state(&selection.balancer.name, selection.probe(), member).up;
+            let up = match (traveller.quiet, &member.node) {
+                (true, Some(node)) => {
+                    let class = self.entry_class(selection.rule.service.as_ref(), node);
+                    *known.entry(class).or_insert_with(own)
+                }
+                _ => own(),
+            };
+            if up { Health::Up } else { Health::Down }
         });
         let failure = match targets.state {
             PoolState::Empty => Some((
@@ -99,8 +107,9 @@ impl World {
             )),
             PoolState::Unprobed | PoolState::Healthy | PoolState::AllDownUsed => None,
         };
-        let misses = self.members_left_out(selection, &targets.members);
-        let before = std::sync::Arc::clone(&traveller.carried.before);
+        let misses =
+            if traveller.quiet { Vec::new() } else { self.members_left_out(selection, &targets.members) };
+        let before = Arc::clone(&traveller.carried.before);
         let outer = unmarked(traveller.packet);
         if let Some(member) = before.flow(&outer).and_then(|label| labelled(selection, label)) {
             let is_up = targets.members.contains(&member);
@@ -128,6 +137,9 @@ impl World {
             return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, cause)))];
         }
         let share = targets.share();
+        if traveller.quiet {
+            return self.send_to_classes(&traveller, selection, &targets.members, share);
+        }
         let to_each = targets.members.iter().flat_map(|member| {
             self.send_to(traveller.share(share), selection, member, Some(share), misses.clone())
         });
@@ -155,12 +167,34 @@ impl World {
         self.send_to(traveller, selection, member, None, Vec::new())
     }
 
-    /// Why the other members and nodes get no new connection, a few of them.
-    fn members_left_out(
+    /// Members that are alike for the rule's Service are walked once, with their share together.
+    fn send_to_classes(
         &self,
+        traveller: &Traveller,
         selection: &Selection<'_>,
-        chosen: &[&std::sync::Arc<Member>],
-    ) -> Vec<NearMiss> {
+        members: &[&Arc<Member>],
+        share: f64,
+    ) -> Vec<(Traveller, Move)> {
+        let service = selection.rule.service.as_ref();
+        let mut classes: BTreeMap<_, (f64, &Member)> = BTreeMap::new();
+        for (at, member) in members.iter().enumerate() {
+            // A member that opened the flow itself is a case of its own.
+            let own = member.address == Some(traveller.packet.source);
+            let class = match &member.node {
+                Some(node) if !own => Ok(self.entry_class(service, node)),
+                _ => Err(at),
+            };
+            classes.entry(class).or_insert((0.0, &***member)).0 += share;
+        }
+        let each = classes.into_values();
+        each.flat_map(|(share, member)| {
+            self.send_to(traveller.share(share), selection, member, Some(share), Vec::new())
+        })
+        .collect()
+    }
+
+    /// Why the other members and nodes get no new connection, a few of them.
+    fn members_left_out(&self, selection: &Selection<'_>, chosen: &[&Arc<Member>]) -> Vec<NearMiss> {
         let members = selection.members();
         let down = members.iter().filter(|member| !chosen.iter().any(|own| own == member)).map(|member| {
             let failed = if member.admin_state == AdminState::Down {
@@ -255,7 +289,7 @@ impl World {
 }
 
 /// The member of a label.
-fn labelled<'a>(selection: &Selection<'a>, label: &str) -> Option<&'a std::sync::Arc<Member>> {
+fn labelled<'a>(selection: &Selection<'a>, label: &str) -> Option<&'a Arc<Member>> {
     selection.members().iter().find(|member| member.label() == label)
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 use azure::Sender;
 use model::NodeName;
-use netfilter::{Entry, InterfaceName};
+use netfilter::{Entry, InterfaceName, Segment};
 use std::net::IpAddr;
 
 impl World {
@@ -82,6 +82,13 @@ impl World {
 
     /// The switch between neighbours and the load balancer: a public frontend is reached from outside.
     fn to_frontend(&self, traveller: Traveller) -> Vec<(Traveller, Move)> {
+        // The answer to a client of this network that came in by its own outbound address.
+        let packet = unmarked(traveller.packet);
+        let translated =
+            |flow: &CloudFlow| flow.keeper == Keeper::Outbound && flow.outer.reversed() == packet;
+        if traveller.segment == Segment::Answer && traveller.cloud.iter().any(translated) {
+            return vec![(traveller, Move::Go(At::Internet))];
+        }
         if self.is_internal_frontend(traveller.packet.destination) || !self.is_inside(traveller.packet.source)
         {
             return vec![(traveller, Move::Go(At::LoadBalancer))];

@@ -194,6 +194,7 @@ impl World {
             )
         };
         let mut second = Traveller::new(packet);
+        second.quiet = first.quiet;
         second.probability = first.probability * share;
         second.steps.clone_from(&first.steps);
         second.entered.clone_from(&first.entered);

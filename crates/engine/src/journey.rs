@@ -113,6 +113,10 @@ pub(crate) struct Traveller {
     pub(crate) via: Option<NodeName>,
     /// Whose NIC the packet has just left by; absent where it comes from outside.
     pub(crate) nic: Option<Nic>,
+    /// Nobody reads the steps: none are made, and nodes and members that are alike are asked once.
+    pub(crate) quiet: bool,
+    /// Nodes that handed the packet on to a pod without being asked, in a quiet walk.
+    pub(crate) unasked: Vec<NodeName>,
     /// Stations passed.
     pub(crate) hops: u8,
     /// What it knows of before and leaves for after.
@@ -149,6 +153,8 @@ impl Traveller {
             entered: None,
             via: None,
             nic: None,
+            quiet: false,
+            unasked: Vec::new(),
             hops: 0,
             carried: Carried::default(),
         }
@@ -163,6 +169,9 @@ impl Traveller {
         action: Action,
         why: String,
     ) {
+        if self.quiet {
+            return;
+        }
         let header = Header::from(self.packet);
         self.steps.push(Step {
             station,
@@ -183,7 +192,9 @@ impl Traveller {
         step.before = self.packet.into();
         step.after = packet.into();
         self.packet = packet;
-        self.steps.push(step);
+        if !self.quiet {
+            self.steps.push(step);
+        }
     }
 
     /// The cloud's flow state that an answer belongs to. It is taken out: with floating IP the answer looks the

@@ -12,6 +12,7 @@ mod flow;
 mod host;
 mod ingress;
 mod journey;
+mod matrix;
 mod narrate;
 mod node;
 mod outbound;
@@ -19,6 +20,7 @@ mod policy;
 mod probe;
 mod receive;
 mod resolve;
+mod rewrites;
 mod routes;
 mod rules;
 mod run;
@@ -32,7 +34,9 @@ mod words;
 mod world;
 
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
+pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};
 pub use probe::ProbeState;
+pub use rewrites::{Rewrite, Rewrites, RewrittenChain};
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
 pub use state::{MOST_EXPLAINED, Opened, State};
 pub use trace::{

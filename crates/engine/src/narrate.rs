@@ -53,7 +53,8 @@ impl<'a> Narrator<'a> {
     /// passage that ends here gives the verdict.
     pub(crate) fn tell(&mut self, traveller: &mut Traveller, passage: &Passage) -> Option<(Verdict, Cause)> {
         let first = traveller.steps.len();
-        for (at, event) in passage.events.iter().enumerate() {
+        let told = if traveller.quiet { &[][..] } else { &passage.events };
+        for (at, event) in told.iter().enumerate() {
             let rest = passage.events.get(at + 1..).unwrap_or_default();
             let before = traveller.steps.len();
             self.event(traveller, event, rest);
@@ -153,6 +154,10 @@ impl<'a> Narrator<'a> {
             }
             Target::Dnat(_) | Target::Redirect(_) => self.dnat(traveller, id, chain, rule, rest),
             Target::Masquerade { .. } | Target::Snat(_) => self.snat(traveller, id, chain, rule, rest),
+            Target::Return if chain.name.as_str() == "KUBE-POSTROUTING" && is_local_exit(rule) => {
+                let why = "The pod is on this very node, and Cilium masquerades only what goes on to another node: the pod sees the client.".to_owned();
+                self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
+            }
             Target::Return if chain.name.as_str() == "KUBE-POSTROUTING" && self.translated => {
                 let why = "The packet carries no masquerade mark, so its source stays as it is: the receiver sees it.".to_owned();
                 self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
@@ -412,6 +417,11 @@ fn following_mark<'e>(rules: &Ruleset, rest: &'e [Event]) -> Option<&'e Event> {
 fn chain_name(rules: &Ruleset, id: RuleId) -> Option<&str> {
     let chain = rules.tables.get(&id.table)?.chains.get(usize::try_from(id.chain).ok()?)?;
     Some(chain.name.as_str())
+}
+
+/// Cilium's exception for pods on the node.
+fn is_local_exit(rule: &Rule) -> bool {
+    rule.matches.iter().any(|condition| matches!(condition, Match::OutInterface { not: true, .. }))
 }
 
 fn is_masq_agent(chain: &Chain) -> bool {

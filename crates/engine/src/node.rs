@@ -17,6 +17,9 @@ impl World {
         name: &NodeName,
         entry: Entry,
     ) -> Vec<(Traveller, Move)> {
+        if let Some(moves) = self.unasked(&mut traveller, name, entry) {
+            return moves;
+        }
         let Some(kernel) = self.kernel(name) else {
             let why = format!("{name} is not there.");
             traveller.note(node_station(name), Component::LinuxNetfilter, Owner::Node, Action::Drop, why);
@@ -24,6 +27,7 @@ impl World {
         };
         traveller.packet = unmarked(traveller.packet);
         let why = match entry {
+            _ if traveller.quiet => String::new(),
             Entry::Received(interface) => {
                 format!(
                     "The packet enters the kernel of {name} by {}, addressed to {}.",
@@ -75,6 +79,14 @@ impl World {
             return Move::Go(At::Party(Party::Node(name.clone())));
         };
         let destination = traveller.packet.destination;
+        if traveller.quiet {
+            traveller.packet = unmarked(traveller.packet);
+            return Move::Go(match self.topology.across(name, *interface) {
+                Some(Site::Pod(key)) => At::Party(Party::Pod(key.clone())),
+                Some(Site::Endpoint(ip)) => At::Party(Party::Endpoint(*ip)),
+                _ => At::Fabric,
+            });
+        }
         let (at, why) = match self.topology.across(name, *interface) {
             Some(Site::Pod(key)) => (
                 At::Party(Party::Pod(key.clone())),

@@ -25,6 +25,8 @@ pub(crate) enum Listener {
 
 /// kube-proxy's health port.
 pub(crate) const PROXY_HEALTH_PORT: u16 = 10256;
+/// The port of AKS's health-probe-proxy, which hands shared probes on to kube-proxy's health port.
+const SHARED_PROBE_PORT: u16 = 10356;
 /// The kubelet's port.
 const KUBELET_PORT: u16 = 10250;
 
@@ -39,6 +41,9 @@ impl World {
             Party::Node(_) => Owner::Node,
             _ => Owner::Workload,
         };
+        if traveller.quiet {
+            return listener.map(|_| self.endpoint(party, traveller));
+        }
         if let Some(listener) = listener {
             let why =
                 format!("{} It sees {} as the client.", receiver_words(party, listener, &at), packet.source);
@@ -114,7 +119,7 @@ impl World {
 
     fn node_listener(&self, name: &NodeName, port: u16, protocol: Protocol) -> Option<Listener> {
         if protocol == Protocol::Tcp {
-            if port == PROXY_HEALTH_PORT {
+            if port == PROXY_HEALTH_PORT || (port == SHARED_PROBE_PORT && self.has_shared_probe()) {
                 return Some(Listener::ProxyHealth);
             }
             if port == KUBELET_PORT {
@@ -125,6 +130,15 @@ impl World {
             }
         }
         self.host_network_pod(name, port, protocol).map(|_| Listener::Application)
+    }
+
+    /// Whether one probe stands for all Services (`clusterServiceLoadBalancerHealthProbeMode`).
+    fn has_shared_probe(&self) -> bool {
+        let profile = self.model.managed_cluster.as_ref().map(|cluster| &cluster.network_profile);
+        let mode = profile.and_then(|profile| {
+            profile.load_balancer_profile.as_ref()?.cluster_service_load_balancer_health_probe_mode.as_deref()
+        });
+        mode.is_some_and(|mode| mode.eq_ignore_ascii_case("shared"))
     }
 
     pub(crate) fn host_network_pod(&self, node: &NodeName, port: u16, protocol: Protocol) -> Option<&Pod> {

@@ -106,7 +106,9 @@ impl World {
         if route.next_hop == NextHop::VirtualNetworkGateway {
             traveller.cloud.push(CloudFlow { outer: packet, inner: packet, keeper: Keeper::Gateway });
         }
-        traveller.rewrite(packet, step(subnet, routed, packet.destination, action));
+        if !traveller.quiet {
+            traveller.rewrite(packet, step(subnet, routed, packet.destination, action));
+        }
         turn
     }
 

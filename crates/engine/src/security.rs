@@ -49,6 +49,12 @@ impl World {
         let packet = unmarked(traveller.packet);
         for asked in guards.ask(direction, &guarded(&packet), &self.space) {
             let allows = asked.allows();
+            if traveller.quiet {
+                if allows {
+                    continue;
+                }
+                return Some(Cause::NsgDenied);
+            }
             let mut step = plain(
                 Station::new(StationKind::Nsg, asked.group.name()),
                 Component::AzureNsg,
@@ -77,6 +83,9 @@ impl World {
 
 /// Says once on the way back that security groups are not asked.
 fn stateful(traveller: &mut Traveller, guards: &Guards) {
+    if traveller.quiet {
+        return;
+    }
     let said = traveller.steps.iter().any(|step| step.action == Action::SkipNsg);
     let Some(group) = guards.nic.as_ref().or(guards.subnet.as_ref()).filter(|_| !said) else { return };
     let why = "Security groups are stateful: the answer of a connection that they let pass needs no rule.";

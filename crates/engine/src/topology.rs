@@ -4,6 +4,7 @@
 //! the stations at which a packet can be, its edges the links between them.
 
 use ipnet::IpNet;
+use kubernetes::kube_proxy::pods_are_in_network;
 use model::{
     Key, Model, NodeName,
     kubernetes::{Endpoint, EndpointSlice, Node, Pod, Service},
@@ -99,18 +100,10 @@ enum Masquerade {
 }
 
 fn masquerade(model: &Model) -> Masquerade {
-    let Some(cluster) = model.managed_cluster.as_deref() else { return Masquerade::OutsidePods };
-    let profile = &cluster.network_profile;
-    let is = |text: &Option<String>, word: &str| {
-        text.as_deref().is_some_and(|text| text.eq_ignore_ascii_case(word))
-    };
-    // Pods have addresses of the network where the plugin is `azure` without a mode and a range of its own.
-    let overlay = profile.network_plugin.is_none()
-        || is(&profile.network_plugin_mode, "overlay")
-        || profile.pod_cidr.is_some();
-    if overlay || !is(&profile.network_plugin, "azure") {
+    let pools = || model.managed_cluster.iter().flat_map(|cluster| &cluster.agent_pool_profiles);
+    if !pods_are_in_network(model) {
         Masquerade::OutsidePods
-    } else if cluster.agent_pool_profiles.iter().any(|pool| pool.pod_subnet_id.is_some()) {
+    } else if pools().any(|pool| pool.pod_subnet_id.is_some()) {
         Masquerade::None
     } else {
         Masquerade::OutsideNetwork
@@ -363,6 +356,11 @@ impl Topology {
     /// Whether the address lies in the range of cluster IPs.
     pub(crate) fn in_service_range(&self, ip: IpAddr) -> bool {
         self.services.iter().any(|range| range.contains(&ip))
+    }
+
+    /// The ranges of pod addresses of the whole cluster.
+    pub(crate) fn pods(&self) -> &[IpNet] {
+        &self.pods
     }
 
     /// Whether the address lies in a range of pod addresses.

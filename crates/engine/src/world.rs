@@ -1,13 +1,18 @@
 //! A settled cluster: every controller has run, every node can be asked what it does with a packet.
 
-use crate::{Assumption, Cause, Endpoint, NodeRules, Verdict, host, probe::Probes, topology::Topology};
+use crate::{
+    Assumption, Cause, Endpoint, NodeRules, Verdict, host,
+    probe::Probes,
+    topology::{Topology, UPLINK},
+};
 use azure::{AddressSpace, Cloud};
+use ipnet::IpNet;
 use kubernetes::{
-    Field, Settled, ip_masq_agent,
+    Field, Settled, cilium, ip_masq_agent,
     kube_proxy::{self, ProxyConfig, ServiceMap},
 };
 use model::{Model, NodeName, kubernetes::IpFamily};
-use netfilter::{Kernel, Ruleset, RulesetError};
+use netfilter::{InterfaceName, Kernel, Ruleset, RulesetError};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -163,7 +168,7 @@ impl World {
     }
 
     /// The Services as kube-proxy sees them, the same on every node.
-    fn services(&self, family: IpFamily) -> &ServiceMap {
+    pub(crate) fn services(&self, family: IpFamily) -> &ServiceMap {
         let [ipv4, ipv6] = &self.services;
         let cell = if family == IpFamily::IPv4 { ipv4 } else { ipv6 };
         cell.get_or_init(|| ServiceMap::new(family, &self.model.services, &self.model.endpoint_slices))
@@ -203,6 +208,11 @@ impl World {
         let mut rules = ProxyConfig::of_node(&self.model, name, family)
             .map(|config| kube_proxy::installed(&config, self.services(family)).ruleset)
             .unwrap_or_default();
+        if let Some(uplink) = InterfaceName::new(UPLINK).filter(|_| self.is_cilium()) {
+            let of_family = |net: &IpNet| net.addr().is_ipv4() == (family == IpFamily::IPv4);
+            let pods: Vec<IpNet> = self.topology.pods().iter().copied().filter(of_family).collect();
+            cilium::keep_clients_of_local_pods(&mut rules, uplink, &pods);
+        }
         if let Some(unmasqueraded) = self.topology.unmasqueraded() {
             ip_masq_agent::install(&mut rules, unmasqueraded, family);
         }

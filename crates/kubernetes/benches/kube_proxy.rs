@@ -6,7 +6,12 @@ use kubernetes::{
     settle,
 };
 use model::{NodeName, kubernetes::IpFamily};
-use std::hint::black_box;
+use netfilter::{Family, Form};
+use std::{
+    hint::black_box,
+    io::Write,
+    process::{Command, Stdio},
+};
 
 #[path = "../tests/cluster/mod.rs"]
 mod cluster;
@@ -46,5 +51,48 @@ fn benches(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(all, benches);
+/// Loads rules into the kernel in an empty network namespace; says whether that worked.
+fn restore(text: &str) -> bool {
+    let child = Command::new("unshare").args(["--net", "iptables-restore"]).stdin(Stdio::piped()).spawn();
+    let Ok(mut child) = child else { return false };
+    let written = child.stdin.take().is_some_and(|mut stdin| stdin.write_all(text.as_bytes()).is_ok());
+    child.wait().is_ok_and(|status| status.success()) && written
+}
+
+/// The text that is written here, and the kernel loading the same text. The latter includes the start of two
+/// processes, which is what loading nothing costs.
+fn beside_the_kernel(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("one node");
+    group.sample_size(10);
+    let nothing = "*filter\nCOMMIT\n";
+    let loads = restore(nothing);
+    if loads {
+        group.bench_function("iptables-restore, nothing", |bench| bench.iter(|| restore(nothing)));
+    } else {
+        println!("skipped: iptables-restore needs root, unshare and iptables");
+    }
+    for services in [10, 100, 1_000, 10_000] {
+        let settled = settle(&cluster::large(services, 10)).model;
+        let Some(config) = ProxyConfig::of_node(&settled, &NodeName::from("node-0000"), IpFamily::IPv4)
+        else {
+            return;
+        };
+        let map = ServiceMap::new(IpFamily::IPv4, &settled.services, &settled.endpoint_slices);
+        let print = |config: &ProxyConfig| {
+            installed(config, &map).ruleset.text(Family::V4, Form::KUBE_PROXY).to_string()
+        };
+        group.bench_function(BenchmarkId::new("write rules and their text", services), |bench| {
+            bench.iter(|| print(black_box(&config)));
+        });
+        if loads {
+            let text = print(&config);
+            group.bench_function(BenchmarkId::new("iptables-restore", services), |bench| {
+                bench.iter(|| restore(&text));
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(all, benches, beside_the_kernel);
 criterion_main!(all);

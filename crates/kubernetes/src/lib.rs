@@ -7,6 +7,7 @@
 //! Nothing here knows Azure.
 
 mod address;
+pub mod cilium;
 pub mod cluster_dns;
 mod hashing;
 pub mod health;

@@ -3,10 +3,14 @@
 //! Not one expected answer stands here: those come from the engine.
 
 mod endpoints;
+mod given;
 mod policies;
 mod settings;
 
-use crate::{cluster::Cluster, flows::Question};
+use crate::{cluster::Cluster, flows::Question, lab::LabError};
+use engine::World;
+use model::{NodeName, kubernetes::IpFamily};
+use netfilter::{Family, Form, parse};
 
 /// A cluster and the questions to ask of it.
 #[derive(Debug)]
@@ -19,16 +23,43 @@ pub(crate) struct Topology {
     pub(crate) questions: Vec<Question>,
     /// Whether its Services have session affinity: then one client's connections all go to one endpoint.
     pub(crate) sticky: bool,
+    /// Commands that follow kube-proxy's in the rules of each node, for table filter and for table nat.
+    pub(crate) hand_made: Option<[&'static str; 2]>,
 }
 
 impl Topology {
     fn new(name: &'static str, cluster: Cluster, questions: Vec<Question>) -> Self {
-        Self { name, cluster, questions, sticky: false }
+        Self { name, cluster, questions, sticky: false, hand_made: None }
+    }
+}
+
+impl Topology {
+    /// The settled cluster, with the rules of its nodes.
+    pub(crate) fn world(&self) -> Result<World, LabError> {
+        let mut world = World::new(&self.cluster.clone().model());
+        let Some([filter, nat]) = self.hand_made else { return Ok(world) };
+        let nodes: Vec<NodeName> = world.model().nodes.keys().cloned().collect();
+        for node in nodes {
+            let rules = world.rules(&node, IpFamily::IPv4).ok_or("the node has no rules")?;
+            let own = rules.text(Family::V4, Form::Save).to_string();
+            let with = |text: String, table: &str, more: &str| {
+                let (before, after) = text.split_once(&format!("*{table}\n")).unwrap_or((&text, ""));
+                format!("{before}*{table}\n{}", after.replacen("COMMIT\n", &format!("{more}COMMIT\n"), 1))
+            };
+            let text = with(with(own, "filter", filter), "nat", nat);
+            let parsed = parse(text.as_bytes(), Family::V4)?;
+            if let Some(found) = parsed.unmodelled.first() {
+                return Err(found.to_string().into());
+            }
+            world = world.with_rules(&node, parsed.into())?;
+        }
+        Ok(world)
     }
 }
 
 /// Every topology.
 pub(crate) fn all() -> Vec<Topology> {
-    let groups = [policies::topologies(), endpoints::topologies(), settings::topologies()];
+    let groups =
+        [policies::topologies(), endpoints::topologies(), settings::topologies(), given::topologies()];
     groups.into_iter().flatten().collect()
 }

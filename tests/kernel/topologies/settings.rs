@@ -27,6 +27,8 @@ pub(super) fn topologies() -> Vec<Topology> {
         localhost_off(),
         proxy_mode(),
         zone_hints(),
+        node_hints(),
+        masks_and_order(),
     ]
 }
 
@@ -168,4 +170,46 @@ fn zone_hints() -> Topology {
         .hint_own_zone();
     let sources = [Pod("caller"), Pod("neighbour"), Pod("stranger"), Node(0), Node(1)];
     Topology::new("zone hints", cluster, cross(&sources, &[ClusterIp("web")], &Family::BOTH))
+}
+
+/// Endpoints hinted for the nodes that they are on; a node without one uses them all.
+fn node_hints() -> Topology {
+    let cluster = Cluster::new(3)
+        .service("web", LoadBalancer, |_| ())
+        .pod("web-a", "web", 0, State::Ready)
+        .pod("web-b", "web", 1, State::Ready)
+        .pod("web-c", "web", 1, State::Ready)
+        .bystander("caller", 0)
+        .bystander("stranger", 2)
+        .hint_own_node();
+    let sources = [Pod("caller"), Pod("stranger"), Pod("web-b"), Node(1), Node(2)];
+    let mut questions = cross(&sources, &[ClusterIp("web"), Frontend("web")], &[Family::V4]);
+    questions.extend(cross(&sources, &[ClusterIp("web")], &[Family::V6]));
+    questions.extend(cross(&[Client], &[Frontend("web")], &[Family::V4]));
+    questions.extend(cross(&[Vm], &[NodePort("web", 1), NodePort("web", 2)], &Family::BOTH));
+    Topology::new("node hints", cluster, questions)
+}
+
+/// Affinity, source ranges and both policies at one Service, beside one that has none of them.
+fn masks_and_order() -> Topology {
+    let cluster = Cluster::new(2)
+        .service("web", LoadBalancer, |service| {
+            local(service);
+            service.spec.internal_traffic_policy = Some(TrafficPolicy::Local);
+            service.spec.session_affinity = Some(SessionAffinity::ClientIP);
+            service.spec.load_balancer_source_ranges =
+                ["203.0.113.0/24", "10.244.0.0/16", "2a01:111:f100:1::/64"].map(str::to_owned).into();
+        })
+        .service("plain", LoadBalancer, |_| ())
+        .pod("web-a", "web", 0, State::Ready)
+        .pod("web-b", "web", 0, State::Ready)
+        .pod("plain-a", "plain", 1, State::Ready)
+        .bystander("near", 0)
+        .bystander("far", 1);
+    let sources = [Pod("near"), Pod("far"), Pod("web-a"), Node(0), Node(1)];
+    let mut questions =
+        cross(&sources, &[ClusterIp("web"), Frontend("web"), NodePort("web", 0)], &[Family::V4]);
+    questions.extend(cross(&[Client, Pod("near")], &[Frontend("web")], &Family::BOTH));
+    questions.extend(cross(&[Vm], &[NodePort("web", 0), NodePort("web", 1)], &[Family::V6]));
+    Topology { sticky: true, ..Topology::new("everything at one Service", cluster, questions) }
 }

@@ -191,6 +191,18 @@ fn node_port_addresses(texts: &[String], node_ips: &[IpAddr]) -> Vec<IpNet> {
     ranges
 }
 
+/// Whether pods have addresses of the virtual network: Azure CNI without overlay and without a range of its own.
+pub fn pods_are_in_network(model: &Model) -> bool {
+    let Some(cluster) = model.managed_cluster.as_deref() else { return false };
+    let profile = &cluster.network_profile;
+    let is = |text: &Option<String>, word: &str| {
+        text.as_deref().is_some_and(|text| text.eq_ignore_ascii_case(word))
+    };
+    is(&profile.network_plugin, "azure")
+        && !is(&profile.network_plugin_mode, "overlay")
+        && profile.pod_cidr.is_none()
+}
+
 fn detector(
     model: &Model,
     node: &Node,
@@ -216,6 +228,11 @@ fn detector(
             first_of_family(texts.map(String::as_str), ipv4)
         }
         _ if !settings.cluster_cidr.is_empty() => first_of_family(settings.cluster_cidr.split(','), ipv4),
+        // AKS: pods with addresses of the network are told by their interfaces, which Azure CNI names azv….
+        _ if pods_are_in_network(model) => {
+            return InterfaceName::new("azv+")
+                .map_or(LocalDetector::None, LocalDetector::InterfaceNamePrefix);
+        }
         _ => crate::settle::pod_ranges(model).into_iter().find(|net| matches!(net, IpNet::V4(_)) == ipv4),
     };
     cidr.map_or(LocalDetector::None, LocalDetector::Cidr)

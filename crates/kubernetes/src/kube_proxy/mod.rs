@@ -17,7 +17,7 @@ mod words;
 
 pub use canonical::canonical;
 pub use compare::{ChainDifference, Comparison, compare};
-pub use config::{LocalDetector, NfacctCounter, ProxyConfig};
+pub use config::{LocalDetector, NfacctCounter, ProxyConfig, pods_are_in_network};
 pub use endpoints::{Choice, Needs, categorize};
 pub use fixed::{Jump, jumps};
 pub use names::{ChainHash, ChainKind};

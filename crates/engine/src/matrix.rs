@@ -1,0 +1,396 @@
+//! Who reaches whom on what: many flows at once, without steps, and what a change makes of them.
+//!
+//! The walk is the same as for one flow. What is shared is work: clients that no rule tells apart are asked
+//! once, and so are nodes behind a load balancer that are alike for the Service.
+
+use crate::{
+    Cause, Flow, Place, Verdict, World,
+    journey::{At, Move, Party, Traveller, unmarked},
+    topology::{Site, UPLINK},
+};
+use ipnet::IpNet;
+use model::{
+    Key, NodeName,
+    kubernetes::{Protocol, TrafficPolicy},
+};
+use netfilter::{Entry, InterfaceName, Segment};
+use serde::Serialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr},
+};
+
+/// A client on the internet that no rule is likely to name (RFC 5737).
+const INTERNET_CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));
+
+/// Rows and columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MatrixQuestion {
+    /// Who sends.
+    pub clients: Vec<Place>,
+    /// To whom.
+    pub targets: Vec<Target>,
+}
+
+/// A receiver and its port.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    /// Who.
+    pub place: Place,
+    /// On which port.
+    pub port: u16,
+    /// By which protocol.
+    pub protocol: Protocol,
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.place {
+            Place::Ip(IpAddr::V6(ip)) => write!(f, "[{ip}]:{}", self.port)?,
+            _ => write!(f, "{}:{}", self.place, self.port)?,
+        }
+        if self.protocol == Protocol::Tcp { Ok(()) } else { write!(f, "/{}", self.protocol.lower()) }
+    }
+}
+
+/// What becomes of the connections of one client to one target.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cell {
+    /// The exact share that is delivered, 0 to 1.
+    pub delivered: f64,
+    /// What becomes of the largest share that is not; `null` where everything is delivered.
+    pub verdict: Option<Verdict>,
+    /// Why.
+    pub cause: Option<Cause>,
+    /// Why the flow cannot be asked about at all, e.g. that the target has no address for this client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub impossible: Option<String>,
+}
+
+/// The answers, one row for each client, one cell in it for each target.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Matrix {
+    /// The clients, as asked.
+    pub clients: Vec<String>,
+    /// The targets with their ports, as asked.
+    pub targets: Vec<String>,
+    /// Rows of cells.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// What happened to a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeKind {
+    /// Nothing was delivered before, something is now.
+    Added,
+    /// Something was delivered before, nothing is now.
+    Removed,
+    /// Another share is delivered, or what is not fails for another reason.
+    Changed,
+}
+
+/// A flow that is not as it was.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// Who sends.
+    pub from: String,
+    /// To whom.
+    pub to: String,
+    /// What happened.
+    pub kind: ChangeKind,
+    /// Before; absent where one of the two ends did not exist.
+    pub before: Option<Cell>,
+    /// After.
+    pub after: Option<Cell>,
+}
+
+/// What no rule tells apart.
+type Class = (Vec<bool>, Option<(Key, Vec<u32>)>, Option<NodeClass>, String);
+/// What a node is to a Service: where it is, the node itself where it is unlike others, local endpoints.
+type NodeClass = (Option<String>, Option<NodeName>, usize);
+
+impl World {
+    /// Every client of the model (one on the internet, one VM, one host on premises, one in each peered network,
+    /// every pod) and every port of every Service.
+    pub fn everything(&self) -> MatrixQuestion {
+        let mut clients = vec![Place::Ip(INTERNET_CLIENT)];
+        let networks = self.model.virtual_networks.values();
+        let subnets = networks.flat_map(|network| &network.subnets);
+        let ranges = subnets.filter_map(|subnet| subnet.address_prefix.as_deref()?.parse().ok());
+        let premises = self.model.local_network_gateways.values();
+        let premises = premises.flat_map(|own| &own.local_network_address_space.address_prefixes);
+        let ranges: Vec<IpNet> = ranges.chain(premises.filter_map(|range| range.parse().ok())).collect();
+        clients.extend(ranges.iter().filter_map(|range| self.free(range)).map(Place::Ip));
+        let pods = self.model.pods.iter().filter(|(_, pod)| !pod.is_finished() && !pod.spec.host_network);
+        let pods = pods.filter(|(_, pod)| pod.ips().next().is_some() && !pod.spec.node_name.is_empty());
+        clients.extend(pods.map(|(key, _)| Place::Pod(key.clone())));
+        let mut targets = Vec::new();
+        for (key, service) in &self.model.services {
+            let place = Place::Service(key.clone());
+            targets.extend(service.spec.ports.iter().map(|port| Target {
+                place: place.clone(),
+                port: port.port,
+                protocol: port.protocol,
+            }));
+        }
+        MatrixQuestion { clients, targets }
+    }
+
+    /// An address of a range that nobody has, from its end.
+    fn free(&self, range: &IpNet) -> Option<IpAddr> {
+        let IpNet::V4(range) = range else { return None };
+        let last = u32::from(range.broadcast());
+        let candidates = (1..=64).map(|back| Ipv4Addr::from(last.saturating_sub(back)));
+        candidates
+            .filter(|ip| range.contains(ip))
+            .map(IpAddr::V4)
+            .find(|ip| self.topology.owner(*ip).is_none())
+    }
+
+    /// Asks every client about every target.
+    pub fn matrix(&self, question: &MatrixQuestion) -> Matrix {
+        let ranges = self.named_ranges();
+        let traits: Vec<_> = question.clients.iter().map(|client| self.traits(client, &ranges)).collect();
+        let mut rows: Vec<Vec<Cell>> = question.clients.iter().map(|_| Vec::new()).collect();
+        for target in &question.targets {
+            let mut known: BTreeMap<Class, Cell> = BTreeMap::new();
+            for ((client, own), row) in question.clients.iter().zip(&traits).zip(&mut rows) {
+                let cell = match own.as_ref().and_then(|own| self.class(client, own, target)) {
+                    Some(class) => known.entry(class).or_insert_with(|| self.cell(client, target)).clone(),
+                    None => self.cell(client, target),
+                };
+                row.push(cell);
+            }
+        }
+        Matrix {
+            clients: question.clients.iter().map(ToString::to_string).collect(),
+            targets: question.targets.iter().map(ToString::to_string).collect(),
+            rows,
+        }
+    }
+
+    /// One cell, by a walk of its own.
+    pub fn cell(&self, client: &Place, target: &Target) -> Cell {
+        let mut flow = Flow::tcp(client.clone(), target.place.clone(), target.port);
+        flow.protocol = target.protocol;
+        let outcomes = match &flow.to {
+            Place::Name(_) => self.paths(&flow).map(|paths| paths.outcomes),
+            _ => self.resolve(&flow).map(|resolved| self.quietly(&flow, &resolved)),
+        };
+        let outcomes = match outcomes {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                return Cell {
+                    delivered: 0.0,
+                    verdict: None,
+                    cause: None,
+                    impossible: Some(error.to_string()),
+                };
+            }
+        };
+        let mut failed: BTreeMap<(Verdict, Option<Cause>), f64> = BTreeMap::new();
+        let mut delivered = 0.0;
+        for outcome in &outcomes {
+            match (outcome.verdict, outcome.cause) {
+                (Verdict::Delivered, None) => delivered += outcome.probability,
+                failure => *failed.entry(failure).or_insert(0.0) += outcome.probability,
+            }
+        }
+        let worst = failed.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(failure, _)| failure);
+        Cell {
+            delivered,
+            verdict: worst.map(|(verdict, _)| verdict),
+            cause: worst.and_then(|(_, cause)| cause),
+            impossible: None,
+        }
+    }
+
+    /// Whether any document tells nodes or pods apart beyond what Services do.
+    fn has_rules(&self) -> bool {
+        !self.model.network_policies.is_empty()
+            || !self.model.network_security_groups.is_empty()
+            || !self.model.route_tables.is_empty()
+    }
+
+    /// Every range that some rule names.
+    fn named_ranges(&self) -> Vec<IpNet> {
+        let model = &self.model;
+        let mut texts: BTreeSet<&str> = BTreeSet::new();
+        for service in model.services.values() {
+            texts.extend(service.spec.load_balancer_source_ranges.iter().map(|text| text.trim()));
+        }
+        for policy in model.network_policies.values() {
+            let ingress = policy.spec.ingress.iter().flatten().flat_map(|rule| &rule.peers);
+            let egress = policy.spec.egress.iter().flatten().flat_map(|rule| &rule.peers);
+            for block in ingress.chain(egress).filter_map(|peer| peer.ip_block.as_ref()) {
+                texts.extend(block.except.iter().chain([&block.cidr]).map(String::as_str));
+            }
+        }
+        for rule in model.network_security_groups.values().flat_map(|group| &group.security_rules) {
+            let sources = rule.source_address_prefix.iter().chain(&rule.source_address_prefixes);
+            let destinations =
+                rule.destination_address_prefix.iter().chain(&rule.destination_address_prefixes);
+            texts.extend(sources.chain(destinations).map(String::as_str));
+        }
+        let routes = model.route_tables.values().flat_map(|table| &table.routes);
+        texts.extend(routes.map(|route| route.address_prefix.as_str()));
+        let parse = |text: &str| text.parse().ok().or_else(|| text.parse().ok().map(|ip: IpAddr| ip.into()));
+        texts.into_iter().filter_map(parse).collect()
+    }
+
+    /// What rules can tell of a client; `None` where it is asked by itself.
+    fn traits(&self, client: &Place, ranges: &[IpNet]) -> Option<(Vec<bool>, String, NodeName, Vec<IpAddr>)> {
+        let Place::Pod(key) = client else { return None };
+        let pod = self.model.pods.get(key).filter(|pod| !pod.spec.host_network)?;
+        let ips: Vec<IpAddr> = pod.ips().collect();
+        let inside = ranges.iter().map(|range| ips.iter().any(|ip| range.contains(ip))).collect();
+        let labels = if self.model.network_policies.is_empty() {
+            String::new()
+        } else {
+            format!("{} {:?}", key.namespace, pod.metadata.labels)
+        };
+        Some((inside, labels, pod.spec.node_name.as_str().into(), ips))
+    }
+
+    fn class(
+        &self,
+        client: &Place,
+        (inside, labels, node, ips): &(Vec<bool>, String, NodeName, Vec<IpAddr>),
+        target: &Target,
+    ) -> Option<Class> {
+        let Place::Service(service) = &target.place else { return None };
+        // A pod behind the Service may be its own server.
+        let own: Vec<IpAddr> = self.ready_endpoints(service);
+        if ips.iter().any(|ip| own.contains(ip)) || matches!(client, Place::Name(_)) {
+            return None;
+        }
+        // Families decide which of the addresses is used.
+        let families = ips.iter().map(|ip| u32::from(ip.is_ipv4())).collect();
+        Some((
+            inside.clone(),
+            Some((service.clone(), families)),
+            Some(self.node_class(Some(service), node, false)),
+            labels.clone(),
+        ))
+    }
+
+    /// What a node is to a Service whose packets enter by it.
+    pub(crate) fn entry_class(&self, service: Option<&Key>, node: &NodeName) -> NodeClass {
+        self.node_class(service, node, true)
+    }
+
+    fn node_class(&self, service: Option<&Key>, node: &NodeName, enters: bool) -> NodeClass {
+        let own = self.model.services.get(service.unwrap_or(&Key::new("", "")));
+        let policy = own.and_then(|own| {
+            if enters { own.spec.external_traffic_policy } else { own.spec.internal_traffic_policy }
+        });
+        let unlike =
+            self.given.contains_key(node) || own.is_none() || !self.model.network_interfaces.is_empty();
+        let count = if policy == Some(TrafficPolicy::Local) || self.has_rules() {
+            service.map_or(0, |service| self.endpoints_on(service, node))
+        } else {
+            0
+        };
+        let ip = self.model.nodes.get(node).and_then(|node| node.internal_ips().next());
+        let subnet = ip.and_then(|ip| self.cloud.subnet(ip)).map(|subnet| subnet.name.clone());
+        (subnet, unlike.then(|| node.clone()), count)
+    }
+
+    fn endpoints_on(&self, service: &Key, node: &NodeName) -> usize {
+        let slices = self.model.endpoint_slices.values().filter(|slice| {
+            slice.service() == Some(&service.name) && slice.metadata.key().namespace == service.namespace
+        });
+        let endpoints = slices.flat_map(|slice| &slice.endpoints);
+        endpoints
+            .filter(|endpoint| {
+                endpoint.node_name.as_deref() == Some(node.as_str())
+                    && endpoint.conditions.ready.unwrap_or(true)
+            })
+            .count()
+    }
+
+    /// In a quiet walk: a packet for a pod of a node whose rules are the generated ones passes that node as it is,
+    /// and so does its answer. Nothing that kube-proxy or ip-masq-agent write touches such a packet.
+    pub(crate) fn unasked(
+        &self,
+        traveller: &mut Traveller,
+        node: &NodeName,
+        entry: Entry,
+    ) -> Option<Vec<(Traveller, Move)>> {
+        if !traveller.quiet || self.given.contains_key(node) || !self.model.network_policies.is_empty() {
+            return None;
+        }
+        let Entry::Received(interface) = entry else { return None };
+        let by_uplink = InterfaceName::new(UPLINK) == Some(interface);
+        let packet = unmarked(traveller.packet);
+        if traveller.segment == Segment::Answer {
+            if by_uplink || !traveller.unasked.contains(node) {
+                return None;
+            }
+            traveller.packet = packet;
+            return Some(vec![(traveller.clone(), Move::Go(At::Fabric))]);
+        }
+        if !by_uplink || traveller.tracked.iter().any(|(own, _)| own == node) {
+            return None;
+        }
+        let kept = match self.topology.unmasqueraded() {
+            Some(mut ranges) => ranges.any(|range| range.contains(&packet.destination)),
+            None => true,
+        };
+        let (site, party) = match self.topology.owner(packet.destination)? {
+            crate::topology::AddressOwner::Pod(key) => (Site::Pod(key.clone()), Party::Pod(key.clone())),
+            _ => return None,
+        };
+        let (on, _) = self.topology.attachment(&site)?;
+        if on != node || !kept {
+            return None;
+        }
+        traveller.packet = packet;
+        traveller.unasked.push(node.clone());
+        Some(vec![(traveller.clone(), Move::Go(At::Party(party)))])
+    }
+}
+
+/// The flows that are not in `after` as they were in `before`, in the order of their ends.
+pub fn diff(before: &Matrix, after: &Matrix) -> Vec<Change> {
+    let cells = |matrix: &'_ Matrix| -> BTreeMap<(String, String), Cell> {
+        let rows = matrix.clients.iter().zip(&matrix.rows);
+        rows.flat_map(|(client, row)| {
+            let cells = matrix.targets.iter().zip(row);
+            cells.map(|(target, cell)| ((client.clone(), target.clone()), cell.clone())).collect::<Vec<_>>()
+        })
+        .collect()
+    };
+    let (before, after) = (cells(before), cells(after));
+    let flows: BTreeSet<&(String, String)> = before.keys().chain(after.keys()).collect();
+    let change = |flow: &(String, String)| {
+        let (old, new) = (before.get(flow), after.get(flow));
+        let works = |cell: Option<&Cell>| cell.is_some_and(|cell| cell.delivered > 0.0);
+        let kind = match (works(old), works(new)) {
+            (false, true) => ChangeKind::Added,
+            (true, false) => ChangeKind::Removed,
+            (false, false) if old.is_none() || new.is_none() => return None,
+            _ if same(old, new) => return None,
+            _ => ChangeKind::Changed,
+        };
+        let (from, to) = flow.clone();
+        Some(Change { from, to, kind, before: old.cloned(), after: new.cloned() })
+    };
+    flows.into_iter().filter_map(change).collect()
+}
+
+fn same(old: Option<&Cell>, new: Option<&Cell>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => {
+            (old.delivered - new.delivered).abs() < 1e-9
+                && old.verdict == new.verdict
+                && old.cause == new.cause
+        }
+        (None, None) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,112 @@
+//! What an edit makes kube-proxy write: its partial syncs as a view.
+
+use crate::World;
+use kubernetes::kube_proxy::{ProxyConfig, Sync, sync};
+use model::{NodeName, kubernetes::IpFamily};
+use netfilter::{Chain, ChainName, Ruleset, TableName};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What kube-proxy feeds to `iptables-restore` on one node after an edit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rewrites {
+    /// Whether every chain is written: the node's own settings or labels changed. Otherwise the shared chains and
+    /// those of the Services that changed are.
+    pub full: bool,
+    /// The chains that are written, by table and in the order of the text; none where the edit does not concern
+    /// kube-proxy, which then writes nothing.
+    pub chains: Vec<RewrittenChain>,
+    /// How many of kube-proxy's chains in table nat are left as they are, unread and unwritten.
+    pub untouched: usize,
+}
+
+/// One chain that is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RewrittenChain {
+    /// The table.
+    pub table: &'static str,
+    /// The chain.
+    pub chain: String,
+    /// What that does to it.
+    pub rewrite: Rewrite,
+    /// The Service that the chain is of, `namespace/name:port`; absent for shared chains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+}
+
+/// What writing a chain does to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rewrite {
+    /// The same rules again.
+    Same,
+    /// Other rules than before.
+    Changed,
+    /// The chain is new.
+    Created,
+    /// The chain is emptied and deleted.
+    Deleted,
+}
+
+impl World {
+    /// The chains that kube-proxy writes on a node when the cluster `before` becomes this one. `None` where the node
+    /// is not in both.
+    ///
+    /// The rules of kube-proxy are meant, whatever rules were given for the node. Facts: a full sync follows a change
+    /// of the node's topology labels, a partial one rewrites every shared chain and the own chains of Services whose
+    /// Service or endpoints changed; in large clusters stale chains are deleted later.
+    pub fn rewrites(&self, before: &Self, node: &NodeName, family: IpFamily) -> Option<Rewrites> {
+        let config = ProxyConfig::of_node(&self.model, node, family)?;
+        let config_before = ProxyConfig::of_node(&before.model, node, family)?;
+        let (services, services_before) = (self.services(family), before.services(family));
+        let changed = services.changed_since(services_before);
+        let full = !is_same(&config, &config_before);
+        let old = sync(&config_before, services_before).ruleset;
+        let total = chains(&old, TableName::Nat).count();
+        if !full && changed.is_empty() {
+            return Some(Rewrites { full: false, chains: Vec::new(), untouched: total });
+        }
+        let existing: Vec<ChainName> = chains(&old, TableName::Nat).map(|chain| chain.name).collect();
+        let sync = Sync { changed: (!full).then_some(&changed), existing: &existing, cleanup_due: false };
+        let programmed = sync.payload(&config, services);
+        let mut result = Rewrites { full, chains: Vec::new(), untouched: 0 };
+        for (table, rules) in &programmed.ruleset.tables {
+            let known: BTreeMap<&str, &Chain> =
+                chains(&old, *table).map(|chain| (chain.name.as_str(), chain)).collect();
+            let deleted: BTreeSet<&str> = rules.deletions.iter().map(ChainName::as_str).collect();
+            for (at, chain) in (0_u32..).zip(&rules.chains) {
+                let rewrite = match known.get(chain.name.as_str()) {
+                    _ if deleted.contains(chain.name.as_str()) => Rewrite::Deleted,
+                    None => Rewrite::Created,
+                    Some(before) if before.rules == chain.rules => Rewrite::Same,
+                    Some(_) => Rewrite::Changed,
+                };
+                let owner = programmed.owner_of_chain_at(*table, at);
+                result.chains.push(RewrittenChain {
+                    table: table.name(),
+                    chain: chain.name.to_string(),
+                    rewrite,
+                    service: owner.map(|owner| owner.service.name.to_string()),
+                });
+            }
+        }
+        let touched = result
+            .chains
+            .iter()
+            .filter(|chain| chain.table == TableName::Nat.name() && chain.rewrite != Rewrite::Created);
+        result.untouched = total.saturating_sub(touched.count());
+        Some(result)
+    }
+}
+
+/// Whether kube-proxy on a node sees the same node and settings. It does not care for labels other than the zone.
+fn is_same(one: &ProxyConfig, other: &ProxyConfig) -> bool {
+    let bare = |config: &ProxyConfig| ProxyConfig { topology_labels: BTreeMap::new(), ..config.clone() };
+    one.zone() == other.zone() && bare(one) == bare(other)
+}
+
+fn chains(rules: &Ruleset, table: TableName) -> impl Iterator<Item = &Chain> {
+    rules.tables.get(&table).into_iter().flat_map(|table| &table.chains)
+}
