@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { docs } from "./docs.mjs";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 /** Most bytes of hopscope.html, DESIGN section 8. */
@@ -41,6 +42,7 @@ for (const name of files().filter((name) => /^embed\/(package\.json|README\.md|L
   rmSync(join(site, name));
 }
 const kept = files().filter((name) => !name.startsWith("embed/"));
+console.log(`${docs(root, site)} pages of documentation`);
 const list = kept.map((name) => [name, digest(readFileSync(join(site, name)))]);
 const version = digest(JSON.stringify(list));
 const worker = readFileSync(join(root, "www", "offline", "worker.js"), "utf8");

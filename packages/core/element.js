@@ -147,8 +147,8 @@ export class HopScope extends HTMLElement {
       this.#cluster = this.#lesson.cluster(step);
       const change = this.#lesson.steps[step].change;
       this.#draw();
-      if (change) this.#tell("edit", { edit: { edit: "many", edits: change.edits }, title: change.title });
-      this.shadowRoot.querySelector("h3")?.focus();
+      if (change) this.#tell("edit", { edit: { edit: "many", edits: change.edits ?? [] }, title: change.title });
+      this.shadowRoot.querySelector("h2")?.focus();
     };
     const traced = (paths) => this.#tell("trace", { paths, step: this.#step });
     return lessonView(this.#lesson, this.#step, this.#cluster, this.#theme, { go, traced });

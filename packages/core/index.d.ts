@@ -235,7 +235,7 @@ export class Lesson {
 
 export interface LessonStep {
   caption: string;
-  change?: { title: string; edits: Edit[] };
+  change?: { title: string; edits?: Edit[]; reconcile?: string };
   flow?: Exclude<Flow, string>;
   ask?: { prompt: string };
   reveal: string;

@@ -12,7 +12,7 @@ const OWN = `
 button,select{font:inherit;color:inherit;background:var(--soft);border:1px solid var(--edge);border-radius:6px;padding:4px 12px;min-height:32px}
 button[aria-pressed=true]{border-color:var(--link);box-shadow:inset 0 0 0 1px var(--link)}
 :is(button,select,input,summary,.picture):focus-visible{outline:2px solid var(--link);outline-offset:2px}
-h3{margin:0 0 6px;font-size:18px}h3:focus{outline:none}h4{margin:12px 0 4px}
+h2{margin:0 0 6px;font-size:18px}h2:focus{outline:none}h3{margin:12px 0 4px;font-size:16px}
 .chapter,.hint{margin:0;font-size:13px;opacity:.8}
 .flow,code{font-family:ui-monospace,Menlo,monospace;font-size:13px;overflow-wrap:anywhere}
 fieldset{border:1px solid var(--edge);border-radius:6px;margin:8px 0;padding:8px 12px}

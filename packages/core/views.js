@@ -120,7 +120,7 @@ export function lessonView(lesson, index, cluster, theme, { go, traced }) {
   };
   const parts = [
     make("p", { className: "chapter" }, `${lesson.chapter} · ${index + 1} of ${lesson.steps.length}`),
-    make("h3", { tabIndex: -1 }, lesson.title),
+    make("h2", { tabIndex: -1 }, lesson.title),
     make("p", {}, step.caption),
     step.flow && make("p", { className: "flow" }, `${step.flow.from} → ${step.flow.to}${step.flow.via ? `, by ${step.flow.via}` : ""}`),
     posed ? question(posed, (picked) => reveal(lesson.grade(index, picked, cluster))) : undefined,
@@ -151,5 +151,5 @@ function question(posed, answer) {
 function claims(list) {
   const claim = ({ says, verdict, because }) =>
     make("li", {}, make("b", { className: `claim-${verdict}` }, verdict), ` “${says}” `, make("span", {}, because));
-  return make("section", { className: "claims" }, make("h4", {}, "What people say"), make("ul", {}, ...list.map(claim)));
+  return make("section", { className: "claims" }, make("h3", {}, "What people say"), make("ul", {}, ...list.map(claim)));
 }

@@ -6,6 +6,7 @@
 
 mod azure;
 mod drift;
+mod pools;
 mod questions;
 mod round_trip;
 mod update;

@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Matrix(MatrixArguments),
     /// Which flows a change adds, removes or changes, and why
     Diff(DiffArguments),
+    /// What follows from an edit, in order: nodes, pods, endpoints, rules, backend pools, probes, shares
+    WhatIf(WhatIfArguments),
     /// A picture of a cluster and a flow: SVG, text or Mermaid
     Render(RenderArguments),
     /// Expectations about a cluster, for a pipeline: exit code 1 where one does not hold
@@ -152,6 +154,25 @@ pub(crate) struct ReachArguments {
 pub(crate) enum TableFormat {
     Text,
     Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhatIfArguments {
+    /// Files or folders of YAML and JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// The edit as JSON, e.g. '{"edit":"drain","node":"NODE"}'
+    #[arg(long, value_name = "JSON")]
+    pub(crate) edit: String,
+    /// The sender of the compared flows: IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME
+    #[arg(long, value_name = "SRC", default_value = "198.51.100.7")]
+    pub(crate) from: String,
+    /// Receivers and ports of the compared flows (repeatable); every port of every LoadBalancer Service by default
+    #[arg(long, value_name = "DST:PORT")]
+    pub(crate) to: Vec<String>,
+    /// text for people, json for programs
+    #[arg(short, long, value_enum, default_value_t = CompareFormat::Text)]
+    pub(crate) output: CompareFormat,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ mod reach;
 mod rules;
 mod snat;
 mod text;
+mod what_if;
 
 use args::{Arguments, Command, FlowArguments, IptablesArguments, LbArguments, OutputFormat, RulesFormat};
 use clap::Parser;
@@ -60,6 +61,7 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
         Command::Snat(arguments) => snat::run(arguments).map(Done::from),
         Command::Matrix(arguments) => reach::matrix(arguments),
         Command::Diff(arguments) => reach::diff(arguments),
+        Command::WhatIf(arguments) => what_if::run(arguments).map(Done::from),
         Command::Render(arguments) => draw::run(arguments).map(Done::from),
         Command::Check(arguments) => check::run(arguments),
         Command::Lessons(arguments) => learn::run(arguments).map(Done::from),

@@ -282,3 +282,20 @@ fn a_reader_that_goes_away_is_no_failure() {
     let output = child.wait_with_output().expect("the binary ends");
     assert_eq!((output.status.code(), &*output.stderr), (Some(0), &b""[..]));
 }
+
+#[test]
+fn what_if_tells_what_follows_in_order() {
+    let edit = r#"--edit {"edit":"moveNode","node":"aks-pool-1-27255451-0","pool":"system"}"#;
+    let told = prints(&format!("what-if examples/caveat {edit}"));
+    assert!(told.starts_with("default/echo-deployment-78dc57c76d-fpwkf is shown as moved along"), "{told}");
+    let stages = ["1. Nodes", "2. Backend pools", "3. Probes", "4. Flows"].map(|stage| told.find(stage));
+    assert!(stages.iter().all(Option::is_some) && stages.is_sorted(), "{told}");
+    let same = r#"what-if examples/caveat --edit {"edit":"many","edits":[]}"#;
+    assert_eq!(prints(same), "Nothing differs.\n");
+    let refused = r#"what-if examples/caveat --edit {"edit":"scalePool","pool":"system","count":0}"#;
+    let message = refuses(refused, "");
+    assert!(
+        message.contains("AKS refuses this for system: a system pool needs at least one node"),
+        "{message}"
+    );
+}

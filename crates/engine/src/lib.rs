@@ -5,6 +5,7 @@
 
 mod answer;
 mod cloud;
+mod consequences;
 mod dns;
 mod drift;
 mod fabric;
@@ -16,9 +17,11 @@ mod matrix;
 mod narrate;
 mod node;
 mod outbound;
+mod plan;
 mod policy;
 mod probe;
 mod receive;
+mod remedies;
 mod resolve;
 mod rewrites;
 mod routes;
@@ -33,9 +36,15 @@ mod update;
 mod words;
 mod world;
 
+pub use consequences::{
+    Consequences, EndpointChange, EndpointState, Fate, FlowChange, FlowShare, MemberChange, NodeChange,
+    NodeState, PodChange, ProbeChange, RuleChange, Stage,
+};
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};
+pub use plan::{Note, Plan, PlanError};
 pub use probe::ProbeState;
+pub use remedies::Remedy;
 pub use rewrites::{Rewrite, Rewrites, RewrittenChain};
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
 pub use state::{MOST_EXPLAINED, Opened, State};

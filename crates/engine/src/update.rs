@@ -4,7 +4,7 @@ use crate::{
     World,
     probe::Probes,
     topology::Topology,
-    world::{Programmed, prepare, reported},
+    world::{Prepared, Programmed, prepare, reported},
 };
 use kubernetes::kube_proxy::ServiceMap;
 use model::{Model, NodeName, kubernetes::IpFamily, same_objects};
@@ -19,7 +19,7 @@ impl World {
     /// probe states. Rules given for a node stay given.
     #[must_use]
     pub fn update(&self, model: &Model) -> Self {
-        let (mut settled, allocated) = prepare(model);
+        let Prepared { mut settled, allocated, unsettled } = prepare(model);
         settled.share_with(&self.settled);
         let cloud = self.cloud.update(&settled);
         let mut complete = reported(&cloud, &settled);
@@ -61,6 +61,7 @@ impl World {
             space: cloud.space().clone(),
             allocated: allocated || !cloud.allocated().is_empty(),
             settled,
+            unsettled,
             model: complete,
             cloud,
             topology,

@@ -8,7 +8,7 @@ use crate::{
 use azure::{AddressSpace, Cloud};
 use ipnet::IpNet;
 use kubernetes::{
-    Field, Settled, cilium, ip_masq_agent,
+    Field, Settled, Unsettled, cilium, ip_masq_agent,
     kube_proxy::{self, ProxyConfig, ServiceMap},
 };
 use model::{Model, NodeName, kubernetes::IpFamily};
@@ -32,6 +32,8 @@ pub struct World {
     pub(crate) model: Model,
     /// Whether anything was filled in.
     pub(crate) allocated: bool,
+    /// What controllers would not or could not do.
+    pub(crate) unsettled: Vec<Unsettled>,
     /// What the cloud controller programmed.
     pub(crate) cloud: Cloud,
     /// Azure's view of which addresses belong to the virtual network.
@@ -118,7 +120,7 @@ pub struct RunRow {
 impl World {
     /// Runs every controller over the model. Nodes are programmed when a packet first reaches them.
     pub fn new(model: &Model) -> Self {
-        let (settled, allocated) = prepare(model);
+        let Prepared { settled, allocated, unsettled } = prepare(model);
         let cloud = azure::program(&settled);
         let complete = reported(&cloud, &settled);
         let topology = Topology::new(&complete, cloud.frontend_addresses());
@@ -129,6 +131,7 @@ impl World {
             nodes: complete.nodes.keys().map(|name| (name.clone(), Arc::default())).collect(),
             settled,
             model: complete,
+            unsettled,
             cloud,
             topology: Arc::new(topology),
             services: Default::default(),
@@ -145,6 +148,12 @@ impl World {
     /// The model with everything that the controllers filled in.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// What controllers would not or could not do: pods that stay pending with every node's reason, ranges that
+    /// are used up.
+    pub fn unsettled(&self) -> &[Unsettled] {
+        &self.unsettled
     }
 
     /// What the cloud controller programmed: load balancers, security groups, public addresses.
@@ -220,14 +229,24 @@ impl World {
     }
 }
 
-/// The model with everything that node pools and Kubernetes' controllers fill in, and whether anything that
-/// was filled in shows in an answer: uids and pod ranges show in names only.
-pub(crate) fn prepare(model: &Model) -> (Model, bool) {
+/// A model after node pools and Kubernetes' controllers.
+pub(crate) struct Prepared {
+    /// The model with everything that they fill in.
+    pub(crate) settled: Model,
+    /// Whether anything that was filled in shows in an answer: uids and pod ranges show in names only.
+    pub(crate) allocated: bool,
+    /// What they would not or could not do.
+    pub(crate) unsettled: Vec<Unsettled>,
+}
+
+/// Runs node pools and Kubernetes' controllers over a model.
+pub(crate) fn prepare(model: &Model) -> Prepared {
     let mut grown = model.clone();
     let made = azure::node_pools::complete(&mut grown);
-    let Settled { model: settled, allocated, .. } = kubernetes::settle(&grown);
+    let Settled { model: settled, allocated, unsettled } = kubernetes::settle(&grown);
     let matters = |field: Field| !matches!(field, Field::Uid | Field::PodCidrs | Field::AffinityTimeout);
-    (settled, !made.is_empty() || allocated.iter().any(|entry| matters(entry.field)))
+    let allocated = !made.is_empty() || allocated.iter().any(|entry| matters(entry.field));
+    Prepared { settled, allocated, unsettled }
 }
 
 /// The model with what the cloud controller reports into Services that have no status of their own.

@@ -27,12 +27,10 @@ impl Preset {
 
 macro_rules! files {
     ($folder:literal) => {
-        &[
-            ("cluster.yaml", include_str!(concat!("../../../examples/", $folder, "/cluster.yaml"))),
-            ("nodes.yaml", include_str!(concat!("../../../examples/", $folder, "/nodes.yaml"))),
-            ("pods.yaml", include_str!(concat!("../../../examples/", $folder, "/pods.yaml"))),
-            ("service.yaml", include_str!(concat!("../../../examples/", $folder, "/service.yaml"))),
-        ]
+        files!($folder, "cluster.yaml", "nodes.yaml", "pods.yaml", "service.yaml")
+    };
+    ($folder:literal, $($file:literal),+) => {
+        &[$(($file, include_str!(concat!("../../../examples/", $folder, "/", $file)))),+]
     };
 }
 
@@ -52,5 +50,20 @@ pub const PRESETS: &[Preset] = &[
         name: "caveat-pool-1",
         title: "Load balancer and pods on the user pool: even shares, client address kept",
         files: files!("caveat-pool-1"),
+    },
+    Preset {
+        name: "remedies",
+        title: "The uneven load balancer with a Deployment: try the remedies",
+        files: files!("remedies", "cluster.yaml", "echo.yaml"),
+    },
+    Preset {
+        name: "two-nodes",
+        title: "Two nodes, two backend pools, no Service at the load balancer yet",
+        files: files!("two-nodes", "cluster.yaml", "nodes.yaml", "web.yaml"),
+    },
+    Preset {
+        name: "production",
+        title: "A production cluster: system, application, GPU and spot pools",
+        files: files!("production", "apps.yaml", "cluster.yaml", "system.yaml"),
     },
 ];

@@ -9,6 +9,8 @@
 mod address;
 pub mod cilium;
 pub mod cluster_dns;
+pub mod disruption;
+
 mod hashing;
 pub mod health;
 pub mod ingress;
@@ -20,5 +22,5 @@ pub mod scheduler;
 mod settle;
 mod uid;
 
-pub use settle::{Allocation, Field, Settled, Unsettled, settle};
+pub use settle::{Allocation, Field, Owners, Settled, Unsettled, place, settle};
 pub use uid::uid_of;

@@ -57,6 +57,7 @@ course! {
     "Who does what" {
         "every-node" "Why does kube-proxy run on every node?"
         "who-owns-what" "Who owns which part of the way?"
+        "reconcile" "What does AKS put back, and when?"
     }
     "Health probes" {
         "probe-cluster" "What does a health probe ask under policy Cluster?"

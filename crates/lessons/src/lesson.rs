@@ -1,7 +1,7 @@
 //! A lesson: a cluster, and steps that change it and ask about it.
 
 use crate::{Expect, FlowSpec, Question, SpecError};
-use engine::{Flow, FlowError};
+use engine::{Flow, FlowError, World};
 use formats::{Diagnostic, Source, import, read_document};
 use model::{Edit, EditError, Model};
 use serde::{Deserialize, Serialize};
@@ -52,7 +52,32 @@ pub struct Change {
     /// What a button says: `Set the policy to Cluster`.
     pub title: String,
     /// The edits, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edits: Vec<Edit>,
+    /// A load balancer that the cloud controller reconciles, after the edits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconcile: Option<String>,
+}
+
+impl Change {
+    /// The change of this cluster as one edit, with what comes of it: a document that is edited by hand is written
+    /// down first.
+    ///
+    /// # Errors
+    /// An edit is refused.
+    pub fn edit(&self, model: &Model) -> Result<Edit, EditError> {
+        let mut model = model.clone();
+        let mut world = World::new(&model);
+        let mut edits = Vec::with_capacity(self.edits.len());
+        for edit in &self.edits {
+            let edit = world.by_hand(edit.clone());
+            edit.apply(&mut model)?;
+            world = world.update(&model);
+            edits.push(edit);
+        }
+        edits.extend(self.reconcile.as_ref().and_then(|balancer| world.reconcile(balancer)));
+        Ok(Edit::Many { edits })
+    }
 }
 
 /// A claim of the sources, marked.
@@ -154,9 +179,9 @@ impl Lesson {
     pub fn model_at(&self, start: &Model, step: usize) -> Result<Model, LessonError> {
         let mut model = start.clone();
         for (index, step) in self.steps.iter().enumerate().take(step.saturating_add(1)) {
-            for edit in step.change.iter().flat_map(|change| &change.edits) {
-                edit.apply(&mut model).map_err(|error| LessonError::Edit(index, error))?;
-            }
+            let Some(change) = &step.change else { continue };
+            let edit = change.edit(&model).and_then(|edit| edit.apply(&mut model));
+            edit.map_err(|error| LessonError::Edit(index, error))?;
         }
         Ok(model)
     }

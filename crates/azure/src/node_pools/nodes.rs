@@ -144,6 +144,7 @@ impl Maker {
         set("agentpool", pool.name.as_str());
         set(Node::POOL_LABEL, pool.name.as_str());
         set("kubernetes.azure.com/mode", mode);
+        set("kubernetes.azure.com/cluster", &self.settings.scope.resource_group);
         set("kubernetes.io/os", if pool.is_windows() { "windows" } else { "linux" });
         let size = VmSize::of(pool);
         if let Some(name) = &pool.vm_size {

@@ -200,3 +200,18 @@ impl Scheduler {
         }
     }
 }
+
+/// The larger of the shares of cpu and memory that the pods of a node ask for, those of DaemonSets apart, in
+/// hundredths; `None` where the input does not say what the node has.
+pub fn requested_share(model: &Model, node: &NodeName) -> Option<u64> {
+    let mut names = Names::new();
+    let mut room = Room::new(&mut names, model.nodes.get(node)?);
+    let of_daemon = |pod: &Pod| pod.metadata.controller().is_some_and(|owner| owner.kind == "DaemonSet");
+    let there =
+        |pod: &&Arc<Pod>| pod.spec.node_name == node.as_str() && !pod.is_finished() && !of_daemon(pod);
+    for pod in model.pods.values().filter(there) {
+        let requests = resources::requests(&mut names, pod);
+        room.take(&requests);
+    }
+    room.requested_share()
+}

@@ -129,6 +129,16 @@ impl Room {
         (self.is_full(), lacking.map(|(index, _)| index).collect())
     }
 
+    /// The larger of the shares of cpu and memory that are used, in hundredths.
+    pub(super) fn requested_share(&self) -> Option<u64> {
+        let allocatable = self.allocatable.as_ref()?;
+        let share = |index: usize| {
+            let has = allocatable.get(index).copied().filter(|amount| *amount > 0)?;
+            Some(self.used.get(index).copied().unwrap_or_default().saturating_mul(100) / has)
+        };
+        share(CPU).max(share(MEMORY))
+    }
+
     /// How much of cpu and memory would be left, 0 to 100: upstream's `LeastAllocated`.
     pub(super) fn left(&self, requests: &Amounts) -> u64 {
         let of_node = |index: usize| {

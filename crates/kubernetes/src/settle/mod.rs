@@ -3,10 +3,12 @@
 mod addresses;
 mod allocator;
 mod endpoint_slices;
+mod owners;
 mod service_defaults;
 mod workloads;
 
 pub(crate) use addresses::pod_ranges;
+pub use owners::Owners;
 
 use crate::scheduler;
 use model::{Model, ObjectRef};
@@ -123,6 +125,13 @@ pub fn settle(model: &Model) -> Settled {
     addresses::pods(&mut settled);
     service_defaults::complete(&mut settled);
     endpoint_slices::complete(&mut settled);
+    settled
+}
+
+/// The part of [`settle`] that decides which pods there are and where they run; addresses are not given.
+pub fn place(model: &Model) -> Settled {
+    let mut settled = Settled { model: model.clone(), ..Settled::default() };
+    workloads::expand(&mut settled);
     settled
 }
 

@@ -1,6 +1,6 @@
 //! The controllers that make pods: Deployment, ReplicaSet, StatefulSet, DaemonSet, Job.
 
-use super::{Allocation, Field, Settled, Unsettled};
+use super::{Allocation, Field, Settled, Unsettled, owners::Owners};
 use crate::{
     hashing::{hash_of, hash_of_value},
     scheduler::{Scheduler, daemon_runs_on},
@@ -16,6 +16,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+
+/// Most names that are drawn for the pods of one workload.
+const MOST_DRAWS: u32 = 200_000;
 
 /// The label by which a Deployment tells the pods of its ReplicaSets apart.
 const TEMPLATE_HASH: &str = "pod-template-hash";
@@ -54,7 +57,7 @@ fn owner(kind: Kind, key: &Key, workload: &Workload) -> OwnerReference {
 }
 
 /// The pods that a workload's selector selects; without one, those with the labels of its template.
-fn selects(workload: &Workload, labels: &BTreeMap<String, String>) -> bool {
+pub(super) fn selects(workload: &Workload, labels: &BTreeMap<String, String>) -> bool {
     let by_template = || {
         let wanted = &workload.spec.template.metadata.labels;
         !wanted.is_empty() && wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
@@ -65,64 +68,23 @@ fn selects(workload: &Workload, labels: &BTreeMap<String, String>) -> bool {
     }
 }
 
-/// Who owns the pods that are there already.
-struct Existing<'a> {
-    /// Pods by namespace and owner.
-    owned: BTreeMap<(&'a str, &'a str, &'a str), Vec<&'a Arc<Pod>>>,
-    /// Pods by namespace that no object of the model owns: they are adopted by what selects them.
-    orphans: BTreeMap<&'a str, Vec<&'a Arc<Pod>>>,
-}
-
-impl<'a> Existing<'a> {
-    fn new(model: &'a Model) -> Self {
-        let mut existing = Self { owned: BTreeMap::new(), orphans: BTreeMap::new() };
-        if model.workloads().next().is_none() {
-            return existing;
-        }
-        let known: BTreeSet<(&str, String, &str)> =
-            model.workloads().map(|(kind, key, _)| (&*key.namespace, kind.to_string(), &*key.name)).collect();
-        for (key, pod) in &model.pods {
-            let controller = pod.metadata.controller();
-            let named = controller
-                .filter(|owner| known.contains(&(&*key.namespace, owner.kind.clone(), owner.name.as_str())));
-            match (named, controller) {
-                (Some(owner), _) => {
-                    existing.owned.entry((&key.namespace, &owner.kind, &owner.name)).or_default().push(pod);
-                }
-                // The ReplicaSets of a Deployment are often left out of an input.
-                (None, None) => existing.orphans.entry(&key.namespace).or_default().push(pod),
-                (None, Some(owner)) if owner.kind == "ReplicaSet" => {
-                    existing.orphans.entry(&key.namespace).or_default().push(pod);
-                }
-                (None, Some(_)) => {}
-            }
-        }
-        existing
-    }
-
-    /// The pods that count as a workload's own and still run.
-    fn of(&self, kind: &str, key: &Key, workload: &Workload) -> Vec<&'a Arc<Pod>> {
-        let owned = self.owned.get(&(&*key.namespace, kind, &*key.name)).into_iter().flatten();
-        let orphans = self.orphans.get(&*key.namespace).into_iter().flatten();
-        let adopted = orphans.filter(|pod| selects(workload, &pod.metadata.labels));
-        owned.chain(adopted).filter(|pod| !pod.is_finished() && !pod.is_terminating()).copied().collect()
-    }
-}
+/// Most pods that are made for one model: as many as Kubernetes supports in a cluster.
+const MOST_MADE: usize = 150_000;
 
 /// Makes the ReplicaSets that Deployments lack, then the pods that workloads lack. What is in the input counts:
 /// a Deployment whose pods are all there makes none.
 pub(super) fn expand(settled: &mut Settled) {
     replica_sets(settled);
     let model = &settled.model;
-    let existing = Existing::new(model);
+    let owners = Owners::new(model);
     let mut pods: BTreeMap<Key, Pod> = BTreeMap::new();
     let mut daemons: Vec<(Key, NodeName)> = Vec::new();
     for (kind, key, workload) in model.workloads() {
-        let own = existing.of(&kind.to_string(), key, workload);
+        let own = owners.of(&kind.to_string(), key, workload);
         let owner = owner(kind, key, workload);
         let mut add = |name: String, change: &dyn Fn(&mut Pod)| {
             let place = Key::new(&key.namespace, &name);
-            if model.pods.contains_key(&place) || pods.contains_key(&place) {
+            if model.pods.contains_key(&place) || pods.contains_key(&place) || pods.len() >= MOST_MADE {
                 return None;
             }
             let mut pod = pod_of(&workload.spec.template, &owner, &place);
@@ -133,10 +95,10 @@ pub(super) fn expand(settled: &mut Settled) {
         match kind {
             Kind::ReplicaSet | Kind::Job => {
                 let wanted = if kind == Kind::Job { running(workload) } else { replicas(workload) };
-                let mut missing = wanted.saturating_sub(own.len());
+                let mut missing = wanted.min(MOST_MADE).saturating_sub(own.len());
                 // Two generated names may be equal: then another is drawn.
                 let mut draw = 0_u32;
-                while missing > 0 && draw < u32::MAX {
+                while missing > 0 && draw < MOST_DRAWS {
                     if add(generated(key, &draw.to_string()), &|_| {}).is_some() {
                         missing -= 1;
                     }
@@ -144,7 +106,7 @@ pub(super) fn expand(settled: &mut Settled) {
                 }
             }
             Kind::StatefulSet => {
-                for ordinal in 0..replicas(workload) {
+                for ordinal in 0..replicas(workload).min(MOST_MADE) {
                     let name = format!("{}-{ordinal}", key.name);
                     let labels = [
                         ("statefulset.kubernetes.io/pod-name", name.clone()),
@@ -160,10 +122,14 @@ pub(super) fn expand(settled: &mut Settled) {
                 let taken: BTreeSet<&str> = own.iter().map(|pod| pod.spec.node_name.as_str()).collect();
                 let mut example = pod_of(&workload.spec.template, &owner, key);
                 example.spec.tolerations.extend(daemon_tolerations(example.spec.host_network));
-                let wanted = model
-                    .nodes
-                    .iter()
-                    .filter(|(name, node)| !taken.contains(name.as_str()) && daemon_runs_on(&example, node));
+                // A pod that runs stays when its node gets a taint that only keeps new ones away.
+                let runs = |node: &NodeName| {
+                    let place = Key::new(&key.namespace, &generated(key, node.as_str()));
+                    model.bindings.get(&place).is_some_and(|binding| binding.target.name == node.as_str())
+                };
+                let wanted = model.nodes.iter().filter(|(name, node)| {
+                    !taken.contains(name.as_str()) && (daemon_runs_on(&example, node) || runs(name))
+                });
                 for (node, _) in wanted {
                     let added = add(generated(key, node.as_str()), &|pod| {
                         pod.spec.tolerations.clone_from(&example.spec.tolerations);
