@@ -1,7 +1,6 @@
 //! The model: every object of one cluster and its surroundings.
 
 use crate::{
-    Edit,
     azure::{
         DnsResolver, LoadBalancer, LocalNetworkGateway, ManagedCluster, NatGateway, NetworkInterface,
         NetworkSecurityGroup, PrivateDnsZone, PrivateEndpoint, PublicIpAddress, RouteTable, StorageAccount,
@@ -528,39 +527,5 @@ impl Model {
             .chain(of(&self.bindings, Object::Binding))
             .chain(of(&self.pods, Object::Pod))
             .chain(of(&self.endpoint_slices, Object::EndpointSlice))
-    }
-
-    /// Every object that makes pods: Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, each in name order.
-    pub fn workloads(&self) -> impl Iterator<Item = (Kind, &Key, &Arc<Workload>)> {
-        [
-            (Kind::Deployment, &self.deployments),
-            (Kind::ReplicaSet, &self.replica_sets),
-            (Kind::StatefulSet, &self.stateful_sets),
-            (Kind::DaemonSet, &self.daemon_sets),
-            (Kind::Job, &self.jobs),
-        ]
-        .into_iter()
-        .flat_map(|(kind, map)| map.iter().map(move |(key, workload)| (kind, key, workload)))
-    }
-
-    /// Writable, the object that makes pods of that kind and name.
-    pub fn workload_mut(&mut self, kind: Kind, key: &Key) -> Option<&mut Arc<Workload>> {
-        match kind {
-            Kind::Deployment => self.deployments.get_mut(key),
-            Kind::ReplicaSet => self.replica_sets.get_mut(key),
-            Kind::StatefulSet => self.stateful_sets.get_mut(key),
-            Kind::DaemonSet => self.daemon_sets.get_mut(key),
-            Kind::Job => self.jobs.get_mut(key),
-            _ => None,
-        }
-    }
-
-    /// The edit that turns this model into another, as one step of history; `None` if they are equal.
-    pub fn difference(&self, to: &Self) -> Option<Edit> {
-        let gone = self.objects().map(|object| object.object_ref()).filter(|id| to.get(id).is_none());
-        let changed = to.objects().filter(|object| self.get(&object.object_ref()).as_ref() != Some(object));
-        let mut edits: Vec<Edit> = gone.map(|object| Edit::Remove { object }).collect();
-        edits.extend(changed.map(Edit::Put));
-        (!edits.is_empty()).then_some(Edit::Many { edits })
     }
 }

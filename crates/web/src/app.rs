@@ -44,6 +44,27 @@ pub(crate) fn App(props: &AppProps) -> Html {
             theme::choose(if *dark { "dark" } else { "light" });
         }
     });
+    let met = use_state(saved::has_met);
+    let edited = state.history.next_undo().is_some();
+    use_effect_with(edited, {
+        let met = met.setter();
+        move |edited| {
+            if *edited {
+                saved::meet();
+                met.set(true);
+            }
+        }
+    });
+    let advice = (!*met).then_some(AttrValue::Static(
+        "Drag a node to the other pool, or select it and press M. Undo takes everything back.",
+    ));
+    let on_advised = {
+        let met = met.setter();
+        Callback::from(move |()| {
+            saved::meet();
+            met.set(true);
+        })
+    };
     let label = |text: Option<&str>| text.map(|text| AttrValue::from(text.to_owned()));
     let dark = state.dark.unwrap_or_else(theme::is_dark);
     html! {
@@ -61,20 +82,21 @@ pub(crate) fn App(props: &AppProps) -> Html {
                     } else {
                         <Picture world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
                             reply={state.reply} selection={state.selection.clone()} highlight={state.highlight}
-                            dispatch={dispatch.clone()} />
+                            {advice} {on_advised} dispatch={dispatch.clone()} />
                     }
                 </main>
                 <div class="right">
                     <Rail preset={state.origin.preset} origin={state.origin.model.clone()} model={state.model.clone()}
                         dispatch={dispatch.clone()} />
                     <aside class="side" aria-label="Inspector and watched flows">
-                        <Inspector model={state.model.clone()} settled={(*settled).clone()}
+                        <Inspector model={state.model.clone()} world={state.world.clone()} settled={(*settled).clone()}
                             selection={state.selection.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
                         <WatchedFlows watched={state.watched.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
                     </aside>
                 </div>
                 <Dock world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
-                    reply={state.reply} highlight={state.highlight} tab={state.tab}
+                    reply={state.reply} highlight={state.highlight} changed={state.changed.clone()}
+                    watched={state.watched.clone()} tab={state.tab}
                     rules_node={state.rules_node.clone()} rules_search={state.rules_search.clone()} dispatch={dispatch.clone()} />
             </div>
             <Told message={state.message.clone()} dispatch={dispatch.clone()} />

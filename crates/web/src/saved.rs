@@ -26,3 +26,18 @@ pub(crate) fn forget() {
         let _ = storage.remove_item(KEY);
     }
 }
+
+const MET: &str = "hopscope.met";
+
+/// Whether somebody moved something here before, or was told how.
+pub(crate) fn has_met() -> bool {
+    storage().is_some_and(|storage| storage.get_item(MET).ok().flatten().is_some())
+}
+
+/// From now on nobody is told.
+pub(crate) fn meet() {
+    if let Some(storage) = storage() {
+        // A browser that stores nothing tells again, no more.
+        let _ = storage.set_item(MET, "1");
+    }
+}

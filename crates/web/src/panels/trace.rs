@@ -38,7 +38,14 @@ pub(super) fn Trace(props: &TraceProps) -> Html {
     let paths = match &props.answer.result {
         Ok((paths, _)) => paths,
         Err(error) => {
-            return html! { <p class="empty">{ format!("This flow cannot be traced: {error}.") }</p> };
+            let dispatch = props.dispatch.clone();
+            let onclick = Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::AskFirst));
+            return html! {
+                <div class="empty">
+                    <p>{ format!("This flow cannot be traced: {error}.") }</p>
+                    <button type="button" class="btn" {onclick}>{ "Ask about a flow of this cluster" }</button>
+                </div>
+            };
         }
     };
     let Some(outcome) = paths.outcomes.get(props.outcome).or(paths.outcomes.first()) else {

@@ -55,6 +55,8 @@ pub(crate) struct State {
     pub(crate) seed: u64,
     /// Flows that are compared after each edit.
     pub(crate) watched: Ptr<Vec<Watched>>,
+    /// The last edit, and the cluster before it.
+    pub(crate) changed: Option<Ptr<Changed>>,
     /// What the cluster is compared with.
     pub(crate) compare: Option<Ptr<Variant>>,
     /// The open tab of the dock.
@@ -71,6 +73,17 @@ pub(crate) struct State {
     pub(crate) dark: Option<bool>,
     /// What is said to screen readers. The number makes equal sentences distinct.
     pub(crate) announcement: (u32, AttrValue),
+}
+
+/// An edit that was made, for telling what followed from it.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    /// What was done, for a person.
+    pub(crate) label: String,
+    /// What is worth telling beside the differences.
+    pub(crate) notes: Vec<engine::Note>,
+    /// The settled cluster before.
+    pub(crate) before: Ptr<World>,
 }
 
 /// Everything that can happen.
@@ -96,6 +109,8 @@ pub(crate) enum Action {
     Send(Flow),
     /// Ask about a flow and sample a hundred connections.
     Run(Flow),
+    /// Ask about the flow that the cluster is opened with.
+    AskFirst,
     /// Draw a branch.
     ChooseOutcome(usize),
     /// Draw the way there or the way back.
@@ -133,22 +148,28 @@ pub(crate) enum Tab {
     Trace,
     /// Who gets how much.
     Shares,
+    /// What the last edit brought about.
+    Changes,
     /// A node's iptables rules.
     Rules,
     /// Frontends, rules, pools and probes.
     LoadBalancer,
     /// Security groups, routes, ways out.
     Network,
+    /// Who reaches whom.
+    Matrix,
 }
 
 impl Tab {
     /// Every tab in order, with its name.
-    pub(crate) const ALL: [(Self, &'static str); 5] = [
+    pub(crate) const ALL: [(Self, &'static str); 7] = [
         (Self::Trace, "Trace"),
         (Self::Shares, "Shares"),
+        (Self::Changes, "Changes"),
         (Self::Rules, "Rules"),
         (Self::LoadBalancer, "Load balancer"),
         (Self::Network, "Network"),
+        (Self::Matrix, "Matrix"),
     ];
 }
 
@@ -264,6 +285,7 @@ impl State {
             highlight: None,
             seed,
             watched: Ptr::new(watched),
+            changed: None,
             compare: None,
             tab: Tab::Trace,
             rules_node: None,

@@ -47,7 +47,8 @@ pub(crate) fn lesson(preset: Option<&'static Preset>) -> Lesson {
         Some("caveat") => CAVEAT,
         Some("caveat-cluster") => EVEN,
         Some("caveat-pool-1") => MOVED,
-        _ => OWN,
+        Some(_) => Lesson { title: preset.map_or(OWN.title, |preset| preset.title), ..OWN },
+        None => OWN,
     }
 }
 
