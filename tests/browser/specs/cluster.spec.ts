@@ -59,9 +59,33 @@ test("a large cluster is drawn with few elements, and every tab stays small", as
   await expect(hopscope.main).toContainText("more nodes", { timeout: 60_000 });
   const close = page.getByRole("dialog").getByRole("button", { name: "Close" });
   if (await close.isVisible()) await close.click();
-  for (const tab of ["Trace", "Shares", "Rules", "Load balancer", "Network"] as const) {
+  for (const tab of ["Trace", "Shares", "Changes", "Rules", "Load balancer", "Network", "Matrix"] as const) {
     await hopscope.open(tab);
     const elements = await page.evaluate(() => document.querySelectorAll("*").length);
     expect(elements, `elements on the tab ${tab}`).toBeLessThanOrEqual(3_000);
   }
+});
+
+test("what an edit brought about is told in order", async ({ hopscope, page }) => {
+  const panel = await hopscope.open("Changes");
+  await expect(panel).toContainText("Nothing was changed yet.");
+  await hopscope.select("aks-pool-1-27255451-0");
+  await hopscope.choose("Move to pool", "system");
+  await expect(panel.getByRole("heading", { level: 3 })).toHaveText("Move aks-pool-1-27255451-0 to system");
+  await expect(panel).toContainText("A VM cannot change its node pool");
+  const stages = await panel.getByRole("heading", { level: 4 }).allInnerTexts();
+  expect(stages.length).toBeGreaterThan(1);
+  await expect(panel).toContainText("kubernetes");
+  await expectAccessible(page);
+});
+
+test("the matrix tells who reaches whom, and a cell draws its flow", async ({ hopscope, page }) => {
+  const panel = await hopscope.open("Matrix");
+  const rows = await hopscope.rows("Share of connections that are answered");
+  expect(rows.length).toBeGreaterThan(3);
+  expect(rows[0][0]).toBe("203.0.113.1");
+  for (const row of rows) expect(row[1]).toBe("✓ 100 %");
+  await panel.getByRole("row", { name: /58mz5/ }).getByRole("button").click();
+  await expect(page.getByRole("combobox", { name: "From", exact: true })).toHaveValue(/^pod\/default\/\S+-58mz5$/);
+  await expect(hopscope.verdict).toContainText("delivered");
 });

@@ -164,9 +164,12 @@ mod tests {
         let model = crate::state::State::first().model;
         for (kind, _) in ADDABLE {
             let text = template(&model, kind);
-            let import = formats::import(&[formats::Source::new("template", text.clone())]);
+            let rest = formats::model_yaml(&model);
+            let sources = [("template", text.clone()), ("rest", rest)]
+                .map(|(name, text)| formats::Source::new(name, text));
+            let import = formats::import(&sources);
             assert!(!import.has_errors(), "{text}\n{:?}", import.diagnostics);
-            assert_eq!(import.model.objects().count(), 1, "{text}");
+            assert_eq!(import.model.objects().count(), model.objects().count() + 1, "{text}");
         }
     }
 }
