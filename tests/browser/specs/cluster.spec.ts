@@ -8,7 +8,6 @@ test("a pool is scaled, and a node is cordoned", async ({ hopscope, page }) => {
   await expect(hopscope.pool("pool-1")).toHaveAccessibleName(/2 nodes/);
   await expect(hopscope.announcer).toContainText("Scale pool-1 to 2.");
   await expectAccessible(page);
-  await nodes.getByRole("spinbutton").fill("many");
   await nodes.getByRole("spinbutton").fill("3");
   await nodes.getByRole("spinbutton").press("Tab");
   await expect(hopscope.pool("pool-1")).toHaveAccessibleName(/3 nodes/);
