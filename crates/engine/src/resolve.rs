@@ -160,7 +160,7 @@ impl World {
             .filter(|endpoint| endpoint.conditions.ready.unwrap_or(true))
             .filter_map(|endpoint| endpoint.addresses.first()?.parse().ok())
             .collect();
-        addresses.sort();
+        order::sort(&mut addresses);
         addresses.dedup();
         addresses
     }

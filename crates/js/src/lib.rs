@@ -88,6 +88,11 @@ impl Cluster {
     pub(crate) fn world(&self) -> &World {
         &self.world
     }
+
+    /// An edit as a person makes it, with what controllers do in consequence.
+    fn with_what_follows(&self, edit: &Edit) -> Result<Edit, JsError> {
+        Ok(self.world.plan(&self.world.by_hand(edit.clone()))?.edit)
+    }
 }
 
 #[wasm_bindgen]
@@ -146,7 +151,7 @@ impl Cluster {
     /// # Errors
     /// The edit is refused; the cluster is as it was.
     pub fn apply(&mut self, edit: JsValue) -> Result<JsValue, JsError> {
-        let edit: Edit = take(edit)?;
+        let edit = self.with_what_follows(&take(edit)?)?;
         let inverse = edit.apply(&mut self.model)?;
         self.world = self.world.update(&self.model);
         give(&inverse)
@@ -182,7 +187,7 @@ impl Cluster {
     /// # Errors
     /// The edit is refused, or a flow names something that is not there.
     pub fn diff(&self, edit: JsValue, flows: Vec<JsValue>) -> Result<JsValue, JsError> {
-        let edit: Edit = take(edit)?;
+        let edit = self.with_what_follows(&take(edit)?)?;
         let mut model = self.model.clone();
         edit.apply(&mut model)?;
         let edited = World::new(&model);

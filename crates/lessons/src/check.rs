@@ -1,6 +1,6 @@
 //! Expectations about a cluster of one's own, for a pipeline.
 
-use crate::{Expect, FlowSpec, LessonError, Mismatch};
+use crate::{Change, Expect, FlowSpec, LessonError, Mismatch};
 use engine::{Flow, Paths, World};
 use model::{Edit, Model};
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,9 @@ impl Check {
     /// An edit is refused, or the flow cannot be read or asked about.
     pub fn run(&self, model: &Model) -> Result<Checked, LessonError> {
         let mut model = model.clone();
-        for edit in &self.edits {
+        if !self.edits.is_empty() {
+            let change = Change { title: String::new(), edits: self.edits.clone(), reconcile: None };
+            let edit = change.edit(&model).map_err(|error| LessonError::Plan(0, error))?;
             edit.apply(&mut model).map_err(|error| LessonError::Edit(0, error))?;
         }
         let world = World::new(&model);

@@ -1,7 +1,7 @@
 //! A lesson: a cluster, and steps that change it and ask about it.
 
 use crate::{Expect, FlowSpec, Question, SpecError};
-use engine::{Flow, FlowError, World};
+use engine::{Flow, FlowError, PlanError, World};
 use formats::{Diagnostic, Source, import, read_document};
 use model::{Edit, EditError, Model};
 use serde::{Deserialize, Serialize};
@@ -60,18 +60,18 @@ pub struct Change {
 }
 
 impl Change {
-    /// The change of this cluster as one edit, with what comes of it: a document that is edited by hand is written
-    /// down first.
+    /// The change of this cluster as one edit, with what follows from it: pods are evicted and made, nodes come and
+    /// go, a document that is edited by hand is written down first.
     ///
     /// # Errors
     /// An edit is refused.
-    pub fn edit(&self, model: &Model) -> Result<Edit, EditError> {
+    pub fn edit(&self, model: &Model) -> Result<Edit, PlanError> {
         let mut model = model.clone();
         let mut world = World::new(&model);
         let mut edits = Vec::with_capacity(self.edits.len());
         for edit in &self.edits {
-            let edit = world.by_hand(edit.clone());
-            edit.apply(&mut model)?;
+            let edit = world.plan(&world.by_hand(edit.clone()))?.edit;
+            edit.apply(&mut model).map_err(PlanError::Edit)?;
             world = world.update(&model);
             edits.push(edit);
         }
@@ -126,6 +126,8 @@ pub enum LessonError {
     Input(Vec<Diagnostic>),
     /// A change cannot be made.
     Edit(usize, EditError),
+    /// A change is refused by whom it is asked of.
+    Plan(usize, PlanError),
     /// A flow cannot be read.
     Spec(SpecError),
     /// A flow cannot be asked about.
@@ -147,6 +149,7 @@ impl fmt::Display for LessonError {
                 Ok(())
             }
             Self::Edit(step, error) => write!(f, "the change of step {}: {error}", step + 1),
+            Self::Plan(step, error) => write!(f, "the change of step {}: {error}", step + 1),
             Self::Spec(error) => error.fmt(f),
             Self::Flow(error) => error.fmt(f),
             Self::NoFlow => f.write_str("the question needs a flow; add `flow:` to the step"),
@@ -180,8 +183,8 @@ impl Lesson {
         let mut model = start.clone();
         for (index, step) in self.steps.iter().enumerate().take(step.saturating_add(1)) {
             let Some(change) = &step.change else { continue };
-            let edit = change.edit(&model).and_then(|edit| edit.apply(&mut model));
-            edit.map_err(|error| LessonError::Edit(index, error))?;
+            let edit = change.edit(&model).map_err(|error| LessonError::Plan(index, error))?;
+            edit.apply(&mut model).map_err(|error| LessonError::Edit(index, error))?;
         }
         Ok(model)
     }

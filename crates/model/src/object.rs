@@ -14,6 +14,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, sync::Arc};
+use wire::{Input, Wire};
 
 /// Everything that one input says, and nothing that it does not say.
 ///
@@ -85,7 +86,7 @@ pub struct Model {
 }
 
 /// One object of any kind; in JSON `{"kind": "Node", "object": {…}}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Wire)]
 #[serde(tag = "kind", content = "object")]
 #[expect(missing_docs, reason = "each variant is named after the kind it holds")]
 pub enum Object {
@@ -122,7 +123,7 @@ pub enum Object {
 }
 
 /// The kinds of objects, spelled as in `kind:` of a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Wire)]
 #[expect(missing_docs, reason = "each variant is the kind it names")]
 pub enum Kind {
     Node,
@@ -223,7 +224,7 @@ impl fmt::Display for Kind {
 }
 
 /// Names an object: kind, namespace (empty where the kind has none) and name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Wire)]
 pub struct ObjectRef {
     /// The kind.
     pub kind: Kind,
@@ -305,6 +306,21 @@ impl Object {
             Self::VirtualNetworkGateway(object) => named(Kind::VirtualNetworkGateway, &object.name),
             Self::NetworkInterface(object) => named(Kind::NetworkInterface, &object.name),
         }
+    }
+}
+
+/// A model passes as the list of its objects.
+impl Wire for Model {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.objects().collect::<Vec<_>>().write(out);
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        let mut model = Self::default();
+        for object in Vec::read(input) {
+            model.put(object);
+        }
+        model
     }
 }
 

@@ -1,7 +1,7 @@
 //! The page as a whole: its regions, its shortcuts, what it says aloud.
 
 use crate::{
-    address,
+    address, documents,
     panels::{
         AddDialog, Comparison, Dock, HistoryDialog, Inspector, OpenDialog, Palette, Rail, ShareDialog,
         TopBar, WatchedFlows, files_of,
@@ -10,16 +10,25 @@ use crate::{
     picture::Picture,
     ptr::Ptr,
     saved,
-    state::{Action, Brought, Dialog, Dispatch, Message, State},
+    state::{Action, Brought, Dialog, Dispatch, Message, State, link},
     theme, ui,
 };
+use formats::Link;
 use std::rc::Rc;
+use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
+
+/// What the page begins with.
+#[derive(Properties, PartialEq)]
+pub(crate) struct AppProps {
+    /// The link in the address, or why it could not be read; `None` if there is none.
+    pub(crate) link: Option<Result<Link, String>>,
+}
 
 /// The page.
 #[component]
-pub(crate) fn App() -> Html {
-    let state = use_reducer(|| State::begin(&address::hash()));
+pub(crate) fn App(props: &AppProps) -> Html {
+    let state = use_reducer(|| State::begin(props.link.as_ref()));
     let dispatch = state.dispatcher();
     let settled = use_memo(state.world.clone(), |world| Ptr::new(world.model().clone()));
     use_shortcuts(&dispatch);
@@ -28,10 +37,7 @@ pub(crate) fn App() -> Html {
     use_kept(&dispatch);
     use_effect_with((state.model.clone(), state.flow.clone()), {
         let state = state.clone();
-        move |_| {
-            panic::remember((*state).clone());
-            saved::keep(&state);
-        }
+        move |_| keep(&state)
     });
     use_effect_with(state.dark, |dark| {
         if let Some(dark) = dark {
@@ -100,6 +106,24 @@ pub(crate) fn App() -> Html {
             { dialog(&state, &dispatch) }
         </>
     }
+}
+
+/// Keeps an edited cluster, against an error of the page and for the next visit. One as it was opened is not worth it.
+fn keep(state: &State) {
+    if state.history.next_undo().is_some() {
+        let link = link::of(state);
+        spawn_local(async move {
+            if let Ok(link) = documents::write_link(link).await {
+                saved::keep(&link);
+                panic::remember(link);
+            }
+        });
+    }
+}
+
+/// Opens what a link leads to.
+fn follow(link: String, dispatch: Dispatch) {
+    spawn_local(async move { dispatch.dispatch(Action::OpenLink(documents::read_link(link).await)) });
 }
 
 fn dialog(state: &State, dispatch: &Dispatch) -> Html {
@@ -179,7 +203,7 @@ fn Told(props: &ToldProps) -> Html {
         let (dispatch, link) = (props.dispatch.clone(), link.to_string());
         let onclick = Callback::from(move |_: MouseEvent| {
             dispatch.dispatch(Action::Tell(None));
-            dispatch.dispatch(Action::OpenLink(link.clone()));
+            follow(link.clone(), dispatch.clone());
         });
         html! { <button type="button" class="btn strong" {onclick}>{ "Restore" }</button> }
     };
@@ -206,8 +230,8 @@ fn use_links(dispatch: &Dispatch) {
         let listener = web_sys::window().map(|window| {
             gloo_events::EventListener::new(&window, "hashchange", move |_| {
                 let hash = address::hash();
-                if hash.starts_with('v') {
-                    dispatch.dispatch(Action::OpenLink(hash));
+                if address::is_link(&hash) {
+                    follow(hash, dispatch.clone());
                 }
             })
         });

@@ -277,7 +277,7 @@ fn bind(settled: &mut Settled, made: BTreeMap<Key, Pod>, daemons: &[(Key, NodeNa
     if waiting.is_empty() {
         return;
     }
-    waiting.sort();
+    order::sort(&mut waiting);
     let daemons: BTreeMap<&Key, &NodeName> = daemons.iter().map(|(key, node)| (key, node)).collect();
     let (of_nodes, others): (Vec<_>, Vec<_>) =
         waiting.into_iter().map(|(_, key)| key).partition(|key| daemons.contains_key(key));

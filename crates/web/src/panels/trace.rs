@@ -10,7 +10,6 @@ use crate::{
     ui::{Choice, Segmented, arrow},
 };
 use engine::{PathOutcome, Paths, Step, Verdict};
-use std::collections::BTreeSet;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
@@ -136,7 +135,7 @@ fn branches(paths: &Paths, chosen: usize, dispatch: &Dispatch) -> Html {
     if paths.outcomes.len() < 2 {
         return Html::default();
     }
-    let nodes: BTreeSet<_> = paths.outcomes.iter().map(|outcome| &outcome.node).collect();
+    let nodes = order::set(paths.outcomes.iter().map(|outcome| &outcome.node));
     let name = |outcome: &PathOutcome| {
         format!("{} % {}", per_cent(outcome.probability), words::branch(outcome, nodes.len() > 1))
     };

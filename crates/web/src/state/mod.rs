@@ -16,9 +16,10 @@ pub(crate) use compare::Variant;
 pub(crate) use history::History;
 pub(crate) use watch::{Trend, Watched};
 
+use crate::presets::{PRESETS, Preset};
 use crate::ptr::Ptr;
 use engine::{Flow, World};
-use formats::{PRESETS, Preset};
+use formats::Link;
 use history::Origin;
 use model::{Edit, Model, ObjectRef};
 use std::rc::Rc;
@@ -130,8 +131,8 @@ pub(crate) enum Action {
     OpenPreset(&'static Preset),
     /// Start over with an imported cluster.
     Open(Box<Model>),
-    /// Start over with what a share link holds, the text after `#`.
-    OpenLink(String),
+    /// Start over with what a share link holds, or tell why it was refused.
+    OpenLink(Result<Link, String>),
     /// Open a dialog, or close it.
     Show(Option<Dialog>),
     /// Say something to everyone, or take it away.
@@ -230,29 +231,29 @@ impl Message {
 }
 
 impl State {
-    /// The page's first state: what the link holds (the text after `#`, empty for none), else the first preset.
-    pub(crate) fn begin(link: &str) -> Self {
-        // Other anchors of the page are no links to a state.
-        if !link.starts_with('v') {
-            return Self::first();
-        }
-        match Self::of_link(link) {
-            Ok(state) => state,
-            Err(error) => Self { message: Some(link_refused(&error)), ..Self::first() },
+    /// The page's first state: what the link in the address holds, else the first preset.
+    pub(crate) fn begin(link: Option<&Result<Link, String>>) -> Self {
+        match link.map(Self::of_link) {
+            None => Self::first(),
+            Some(Ok(state)) => state,
+            Some(Err(message)) => Self { message: Some(message), ..Self::first() },
         }
     }
 
     /// The first preset.
     pub(crate) fn first() -> Self {
         let preset = PRESETS.first();
-        Self::new(preset, preset.map(preset_model).unwrap_or_default())
+        Self::new(preset, preset.map(Preset::model).unwrap_or_default())
     }
 
-    fn of_link(link: &str) -> Result<Self, link::LinkError> {
-        let (preset, model, flow) = link::read(link)?;
+    /// The state that a link leads to, or why it does not.
+    fn of_link(link: &Result<Link, String>) -> Result<Self, Message> {
+        let refused = |why: &dyn std::fmt::Display| Message::error(format!("The link was not opened: {why}"));
+        let link = link.as_ref().map_err(|error| refused(error))?;
+        let (preset, model, flow) = link::open(link).map_err(|error| refused(&error))?;
         let mut state = Self::new(preset, model);
         if let Some(preset) = preset {
-            state.origin.model = Ptr::new(preset_model(preset));
+            state.origin.model = Ptr::new(preset.model());
         }
         state.flow = Rc::new(flow);
         state.answer = Ptr::new(Answer::of(&state.world, &state.flow, state.seed));
@@ -295,13 +296,4 @@ impl State {
             announcement: (0, AttrValue::default()),
         }
     }
-}
-
-fn link_refused(error: &link::LinkError) -> Message {
-    Message::error(format!("The link was not opened: {error}"))
-}
-
-/// The cluster of a preset.
-fn preset_model(preset: &'static Preset) -> Model {
-    formats::import(&preset.sources()).model
 }

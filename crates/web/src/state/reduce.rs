@@ -3,7 +3,7 @@
 use super::{
     Action, Answer, Changed, Message, State, Tab, Variant, describe, facts,
     history::{Cluster, History},
-    preset_model, watch,
+    watch,
 };
 use crate::ptr::Ptr;
 use engine::{Flow, Note};
@@ -69,12 +69,12 @@ impl Reducible for State {
                 next.tab = Tab::Rules;
             }
             Action::OpenPreset(preset) => {
-                next.replace(Self::new(Some(preset), preset_model(preset)), preset.title);
+                next.replace(Self::new(Some(preset), preset.model()), preset.title);
             }
             Action::Open(model) => next.replace(Self::new(None, *model), "an imported cluster"),
             Action::OpenLink(link) => match Self::of_link(&link) {
                 Ok(state) => next.replace(state, "a shared cluster"),
-                Err(error) => next.message = Some(super::link_refused(&error)),
+                Err(message) => next.message = Some(message),
             },
             Action::Show(dialog) => next.dialog = dialog,
             Action::Tell(message) => next.message = message,

@@ -1,7 +1,7 @@
 //! The short stories of a preset: states of the cluster that a press brings about.
 
 use super::describe::MODE;
-use formats::Preset;
+use crate::presets::Preset;
 use model::{
     Edit, Key, Model, NodeName, PoolName,
     kubernetes::{Service, TrafficPolicy},
