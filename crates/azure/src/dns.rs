@@ -211,3 +211,103 @@ pub fn private_zone(model: &Model, resolver: Resolver<'_>, account: &str, group:
         Some(_) => PrivateZone::HasRecord,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{self, Client, Place, Resolved};
+    use model::azure::{
+        ARecord, CustomDnsConfig, PrivateEndpoint, PrivateLinkServiceConnection, SubResource, VirtualNetwork,
+    };
+    use std::sync::Arc;
+
+    const NETWORK: &str =
+        "/subscriptions/0/resourceGroups/r/providers/Microsoft.Network/virtualNetworks/home";
+    const ACCOUNT: &str =
+        "/subscriptions/0/resourceGroups/r/providers/Microsoft.Storage/storageAccounts/acct";
+
+    fn model(endpoint: bool, linked: bool, record: bool) -> Model {
+        let mut model = Model::default();
+        let account = StorageAccount { name: "acct".into(), ..StorageAccount::default() };
+        model.storage_accounts.insert("acct".into(), Arc::new(account));
+        let network = VirtualNetwork { name: "home".into(), ..VirtualNetwork::default() };
+        model.virtual_networks.insert("home".into(), Arc::new(network));
+        if endpoint {
+            let endpoint = PrivateEndpoint {
+                name: "pe".into(),
+                custom_dns_configs: vec![CustomDnsConfig {
+                    fqdn: None,
+                    ip_addresses: vec!["10.226.0.5".into()],
+                }],
+                private_link_service_connections: vec![PrivateLinkServiceConnection {
+                    private_link_service_id: Some(ACCOUNT.into()),
+                    group_ids: vec!["blob".into()],
+                    ..PrivateLinkServiceConnection::default()
+                }],
+                ..PrivateEndpoint::default()
+            };
+            model.private_endpoints.insert("pe".into(), Arc::new(endpoint));
+        }
+        let mut zone =
+            PrivateDnsZone { name: "privatelink.blob.core.windows.net".into(), ..PrivateDnsZone::default() };
+        if linked {
+            let virtual_network = Some(SubResource { id: NETWORK.into() });
+            zone.virtual_network_links
+                .push(VirtualNetworkLink { virtual_network, ..VirtualNetworkLink::default() });
+        }
+        if record {
+            let a_records = vec![ARecord { ipv4_address: "10.226.0.5".into() }];
+            zone.record_sets.push(RecordSet { name: "acct".into(), a_records, ..RecordSet::default() });
+        }
+        model.private_dns_zones.insert(zone.name.clone(), Arc::new(zone));
+        model
+    }
+
+    /// The chain that is looked up is the one by which the account is said to be reached.
+    #[test]
+    fn the_chain_of_an_account_is_that_of_its_requests() {
+        for bits in 0..16_u8 {
+            let has = |bit: u8| bits & (1 << bit) != 0;
+            let (endpoint, linked, record, inside) = (has(0), has(1), has(2), has(3));
+            let model = model(endpoint, linked, record);
+            let resolver = if inside { Resolver::Azure(Some("home")) } else { Resolver::Public };
+            let records = lookup(&model, "acct.blob.core.windows.net", resolver);
+            let account = storage::StorageAccount::of(&model.storage_accounts["acct"]);
+            let private = model.private_endpoints.get("pe");
+            let private = private.and_then(|own| storage::PrivateEndpoint::of(&model, own));
+            let client = Client {
+                place: Place::Internet,
+                public_address: None,
+                same_region: false,
+                zone: private_zone(&model, resolver, "acct", "blob"),
+            };
+            let request = account.request(private.as_ref(), &client, "blob");
+            let texts: Vec<String> = records.iter().map(ToString::to_string).collect();
+            let told = texts.get(..request.dns.len());
+            assert_eq!(told, Some(&*request.dns), "{bits:04b}: {texts:?}");
+            let resolved = match &records.last().expect("a record").data {
+                Data::A(ips) if ips.iter().any(|ip| is_private(*ip)) => Resolved::Private(ips[0]),
+                Data::A(_) => Resolved::Public,
+                _ => Resolved::NxDomain,
+            };
+            assert_eq!(resolved, request.resolved, "{bits:04b}: {texts:?}");
+        }
+    }
+
+    #[test]
+    fn a_circle_of_names_ends() {
+        let mut model = model(false, true, false);
+        let mut zone = PrivateDnsZone { name: "corp.net".into(), ..PrivateDnsZone::default() };
+        let virtual_network = Some(SubResource { id: NETWORK.into() });
+        zone.virtual_network_links
+            .push(VirtualNetworkLink { virtual_network, ..VirtualNetworkLink::default() });
+        for (name, target) in [("a", "b.corp.net."), ("b", "a.corp.net")] {
+            let cname_record = Some(model::azure::CnameRecord { cname: target.into() });
+            zone.record_sets.push(RecordSet { name: name.into(), cname_record, ..RecordSet::default() });
+        }
+        model.private_dns_zones.insert("corp.net".into(), Arc::new(zone));
+        let records = lookup(&model, "A.corp.net.", Resolver::Azure(Some("home")));
+        assert_eq!(records.last().map(|last| &last.data), Some(&Data::Loop), "{records:?}");
+        assert_eq!(addresses(&records), &[] as &[IpAddr]);
+    }
+}

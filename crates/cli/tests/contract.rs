@@ -236,3 +236,15 @@ fn a_run_counts_beside_exact_shares() {
     let message = refuses(&format!("run examples/caveat {FLOW} --requests 100001 --interval 1"), "");
     assert!(message.contains("--interval") && message.contains("at most 100000"), "{message}");
 }
+
+#[test]
+fn another_mode_of_kube_proxy_is_told_as_an_assumption() {
+    for (mode, told) in [("iptables", false), ("ipvs", true), ("nftables", true)] {
+        let config = format!(
+            "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: {mode}\n"
+        );
+        let (code, out, err) = call(&format!("paths examples/caveat - {FLOW}"), &config);
+        assert_eq!(code, Some(0), "{err}");
+        assert_eq!(out.contains("iptables-mode: "), told, "{mode}: {out}");
+    }
+}

@@ -265,6 +265,10 @@ impl World {
         let is_given = |step: &Step| {
             step.station.kind == StationKind::Node && self.given.contains_key(&*step.station.name)
         };
+        let mode = self.model.kube_proxy.as_ref().map_or("", |config| config.mode.as_str());
+        if !matches!(mode, "" | "iptables") && steps().any(|step| step.component == Component::KubeProxy) {
+            codes.insert(AssumptionCode::IptablesMode);
+        }
         if !self.given.is_empty() && steps().chain(replies).any(is_given) {
             codes.insert(AssumptionCode::GivenRules);
         }
@@ -410,6 +414,9 @@ impl AssumptionCode {
                 "No ManagedCluster document says who enforces NetworkPolicies: they are taken as enforced, by Azure's engine."
             }
             Self::ProbesSettled => "Health probes have had time to see the cluster as it is.",
+            Self::IptablesMode => {
+                "kube-proxy is configured for another mode than iptables: the rules shown are those of iptables mode, which sends packets to the same endpoints, but is not what this node has."
+            }
             Self::GivenRules => {
                 "The rules of a node on the way are the given ones; its interfaces are named eth0 towards the network and azv… towards each pod."
             }
