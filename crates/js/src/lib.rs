@@ -290,7 +290,10 @@ fn only(value: &JsValue, fields: &[&str]) -> Result<(), JsError> {
     let Some(object) = js_sys::Object::try_from(value) else { return Ok(()) };
     for key in js_sys::Object::keys(object).iter().filter_map(|key| key.as_string()) {
         if !fields.contains(&key.as_str()) {
-            return Err(JsError::new(&format!("{key:?} is not a known field; known are: {}", fields.join(", "))));
+            return Err(JsError::new(&format!(
+                "{key:?} is not a known field; known are: {}",
+                fields.join(", ")
+            )));
         }
     }
     Ok(())
