@@ -1,6 +1,38 @@
-// Starts the page. Trunk names the built files, with their digests, in the head's preload links.
+// Starts the page, and its reader when it is needed. Trunk names the built files of the page, with their
+// digests, in the head's preload links.
 const glue = document.querySelector('link[rel="modulepreload"]');
 const wasm = document.querySelector('link[rel="preload"][type="application/wasm"]');
+
+// The second wasm reads and writes documents and links. Its files' names have no digest; the page's does for it.
+const version = wasm.href.split("/").pop();
+let reader;
+let attempt = 0;
+const loadReader = async () => {
+  const query = `?${version}.${attempt}`;
+  const { default: init, answer } = await import(`./reader.js${query}`);
+  await init({ module_or_path: new URL(`reader_bg.wasm${query}`, import.meta.url) });
+  return (question) => {
+    try {
+      return answer(question);
+    } catch (error) {
+      forgetReader();
+      throw error;
+    }
+  };
+};
+// Browsers keep the outcome of an import, so that the next attempt needs another name.
+const forgetReader = () => {
+  reader = undefined;
+  attempt += 1;
+};
+globalThis.hopscope = {
+  // A promise of the function that answers the page's questions.
+  reader: () =>
+    (reader ??= loadReader().catch((error) => {
+      forgetReader();
+      throw error;
+    })),
+};
 
 try {
   const { default: init } = await import(glue.href);

@@ -99,6 +99,16 @@ export interface ObjectRef {
   name: string;
 }
 
+/** A change of one load balancer, made by hand in Azure. Rules, probes and members are as `az` prints them. */
+export type BalancerEdit =
+  | { change: "removeMember"; pool: string; member: string }
+  | { change: "addMember"; pool: string; member: object }
+  | { change: "setAdminState"; pool: string; member: string; adminState: "None" | "Up" | "Down" }
+  | { change: "putRule"; rule: object }
+  | { change: "removeRule"; rule: string }
+  | { change: "putProbe"; probe: object }
+  | { change: "removeProbe"; probe: string };
+
 /** One change. Names of namespaced objects are `NAMESPACE/NAME`. */
 export type Edit =
   | { edit: "moveNode"; node: string; pool: string }
@@ -109,6 +119,8 @@ export type Edit =
   | { edit: "setSessionAffinity"; service: string; affinity: "None" | "ClientIP" }
   | { edit: "setServiceAnnotation"; service: string; annotation: string; value?: string | null }
   | { edit: "setLoadBalancerSku"; sku: "Basic" | "Standard" }
+  | { edit: "editLoadBalancer"; loadBalancer: string; change: BalancerEdit }
+  | { edit: "reconcile"; loadBalancer: string; document: object | null }
   | ({ edit: "put" } & ModelObject)
   | { edit: "remove"; object: ObjectRef }
   | { edit: "many"; edits: Edit[] }

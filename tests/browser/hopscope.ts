@@ -1,6 +1,6 @@
 import { type Locator, type Page, expect } from "@playwright/test";
 
-export const TABS = ["Trace", "Shares", "Rules", "Load balancer", "Network"] as const;
+export const TABS = ["Trace", "Shares", "Changes", "Rules", "Load balancer", "Network", "Matrix"] as const;
 export type Tab = (typeof TABS)[number];
 
 export const STORIES = {

@@ -8,6 +8,7 @@ mod azure;
 mod drift;
 mod pools;
 mod questions;
+mod round_trip;
 mod update;
 
 use engine::{Cause, Flow, Paths, Place, Verdict, World, parse_destination};

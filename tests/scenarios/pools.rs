@@ -395,3 +395,18 @@ fn events_of_the_autoscaler_and_of_spot_vms() {
     assert!(matches!(notes.as_slice(), [Note::Left { .. } | Note::Idle]), "{notes:?}");
     assert!(pending(&shrunk).is_empty());
 }
+
+#[test]
+fn bare_pods_that_the_scheduler_bound_stay_where_they_are() {
+    let mut model = world("two-nodes").input().clone();
+    model.deployments.clear();
+    for index in 0..4 {
+        let mut pod = model::kubernetes::Pod::default();
+        pod.metadata.name = format!("bare-{index}");
+        pod.metadata.namespace = "default".into();
+        model.put(Object::Pod(Arc::new(pod)));
+    }
+    let before = World::new(&model);
+    let (cordoned, _) = after(&before, &Edit::Cordon { node: node_of(&before, "worker", 0), cordoned: true });
+    assert_eq!(places(&cordoned), places(&before));
+}

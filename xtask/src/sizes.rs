@@ -16,6 +16,8 @@ const REST_BUDGET: u64 = 25_000;
 const WASM_CEILING: u64 = 760_000;
 
 const KINDS: [&str; 4] = ["wasm", "js", "css", "html"];
+/// The parts of the page that are not fetched before they are needed; each is `NAME.js` and `NAME_bg.wasm`.
+const LATER: [&str; 1] = ["reader"];
 const BEGIN: &str = "<!-- sizes: written by `cargo xtask sizes` -->";
 const END: &str = "<!-- end of sizes -->";
 
@@ -25,6 +27,23 @@ struct Weight {
     raw: u64,
     gzip: u64,
     brotli: u64,
+}
+
+impl std::ops::AddAssign for Weight {
+    fn add_assign(&mut self, other: Self) {
+        self.raw += other.raw;
+        self.gzip += other.gzip;
+        self.brotli += other.brotli;
+    }
+}
+
+/// What the built page weighs.
+#[derive(Debug, Default)]
+struct Weights {
+    /// At first load, by kind.
+    first: Vec<(&'static str, Weight)>,
+    /// What is fetched later, by part.
+    later: Vec<(&'static str, Weight)>,
 }
 
 /// Builds the page in a fresh target directory and writes the tables in `README.md`.
@@ -48,7 +67,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, Stop> {
 pub(crate) fn check_budget() -> Result<(), Stop> {
     let mut wasm = 0;
     let mut rest = 0;
-    for (kind, weight) in weigh(&dist())? {
+    let weights = weigh(&dist())?;
+    for (part, weight) in weights.later {
+        println!("{part:<5} {:>8} bytes, brotli {:>7}, when it is needed", weight.raw, weight.brotli);
+        if weight.raw == 0 {
+            return Err(Stop(format!("the page has no {part}")));
+        }
+    }
+    for (kind, weight) in weights.first {
         println!("{kind:<5} {:>8} bytes, brotli {:>7}", weight.raw, weight.brotli);
         *(if kind == "wasm" { &mut wasm } else { &mut rest }) += weight.brotli;
     }
@@ -68,18 +94,29 @@ pub(crate) fn check_budget() -> Result<(), Stop> {
     Ok(())
 }
 
-fn weigh(out: &Path) -> Result<Vec<(&'static str, Weight)>, Stop> {
-    let mut weights: Vec<_> = KINDS.iter().map(|kind| (*kind, Weight::default())).collect();
+fn weigh(out: &Path) -> Result<Weights, Stop> {
+    let none = |names: &[&'static str]| names.iter().map(|name| (*name, Weight::default())).collect();
+    let mut weights = Weights { first: none(&KINDS), later: none(&LATER) };
     for file in page::files(out)? {
         let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        if let Some((_, sum)) = weights.iter_mut().find(|(kind, _)| *kind == extension) {
-            let weight = compress(&file)?;
-            sum.raw += weight.raw;
-            sum.gzip += weight.gzip;
-            sum.brotli += weight.brotli;
+        let sums = if let Some(part) = later(&file) {
+            weights.later.iter_mut().find(|(name, _)| *name == part)
+        } else {
+            weights.first.iter_mut().find(|(kind, _)| *kind == extension)
+        };
+        if let Some((_, sum)) = sums {
+            *sum += compress(&file)?;
         }
     }
     Ok(weights)
+}
+
+/// The part of the page that a file belongs to, if it is one that is not fetched before it is needed.
+fn later(file: &Path) -> Option<&'static str> {
+    let name = file.file_name()?.to_str()?;
+    LATER
+        .into_iter()
+        .find(|part| name.strip_prefix(part).is_some_and(|rest| matches!(rest, ".js" | "_bg.wasm")))
 }
 
 /// Node has both compressors built in, which saves compiling them here.
@@ -125,7 +162,7 @@ fn build_times() -> Result<Vec<(&'static str, f64)>, Stop> {
     Ok(times)
 }
 
-fn table(weights: &[(&str, Weight)], times: &[(&str, f64)]) -> String {
+fn table(weights: &Weights, times: &[(&str, f64)]) -> String {
     let mut text =
         String::from("| bytes at first load | raw | gzip | brotli | budget |\n|---|--:|--:|--:|--:|\n");
     let mut rest = Weight::default();
@@ -134,17 +171,18 @@ fn table(weights: &[(&str, Weight)], times: &[(&str, f64)]) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "| {name} | {raw} | {gzip} | {brotli} | {budget} |");
     };
-    for (kind, weight) in weights {
+    for (kind, weight) in &weights.first {
         if *kind == "wasm" {
             line(kind, *weight, &grouped(WASM_BUDGET));
         } else {
             line(kind, *weight, "");
-            rest.raw += weight.raw;
-            rest.gzip += weight.gzip;
-            rest.brotli += weight.brotli;
+            rest += *weight;
         }
     }
     line("js, css and html", rest, &grouped(REST_BUDGET));
+    for (part, weight) in &weights.later {
+        line(&format!("later: {part}, when it is needed"), *weight, "");
+    }
     let version = host::output("rustc", &["--version"]).unwrap_or_default();
     let rust = version.split_whitespace().nth(1).unwrap_or("unknown");
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -180,6 +218,19 @@ fn replace_between(text: &str, new: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tells_what_is_fetched_later() {
+        for (file, part) in [
+            ("dist/reader.js", Some("reader")),
+            ("dist/reader_bg.wasm", Some("reader")),
+            ("dist/web-1234_bg.wasm", None),
+            ("dist/boot-1234.js", None),
+            ("dist/index.html", None),
+        ] {
+            assert_eq!(later(Path::new(file)), part, "{file}");
+        }
+    }
 
     #[test]
     fn groups_digits() {

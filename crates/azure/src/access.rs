@@ -115,7 +115,7 @@ impl AccessControl {
     fn sources(&self, family: IpFamily) -> Vec<String> {
         let of_family = self.ranges.iter().filter(|range| IpFamily::of(range.addr()) == family);
         let mut sources: Vec<String> = of_family.map(ToString::to_string).collect();
-        sources.sort_unstable();
+        order::sort(&mut sources);
         sources
     }
 }
@@ -134,17 +134,13 @@ impl Writer {
     /// Starts from the rules that the security group has.
     pub fn new(existing: &[SecurityRule]) -> Self {
         let rules = existing.to_vec();
-        let by_name = rules.iter().enumerate().map(|(at, rule)| (rule.name.clone(), at)).collect();
-        let priorities = rules.iter().map(|rule| rule.priority).collect();
-        let destinations = rules
-            .iter()
-            .enumerate()
-            .filter(|(_, rule)| is_managed(rule))
-            .map(|(at, rule)| {
-                let several = rule.destination_address_prefixes.iter();
-                (at, several.chain(&rule.destination_address_prefix).cloned().collect())
-            })
-            .collect();
+        let by_name = order::map(rules.iter().enumerate().map(|(at, rule)| (rule.name.clone(), at)));
+        let priorities = order::set(rules.iter().map(|rule| rule.priority));
+        let managed = rules.iter().enumerate().filter(|(_, rule)| is_managed(rule));
+        let destinations = order::map(managed.map(|(at, rule)| {
+            let several = rule.destination_address_prefixes.iter();
+            (at, order::set(several.chain(&rule.destination_address_prefix).cloned()))
+        }));
         Self { rules, by_name, destinations, priorities, lowest_candidate: *PRIORITIES.start() }
     }
 
@@ -153,7 +149,7 @@ impl Writer {
     pub fn add(&mut self, access: &AccessControl, destinations: &[IpAddr]) -> Result<(), Reason> {
         let of = |family| {
             let own = destinations.iter().filter(move |ip| IpFamily::of(**ip) == family);
-            own.map(ToString::to_string).collect::<BTreeSet<_>>()
+            order::set(own.map(ToString::to_string))
         };
         let families = [IpFamily::IPv4, IpFamily::IPv6].map(|family| (family, of(family)));
         for (protocol, ports) in &access.ports {
@@ -188,7 +184,7 @@ impl Writer {
             rule.destination_address_prefix = one;
             rule.destination_address_prefixes = several;
         }
-        self.rules.sort_by_key(|rule| rule.priority);
+        order::sort_by_key(&mut self.rules, |rule| rule.priority);
         self.rules
     }
 

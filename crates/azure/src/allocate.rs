@@ -140,7 +140,7 @@ pub(crate) fn node_subnets(model: &Model) -> Vec<IpNet> {
             _ => default,
         }
     });
-    families.sort_by_key(|net| net.addr().is_ipv6());
+    order::sort_by_key(&mut families, |net| net.addr().is_ipv6());
     families.to_vec()
 }
 

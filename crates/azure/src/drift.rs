@@ -274,7 +274,7 @@ impl<'a> Comparison<'a> {
         self.frontends();
         self.outbound_rules();
         self.pools();
-        self.rows.sort_by(|a, b| (a.part, &a.name).cmp(&(b.part, &b.name)));
+        order::sort_by(&mut self.rows, |a, b| (a.part, &a.name).cmp(&(b.part, &b.name)));
         let gone = self.reconciled.frontend_ip_configurations.is_empty();
         Drift {
             balancer: self.balancer.name.to_string(),

@@ -27,24 +27,19 @@ pub(crate) struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     pub(crate) fn new(model: &'a Model) -> Self {
         let nodes = model.nodes.values();
+        let places = nodes.clone();
         let nics =
-            nodes.clone().filter_map(|node| Some((membership::physical_place(node)?, node.name()))).collect();
-        let addresses = nodes.flat_map(|node| node.internal_ips().map(|ip| (ip, node.name()))).collect();
-        let prefixes = model
-            .services
-            .iter()
-            .filter(|(_, service)| !service.metadata.uid.is_empty())
-            .map(|(key, service)| (names::service_prefix(service), (key.clone(), service)))
-            .collect();
-        let public_ips = model
-            .public_ip_addresses
-            .values()
-            .filter_map(|document| {
-                Some((document.id.clone()?, document.ip_address.as_deref()?.parse().ok()?))
-            })
-            .collect();
+            order::map(places.filter_map(|node| Some((membership::physical_place(node)?, node.name()))));
+        let addresses = order::map(nodes.flat_map(|node| node.internal_ips().map(|ip| (ip, node.name()))));
+        let known = model.services.iter().filter(|(_, service)| !service.metadata.uid.is_empty());
+        let prefixes =
+            order::map(known.map(|(key, service)| (names::service_prefix(service), (key.clone(), service))));
+        let public_ips = order::map(model.public_ip_addresses.values().filter_map(|document| {
+            Some((document.id.clone()?, document.ip_address.as_deref()?.parse().ok()?))
+        }));
         let shown = model.network_interfaces.values().flat_map(|nic| &nic.ip_configurations);
-        let configurations = shown.filter_map(|shown| Some((shown.id.clone()?, shown.address()?))).collect();
+        let configurations =
+            order::map(shown.filter_map(|shown| Some((shown.id.clone()?, shown.address()?))));
         Self { model, nics, configurations, addresses, prefixes, public_ips }
     }
 

@@ -10,6 +10,7 @@ mod aks;
 mod allocate;
 mod annotations;
 mod balancer;
+mod budget;
 pub mod choose;
 mod cloud;
 pub mod dns;
@@ -41,6 +42,7 @@ pub mod surroundings;
 mod tests;
 
 pub use balancer::{AdminState, Balancer, Frontend, Member, Origin, Pool, Rule};
+pub use budget::{Allocation, At, GatewayBudget, NAT_GATEWAY_CONNECTIONS_PER_DESTINATION, SnatBudget};
 pub use cloud::{Allocated, Cloud, is_given, program, program_with};
 pub use drift::{Difference, Drift, DriftRow, Fate, FieldDifference, Part, TRIGGERS, Trigger};
 pub use membership::{Exclusion, Vm};

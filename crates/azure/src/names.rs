@@ -39,7 +39,7 @@ pub fn families(service: &Service) -> Vec<IpFamily> {
     if families.is_empty() {
         families.push(IpFamily::IPv4);
     }
-    families.sort_unstable();
+    order::sort(&mut families);
     families.dedup();
     families
 }

@@ -106,7 +106,7 @@ impl Nodes {
                 sets.push(vm.vm_set.clone());
             }
         }
-        sets.sort_unstable();
+        order::sort(&mut sets);
         sets.dedup();
         let primary = settings.primary_vm_set.as_deref().map(Arc::from).or_else(|| {
             let pool = self.cluster.as_deref().and_then(primary_pool)?;

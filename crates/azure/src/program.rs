@@ -462,9 +462,9 @@ fn pool_members(plan: &Plan, settings: &Settings, model: &Model) -> PoolMembers 
     });
     let endpoints =
         slices.flat_map(|slice| &slice.endpoints).filter(|endpoint| endpoint.conditions.ready != Some(false));
-    PoolMembers::Nodes(
-        endpoints.filter_map(|endpoint| endpoint.node_name.as_deref().map(NodeName::from)).collect(),
-    )
+    PoolMembers::Nodes(order::set(
+        endpoints.filter_map(|endpoint| endpoint.node_name.as_deref().map(NodeName::from)),
+    ))
 }
 
 /// Notes on a shared public address that one more Service uses it.

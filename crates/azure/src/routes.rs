@@ -235,7 +235,7 @@ impl Routes {
                 (*route, reason)
             })
             .collect();
-        others.sort_by_key(|(route, _)| std::cmp::Reverse(route.prefix.prefix_len()));
+        order::sort_by_key(&mut others, |(route, _)| std::cmp::Reverse(route.prefix.prefix_len()));
         Some(Routed { route: winner, others })
     }
 }

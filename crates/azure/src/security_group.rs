@@ -215,7 +215,7 @@ impl Compiled {
 
 impl Table {
     fn new(mut rules: Vec<SecurityRule>) -> Self {
-        rules.sort_by_key(|rule| rule.priority);
+        order::sort_by_key(&mut rules, |rule| rule.priority);
         let rules: Vec<Compiled> = rules.into_iter().map(Compiled::new).collect();
         let mut table = Self::default();
         for (at, rule) in rules.iter().enumerate() {
@@ -238,7 +238,7 @@ impl Table {
     fn candidates(&self, port: u16) -> Vec<usize> {
         let exact = self.by_port.get(&port).map(Vec::as_slice).unwrap_or_default();
         let mut positions = [exact, self.wide.as_slice()].concat();
-        positions.sort_unstable();
+        order::sort(&mut positions);
         positions
     }
 

@@ -94,7 +94,7 @@ impl Cloud {
                 .iter()
                 .filter_map(|rule| Some((rule, mismatch(rule, port, protocol)?)))
                 .collect();
-            near_misses.sort_by_key(|(_, mismatch)| match mismatch {
+            order::sort_by_key(&mut near_misses, |(_, mismatch)| match mismatch {
                 RuleMismatch::Protocol { .. } => 0,
                 RuleMismatch::Port { wants, has } => u32::from(wants.abs_diff(*has)),
             });

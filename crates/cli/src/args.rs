@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// The load balancers as `az network lb show -o json` prints them
     Lb(LbArguments),
+    /// Outbound ports: how many each node has, what more nodes change, when they run out
+    Snat(SnatArguments),
     /// Who can reach whom on what: every client and every Service, or those that are named
     Matrix(MatrixArguments),
     /// Which flows a change adds, removes or changes, and why
@@ -187,6 +189,25 @@ pub(crate) struct LbArguments {
     pub(crate) compare: bool,
     /// text for people, json for programs; with --compare
     #[arg(short, long, value_enum, default_value_t = CompareFormat::Text, requires = "compare")]
+    pub(crate) output: CompareFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SnatArguments {
+    /// Files or folders of YAML and JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// How many nodes are added
+    #[arg(long, value_name = "NODES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=5_000))]
+    pub(crate) add: u32,
+    /// How many flows one node opens to one destination
+    #[arg(long, value_name = "FLOWS")]
+    pub(crate) flows: Option<u32>,
+    /// The protocol of these flows
+    #[arg(long, value_enum, default_value_t = Transport::Tcp)]
+    pub(crate) protocol: Transport,
+    /// text for people, json for programs
+    #[arg(short, long, value_enum, default_value_t = CompareFormat::Text)]
     pub(crate) output: CompareFormat,
 }
 

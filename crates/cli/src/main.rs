@@ -13,6 +13,7 @@ mod learn;
 mod output;
 mod reach;
 mod rules;
+mod snat;
 mod text;
 mod what_if;
 
@@ -57,6 +58,7 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
         Command::Run(arguments) => sample(arguments).map(Done::from),
         Command::Lb(arguments) if arguments.compare => drift::compare(arguments),
         Command::Lb(arguments) => lb(arguments).map(Done::from),
+        Command::Snat(arguments) => snat::run(arguments).map(Done::from),
         Command::Matrix(arguments) => reach::matrix(arguments),
         Command::Diff(arguments) => reach::diff(arguments),
         Command::WhatIf(arguments) => what_if::run(arguments).map(Done::from),

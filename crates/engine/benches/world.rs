@@ -68,6 +68,9 @@ fn benches(criterion: &mut Criterion) {
             if edit.apply(&mut edited).is_err() {
                 return;
             }
+            group.bench_function(BenchmarkId::new(format!("plan: {name}"), nodes), |bench| {
+                bench.iter(|| world.plan(black_box(&edit)));
+            });
             group.bench_function(BenchmarkId::new(name, nodes), |bench| {
                 bench.iter(|| world.update(black_box(&edited)));
             });

@@ -44,7 +44,7 @@ impl World {
         if let (true, Some(node)) = (branches.is_empty(), &flow.via) {
             return Err(FlowError::ViaNotChosen(node.clone()));
         }
-        branches.sort_by(|(a, _), (b, _)| likelier_first(a, b));
+        order::sort_by(&mut branches, |(a, _), (b, _)| likelier_first(a, b));
         let (outcomes, mut effects): (Vec<_>, Vec<Effects>) = branches.into_iter().unzip();
         for effects in &mut effects {
             effects.opened = Some(packet);

@@ -124,7 +124,7 @@ impl World {
                 (outcome, effects)
             }));
         }
-        branches.sort_by(|(a, _), (b, _)| likelier_first(a, b));
+        order::sort_by(&mut branches, |(a, _), (b, _)| likelier_first(a, b));
         let (outcomes, effects) = branches.into_iter().unzip();
         let mut flow = summary(usable.first().copied().unwrap_or(PUBLIC_DNS));
         flow.source = seen_source;

@@ -12,7 +12,7 @@ use model::{
 };
 use netfilter::Packet;
 use serde::Serialize;
-use std::{cell::RefCell, collections::BTreeMap, collections::BTreeSet, net::IpAddr};
+use std::{cell::RefCell, collections::BTreeMap, net::IpAddr};
 
 /// What a probe thinks of one member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -158,7 +158,7 @@ impl World {
                 && endpoint.conditions.ready.unwrap_or(true)
                 && !endpoint.conditions.terminating.unwrap_or(false)
         });
-        local.filter_map(|endpoint| endpoint.addresses.first()).collect::<BTreeSet<_>>().len()
+        order::set(local.filter_map(|endpoint| endpoint.addresses.first())).len()
     }
 }
 

@@ -154,13 +154,13 @@ impl World {
         let slices = self.model.endpoint_slices.values();
         let mut addresses: Vec<IpAddr> = slices
             .filter(|slice| {
-                slice.metadata.key().namespace == key.namespace && slice.service() == Some(&key.name)
+                slice.service() == Some(&key.name) && slice.metadata.key().namespace == key.namespace
             })
             .flat_map(|slice| &slice.endpoints)
             .filter(|endpoint| endpoint.conditions.ready.unwrap_or(true))
             .filter_map(|endpoint| endpoint.addresses.first()?.parse().ok())
             .collect();
-        addresses.sort();
+        order::sort(&mut addresses);
         addresses.dedup();
         addresses
     }

@@ -173,8 +173,8 @@ impl World {
         }
         let mut rows: Vec<RunRow> = rows.into_values().collect();
         for row in &mut rows {
-            row.sources_seen =
-                row.sources_seen.iter().copied().collect::<BTreeSet<IpAddr>>().into_iter().collect();
+            order::sort(&mut row.sources_seen);
+            row.sources_seen.dedup();
         }
         rows
     }
@@ -191,7 +191,7 @@ impl World {
             crate::Place::Service(key) => Some(key.clone()),
             _ => None,
         };
-        let services: BTreeSet<Key> = paths.outcomes.iter().flat_map(service_of).chain(asked).collect();
+        let services: BTreeSet<Key> = order::set(paths.outcomes.iter().flat_map(service_of).chain(asked));
         let mut idle = Vec::new();
         for slice in self.model.endpoint_slices.values() {
             let Some(service) = slice.service().map(|name| Key::new(&slice.metadata.key().namespace, name))
@@ -228,7 +228,7 @@ impl World {
     fn target_ports(&self, service: &Key, port: u16, slice: &model::kubernetes::EndpointSlice) -> Vec<u16> {
         let Some(service) = self.model.services.get(service) else { return Vec::new() };
         let asked = service.spec.ports.iter().filter(|entry| entry.port == port || entry.node_port == port);
-        let names: BTreeSet<&str> = asked.map(|entry| entry.name.as_str()).collect();
+        let names: BTreeSet<&str> = order::set(asked.map(|entry| entry.name.as_str()));
         let ports =
             slice.ports.iter().filter(|entry| names.contains(entry.name.as_deref().unwrap_or_default()));
         ports.filter_map(|entry| entry.port).collect()
@@ -242,11 +242,8 @@ fn service_of(outcome: &PathOutcome) -> impl Iterator<Item = Key> + '_ {
         .iter()
         .filter(|step| step.component == Component::KubeProxy && step.action != Action::SkipMasquerade)
         .filter_map(|step| step.rule.as_ref()?.object.as_ref());
-    rules
-        .filter(|object| object.kind == model::Kind::Service)
-        .map(model::ObjectRef::key)
-        .collect::<BTreeSet<_>>()
-        .into_iter()
+    let services = rules.filter(|object| object.kind == model::Kind::Service).map(model::ObjectRef::key);
+    order::set(services).into_iter()
 }
 
 /// How connections are sampled.

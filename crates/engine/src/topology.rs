@@ -339,7 +339,7 @@ impl Topology {
             .filter(|site| matches!(site, Site::Pod(_) | Site::Endpoint(_)))
             .filter_map(|site| Some((site, self.attachment(site)?.1)))
             .collect();
-        guests.sort();
+        order::sort(&mut guests);
         guests
     }
 

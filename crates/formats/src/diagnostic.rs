@@ -3,9 +3,10 @@
 use model::ObjectRef;
 use serde::Serialize;
 use std::fmt;
+use wire::Wire;
 
 /// How serious a diagnostic is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Wire)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The input is refused.
@@ -28,7 +29,7 @@ impl fmt::Display for Severity {
 }
 
 /// One remark about the input, with its place and a way out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
 pub struct Diagnostic {
     /// How serious it is.
     pub severity: Severity,

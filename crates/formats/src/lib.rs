@@ -2,34 +2,62 @@
 //!
 //! Everything imported is hostile: size, depth and alias expansion are limited, and no input panics.
 //! Nothing is lost silently: a document is modelled, or a [`Diagnostic`] says where it is and why it is not.
+//!
+//! Without the feature `documents` only types are left: the page's first wasm holds those, and asks the rest,
+//! which is a wasm of its own, by a [`Question`].
 
+#[cfg(feature = "documents")]
+mod answer;
+#[cfg(feature = "documents")]
 mod classify;
+#[cfg(feature = "documents")]
 mod de;
 mod diagnostic;
+#[cfg(feature = "documents")]
 mod document;
+#[cfg(feature = "documents")]
 mod export;
+mod link;
+#[cfg(feature = "documents")]
 mod near;
+#[cfg(feature = "documents")]
 mod presets;
+mod question;
+#[cfg(feature = "documents")]
 mod scalar;
+#[cfg(feature = "documents")]
 mod share;
+#[cfg(feature = "documents")]
 mod tree;
+#[cfg(feature = "documents")]
 mod typed;
+#[cfg(feature = "documents")]
 mod validate;
+#[cfg(feature = "documents")]
 mod zones;
 
+#[cfg(feature = "documents")]
+pub use answer::answer;
 pub use diagnostic::{Diagnostic, Severity};
+#[cfg(feature = "documents")]
 pub use export::{model_json, model_yaml, object_json, object_yaml};
+pub use link::Link;
+#[cfg(feature = "documents")]
 pub use presets::{PRESETS, Preset};
+pub use question::Question;
+#[cfg(feature = "documents")]
 pub use share::{MAX_LINK_CHARS, ShareError, decode, encode};
+#[cfg(feature = "documents")]
 pub use typed::{line_of, read_document};
 
 use model::Model;
+use wire::Wire;
 
 /// Most bytes of input, over all sources.
 pub const MAX_INPUT_BYTES: usize = 64 << 20;
 
 /// One piece of input: a file, standard input, pasted text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Wire)]
 pub struct Source {
     /// What diagnostics call it.
     pub name: String,
@@ -45,7 +73,7 @@ impl Source {
 }
 
 /// What [`import`] made of its input.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Wire)]
 pub struct Import {
     /// The objects that could be read; to be used only if there is no error.
     pub model: Model,
@@ -60,6 +88,7 @@ impl Import {
     }
 }
 
+#[cfg(feature = "documents")]
 /// Reads multi-document YAML and JSON: Kubernetes objects, Azure objects, lists of either.
 pub fn import(sources: &[Source]) -> Import {
     let mut reader = document::Reader::default();

@@ -19,7 +19,8 @@ fn a_load_balancer_is_the_same_in_every_spelling() {
         "frontendIPConfigurations": [{"name": "f", "publicIPAddress": {"id": "/p", "resourceGroup": "rg"}, "zones": null}],
         "backendAddressPools": [{"name": "kubernetes", "backendIPConfigurations": [{"id": "/n"}]}],
         "loadBalancingRules": [{"name": "r", "protocol": "Tcp", "frontendPort": 80, "backendPort": 80,
-            "enableFloatingIP": true, "loadDistribution": "SourceIP", "frontendIPConfiguration": {"id": "/f"}}],
+            "enableFloatingIP": true, "loadDistribution": "SourceIP", "frontendIPConfiguration": {"id": "/f"},
+            "backendAddressPool": {"id": "/kubernetes"}}],
         "probes": null, "tags": null, "etag": "x", "provisioningState": "Succeeded"}"#;
     let expected = model(now);
     let rule = &expected.load_balancers["kubernetes"].load_balancing_rules[0];
@@ -36,7 +37,8 @@ fn a_load_balancer_is_the_same_in_every_spelling() {
             "frontendIPConfigurations": [{"name": "f", "properties": {"publicIPAddress": {"id": "/p"}}}],
             "backendAddressPools": [{"name": "kubernetes", "properties": {"backendIPConfigurations": [{"id": "/n"}]}}],
             "loadBalancingRules": [{"name": "r", "properties": {"protocol": "Tcp", "frontendPort": 80, "backendPort": 80,
-                "enableFloatingIP": true, "loadDistribution": "SourceIP", "frontendIPConfiguration": {"id": "/f"}}}]}}"#;
+                "enableFloatingIP": true, "loadDistribution": "SourceIP", "frontendIPConfiguration": {"id": "/f"},
+            "backendAddressPool": {"id": "/kubernetes"}}}]}}"#;
     let listed = format!("[{now}]");
     let by_rest = format!("{{\"value\": [{now}]}}");
     let wrapped = format!(
@@ -239,4 +241,258 @@ fn bad_input_around_a_cluster_is_told_with_its_line_and_a_hint() {
         let found = remarks.iter().find(|remark| remark.what.contains(what) && remark.hint.contains(hint));
         assert_eq!(found.map(|remark| remark.line), Some(line), "{text}\n{remarks:#?}");
     }
+}
+
+/// A load balancer with one of everything; a case replaces one part.
+const BALANCER: &str = r#"{"name": "kubernetes", "type": "Microsoft.Network/loadBalancers",
+ "frontendIPConfigurations": [{"name": "f"}],
+ "backendAddressPools": [{"name": "kubernetes"}],
+ "loadBalancingRules": [
+  {"name": "r", "protocol": "Tcp", "frontendPort": 80, "backendPort": 80, "idleTimeoutInMinutes": 4,
+   "frontendIPConfiguration": {"id": "/lb/frontendIPConfigurations/f"},
+   "backendAddressPool": {"id": "/lb/backendAddressPools/kubernetes"},
+   "probe": {"id": "/lb/probes/p"}}],
+ "probes": [
+  {"name": "p", "protocol": "Tcp", "port": 30080, "intervalInSeconds": 5}],
+ "outboundRules": [
+  {"name": "o", "protocol": "All", "allocatedOutboundPorts": 1024, "idleTimeoutInMinutes": 30,
+   "backendAddressPool": {"id": "/lb/backendAddressPools/kubernetes"},
+   "frontendIPConfigurations": [{"id": "/lb/frontendIPConfigurations/f"}]}]}"#;
+
+const NETWORK: &str = r#"{"name": "v", "type": "Microsoft.Network/virtualNetworks",
+ "addressSpace": {"addressPrefixes": ["10.0.0.0/8"]},
+ "subnets": [
+  {"name": "a", "addressPrefix": "10.1.0.0/16", "networkSecurityGroup": {"id": "/nsg/g"}},
+  {"name": "b", "addressPrefix": "10.2.0.0/16", "routeTable": {"id": "/rt/t"}}],
+ "virtualNetworkPeerings": [
+  {"name": "hub", "remoteAddressSpace": {"addressPrefixes": ["192.168.0.0/16"]}}]}
+---
+{"name": "g", "type": "Microsoft.Network/networkSecurityGroups",
+ "securityRules": [
+  {"name": "one", "priority": 100, "direction": "Inbound", "access": "Allow", "protocol": "Tcp",
+   "sourceAddressPrefix": "Internet", "destinationAddressPrefix": "*", "destinationPortRange": "80"},
+  {"name": "two", "priority": 200, "direction": "Inbound", "access": "Deny", "protocol": "*",
+   "sourceAddressPrefix": "10.9.0.0/16", "destinationAddressPrefix": "*", "destinationPortRange": "*"}]}
+---
+{"name": "t", "type": "Microsoft.Network/routeTables",
+ "routes": [
+  {"name": "out", "addressPrefix": "0.0.0.0/0", "nextHopType": "VirtualAppliance", "nextHopIpAddress": "10.3.0.4"}]}"#;
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
+fn bad_azure_input_says_line_what_and_hint() {
+    for text in [BALANCER, NETWORK] {
+        assert_eq!(import(&[Source::new("in.json", text)]).diagnostics, vec![], "the documents are sound");
+    }
+    // The document; what is replaced and by what; line of the error; part of what is wrong; part of the hint.
+    let cases: &[(&str, &str, &str, u32, &str, &str)] = &[
+        // An id that points nowhere.
+        (
+            BALANCER,
+            "backendAddressPools/kubernetes\"},\n   \"probe",
+            "backendAddressPools/kuberntes\"},\n   \"probe",
+            7,
+            "backend pool kuberntes that is not there",
+            "did you mean kubernetes?",
+        ),
+        (
+            BALANCER,
+            "/lb/probes/p",
+            "/lb/probes/other-probe",
+            8,
+            "probe other-probe that is not there",
+            "the probes are p",
+        ),
+        (
+            BALANCER,
+            "{\"id\": \"/lb/frontendIPConfigurations/f\"},",
+            "{\"id\": \"/lb/frontendIPConfigurations/gone\"},",
+            6,
+            "frontend gone that is not there",
+            "the frontends are f",
+        ),
+        (
+            BALANCER,
+            "[{\"id\": \"/lb/frontendIPConfigurations/f\"}]",
+            "[{\"id\": \"/lb/frontendIPConfigurations/gone\"}]",
+            14,
+            "the rule o refers to a frontend gone",
+            "the frontends are f",
+        ),
+        (
+            NETWORK,
+            "/nsg/g",
+            "/nsg/h",
+            4,
+            "networkSecurityGroup refers to NetworkSecurityGroup h",
+            "az network nsg show -n h",
+        ),
+        (
+            NETWORK,
+            "/rt/t",
+            "/rt/another",
+            5,
+            "routeTable refers to RouteTable another",
+            "az network route-table show -n another",
+        ),
+        // A rule with no pool.
+        (
+            BALANCER,
+            "   \"backendAddressPool\": {\"id\": \"/lb/backendAddressPools/kubernetes\"},\n   \"probe\"",
+            "   \"probe\"",
+            5,
+            "the rule r has no backend pool",
+            "the pools are kubernetes",
+        ),
+        // Values that Azure refuses.
+        (
+            BALANCER,
+            "\"intervalInSeconds\": 5",
+            "\"intervalInSeconds\": 1",
+            10,
+            "the probe p has an interval of 1 s",
+            "5 seconds or more",
+        ),
+        (
+            BALANCER,
+            "\"port\": 30080",
+            "\"port\": 0",
+            10,
+            "the probe p needs a port",
+            "the port that is probed",
+        ),
+        (BALANCER, "\"port\": 30080", "\"port\": 70000", 10, "70000", "65535"),
+        (
+            BALANCER,
+            "\"idleTimeoutInMinutes\": 4",
+            "\"idleTimeoutInMinutes\": 3",
+            5,
+            "an idle timeout of 3 min",
+            "4 to 100",
+        ),
+        (
+            BALANCER,
+            "\"idleTimeoutInMinutes\": 30",
+            "\"idleTimeoutInMinutes\": 121",
+            12,
+            "an idle timeout of 121 min",
+            "4 to 120",
+        ),
+        (BALANCER, "1024", "1001", 12, "allocates 1001 ports", "a multiple of 8"),
+        // Ranges that overlap.
+        (
+            NETWORK,
+            "10.2.0.0/16",
+            "10.1.128.0/17",
+            5,
+            "10.1.128.0/17 overlaps the subnet a 10.1.0.0/16",
+            "another range",
+        ),
+        (
+            NETWORK,
+            "[\"10.0.0.0/8\"]",
+            "[\"10.0.0.0/8\", \"10.1.0.0/16\"]",
+            2,
+            "10.1.0.0/16 overlaps the network's own range 10.0.0.0/8",
+            "another range",
+        ),
+        (
+            NETWORK,
+            "192.168.0.0/16",
+            "10.64.0.0/16",
+            7,
+            "10.64.0.0/16 overlaps the network's own range",
+            "another range",
+        ),
+        (NETWORK, "10.2.0.0/16", "172.16.0.0/16", 5, "outside of the network's addressSpace", "widen"),
+        (NETWORK, "\"10.2.0.0/16\"", "\"10.2.0.0/33\"", 5, "is not a range", "10.244.0.0/16"),
+        // Rules and routes.
+        (
+            NETWORK,
+            "\"priority\": 200",
+            "\"priority\": 100",
+            13,
+            "the rules one and two have the same priority",
+            "its own priority",
+        ),
+        (NETWORK, "\"priority\": 200", "\"priority\": 99", 13, "priority 99", "100 to 4096"),
+        (NETWORK, "\"10.9.0.0/16\"", "\"10.9.0.0/x\"", 14, "is not a range", "10.244.0.0/16"),
+        (NETWORK, "\"80\"", "\"90-80\"", 12, "is not a range of ports", "8000-8080"),
+        (
+            NETWORK,
+            "\"VirtualAppliance\"",
+            "\"VirtualAplliance\"",
+            18,
+            "not a known value",
+            "did you mean VirtualAppliance?",
+        ),
+        (NETWORK, "\"10.3.0.4\"", "\"10.3.0.400\"", 18, "is not an IP address", "10.224.0.4"),
+    ];
+    for (text, from, to, line, what, hint) in cases {
+        let broken = text.replacen(from, to, 1);
+        assert_ne!(&broken, text, "{from} is not in the document");
+        let import = import(&[Source::new("in.json", broken)]);
+        let errors: Vec<_> =
+            import.diagnostics.iter().filter(|remark| remark.severity == Severity::Error).collect();
+        let fits = errors
+            .iter()
+            .any(|error| error.line == *line && error.what.contains(what) && error.hint.contains(hint));
+        assert!(fits, "{to}: {line} {what} {hint}\n{errors:#?}");
+    }
+}
+
+#[test]
+fn json_cut_in_the_middle_is_refused_with_its_place() {
+    let lines: Vec<&str> = BALANCER.lines().collect();
+    for cut in 1..lines.len() {
+        let import = import(&[Source::new("in.json", lines[..cut].join("\n"))]);
+        let error = import.diagnostics.iter().find(|remark| remark.severity == Severity::Error);
+        let error = error.unwrap_or_else(|| panic!("cut after line {cut}: no error"));
+        assert!(
+            error.line >= 1 && usize::try_from(error.line).is_ok_and(|line| line <= cut + 1),
+            "{error:?}"
+        );
+        assert!(!error.what.is_empty() && !error.hint.is_empty(), "{error:?}");
+    }
+}
+
+#[test]
+fn a_reference_to_a_kind_that_the_input_does_not_show_is_only_told() {
+    let alone = NETWORK.split("---").next().unwrap_or_default();
+    let import = read(alone);
+    let whats: Vec<_> = import.diagnostics.iter().map(|remark| (remark.severity, remark.line)).collect();
+    assert_eq!(whats, [(Severity::Warning, 4), (Severity::Warning, 5)], "{:#?}", import.diagnostics);
+}
+
+#[test]
+fn nics_in_every_spelling() {
+    let now = r#"{"name": "vm-nic", "type": "Microsoft.Network/networkInterfaces", "enableIPForwarding": true,
+        "networkSecurityGroup": {"id": "/g"}, "ipConfigurations": [{"name": "c", "id": "/nics/vm-nic/ipConfigurations/c",
+        "privateIPAddress": "10.0.0.4", "primary": true, "publicIPAddress": {"id": "/p"}, "subnet": {"id": "/s"},
+        "loadBalancerBackendAddressPools": [{"id": "/lb/backendAddressPools/kubernetes"}]}]}"#;
+    let expected = model(now);
+    let nic = &expected.network_interfaces["vm-nic"];
+    assert_eq!(nic.ip_configurations[0].address(), Some([10, 0, 0, 4].into()));
+    let old = now
+        .replace("privateIPAddress", "privateIpAddress")
+        .replace("enableIPForwarding", "enableIpForwarding");
+    let arm = r#"{"name": "vm-nic", "type": "Microsoft.Network/networkInterfaces", "properties": {"enableIPForwarding": true,
+        "networkSecurityGroup": {"id": "/g"}, "ipConfigurations": [{"name": "c", "id": "/nics/vm-nic/ipConfigurations/c", "properties": {
+        "privateIPAddress": "10.0.0.4", "primary": true, "publicIPAddress": {"id": "/p"}, "subnet": {"id": "/s"},
+        "loadBalancerBackendAddressPools": [{"id": "/lb/backendAddressPools/kubernetes"}]}}]}}"#;
+    for text in [&*old, arm, &format!("[{now}]")] {
+        assert_eq!(model(text), expected, "{text}");
+    }
+    // NICs of a scale set share a name; the instance tells them apart.
+    let of_set = |number: u32| {
+        format!(
+            r#"{{"name": "aks", "type": "Microsoft.Network/networkInterfaces",
+        "id": "/subscriptions/0/resourceGroups/r/providers/Microsoft.Compute/virtualMachineScaleSets/aks-vmss/virtualMachines/{number}/networkInterfaces/aks",
+        "ipConfigurations": [{{"name": "c", "privateIPAddress": "10.0.0.{number}"}}], "enableIPForwarding": false}}"#
+        )
+    };
+    let two = model(&format!("[{}, {}]", of_set(4), of_set(5)));
+    let names: Vec<_> = two.network_interfaces.keys().cloned().collect();
+    assert_eq!(names, ["aks-vmss/4/aks", "aks-vmss/5/aks"]);
+    assert_eq!(model(&formats::model_yaml(&two)), two);
 }

@@ -63,7 +63,7 @@ pub fn local_ready_endpoints(
             local.entry(service.clone()).or_default().insert(endpoint.ip);
         }
     }
-    local.into_iter().map(|(service, ips)| (service, ips.len())).collect()
+    order::map(local.into_iter().map(|(service, ips)| (service, ips.len())))
 }
 
 /// The state of kube-proxy on one node.

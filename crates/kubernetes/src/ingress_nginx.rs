@@ -317,7 +317,7 @@ fn misses(
             misses.push((rank.is_none(), (path.service.key.clone(), rule_words(&path.service), failed)));
         }
     }
-    misses.sort_by_key(|(far, _)| *far);
+    order::sort_by_key(&mut misses, |(far, _)| *far);
     misses.into_iter().map(|(_, miss)| miss).collect()
 }
 

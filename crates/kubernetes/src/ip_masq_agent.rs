@@ -27,7 +27,7 @@ pub fn install(rules: &mut Ruleset, unmasqueraded: impl IntoIterator<Item = IpNe
     let keep = comment(KEEP);
     let in_family = |net: &IpNet| net.addr().is_ipv4() == (family == IpFamily::IPv4);
     let mut ranges: Vec<IpNet> = unmasqueraded.into_iter().filter(in_family).map(|net| net.trunc()).collect();
-    ranges.sort();
+    order::sort(&mut ranges);
     ranges.dedup();
     let ranges = IpNet::aggregate(&ranges);
     let mut chain: Vec<Rule> = ranges

@@ -141,7 +141,7 @@ pub fn decide(model: &Model, engine: PolicyEngine, question: &Question<'_>) -> O
             }
         }
     }
-    misses.sort_by_key(|(distance, _)| *distance);
+    order::sort_by_key(&mut misses, |(distance, _)| *distance);
     let misses = misses.into_iter().map(|(_, miss)| miss).collect();
     first.map(|policy| PolicyDecision { allowed: false, policy: policy.clone(), rule: String::new(), misses })
 }

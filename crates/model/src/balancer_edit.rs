@@ -2,9 +2,10 @@
 
 use crate::azure::{BackendAddress, BackendAddressPool, LoadBalancer, LoadBalancingRule, Probe, SubResource};
 use serde::{Deserialize, Serialize};
+use wire::Wire;
 
 /// A change of one load balancer, made by hand in Azure.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Wire)]
 #[serde(tag = "change", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum BalancerEdit {
     /// Takes a member out of a backend pool.

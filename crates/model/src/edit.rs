@@ -7,13 +7,14 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
+use wire::Wire;
 
 /// A change of the model. Applying one returns the edit that takes it back.
 ///
 /// What is applied here is what a person does: the call of `kubectl` or `az`. What controllers do in
 /// consequence (evict pods, make nodes) is worked out by `engine::World::plan`, which turns such an edit into
 /// one that does both.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Wire)]
 #[serde(tag = "edit", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Edit {
     /// Gives a node to another agent pool: its pool labels change.

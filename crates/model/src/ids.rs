@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
+use wire::Wire;
 
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Wire)]
         #[serde(transparent)]
         pub struct $name(Arc<str>);
 
@@ -59,7 +60,7 @@ name_type! {
 }
 
 /// `namespace/name` of a namespaced Kubernetes object.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Wire)]
 #[serde(into = "String", try_from = "String")]
 pub struct Key {
     /// The namespace; `default` where a document has none.
@@ -129,7 +130,7 @@ impl TryFrom<String> for Key {
 /// An Azure Resource Manager id, compared without regard to case, as Azure does.
 ///
 /// `/subscriptions/…/resourceGroups/…/providers/Microsoft.Network/loadBalancers/kubernetes/probes/x`
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, Wire)]
 #[serde(transparent)]
 pub struct ArmId(Arc<str>);
 

@@ -9,11 +9,13 @@
 
 pub mod azure;
 mod balancer_edit;
+mod difference;
 mod edit;
 mod ids;
 pub mod kubernetes;
 mod object;
 mod share;
+mod workloads;
 
 pub use balancer_edit::BalancerEdit;
 pub use edit::{Edit, EditError};

@@ -1,7 +1,6 @@
 //! The model: every object of one cluster and its surroundings.
 
 use crate::{
-    Edit,
     azure::{
         DnsResolver, LoadBalancer, LocalNetworkGateway, ManagedCluster, NatGateway, NetworkInterface,
         NetworkSecurityGroup, PrivateDnsZone, PrivateEndpoint, PublicIpAddress, RouteTable, StorageAccount,
@@ -15,6 +14,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, sync::Arc};
+use wire::{Input, Wire};
 
 /// Everything that one input says, and nothing that it does not say.
 ///
@@ -86,7 +86,7 @@ pub struct Model {
 }
 
 /// One object of any kind; in JSON `{"kind": "Node", "object": {…}}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Wire)]
 #[serde(tag = "kind", content = "object")]
 #[expect(missing_docs, reason = "each variant is named after the kind it holds")]
 pub enum Object {
@@ -123,7 +123,7 @@ pub enum Object {
 }
 
 /// The kinds of objects, spelled as in `kind:` of a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Wire)]
 #[expect(missing_docs, reason = "each variant is the kind it names")]
 pub enum Kind {
     Node,
@@ -224,7 +224,7 @@ impl fmt::Display for Kind {
 }
 
 /// Names an object: kind, namespace (empty where the kind has none) and name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Wire)]
 pub struct ObjectRef {
     /// The kind.
     pub kind: Kind,
@@ -306,6 +306,21 @@ impl Object {
             Self::VirtualNetworkGateway(object) => named(Kind::VirtualNetworkGateway, &object.name),
             Self::NetworkInterface(object) => named(Kind::NetworkInterface, &object.name),
         }
+    }
+}
+
+/// A model passes as the list of its objects.
+impl Wire for Model {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.objects().collect::<Vec<_>>().write(out);
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        let mut model = Self::default();
+        for object in Vec::read(input) {
+            model.put(object);
+        }
+        model
     }
 }
 
@@ -512,39 +527,5 @@ impl Model {
             .chain(of(&self.bindings, Object::Binding))
             .chain(of(&self.pods, Object::Pod))
             .chain(of(&self.endpoint_slices, Object::EndpointSlice))
-    }
-
-    /// Every object that makes pods: Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, each in name order.
-    pub fn workloads(&self) -> impl Iterator<Item = (Kind, &Key, &Arc<Workload>)> {
-        [
-            (Kind::Deployment, &self.deployments),
-            (Kind::ReplicaSet, &self.replica_sets),
-            (Kind::StatefulSet, &self.stateful_sets),
-            (Kind::DaemonSet, &self.daemon_sets),
-            (Kind::Job, &self.jobs),
-        ]
-        .into_iter()
-        .flat_map(|(kind, map)| map.iter().map(move |(key, workload)| (kind, key, workload)))
-    }
-
-    /// Writable, the object that makes pods of that kind and name.
-    pub fn workload_mut(&mut self, kind: Kind, key: &Key) -> Option<&mut Arc<Workload>> {
-        match kind {
-            Kind::Deployment => self.deployments.get_mut(key),
-            Kind::ReplicaSet => self.replica_sets.get_mut(key),
-            Kind::StatefulSet => self.stateful_sets.get_mut(key),
-            Kind::DaemonSet => self.daemon_sets.get_mut(key),
-            Kind::Job => self.jobs.get_mut(key),
-            _ => None,
-        }
-    }
-
-    /// The edit that turns this model into another, as one step of history; `None` if they are equal.
-    pub fn difference(&self, to: &Self) -> Option<Edit> {
-        let gone = self.objects().map(|object| object.object_ref()).filter(|id| to.get(id).is_none());
-        let changed = to.objects().filter(|object| self.get(&object.object_ref()).as_ref() != Some(object));
-        let mut edits: Vec<Edit> = gone.map(|object| Edit::Remove { object }).collect();
-        edits.extend(changed.map(Edit::Put));
-        (!edits.is_empty()).then_some(Edit::Many { edits })
     }
 }

@@ -84,8 +84,8 @@ fn of_balancer(world: &World, balancer: &Balancer, probed: Probed) -> Option<Loa
     }
     Some(LoadBalancerView {
         resource,
-        frontends: frontends.collect(),
-        members: pools.iter().map(|pool| (pool.name.to_string(), nodes(pool))).collect(),
+        frontends: order::map(frontends),
+        members: order::map(pools.iter().map(|pool| (pool.name.to_string(), nodes(pool)))),
         probes,
     })
 }

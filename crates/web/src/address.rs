@@ -13,6 +13,11 @@ pub(crate) fn hash() -> String {
     hash.strip_prefix('#').unwrap_or(&hash).to_owned()
 }
 
+/// Whether a hash leads to a state; the page's other anchors do not.
+pub(crate) fn is_link(hash: &str) -> bool {
+    hash.starts_with('v')
+}
+
 /// Puts the hash into the address bar without following it, and gives the whole link.
 pub(crate) fn put(hash: &str) -> Option<String> {
     let window = web_sys::window()?;

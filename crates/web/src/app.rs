@@ -1,7 +1,7 @@
 //! The page as a whole: its regions, its shortcuts, what it says aloud.
 
 use crate::{
-    address,
+    address, documents,
     panels::{
         AddDialog, Comparison, Dock, HistoryDialog, Inspector, OpenDialog, Palette, Rail, ShareDialog,
         TopBar, WatchedFlows, files_of,
@@ -10,16 +10,25 @@ use crate::{
     picture::Picture,
     ptr::Ptr,
     saved,
-    state::{Action, Brought, Dialog, Dispatch, Message, State},
+    state::{Action, Brought, Dialog, Dispatch, Message, State, link},
     theme, ui,
 };
+use formats::Link;
 use std::rc::Rc;
+use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
+
+/// What the page begins with.
+#[derive(Properties, PartialEq)]
+pub(crate) struct AppProps {
+    /// The link in the address, or why it could not be read; `None` if there is none.
+    pub(crate) link: Option<Result<Link, String>>,
+}
 
 /// The page.
 #[component]
-pub(crate) fn App() -> Html {
-    let state = use_reducer(|| State::begin(&address::hash()));
+pub(crate) fn App(props: &AppProps) -> Html {
+    let state = use_reducer(|| State::begin(props.link.as_ref()));
     let dispatch = state.dispatcher();
     let settled = use_memo(state.world.clone(), |world| Ptr::new(world.model().clone()));
     use_shortcuts(&dispatch);
@@ -28,16 +37,34 @@ pub(crate) fn App() -> Html {
     use_kept(&dispatch);
     use_effect_with((state.model.clone(), state.flow.clone()), {
         let state = state.clone();
-        move |_| {
-            panic::remember((*state).clone());
-            saved::keep(&state);
-        }
+        move |_| keep(&state)
     });
     use_effect_with(state.dark, |dark| {
         if let Some(dark) = dark {
             theme::choose(if *dark { "dark" } else { "light" });
         }
     });
+    let met = use_state(saved::has_met);
+    let edited = state.history.next_undo().is_some();
+    use_effect_with(edited, {
+        let met = met.setter();
+        move |edited| {
+            if *edited {
+                saved::meet();
+                met.set(true);
+            }
+        }
+    });
+    let advice = (!*met).then_some(AttrValue::Static(
+        "Drag a node to the other pool, or select it and press M. Undo takes everything back.",
+    ));
+    let on_advised = {
+        let met = met.setter();
+        Callback::from(move |()| {
+            saved::meet();
+            met.set(true);
+        })
+    };
     let label = |text: Option<&str>| text.map(|text| AttrValue::from(text.to_owned()));
     let dark = state.dark.unwrap_or_else(theme::is_dark);
     html! {
@@ -55,20 +82,21 @@ pub(crate) fn App() -> Html {
                     } else {
                         <Picture world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
                             reply={state.reply} selection={state.selection.clone()} highlight={state.highlight}
-                            dispatch={dispatch.clone()} />
+                            {advice} {on_advised} dispatch={dispatch.clone()} />
                     }
                 </main>
                 <div class="right">
                     <Rail preset={state.origin.preset} origin={state.origin.model.clone()} model={state.model.clone()}
                         dispatch={dispatch.clone()} />
                     <aside class="side" aria-label="Inspector and watched flows">
-                        <Inspector model={state.model.clone()} settled={(*settled).clone()}
+                        <Inspector model={state.model.clone()} world={state.world.clone()} settled={(*settled).clone()}
                             selection={state.selection.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
                         <WatchedFlows watched={state.watched.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
                     </aside>
                 </div>
                 <Dock world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
-                    reply={state.reply} highlight={state.highlight} tab={state.tab}
+                    reply={state.reply} highlight={state.highlight} changed={state.changed.clone()}
+                    watched={state.watched.clone()} tab={state.tab}
                     rules_node={state.rules_node.clone()} rules_search={state.rules_search.clone()} dispatch={dispatch.clone()} />
             </div>
             <Told message={state.message.clone()} dispatch={dispatch.clone()} />
@@ -78,6 +106,24 @@ pub(crate) fn App() -> Html {
             { dialog(&state, &dispatch) }
         </>
     }
+}
+
+/// Keeps an edited cluster, against an error of the page and for the next visit. One as it was opened is not worth it.
+fn keep(state: &State) {
+    if state.history.next_undo().is_some() {
+        let link = link::of(state);
+        spawn_local(async move {
+            if let Ok(link) = documents::write_link(link).await {
+                saved::keep(&link);
+                panic::remember(link);
+            }
+        });
+    }
+}
+
+/// Opens what a link leads to.
+fn follow(link: String, dispatch: Dispatch) {
+    spawn_local(async move { dispatch.dispatch(Action::OpenLink(documents::read_link(link).await)) });
 }
 
 fn dialog(state: &State, dispatch: &Dispatch) -> Html {
@@ -157,7 +203,7 @@ fn Told(props: &ToldProps) -> Html {
         let (dispatch, link) = (props.dispatch.clone(), link.to_string());
         let onclick = Callback::from(move |_: MouseEvent| {
             dispatch.dispatch(Action::Tell(None));
-            dispatch.dispatch(Action::OpenLink(link.clone()));
+            follow(link.clone(), dispatch.clone());
         });
         html! { <button type="button" class="btn strong" {onclick}>{ "Restore" }</button> }
     };
@@ -184,8 +230,8 @@ fn use_links(dispatch: &Dispatch) {
         let listener = web_sys::window().map(|window| {
             gloo_events::EventListener::new(&window, "hashchange", move |_| {
                 let hash = address::hash();
-                if hash.starts_with('v') {
-                    dispatch.dispatch(Action::OpenLink(hash));
+                if address::is_link(&hash) {
+                    follow(hash, dispatch.clone());
                 }
             })
         });

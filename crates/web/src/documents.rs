@@ -1,7 +1,8 @@
 //! Documents in and out: the page's one door to foreign formats. What calls it waits for the answer, so that the
 //! reader of documents need not be there when the page opens.
 
-use formats::{Diagnostic, Import, Severity, Source};
+use crate::reader::{self, ReaderError};
+use formats::{Diagnostic, Import, Link, Question, Severity, Source};
 use model::{Model, Object, ObjectRef};
 
 /// The name of a document that is edited on the page, in diagnostics.
@@ -16,25 +17,50 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Reads documents.
-#[expect(clippy::unused_async, reason = "callers must not rely on an answer at once")]
+/// Reads documents. Where the reader cannot be used, they are refused, and the one remark says why.
 pub(crate) async fn import(sources: &[Source]) -> Import {
-    formats::import(sources)
+    let read = reader::ask(&Question::Import(sources.to_vec())).await;
+    read.unwrap_or_else(|error| Import { model: Model::default(), diagnostics: vec![unread(&error)] })
+}
+
+/// The refusal of documents that nobody could read.
+fn unread(error: &ReaderError) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        file: EDITED.to_owned(),
+        line: 1,
+        column: 1,
+        what: error.to_string(),
+        hint: "check the connection and try again".to_owned(),
+        object: None,
+    }
 }
 
 /// One object as YAML.
-#[expect(clippy::unused_async, reason = "callers must not rely on an answer at once")]
-pub(crate) async fn object_yaml(object: &Object) -> String {
-    formats::object_yaml(object)
+pub(crate) async fn object_yaml(object: &Object) -> Result<String, ReaderError> {
+    reader::ask(&Question::ObjectYaml(object.clone())).await
 }
 
 /// A whole cluster.
-#[expect(clippy::unused_async, reason = "callers must not rely on an answer at once")]
-pub(crate) async fn cluster(model: &Model, format: Format) -> String {
-    match format {
-        Format::Yaml => formats::model_yaml(model),
-        Format::Json => formats::model_json(model),
-    }
+pub(crate) async fn cluster(model: &Model, format: Format) -> Result<String, ReaderError> {
+    let model = model.clone();
+    let question = match format {
+        Format::Yaml => Question::ClusterYaml(model),
+        Format::Json => Question::ClusterJson(model),
+    };
+    reader::ask(&question).await
+}
+
+/// The text after `#` of a link, or why there is none.
+pub(crate) async fn write_link(link: Link) -> Result<String, String> {
+    let written = reader::ask::<Result<_, _>>(&Question::WriteLink(link)).await;
+    written.unwrap_or_else(|error| Err(error.to_string()))
+}
+
+/// What a link holds, given the text after `#`, or why it was refused.
+pub(crate) async fn read_link(link: String) -> Result<Link, String> {
+    let read = reader::ask::<Result<_, _>>(&Question::ReadLink(link)).await;
+    read.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 /// The cluster with `text` in the place of `original` (or beside all else), read as if it were one input: what the
@@ -48,7 +74,10 @@ pub(crate) async fn revise(
     if let Some(original) = original {
         rest.remove(original);
     }
-    let before = cluster(&rest, Format::Yaml).await;
+    let before = match cluster(&rest, Format::Yaml).await {
+        Ok(before) => before,
+        Err(error) => return (None, vec![unread(&error)]),
+    };
     let import = import(&[Source::new(EDITED, text), Source::new("the rest of the cluster", before)]).await;
     let refused = import.has_errors();
     let told = |one: &Diagnostic| one.file == EDITED || one.severity == Severity::Error;

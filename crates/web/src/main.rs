@@ -8,7 +8,9 @@ mod hand_over;
 mod panels;
 mod panic;
 mod picture;
+mod presets;
 mod ptr;
+mod reader;
 mod saved;
 mod state;
 mod theme;
@@ -20,7 +22,20 @@ fn main() {
     let root = web_sys::window()
         .and_then(|window| window.document())
         .and_then(|document| document.get_element_by_id("app"));
-    if let Some(root) = root {
-        yew::Renderer::<app::App>::with_root(root).render();
+    let Some(root) = root else { return };
+    let hash = address::hash();
+    if !address::is_link(&hash) {
+        return render(root, None);
     }
+    root.set_text_content(Some("Opening the link…"));
+    wasm_bindgen_futures::spawn_local(async move {
+        let link = documents::read_link(hash).await;
+        root.set_text_content(None);
+        render(root, Some(link));
+    });
+}
+
+/// Shows the page: the first example, or what a link holds.
+fn render(root: web_sys::Element, link: Option<Result<formats::Link, String>>) {
+    yew::Renderer::<app::App>::with_root_and_props(root, app::AppProps { link }).render();
 }

@@ -1,21 +1,18 @@
 //! An internal error is shown, with the cluster kept in the address; the page is never blank.
 
-use crate::{
-    address,
-    state::{State, link},
-};
+use crate::address;
 use std::{cell::RefCell, panic::PanicHookInfo};
 
 thread_local! {
-    /// The last state that was shown.
-    static LAST: RefCell<Option<State>> = const { RefCell::new(None) };
+    /// The link of the last edited state that was shown.
+    static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Keeps a state that was shown well.
-pub(crate) fn remember(state: State) {
+/// Keeps the link of a state that was shown well.
+pub(crate) fn remember(link: String) {
     LAST.with(|last| {
         if let Ok(mut last) = last.try_borrow_mut() {
-            *last = Some(state);
+            *last = Some(link);
         }
     });
 }
@@ -37,9 +34,8 @@ fn show(info: &PanicHookInfo<'_>) -> Option<()> {
     text.set_text_content(Some(&format!("Hopscope met an error of its own and stopped. ({info})")));
     notice.append_child(&text).ok()?;
     document.body()?.append_child(&notice).ok()?;
-    // The state is taken out first: an error on the way to its link is not met twice.
     let last = LAST.with(|last| last.try_borrow_mut().ok()?.take());
-    let kept = last.and_then(|state| link::write(&state).ok()).and_then(|hash| address::put(&hash));
+    let kept = last.and_then(|hash| address::put(&hash));
     let way_out = document.create_element("p").ok()?;
     match kept {
         Some(link) => {

@@ -29,6 +29,12 @@ pub(crate) struct PictureProps {
     /// What the picture is called.
     #[prop_or(AttrValue::Static("Cluster and packet"))]
     pub(crate) label: AttrValue,
+    /// What to say to somebody who has not moved anything yet.
+    #[prop_or_default]
+    pub(crate) advice: Option<AttrValue>,
+    /// The advice was read.
+    #[prop_or_default]
+    pub(crate) on_advised: Callback<()>,
     /// Things to mark: they differ in another picture.
     #[prop_or_default]
     pub(crate) marks: Rc<BTreeSet<String>>,
@@ -73,7 +79,7 @@ pub(crate) fn Picture(props: &PictureProps) -> Html {
     });
     html! {
         <Canvas scene={(*scene).clone()} selected={props.selection.clone()} highlight={props.highlight}
-            label={props.label.clone()} marks={props.marks.clone()} still={props.still} view={props.view} on_view={props.on_view.clone()}
+            label={props.label.clone()} advice={props.advice.clone()} on_advised={props.on_advised.clone()} marks={props.marks.clone()} still={props.still} view={props.view} on_view={props.on_view.clone()}
             {on_select} {on_edit} {on_hover} {on_announce} {on_narrow} />
     }
 }

@@ -1,21 +1,16 @@
 //! The cluster as it was last edited, kept by the browser until the next visit.
 
-use crate::state::{State, link};
-
 const KEY: &str = "hopscope.last";
 
 fn storage() -> Option<web_sys::Storage> {
     web_sys::window()?.local_storage().ok()?
 }
 
-/// Keeps an edited state; one as it was opened is not worth it.
-pub(crate) fn keep(state: &State) {
-    if state.history.next_undo().is_none() {
-        return;
-    }
-    if let (Some(storage), Ok(link)) = (storage(), link::write(state)) {
+/// Keeps the link of a state.
+pub(crate) fn keep(link: &str) {
+    if let Some(storage) = storage() {
         // A browser that stores nothing, or not so much, forgets the state, no more.
-        let _ = storage.set_item(KEY, &link);
+        let _ = storage.set_item(KEY, link);
     }
 }
 
@@ -29,5 +24,20 @@ pub(crate) fn forget() {
     if let Some(storage) = storage() {
         // What cannot be removed is offered again, no more.
         let _ = storage.remove_item(KEY);
+    }
+}
+
+const MET: &str = "hopscope.met";
+
+/// Whether somebody moved something here before, or was told how.
+pub(crate) fn has_met() -> bool {
+    storage().is_some_and(|storage| storage.get_item(MET).ok().flatten().is_some())
+}
+
+/// From now on nobody is told.
+pub(crate) fn meet() {
+    if let Some(storage) = storage() {
+        // A browser that stores nothing tells again, no more.
+        let _ = storage.set_item(MET, "1");
     }
 }

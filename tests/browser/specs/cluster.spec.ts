@@ -8,7 +8,6 @@ test("a pool is scaled, and a node is cordoned", async ({ hopscope, page }) => {
   await expect(hopscope.pool("pool-1")).toHaveAccessibleName(/2 nodes/);
   await expect(hopscope.announcer).toContainText("Scale pool-1 to 2.");
   await expectAccessible(page);
-  await nodes.getByRole("spinbutton").fill("many");
   await nodes.getByRole("spinbutton").fill("3");
   await nodes.getByRole("spinbutton").press("Tab");
   await expect(hopscope.pool("pool-1")).toHaveAccessibleName(/3 nodes/);
@@ -37,7 +36,7 @@ test("a Deployment is added and scaled, and its pods are scheduled", async ({ ho
 /** A cluster of many nodes with two pods each behind one Service. */
 function large(nodes: number): string {
   const documents: string[] = [
-    "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  type: LoadBalancer\n  selector: {app: web}\n  ports: [{port: 80, targetPort: 8080}]\n",
+    "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  type: LoadBalancer\n  externalTrafficPolicy: Local\n  selector: {app: web}\n  ports: [{port: 80, targetPort: 8080}]\n",
   ];
   for (let node = 0; node < nodes; node++) {
     documents.push(`apiVersion: v1\nkind: Node\nmetadata:\n  name: node-${node}\n  labels: {agentpool: pool-${node % 3}}\n`);
@@ -55,13 +54,37 @@ test("a large cluster is drawn with few elements, and every tab stays small", as
   await page.getByRole("button", { name: "Open…" }).click();
   await page
     .getByLabel("Files")
-    .setInputFiles({ name: "large.yaml", mimeType: "application/yaml", buffer: Buffer.from(large(500)) });
+    .setInputFiles({ name: "large.yaml", mimeType: "application/yaml", buffer: Buffer.from(large(120)) });
   await expect(hopscope.main).toContainText("more nodes", { timeout: 60_000 });
   const close = page.getByRole("dialog").getByRole("button", { name: "Close" });
   if (await close.isVisible()) await close.click();
-  for (const tab of ["Trace", "Shares", "Rules", "Load balancer", "Network"] as const) {
+  for (const tab of ["Trace", "Shares", "Changes", "Rules", "Load balancer", "Network", "Matrix"] as const) {
     await hopscope.open(tab);
     const elements = await page.evaluate(() => document.querySelectorAll("*").length);
     expect(elements, `elements on the tab ${tab}`).toBeLessThanOrEqual(3_000);
   }
+});
+
+test("what an edit brought about is told in order", async ({ hopscope, page }) => {
+  const panel = await hopscope.open("Changes");
+  await expect(panel).toContainText("Nothing was changed yet.");
+  await hopscope.select("aks-pool-1-27255451-0");
+  await hopscope.choose("Move to pool", "system");
+  await expect(panel.getByRole("heading", { level: 3 })).toHaveText("Move aks-pool-1-27255451-0 to system");
+  await expect(panel).toContainText("A VM cannot change its node pool");
+  const stages = await panel.getByRole("heading", { level: 4 }).allInnerTexts();
+  expect(stages.length).toBeGreaterThan(1);
+  await expect(panel).toContainText("kubernetes");
+  await expectAccessible(page);
+});
+
+test("the matrix tells who reaches whom, and a cell draws its flow", async ({ hopscope, page }) => {
+  const panel = await hopscope.open("Matrix");
+  const rows = await hopscope.rows("Share of connections that are answered");
+  expect(rows.length).toBeGreaterThan(3);
+  expect(rows[0][0]).toBe("203.0.113.1");
+  for (const row of rows) expect(row[1]).toBe("✓ 100 %");
+  await panel.getByRole("row", { name: /58mz5/ }).getByRole("button").click();
+  await expect(page.getByRole("combobox", { name: "From", exact: true })).toHaveValue(/^pod\/default\/\S+-58mz5$/);
+  await expect(hopscope.verdict).toContainText("delivered");
 });

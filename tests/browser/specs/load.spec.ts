@@ -44,3 +44,13 @@ test("everything that the picture draws lies in sight", async ({ hopscope }) => 
     expect(box.y + box.height).toBeLessThanOrEqual(picture.y + picture.height);
   }
 });
+
+test("a first visit is told how to begin, once", async ({ hopscope, page }) => {
+  const advice = hopscope.main.getByText("Drag a node to the other pool");
+  await expect(advice).toBeVisible();
+  await hopscope.main.getByRole("button", { name: "Got it" }).click();
+  await expect(advice).toHaveCount(0);
+  await page.reload();
+  await expect(hopscope.main).toBeVisible();
+  await expect(advice).toHaveCount(0);
+});

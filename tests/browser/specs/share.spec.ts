@@ -83,6 +83,7 @@ test("the trace is copied as text", async ({ hopscope, page }) => {
 
 test("what was edited last is offered on the next visit, and is kept until then", async ({ hopscope, page }) => {
   await hopscope.choose("External traffic policy", "Cluster");
+  await expect.poll(() => page.evaluate(() => localStorage.getItem("hopscope.last"))).toContain("v1.");
   await page.reload();
   const told = page.getByRole("alert");
   await expect(told).toContainText("Your cluster of the last visit is still here.");

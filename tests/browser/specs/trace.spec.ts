@@ -46,6 +46,8 @@ test("the way back is translated by the node and passes no load balancer", async
     "Accepted",
     "Translated back",
     "Leaves the node",
+    "Security group not asked",
+    "Routed",
     "Load balancer not involved",
     "Delivered",
   ]);

@@ -14,6 +14,9 @@ pub const SPOT: &str = "kubernetes.azure.com/scalesetpriority";
 /// Most nodes that are made for one pool: as many as a pool can have.
 const MOST_MADE: u32 = super::MAX_NODES_PER_POOL;
 
+/// Most nodes that are made for one cluster.
+const MOST_MADE_IN_ALL: usize = super::MAX_NODES as usize;
+
 /// Adds what Azure adds to a model: the nodes of pools that have a count and no Node documents, and what a node
 /// has where only the size of its VM is known. Returns the names of the nodes that were made.
 pub fn complete(model: &mut Model) -> Vec<NodeName> {
@@ -27,6 +30,9 @@ pub fn complete(model: &mut Model) -> Vec<NodeName> {
             continue;
         }
         for index in 0..pool.count.unwrap_or_default().min(MOST_MADE) {
+            if made.len() >= MOST_MADE_IN_ALL {
+                break;
+            }
             let node = maker.node(pool, index);
             made.push(node.name());
             model.nodes.entry(node.name()).or_insert_with(|| Arc::new(node));

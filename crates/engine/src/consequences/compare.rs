@@ -85,7 +85,7 @@ pub(super) fn pods(before: &World, after: &World) -> Vec<PodChange> {
         })
         .collect();
     // What was evicted comes first, then what runs elsewhere, then what waits.
-    changes.sort_by_key(|change| match change.fate {
+    order::sort_by_key(&mut changes, |change| match change.fate {
         Fate::Gone => 0,
         Fate::Runs { .. } => 1,
         Fate::Pending { .. } => 2,
@@ -257,7 +257,7 @@ fn shares(world: &World, flow: &Flow) -> Result<Vec<FlowShare>, String> {
         sums.into_iter().map(|(receiver, share)| FlowShare { receiver, share }).collect();
     // Likeliest first; sums of the same thirds may differ in the last digits.
     let rank = |share: &FlowShare| std::cmp::Reverse((share.share * 1e9).round().to_bits());
-    shares.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.receiver.cmp(&b.receiver)));
+    order::sort_by(&mut shares, |a, b| rank(a).cmp(&rank(b)).then_with(|| a.receiver.cmp(&b.receiver)));
     Ok(shares)
 }
 

@@ -37,7 +37,7 @@ impl World {
     /// # Errors
     /// What AKS, `kubectl` or the API server would refuse, with the reason.
     pub fn plan(&self, edit: &Edit) -> Result<Plan, PlanError> {
-        if !moves_pods(edit) {
+        if !moves_pods(edit) || self.is_of_one_pod(edit) {
             return Ok(Plan { edit: edit.clone(), notes: Vec::new() });
         }
         let mut unfolding = Unfolding::new(self);
@@ -45,6 +45,18 @@ impl World {
         let (model, notes) = unfolding.finish();
         let edit = self.input().difference(&model).unwrap_or(Edit::Many { edits: Vec::new() });
         Ok(Plan { edit, notes })
+    }
+}
+
+impl World {
+    /// Whether an edit changes one pod document and no other pod can be scheduled otherwise for it.
+    fn is_of_one_pod(&self, edit: &Edit) -> bool {
+        let given = |pod| self.input().pods.contains_key(pod);
+        match edit {
+            Edit::SetPodReady { pod, .. } => given(pod),
+            Edit::MovePod { pod, .. } => given(pod) && self.input().workloads().next().is_none(),
+            _ => false,
+        }
     }
 }
 

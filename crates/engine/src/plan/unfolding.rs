@@ -55,12 +55,23 @@ impl Unfolding {
         unfolding
     }
 
-    /// Keeps the pods that workloads made where they run.
+    /// Whether the scheduler has nothing to decide and never had.
+    fn is_given(&self) -> bool {
+        let waits = |pod: &Arc<Pod>| pod.spec.node_name.is_empty() && !pod.is_finished();
+        self.model.workloads().next().is_none()
+            && self.now.model.workloads().next().is_none()
+            && !self.model.pods.values().any(waits)
+    }
+
+    /// Keeps the pods that the scheduler bound where they run.
     fn pin(&mut self) {
+        if self.is_given() {
+            return;
+        }
         for (key, pod) in &self.now.model.pods {
             let node = pod.spec.node_name.as_str();
             let bound = |binding: &Arc<Binding>| binding.target.name == node;
-            let given = self.model.pods.contains_key(key);
+            let given = self.model.pods.get(key).is_some_and(|pod| !pod.spec.node_name.is_empty());
             if !given && !node.is_empty() && !self.model.bindings.get(key).is_some_and(bound) {
                 self.model.put(binding(key, node));
             }
@@ -71,6 +82,10 @@ impl Unfolding {
 
     /// Lets the controllers and the scheduler run, and keeps what they decide.
     pub(super) fn settle(&mut self) {
+        if self.is_given() {
+            self.now = Settled { model: self.model.clone(), ..Settled::default() };
+            return;
+        }
         self.now = place(&self.model);
         self.pin();
     }
@@ -214,8 +229,7 @@ impl Unfolding {
         managed.into_iter().filter(|(_, owner)| of_it(owner)).map(|(pod, _)| pod).collect()
     }
 
-    pub(super) fn finish(mut self) -> (Model, Vec<Note>) {
-        self.settle();
+    pub(super) fn finish(self) -> (Model, Vec<Note>) {
         (self.model, self.notes)
     }
 }

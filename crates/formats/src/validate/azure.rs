@@ -2,12 +2,7 @@
 
 use super::Check;
 use crate::near::nearest;
-use ipnet::IpNet;
-use model::{
-    Kind, ObjectRef,
-    azure::{LoadBalancer, ManagedCluster, RuleProtocol, VirtualNetwork},
-    kubernetes::KubeProxyConfiguration,
-};
+use model::{Kind, ObjectRef, azure::ManagedCluster, kubernetes::KubeProxyConfiguration};
 use std::collections::BTreeSet;
 
 impl Check<'_> {
@@ -15,12 +10,8 @@ impl Check<'_> {
         if let Some(cluster) = &self.model.managed_cluster {
             self.cluster(&ObjectRef::cluster_scoped(Kind::ManagedCluster, &cluster.name), cluster);
         }
-        for network in self.model.virtual_networks.values() {
-            self.network(&ObjectRef::cluster_scoped(Kind::VirtualNetwork, &network.name), network);
-        }
-        for balancer in self.model.load_balancers.values() {
-            self.load_balancer(&ObjectRef::cluster_scoped(Kind::LoadBalancer, &balancer.name), balancer);
-        }
+        self.networks();
+        self.load_balancers();
         if let Some(config) = &self.model.kube_proxy {
             self.kube_proxy(&ObjectRef::cluster_scoped(Kind::KubeProxyConfiguration, "kube-proxy"), config);
         }
@@ -81,53 +72,6 @@ impl Check<'_> {
             } else if !names.insert(&pool.name) {
                 let what = format!("two node pools are named {}", pool.name);
                 self.error(id, &path, what, "give each pool a name of its own");
-            }
-        }
-    }
-
-    fn network(&mut self, id: &ObjectRef, network: &VirtualNetwork) {
-        let mut ranges: Vec<IpNet> = Vec::new();
-        for (at, text) in network.address_space.address_prefixes.iter().enumerate() {
-            ranges.extend(self.range(id, &format!("addressSpace.addressPrefixes[{at}]"), text));
-        }
-        for (at, subnet) in network.subnets.iter().enumerate() {
-            let listed = subnet
-                .address_prefixes
-                .iter()
-                .enumerate()
-                .map(|(number, text)| (format!("subnets[{at}].addressPrefixes[{number}]"), text));
-            let single =
-                subnet.address_prefix.iter().map(|text| (format!("subnets[{at}].addressPrefix"), text));
-            for (path, text) in listed.chain(single) {
-                let Some(range) = self.range(id, &path, text) else { continue };
-                if !ranges.is_empty() && !ranges.iter().any(|outer| outer.contains(&range)) {
-                    self.error(
-                        id,
-                        &path,
-                        format!("the subnet {range} is outside of the network's addressSpace"),
-                        "widen addressSpace.addressPrefixes, or move the subnet",
-                    );
-                }
-            }
-        }
-    }
-
-    fn load_balancer(&mut self, id: &ObjectRef, balancer: &LoadBalancer) {
-        for (at, rule) in balancer.load_balancing_rules.iter().enumerate() {
-            // Port 0 means every port, and goes with protocol All only (HA ports).
-            if rule.protocol != RuleProtocol::All && (rule.frontend_port == 0 || rule.backend_port == 0) {
-                self.error(
-                    id,
-                    &format!("loadBalancingRules[{at}]"),
-                    format!("the rule {} needs frontendPort and backendPort from 1 to 65535", rule.name),
-                    "port 0 is for protocol All only",
-                );
-            }
-        }
-        for (at, probe) in balancer.probes.iter().enumerate() {
-            if probe.port == 0 {
-                let what = format!("the probe {} needs a port from 1 to 65535", probe.name);
-                self.error(id, &format!("probes[{at}]"), what, "write the port that is probed");
             }
         }
     }

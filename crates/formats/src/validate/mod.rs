@@ -2,7 +2,9 @@
 //! what names something that is not there.
 
 mod azure;
+mod balancers;
 mod ingress;
+mod networks;
 mod nodes;
 mod policies;
 mod private;

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 const MOST_PODS: u32 = 150_000;
 /// Most nodes of one pool in AKS.
 const MOST_NODES: u32 = 1000;
+/// Most nodes of a cluster in AKS.
+const MOST_NODES_IN_ALL: u32 = 5000;
 const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
 /// The most of a resource that any node has left for pods, by name; `None` where the input does not say.
@@ -25,6 +27,11 @@ impl Check<'_> {
                 self.node_pool(&id, &format!("agentPoolProfiles[{at}]"), pool);
             }
             let pools = &cluster.agent_pool_profiles;
+            let all = pools.iter().filter_map(|pool| pool.count).fold(0, u32::saturating_add);
+            if all > MOST_NODES_IN_ALL {
+                let what = format!("the node pools have {all} nodes together");
+                self.error(&id, "agentPoolProfiles", what, "AKS allows 5000 nodes in a cluster");
+            }
             if !pools.is_empty() && pools.iter().all(|pool| pool.mode != AgentPoolMode::System) {
                 let what = "no node pool has the mode System, and AKS refuses a cluster without one";
                 self.warning(&id, "agentPoolProfiles", what, "give one pool `mode: System`");

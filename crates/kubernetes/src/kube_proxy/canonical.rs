@@ -40,9 +40,9 @@ pub fn canonical(text: &str) -> String {
     }
     let mut out = String::with_capacity(text.len());
     for (name, mut lines) in tables {
-        lines.chains.sort_by_key(|line| chain_rank(line.split(' ').next().unwrap_or_default()));
-        lines.rules.sort_by_key(|(chain, line)| (chain_rank(chain), service_rank(chain, line)));
-        lines.deletions.sort_unstable();
+        order::sort_by_key(&mut lines.chains, |line| chain_rank(line.split(' ').next().unwrap_or_default()));
+        order::sort_by_key(&mut lines.rules, |(chain, line)| (chain_rank(chain), service_rank(chain, line)));
+        order::sort(&mut lines.deletions);
         let rules = lines.rules.iter().map(|(_, line)| *line);
         let body = lines.other.iter().copied().chain(lines.chains).chain(rules).chain(lines.deletions);
         for line in [&*format!("*{name}")].into_iter().chain(body).chain(["COMMIT"]) {

@@ -55,7 +55,7 @@ pub fn compare(generated: &Ruleset, real: &Ruleset, family: Family) -> Compariso
     for table in TableName::ALL {
         let (ours, theirs) = (chains_of(generated, table), chains_of(real, table));
         let mut names: Vec<&str> = ours.keys().chain(theirs.keys()).copied().collect();
-        names.sort_unstable();
+        order::sort(&mut names);
         names.dedup();
         for name in names {
             let (one, other) = (ours.get(name).copied(), theirs.get(name).copied());
@@ -162,7 +162,7 @@ fn without<'a>(entries: &'a [Entry], other: &[Entry]) -> (Vec<&'a Entry>, Vec<&'
 /// The rule as `iptables-save` would print it, its conditions in one order whatever order they were written in.
 fn canonical_text(rule: &Rule, family: Family) -> String {
     let mut rule = rule.clone();
-    rule.matches.sort_by_key(rank);
+    order::sort_by_key(&mut rule.matches, rank);
     rule.text(family, Form::Save).to_string()
 }
 

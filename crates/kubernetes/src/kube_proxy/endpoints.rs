@@ -38,7 +38,7 @@ impl Choice {
             (None, None) => Vec::new(),
             (Some(cluster), Some(local)) => {
                 let mut all: Vec<u32> = cluster.iter().chain(local).copied().collect();
-                all.sort_unstable();
+                order::sort(&mut all);
                 all.dedup();
                 all
             }

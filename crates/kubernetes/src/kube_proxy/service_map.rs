@@ -182,7 +182,9 @@ impl ServiceMap {
             entries.insert(key.clone(), entry);
         }
         let mut ports: Vec<_> = entries.values().flat_map(|entry| entry.ports.iter().cloned()).collect();
-        ports.sort_by(|a, b| (&*a.name, a.protocol.lower()).cmp(&(&*b.name, b.protocol.lower())));
+        order::sort_by(&mut ports, |a, b| {
+            (&*a.name, a.protocol.lower()).cmp(&(&*b.name, b.protocol.lower()))
+        });
         Self { family: self.family, entries, ports }
     }
 
@@ -209,7 +211,7 @@ impl ServiceMap {
             (Some(now), Some(before)) => now.ports != before.ports,
             (now, before) => now.or(before).is_some_and(|entry| !entry.ports.is_empty()),
         };
-        self.entries.keys().chain(previous.entries.keys()).filter(|key| differs(key)).cloned().collect()
+        order::set(self.entries.keys().chain(previous.entries.keys()).filter(|key| differs(key)).cloned())
     }
 }
 
@@ -242,8 +244,7 @@ pub fn endpoints_by_port(
     for ((namespace, service), slices) in by_service {
         let key = Key::new(namespace, service);
         let ports = slices.iter().flat_map(|slice| &slice.ports);
-        let named: BTreeSet<_> =
-            ports.filter_map(|port| Some((port.name.as_deref()?, port.protocol))).collect();
+        let named = order::set(ports.filter_map(|port| Some((port.name.as_deref()?, port.protocol))));
         for (port, protocol) in named {
             let endpoints = endpoints(&slices, port, protocol, &port_name(&key, port), &mut nodes);
             by_port.insert((key.clone(), port.to_owned(), protocol), endpoints);
@@ -361,7 +362,7 @@ fn endpoints<'a>(
             all.extend(slice.endpoints.iter().filter_map(|endpoint| read(endpoint, number, nodes)));
         }
     }
-    all.sort_by(|a, b| a.text.as_bytes().cmp(b.text.as_bytes()));
+    order::sort_by(&mut all, |a, b| a.text.as_bytes().cmp(b.text.as_bytes()));
     // Later entries replace earlier ones unless they are terminating.
     all.dedup_by(|later, kept| {
         let duplicate = later.text == kept.text;

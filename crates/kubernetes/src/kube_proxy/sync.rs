@@ -105,10 +105,8 @@ impl Sync<'_> {
         if large_cluster && !self.cleanup_due {
             return BTreeSet::new();
         }
-        (self.existing.iter())
-            .filter(|name| ChainKind::of(name).is_some() && !active.contains(*name))
-            .copied()
-            .collect()
+        let existing = self.existing.iter().copied();
+        order::set(existing.filter(|name| ChainKind::of(name).is_some() && !active.contains(name)))
     }
 }
 
@@ -138,7 +136,7 @@ fn tables(config: &ProxyConfig, shared: Dispatch, own: Vec<Chain>, stale: BTreeS
     nat.extend(stale.iter().map(|name| Chain { name: *name, policy: None, rules: Vec::new() }));
     let table = |chains, deletions| Table { chains, deletions };
     Ruleset {
-        tables: BTreeMap::from([
+        tables: order::map([
             (TableName::Filter, table(filter, Vec::new())),
             (TableName::Nat, table(nat, stale.into_iter().collect())),
         ]),
@@ -176,6 +174,6 @@ impl Owners {
 
     fn done(self) -> BTreeMap<(TableName, ChainName), Vec<u32>> {
         let key = |(table, name)| (table, chain_name(name));
-        Self::CHAINS.into_iter().map(key).zip(self.0).collect()
+        order::map(Self::CHAINS.into_iter().map(key).zip(self.0))
     }
 }

@@ -125,7 +125,7 @@ impl fmt::Display for Unschedulable {
         // Sorted as texts, as upstream sorts them.
         let mut reasons: Vec<String> =
             counts.into_iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-        reasons.sort_unstable();
+        order::sort(&mut reasons);
         write!(f, "0/{} nodes are available: {}.", self.0.len(), reasons.join(", "))
     }
 }

@@ -20,9 +20,9 @@ const PER_SLICE: usize = 100;
 /// Writes the slices of every Service with a selector that has none.
 pub(super) fn complete(settled: &mut Settled) {
     let model = &settled.model;
-    let managed: BTreeSet<(&str, &str)> = (model.endpoint_slices.iter())
-        .filter_map(|(key, slice)| Some((&*key.namespace, slice.service()?)))
-        .collect();
+    let written = model.endpoint_slices.iter();
+    let managed: BTreeSet<(&str, &str)> =
+        order::set(written.filter_map(|(key, slice)| Some((&*key.namespace, slice.service()?))));
     let wanted: Vec<(&Key, &Arc<Service>)> = (model.services.iter())
         .filter(|(_, service)| {
             !service.spec.selector.is_empty() && service.spec.service_type != ServiceType::ExternalName
@@ -201,7 +201,7 @@ fn slice(
     // The controller appends five random letters; a part of the uid that the slice would have will do.
     let uid = uid_of(Kind::EndpointSlice, &key.namespace, &format!("{}-{number}", key.name));
     let name = format!("{}-{}", key.name, uid.get(..5).unwrap_or_default());
-    let mut labels = BTreeMap::from([
+    let mut labels = order::map([
         (EndpointSlice::SERVICE_LABEL.to_owned(), key.name.to_string()),
         ("endpointslice.kubernetes.io/managed-by".to_owned(), "endpointslice-controller.k8s.io".to_owned()),
     ]);

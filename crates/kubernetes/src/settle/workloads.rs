@@ -242,14 +242,18 @@ fn is_pending(pod: &Pod) -> bool {
 /// input keeps where they are, then the pods of DaemonSets, then the others, urgent ones first, in name order.
 fn bind(settled: &mut Settled, made: BTreeMap<Key, Pod>, daemons: &[(Key, NodeName)]) {
     let Model { pods, nodes, bindings, .. } = &mut settled.model;
+    let kept_on = |key: &Key| {
+        let node = bindings.get(key).map(|binding| &binding.target.name);
+        node.filter(|node| nodes.contains_key(node.as_str()))
+    };
     let mut waiting: Vec<(u8, Key)> = Vec::new();
     for (key, mut pod) in made {
         settled
             .allocated
             .push(Allocation { object: ObjectRef::namespaced(Kind::Pod, &key), field: Field::Everything });
-        match bindings.get(&key).filter(|binding| nodes.contains_key(binding.target.name.as_str())) {
-            Some(binding) => {
-                pod.spec.node_name.clone_from(&binding.target.name);
+        match kept_on(&key) {
+            Some(node) => {
+                pod.spec.node_name.clone_from(node);
                 run(&mut pod);
             }
             None => waiting.push((urgency(&pod), key.clone())),
@@ -257,14 +261,23 @@ fn bind(settled: &mut Settled, made: BTreeMap<Key, Pod>, daemons: &[(Key, NodeNa
         pods.insert(key, Arc::new(pod));
     }
     let made: BTreeSet<Key> = waiting.iter().map(|(_, key)| key.clone()).collect();
-    let given = pods.iter().filter(|(key, pod)| {
-        pod.spec.node_name.is_empty() && !pod.is_finished() && !is_pending(pod) && !made.contains(*key)
-    });
-    waiting.extend(given.map(|(key, pod)| (urgency(pod), key.clone())));
+    let unbound = |key: &Key, pod: &Pod| {
+        pod.spec.node_name.is_empty() && !pod.is_finished() && !is_pending(pod) && !made.contains(key)
+    };
+    for (key, slot) in pods.iter_mut().filter(|(key, pod)| unbound(key, pod)) {
+        match kept_on(key) {
+            Some(node) => {
+                Arc::make_mut(slot).spec.node_name.clone_from(node);
+                let object = ObjectRef::namespaced(Kind::Pod, key);
+                settled.allocated.push(Allocation { object, field: Field::NodeName });
+            }
+            None => waiting.push((urgency(slot), key.clone())),
+        }
+    }
     if waiting.is_empty() {
         return;
     }
-    waiting.sort();
+    order::sort(&mut waiting);
     let daemons: BTreeMap<&Key, &NodeName> = daemons.iter().map(|(key, node)| (key, node)).collect();
     let (of_nodes, others): (Vec<_>, Vec<_>) =
         waiting.into_iter().map(|(_, key)| key).partition(|key| daemons.contains_key(key));

@@ -3,9 +3,10 @@
 use crate::ArmId;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
+use wire::Wire;
 
 /// A reference to another resource.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct SubResource {
     /// The ARM id.
     pub id: ArmId,
@@ -18,7 +19,7 @@ impl From<ArmId> for SubResource {
 }
 
 /// A load balancer as `az network lb show -o json` prints it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadBalancer {
     /// The resource's name; `kubernetes` or `kubernetes-internal` in AKS.
@@ -53,7 +54,7 @@ pub struct LoadBalancer {
 }
 
 /// `sku`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct Sku {
     /// Basic or Standard.
     pub name: SkuName,
@@ -63,7 +64,7 @@ pub struct Sku {
 }
 
 /// Load balancer and public IP SKUs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum SkuName {
     /// Retired on 2025-09-30: one availability set or scale set, no outbound rules.
     Basic,
@@ -81,7 +82,7 @@ impl fmt::Display for SkuName {
 }
 
 /// A frontend.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FrontendIpConfiguration {
     /// The name, which cloud-provider-azure makes from the Service's uid.
@@ -125,7 +126,7 @@ pub struct FrontendIpConfiguration {
 }
 
 /// A backend pool.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BackendAddressPool {
     /// `kubernetes` (inbound) or `aksOutboundBackendPool` in AKS.
@@ -152,7 +153,7 @@ pub struct BackendAddressPool {
 }
 
 /// A member of a backend pool.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BackendAddress {
     /// The member's name; opaque.
@@ -177,7 +178,7 @@ pub struct BackendAddress {
 }
 
 /// A load-balancing rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadBalancingRule {
     /// `<service prefix>-<PROTO>-<port>` in AKS.
@@ -224,7 +225,7 @@ pub struct LoadBalancingRule {
 }
 
 /// Protocol of a rule.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum RuleProtocol {
     /// TCP.
     #[default]
@@ -242,7 +243,7 @@ impl fmt::Display for RuleProtocol {
 }
 
 /// What the load balancer hashes to choose a member.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum LoadDistribution {
     /// Source and destination address and port, protocol (5-tuple).
     #[default]
@@ -260,7 +261,7 @@ impl fmt::Display for LoadDistribution {
 }
 
 /// A health probe.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Probe {
     /// The name.
@@ -292,7 +293,7 @@ pub struct Probe {
 }
 
 /// Protocol of a probe.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum ProbeProtocol {
     /// A TCP handshake.
     #[default]
@@ -310,7 +311,7 @@ impl fmt::Display for ProbeProtocol {
 }
 
 /// An outbound rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OutboundRule {
     /// `aksOutboundRule` in AKS.
@@ -341,7 +342,7 @@ pub struct OutboundRule {
 }
 
 /// An inbound NAT rule: one frontend port to one VM.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct InboundNatRule {
     /// The name.

@@ -4,9 +4,10 @@ use super::SubResource;
 use crate::PoolName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use wire::Wire;
 
 /// An AKS cluster as `az aks show -o json` prints it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ManagedCluster {
     /// The cluster's name in Azure (not the name in load-balancer names, which is `kubernetes`).
@@ -28,7 +29,7 @@ pub struct ManagedCluster {
 }
 
 /// `networkProfile`. Absent values mean AKS's defaults.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkProfile {
     /// `azure` (default), `kubenet` or `none`.
@@ -73,7 +74,7 @@ pub struct NetworkProfile {
 }
 
 /// `networkProfile.natGatewayProfile`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NatGatewayProfile {
     /// Managed outbound addresses, 1 to 16.
@@ -96,7 +97,7 @@ pub struct NatGatewayProfile {
 }
 
 /// `networkProfile.loadBalancerProfile`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadBalancerProfile {
     /// Managed outbound addresses.
@@ -131,7 +132,7 @@ pub struct LoadBalancerProfile {
 }
 
 /// `managedOutboundIPs`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ManagedOutboundIps {
     /// How many IPv4 addresses, 1 to 100.
@@ -140,7 +141,7 @@ pub struct ManagedOutboundIps {
 }
 
 /// `outboundIPs`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OutboundIps {
     /// The addresses.
@@ -149,7 +150,7 @@ pub struct OutboundIps {
 }
 
 /// One node pool.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AgentPool {
     /// The pool's name.
@@ -207,7 +208,7 @@ pub struct AgentPool {
 }
 
 /// What a VM has, in the words of `az vm list-sizes`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VmSizeFigures {
     /// Virtual CPUs.
@@ -229,7 +230,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 /// `upgradeSettings`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct UpgradeSettings {
     /// How many nodes more there are during an upgrade: a number or a share (`33%`); 10% where absent.
@@ -238,7 +239,7 @@ pub struct UpgradeSettings {
 }
 
 /// The operating system of a pool's nodes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum OsType {
     /// Ubuntu or Azure Linux.
     #[default]
@@ -248,7 +249,7 @@ pub enum OsType {
 }
 
 /// Whether Azure may take the VMs back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum ScaleSetPriority {
     /// The VMs stay.
     #[default]
@@ -277,7 +278,7 @@ impl ManagedCluster {
 }
 
 /// What a pool is for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum AgentPoolMode {
     /// Must exist; AKS's own pods prefer it.
     System,
@@ -287,7 +288,7 @@ pub enum AgentPoolMode {
 }
 
 /// What a pool is made of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum AgentPoolType {
     /// A virtual machine scale set.
     #[default]

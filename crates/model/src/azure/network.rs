@@ -4,9 +4,10 @@ use super::{Sku, SubResource};
 use crate::ArmId;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
+use wire::Wire;
 
 /// `az network vnet show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VirtualNetwork {
     /// The name.
@@ -28,7 +29,7 @@ pub struct VirtualNetwork {
 }
 
 /// One side of a peering.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VirtualNetworkPeering {
     /// The name.
@@ -66,7 +67,7 @@ impl VirtualNetworkPeering {
 }
 
 /// `addressSpace`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AddressSpace {
     /// CIDRs.
@@ -74,7 +75,7 @@ pub struct AddressSpace {
 }
 
 /// A subnet.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Subnet {
     /// The name.
@@ -109,7 +110,7 @@ pub struct Subnet {
 }
 
 /// A service endpoint of a subnet.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceEndpoint {
     /// E.g. `Microsoft.Storage`.
@@ -117,7 +118,7 @@ pub struct ServiceEndpoint {
 }
 
 /// `az network nsg show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkSecurityGroup {
     /// The name; `aks-agentpool-<n>-nsg` where AKS made it.
@@ -136,7 +137,7 @@ pub struct NetworkSecurityGroup {
 }
 
 /// A rule of a security group.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecurityRule {
     /// The name.
@@ -179,7 +180,7 @@ pub struct SecurityRule {
 }
 
 /// What a security rule does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum Access {
     /// Lets the flow pass.
     #[default]
@@ -195,7 +196,7 @@ impl fmt::Display for Access {
 }
 
 /// Which way a security rule looks, seen from the VM.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum Direction {
     /// Towards the VM.
     #[default]
@@ -211,7 +212,7 @@ impl fmt::Display for Direction {
 }
 
 /// Protocol of a security rule.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum SecurityProtocol {
     /// TCP.
     Tcp,
@@ -230,7 +231,7 @@ pub enum SecurityProtocol {
 }
 
 /// `az network route-table show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RouteTable {
     /// The name.
@@ -243,7 +244,7 @@ pub struct RouteTable {
 }
 
 /// A user-defined route.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Route {
     /// The name.
@@ -258,7 +259,7 @@ pub struct Route {
 }
 
 /// `az network public-ip show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PublicIpAddress {
     /// The name; `kubernetes-<prefix>` where the cloud controller made it.
@@ -278,7 +279,7 @@ pub struct PublicIpAddress {
 }
 
 /// `az network nat gateway show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NatGateway {
     /// The name.
@@ -298,7 +299,7 @@ pub struct NatGateway {
 }
 
 /// `az network nic show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkInterface {
     /// The name. NICs of a scale set share one; theirs here is `<scale set>/<instance>/<name>`.
@@ -327,7 +328,7 @@ pub struct NetworkInterface {
 }
 
 /// One address of a NIC.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NicIpConfiguration {
     /// The name, e.g. `ipconfig1`.

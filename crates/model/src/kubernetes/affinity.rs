@@ -3,9 +3,10 @@
 use super::LabelSelector;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use wire::Wire;
 
 /// `affinity` of a pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Affinity {
     /// Affinity to nodes.
@@ -20,7 +21,7 @@ pub struct Affinity {
 }
 
 /// `podAffinity` or `podAntiAffinity`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(default)]
 pub struct PodAffinity {
     /// Terms that must all hold.
@@ -38,7 +39,7 @@ pub struct PodAffinity {
 }
 
 /// Pods that count, and how far "close" reaches.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodAffinityTerm {
     /// The pods; absent selects none.
@@ -52,7 +53,7 @@ pub struct PodAffinityTerm {
 }
 
 /// A wish about other pods, with a weight.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WeightedPodAffinityTerm {
     /// 1 to 100.
@@ -62,7 +63,7 @@ pub struct WeightedPodAffinityTerm {
 }
 
 /// An entry of `topologySpreadConstraints`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TopologySpreadConstraint {
     /// How many more pods one domain may have than the one with the fewest; at least 1.
@@ -77,7 +78,7 @@ pub struct TopologySpreadConstraint {
 }
 
 /// What a topology spread constraint does where it cannot hold.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 pub enum WhenUnsatisfiable {
     /// The pod stays pending.
     #[default]
@@ -87,7 +88,7 @@ pub enum WhenUnsatisfiable {
 }
 
 /// `affinity.nodeAffinity`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(default)]
 pub struct NodeAffinity {
     /// What the node must fulfil.
@@ -105,7 +106,7 @@ pub struct NodeAffinity {
 }
 
 /// Terms of which one must match.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeSelector {
     /// The terms.
@@ -113,7 +114,7 @@ pub struct NodeSelector {
 }
 
 /// A wish with a weight.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(default)]
 pub struct PreferredSchedulingTerm {
     /// 1 to 100.
@@ -123,7 +124,7 @@ pub struct PreferredSchedulingTerm {
 }
 
 /// Conditions that must all hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeSelectorTerm {
     /// Conditions on labels.
@@ -135,7 +136,7 @@ pub struct NodeSelectorTerm {
 }
 
 /// A condition on one label.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 pub struct NodeSelectorRequirement {
     /// The label.
     pub key: String,
@@ -168,7 +169,7 @@ impl NodeSelectorRequirement {
 }
 
 /// How a label is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 pub enum NodeSelectorOperator {
     /// The value is one of these.
     In,

@@ -2,9 +2,10 @@
 
 use super::{ObjectMeta, Protocol};
 use serde::{Deserialize, Serialize};
+use wire::Wire;
 
 /// A `discovery.k8s.io/v1` EndpointSlice.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EndpointSlice {
     /// Name, namespace, and the label that names the Service.
@@ -39,7 +40,7 @@ impl EndpointSlice {
 }
 
 /// The kind of addresses in a slice.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum AddressType {
     /// IPv4 addresses.
     #[default]
@@ -52,7 +53,7 @@ pub enum AddressType {
 }
 
 /// One endpoint.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Endpoint {
     /// Addresses; kube-proxy uses the first.
@@ -75,7 +76,7 @@ pub struct Endpoint {
 }
 
 /// `conditions` of an endpoint. Absent means: ready true, serving true, terminating false.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EndpointConditions {
     /// Receives new connections.
@@ -97,7 +98,7 @@ impl EndpointConditions {
 }
 
 /// `hints` of an endpoint.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EndpointHints {
     /// Zones that should use it.
@@ -109,21 +110,21 @@ pub struct EndpointHints {
 }
 
 /// A zone in `hints`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct HintZone {
     /// The zone's name.
     pub name: String,
 }
 
 /// A node in `hints`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct HintNode {
     /// The node's name.
     pub name: String,
 }
 
 /// A port of a slice.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EndpointPort {
     /// The name, equal to the Service port's; absent (not empty) means that kube-proxy ignores it.

@@ -2,9 +2,10 @@
 
 use super::{IntOrString, ObjectMeta};
 use serde::{Deserialize, Serialize};
+use wire::Wire;
 
 /// A `networking.k8s.io/v1` Ingress: HTTP hosts and paths, and the Services behind them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Ingress {
     /// Name, namespace, annotations (where most of a controller's settings live).
@@ -14,7 +15,7 @@ pub struct Ingress {
 }
 
 /// `spec` of an Ingress.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressSpec {
     /// The IngressClass; absent means the default class, if the cluster has one.
@@ -32,7 +33,7 @@ pub struct IngressSpec {
 }
 
 /// Hosts that share a certificate.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressTls {
     /// The hosts; none means every host.
@@ -44,7 +45,7 @@ pub struct IngressTls {
 }
 
 /// The rules of one host.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressRule {
     /// A host, `*.` and a domain, or empty for every host.
@@ -56,7 +57,7 @@ pub struct IngressRule {
 }
 
 /// `http` of a rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HttpIngressRule {
     /// The paths, in document order.
@@ -64,7 +65,7 @@ pub struct HttpIngressRule {
 }
 
 /// One path of a rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HttpIngressPath {
     /// The path, beginning with `/`; empty means `/`.
@@ -77,7 +78,7 @@ pub struct HttpIngressPath {
 }
 
 /// How the path of a request is compared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum PathType {
     /// Letter by letter.
     Exact,
@@ -89,7 +90,7 @@ pub enum PathType {
 }
 
 /// Who takes a request.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressBackend {
     /// A Service of the Ingress's own namespace.
@@ -98,7 +99,7 @@ pub struct IngressBackend {
 }
 
 /// `service` of a backend.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressServiceBackend {
     /// The Service's name.
@@ -108,7 +109,7 @@ pub struct IngressServiceBackend {
 }
 
 /// A port of a Service by number or by name; exactly one is given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceBackendPort {
     /// The name.
@@ -136,7 +137,7 @@ fn is_zero(port: &u16) -> bool {
 }
 
 /// A `networking.k8s.io/v1` IngressClass: which controller serves the Ingresses of a class.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressClass {
     /// Name and annotations.
@@ -146,7 +147,7 @@ pub struct IngressClass {
 }
 
 /// `spec` of an IngressClass.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressClassSpec {
     /// E.g. `k8s.io/ingress-nginx`.

@@ -1,9 +1,10 @@
 //! `kubeproxy.config.k8s.io/v1alpha1` KubeProxyConfiguration.
 
 use serde::{Deserialize, Serialize};
+use wire::Wire;
 
 /// The part of KubeProxyConfiguration that changes rules. Field names are kube-proxy's.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KubeProxyConfiguration {
     /// `iptables` (default), `ipvs` or `nftables`.
@@ -24,7 +25,7 @@ pub struct KubeProxyConfiguration {
 }
 
 /// `detectLocal`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DetectLocal {
     /// Bridge name for `BridgeInterface`.
@@ -34,7 +35,7 @@ pub struct DetectLocal {
 }
 
 /// `iptables`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KubeProxyIptables {
     /// Bit of the masquerade mark, 0 to 31; absent means 14.
@@ -50,7 +51,7 @@ pub struct KubeProxyIptables {
 }
 
 /// `conntrack`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KubeProxyConntrack {
     /// Sets `nf_conntrack_tcp_be_liberal`; then the INVALID rule is not written.

@@ -3,9 +3,10 @@
 use super::{IntOrString, ObjectMeta, Protocol};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use wire::Wire;
 
 /// A `v1` Namespace.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Namespace {
     /// Name and labels.
@@ -18,7 +19,7 @@ impl Namespace {
 }
 
 /// A `networking.k8s.io/v1` NetworkPolicy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkPolicy {
     /// Name and namespace.
@@ -28,7 +29,7 @@ pub struct NetworkPolicy {
 }
 
 /// `spec` of a NetworkPolicy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkPolicySpec {
     /// The pods of the namespace that it isolates; an empty selector means all of them.
@@ -56,7 +57,7 @@ impl NetworkPolicySpec {
 }
 
 /// A direction of a policy.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum PolicyType {
     /// Towards the pod.
     #[default]
@@ -66,7 +67,7 @@ pub enum PolicyType {
 }
 
 /// What may come in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkPolicyIngressRule {
     /// From whom; empty means from everyone.
@@ -78,7 +79,7 @@ pub struct NetworkPolicyIngressRule {
 }
 
 /// What may go out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkPolicyEgressRule {
     /// To whom; empty means to everyone.
@@ -90,7 +91,7 @@ pub struct NetworkPolicyEgressRule {
 }
 
 /// The other end: pods by labels, or addresses.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkPolicyPeer {
     /// Pods; without a namespace selector those of the policy's own namespace.
@@ -105,7 +106,7 @@ pub struct NetworkPolicyPeer {
 }
 
 /// A range with holes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IpBlock {
     /// The range.
@@ -116,7 +117,7 @@ pub struct IpBlock {
 }
 
 /// A port or a range of ports.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkPolicyPort {
     /// TCP where absent.
@@ -130,7 +131,7 @@ pub struct NetworkPolicyPort {
 }
 
 /// Selects by labels; an empty one selects everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LabelSelector {
     /// Labels that must have these values.
@@ -142,7 +143,7 @@ pub struct LabelSelector {
 }
 
 /// A condition on one label.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LabelSelectorRequirement {
     /// The label.
@@ -155,7 +156,7 @@ pub struct LabelSelectorRequirement {
 }
 
 /// How a label is compared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 pub enum LabelSelectorOperator {
     /// The value is one of these.
     #[default]

@@ -4,9 +4,10 @@ use super::{Condition, ObjectMeta};
 use crate::NodeName;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, net::IpAddr};
+use wire::Wire;
 
 /// A `v1` Node.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Node {
     /// Name, labels, annotations.
@@ -50,7 +51,7 @@ impl Node {
 }
 
 /// `spec` of a Node.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeSpec {
     /// The range of this node's pod addresses, where the plugin gives each node one.
@@ -71,7 +72,7 @@ pub struct NodeSpec {
 }
 
 /// A mark that repels pods without a matching toleration.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct Taint {
     /// The key.
@@ -95,7 +96,7 @@ impl fmt::Display for Taint {
 }
 
 /// What a taint does to a pod that does not tolerate it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Wire)]
 pub enum Effect {
     /// New pods are not scheduled here.
     NoSchedule,
@@ -112,7 +113,7 @@ impl fmt::Display for Effect {
 }
 
 /// `status` of a Node.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeStatus {
     /// The node's addresses.
@@ -133,7 +134,7 @@ pub struct NodeStatus {
 }
 
 /// `status.nodeInfo`: only the version.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeSystemInfo {
     /// E.g. `v1.33.2`.
@@ -148,7 +149,7 @@ impl NodeSystemInfo {
 }
 
 /// One entry of `status.addresses`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct Address {
     /// What kind of address it is.
     #[serde(rename = "type")]
@@ -158,7 +159,7 @@ pub struct Address {
 }
 
 /// Kinds of node addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum AddressKind {
     /// An address inside the virtual network.
     InternalIP,

@@ -3,9 +3,10 @@
 use super::{Affinity, Effect, ObjectMeta, Protocol, TopologySpreadConstraint};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr};
+use wire::Wire;
 
 /// A `v1` Pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Pod {
     /// Name, namespace, labels.
@@ -41,7 +42,7 @@ impl Pod {
 }
 
 /// `spec` of a Pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodSpec {
     /// The node it is bound to; empty means not scheduled.
@@ -72,7 +73,7 @@ pub struct PodSpec {
 }
 
 /// One container: only what the network sees.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Container {
     /// The container's name.
@@ -92,7 +93,7 @@ pub struct Container {
 }
 
 /// `resources` of a container: quantities by name (`cpu`, `memory`, `nvidia.com/gpu`).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Resources {
     /// What is set aside on the node. A limit without a request is a request too.
@@ -110,7 +111,7 @@ impl Resources {
 }
 
 /// A port that a container says it listens on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ContainerPort {
     /// A name that Services may use as `targetPort`.
@@ -123,7 +124,7 @@ pub struct ContainerPort {
 }
 
 /// A pod's acceptance of a taint.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Toleration {
     /// The taint's key; empty with `Exists` matches every key.
@@ -143,7 +144,7 @@ pub struct Toleration {
 }
 
 /// How a toleration compares the value.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 pub enum TolerationOperator {
     /// The values are equal.
     #[default]
@@ -153,7 +154,7 @@ pub enum TolerationOperator {
 }
 
 /// `status` of a Pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodStatus {
     /// `Pending`, `Running`, `Succeeded`, `Failed`; absent means running.
@@ -171,14 +172,14 @@ pub struct PodStatus {
 }
 
 /// An entry of `status.podIPs`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct PodIp {
     /// The address.
     pub ip: String,
 }
 
 /// A condition of a Node or Pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub struct Condition {
     /// `Ready` and others.
     #[serde(rename = "type")]

@@ -3,9 +3,10 @@
 use super::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, net::IpAddr};
+use wire::Wire;
 
 /// A `v1` Service.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Service {
     /// Name, namespace, labels, annotations.
@@ -18,7 +19,7 @@ pub struct Service {
 }
 
 /// `spec` of a Service.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceSpec {
     /// How the Service is exposed.
@@ -86,7 +87,7 @@ fn is_zero(port: &u16) -> bool {
 }
 
 /// How a Service is exposed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum ServiceType {
     /// Inside the cluster only.
     #[default]
@@ -106,7 +107,7 @@ impl fmt::Display for ServiceType {
 }
 
 /// Which endpoints a kind of traffic may use.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum TrafficPolicy {
     /// Every ready endpoint.
     #[default]
@@ -122,7 +123,7 @@ impl fmt::Display for TrafficPolicy {
 }
 
 /// Whether one client address sticks to one endpoint.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum SessionAffinity {
     /// Each connection is balanced anew.
     #[default]
@@ -138,7 +139,7 @@ impl fmt::Display for SessionAffinity {
 }
 
 /// `sessionAffinityConfig`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SessionAffinityConfig {
     /// For affinity by client address.
@@ -147,7 +148,7 @@ pub struct SessionAffinityConfig {
 }
 
 /// `sessionAffinityConfig.clientIP`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClientIpConfig {
     /// Seconds, 1 to 86,400; absent means 10,800.
@@ -156,7 +157,7 @@ pub struct ClientIpConfig {
 }
 
 /// An address family as the API names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
 pub enum IpFamily {
     /// IPv4.
     IPv4,
@@ -178,7 +179,7 @@ impl fmt::Display for IpFamily {
 }
 
 /// A transport protocol as the API names it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Protocol {
     /// TCP, the default.
@@ -217,7 +218,7 @@ impl fmt::Display for Protocol {
 }
 
 /// One port of a Service.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServicePort {
     /// The port's name; empty is allowed for a single port.
@@ -239,7 +240,7 @@ pub struct ServicePort {
 }
 
 /// A port by number or by name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(untagged)]
 pub enum IntOrString {
     /// A number.
@@ -258,7 +259,7 @@ impl fmt::Display for IntOrString {
 }
 
 /// `status` of a Service.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceStatus {
     /// What the cloud controller provisioned.
@@ -272,7 +273,7 @@ impl ServiceStatus {
 }
 
 /// `status.loadBalancer`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadBalancerStatus {
     /// The frontend addresses.
@@ -281,7 +282,7 @@ pub struct LoadBalancerStatus {
 }
 
 /// One frontend address of a Service.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadBalancerIngress {
     /// The address, as text: kube-proxy parses it leniently.
@@ -299,7 +300,7 @@ pub struct LoadBalancerIngress {
 }
 
 /// Whether kube-proxy may catch a load-balancer address on the node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Wire)]
 pub enum IpMode {
     /// Packets arrive with the load balancer's address as destination: kube-proxy catches it.
     #[serde(rename = "VIP")]
@@ -309,7 +310,7 @@ pub enum IpMode {
 }
 
 /// Per-port state in `status.loadBalancer.ingress`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressPort {
     /// The port.

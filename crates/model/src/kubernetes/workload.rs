@@ -3,9 +3,10 @@
 
 use super::{Condition, IntOrString, LabelSelector, ObjectMeta, PodSpec};
 use serde::{Deserialize, Serialize};
+use wire::Wire;
 
 /// A Deployment, ReplicaSet, StatefulSet, DaemonSet or Job: each has the fields of its kind only.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Workload {
     /// Name, namespace, labels, owners.
@@ -18,7 +19,7 @@ pub struct Workload {
 }
 
 /// `spec` of a workload.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WorkloadSpec {
     /// How many pods; 1 where absent. Not of DaemonSets and Jobs.
@@ -41,7 +42,7 @@ pub struct WorkloadSpec {
 }
 
 /// `spec.template` of a workload.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodTemplate {
     /// Labels and annotations of the pods.
@@ -51,7 +52,7 @@ pub struct PodTemplate {
 }
 
 /// `status` of a workload: only what ends a Job.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WorkloadStatus {
     /// Pods of a Job that succeeded.
@@ -69,7 +70,7 @@ impl WorkloadStatus {
 }
 
 /// A `policy/v1` PodDisruptionBudget: how many pods may be evicted at once.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodDisruptionBudget {
     /// Name and namespace.
@@ -79,7 +80,7 @@ pub struct PodDisruptionBudget {
 }
 
 /// `spec` of a PodDisruptionBudget; one of the two bounds is given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodDisruptionBudgetSpec {
     /// How many pods, or which share of them, must stay.
@@ -95,7 +96,7 @@ pub struct PodDisruptionBudgetSpec {
 
 /// A `v1` Binding, which the scheduler posts: here it keeps a pod that a workload makes on the node to which it
 /// was bound. One whose pod or node is gone has no effect.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Binding {
     /// Namespace and name of the pod.
@@ -105,7 +106,7 @@ pub struct Binding {
 }
 
 /// `target` of a Binding.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BindingTarget {
     /// `Node`.

@@ -19,13 +19,13 @@ impl Addresses {
     pub(super) fn new(host: &Host) -> Self {
         let nets = || host.interfaces.iter().flat_map(|interface| &interface.addresses);
         let mut local: Vec<IpAddr> = nets().map(IpNet::addr).collect();
-        local.sort_unstable();
+        order::sort(&mut local);
         let broadcast = |net: &IpNet| match net {
             IpNet::V4(net) if net.prefix_len() < 31 => Some(IpAddr::from(net.broadcast())),
             _ => None,
         };
         let mut broadcast: Vec<IpAddr> = nets().filter_map(broadcast).collect();
-        broadcast.sort_unstable();
+        order::sort(&mut broadcast);
         Self { local, broadcast, loopback: InterfaceName::new("lo") }
     }
 

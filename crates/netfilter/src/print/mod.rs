@@ -85,7 +85,7 @@ impl Ruleset {
 impl fmt::Display for RulesetText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut tables: Vec<_> = self.ruleset.tables.iter().collect();
-        tables.sort_unstable_by_key(|(name, _)| name.name());
+        order::sort_by_key(&mut tables, |(name, _)| name.name());
         for (name, table) in tables {
             writeln!(f, "*{name}")?;
             let mut chains: Vec<&Chain> = table.chains.iter().collect();
@@ -95,7 +95,7 @@ impl fmt::Display for RulesetText<'_> {
                         writeln!(f, ":{} ACCEPT [0:0]", hook.chain())?;
                     }
                 }
-                chains.sort_by_key(|chain| save_rank(*name, chain));
+                order::sort_by_key(&mut chains, |chain| save_rank(*name, chain));
             }
             for chain in &chains {
                 let policy = chain.policy.map_or("-", crate::Policy::name);

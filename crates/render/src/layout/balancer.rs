@@ -94,7 +94,9 @@ fn full(board: &mut Board, view: &View, flow: &FlowBalancer, steps: &[Step], at:
     // The flow's pool first, then the outbound pool; a load balancer may have many more.
     let mut pools: Vec<_> = resource.backend_address_pools.iter().collect();
     let flow_pool = flow.pool.map(|pool| pool.name.as_str());
-    pools.sort_by_key(|pool| (Some(pool.name.as_str()) != flow_pool, pool.outbound_rules.is_empty()));
+    order::sort_by_key(&mut pools, |pool| {
+        (Some(pool.name.as_str()) != flow_pool, pool.outbound_rules.is_empty())
+    });
     let drawn = if pools.len() > 4 { 3 } else { pools.len() };
     for (index, pool) in pools.iter().take(drawn).enumerate() {
         let bounds = row(POOL_ROW);

@@ -70,6 +70,7 @@ fn slot(
         Tone::Node
     } else {
         match from {
+            Touch::Free(_) if a.starts_with("station/") => Tone::Cloud,
             Touch::Free(_) => Tone::You,
             Touch::Balancer { .. } => Tone::Cloud,
             Touch::Card { .. } => Tone::Node,
@@ -100,6 +101,8 @@ fn slot(
                 },
             }),
         (Touch::Chip { .. }, _) => None,
+        // What only lets the packet pass says nothing new.
+        (Touch::Free(_), _) if !first && !rewritten => None,
         // What a host sends hangs under it.
         (Touch::Free(host), _) if !tall => Some(Slot {
             at: Point::new(host.center().x, host.bottom() + 8.0 + STACK / 2.0),

@@ -70,8 +70,8 @@ pub(super) fn pools<'a>(view: &View<'a>, ways: &[Way]) -> (Vec<Pool<'a>>, Vec<Po
         }
     }
     let mut index: BTreeMap<&str, usize> =
-        pools.iter().enumerate().map(|(at, pool)| (pool.name, at)).collect();
-    let unlisted: BTreeSet<&str> = view.model.nodes.values().map(|node| node.pool().unwrap_or("")).collect();
+        order::map(pools.iter().enumerate().map(|(at, pool)| (pool.name, at)));
+    let unlisted = order::set(view.model.nodes.values().map(|node| node.pool().unwrap_or("")));
     for name in unlisted.iter().filter(|name| !name.is_empty()).chain(unlisted.get("")) {
         index.entry(name).or_insert_with(|| {
             pools.push(Pool { name, mode: None, nodes: Vec::new() });
@@ -138,7 +138,7 @@ fn pods<'a>(view: &View<'a>, ways: &[Way]) -> (BTreeMap<&'a str, Vec<PodInfo<'a>
     }
     let is_sender = |key: &Key| sender.is_some_and(|place| *place == Place::Pod(key.clone()));
     for pods in on_nodes.values_mut() {
-        pods.sort_by_key(|pod| (!is_sender(pod.key), !pod.endpoint, pod.share.is_none()));
+        order::sort_by_key(pods, |pod| (!is_sender(pod.key), !pod.endpoint, pod.share.is_none()));
     }
     (on_nodes, pending)
 }
@@ -154,7 +154,7 @@ fn endpoints(view: &View) -> BTreeSet<Key> {
         let target = endpoint.target_ref.as_ref().filter(|target| target.kind == Kind::Pod)?;
         Some(Key { namespace: service.namespace.clone(), name: target.name.clone() })
     };
-    slices.flat_map(|slice| slice.endpoints.iter().filter_map(pod)).collect()
+    order::set(slices.flat_map(|slice| slice.endpoints.iter().filter_map(pod)))
 }
 
 /// The load balancer that the flow passes, and the parts that it uses there.

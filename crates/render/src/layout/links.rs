@@ -81,7 +81,7 @@ pub(super) fn links(board: &Board, view: &View, ways: &[Way], tall: bool) -> Vec
     if links.iter().filter(|link| is_hop(link)).count() > MOST_HOPS {
         links.retain(|link| !is_hop(link));
     }
-    links.sort_by_key(|link| link.state >= State::Taken);
+    order::sort_by_key(&mut links, |link| link.state >= State::Taken);
     links
 }
 

@@ -77,7 +77,7 @@ pub fn scene(view: &View, options: Options) -> Scene {
         capsules,
         legs,
     };
-    scene.groups.sort_by(|a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
+    order::sort_by(&mut scene.groups, |a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
     scene
 }
 

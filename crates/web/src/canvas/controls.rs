@@ -6,7 +6,7 @@ use super::{
     player::Place,
 };
 use render::{Scene, Tone};
-use yew::{Callback, Html, classes, html, html::Scope};
+use yew::{AttrValue, Callback, Html, classes, html, html::Scope};
 
 /// A button with an icon drawn from a path in a 16 by 16 box.
 fn button(label: &str, path: &'static str, disabled: bool, onclick: Callback<yew::MouseEvent>) -> Html {
@@ -131,6 +131,17 @@ impl Canvas {
                 { button("Zoom in (+)", "M3 8h10M8 3v10", false, link.callback(|_| Msg::Zoom(1))) }
             </div>
         }
+    }
+}
+
+/// A sentence for a first visit, until it is dismissed.
+pub(super) fn advice(words: &AttrValue, on_advised: &Callback<()>) -> Html {
+    let onclick = on_advised.reform(|_: yew::MouseEvent| ());
+    html! {
+        <p class="canvas-advice">
+            { words.clone() }
+            { button("Got it", "M4 4l8 8M12 4l-8 8", false, onclick) }
+        </p>
     }
 }
 

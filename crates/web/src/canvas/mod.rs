@@ -53,6 +53,12 @@ pub(crate) struct Props {
     /// What the picture is called.
     #[prop_or(AttrValue::Static("Cluster and packet"))]
     pub(crate) label: AttrValue,
+    /// What to say to somebody who has not moved anything yet.
+    #[prop_or_default]
+    pub(crate) advice: Option<AttrValue>,
+    /// The advice was read.
+    #[prop_or_default]
+    pub(crate) on_advised: Callback<()>,
     /// Things to mark: they differ in another picture beside this one.
     #[prop_or_default]
     pub(crate) marks: Rc<BTreeSet<String>>,
@@ -78,6 +84,7 @@ impl PartialEq for Props {
             && self.on_announce == other.on_announce
             && self.on_narrow == other.on_narrow
             && self.label == other.label
+            && self.advice == other.advice
             && self.marks == other.marks
             && self.still == other.still
             && self.view == other.view
@@ -275,6 +282,9 @@ impl Component for Canvas {
                         { Self::hint(carried) }
                     } else if let Some((id, targets)) = moves.filter(|(_, targets)| !targets.is_empty()) {
                         { self.move_menu(link, id, &targets) }
+                    }
+                    if let Some(advice) = props.advice.as_ref().filter(|_| carried.is_none()) {
+                        { controls::advice(advice, &props.on_advised) }
                     }
                     { controls::legend() }
                 </div>

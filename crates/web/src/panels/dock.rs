@@ -2,6 +2,8 @@
 
 use super::{
     balancer::Balancers,
+    changes::Changes,
+    matrix::Matrix,
     network::Network,
     rules::Rules,
     shares::Shares,
@@ -10,7 +12,7 @@ use super::{
 use crate::{
     hand_over,
     ptr::Ptr,
-    state::{Action, Answer, Dispatch, Message, Tab},
+    state::{Action, Answer, Changed, Dispatch, Message, Tab, Watched},
     ui::Tabs,
 };
 use engine::World;
@@ -31,6 +33,10 @@ pub(crate) struct DockProps {
     pub(crate) reply: bool,
     /// The step that is lit.
     pub(crate) highlight: Option<usize>,
+    /// The last edit and the cluster before it.
+    pub(crate) changed: Option<Ptr<Changed>>,
+    /// The watched flows.
+    pub(crate) watched: Ptr<Vec<Watched>>,
     /// The open tab.
     pub(crate) tab: Tab,
     /// The node whose rules are shown.
@@ -70,11 +76,15 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
             <Trace {answer} {outcome} reply={props.reply} highlight={props.highlight} {dispatch} />
         },
         Tab::Shares => html! { <Shares world={props.world.clone()} {answer} /> },
+        Tab::Changes => html! {
+            <Changes changed={props.changed.clone()} world={props.world.clone()} watched={props.watched.clone()} />
+        },
         Tab::Rules => html! {
             <Rules world={props.world.clone()} {answer} {outcome} node={props.rules_node.clone()}
                 search={props.rules_search.clone()} {dispatch} />
         },
         Tab::LoadBalancer => html! { <Balancers world={props.world.clone()} /> },
+        Tab::Matrix => html! { <Matrix world={props.world.clone()} {dispatch} /> },
         Tab::Network => html! { <Network world={props.world.clone()} {answer} {outcome} /> },
     };
     let names: Vec<AttrValue> = Tab::ALL.iter().map(|(_, name)| AttrValue::Static(name)).collect();

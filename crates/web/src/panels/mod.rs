@@ -2,12 +2,14 @@
 
 mod add_dialog;
 mod balancer;
+mod changes;
 mod compare;
 mod dock;
 mod editor;
 mod flow_bar;
 mod history_dialog;
 mod inspector;
+mod matrix;
 mod network;
 mod open_dialog;
 mod packet;

@@ -86,7 +86,7 @@ fn rules(group: &SecurityGroup, direction: Direction, steps: &[Step]) -> Vec<Vec
         .chain(own)
         .filter(|rule| rule.direction == direction)
         .collect();
-    rules.sort_by_key(|rule| rule.priority);
+    order::sort_by_key(&mut rules, |rule| rule.priority);
     rules.iter().map(|rule| row(rule, used(group, rule, steps))).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use super::report::{Report, show_line};
 use crate::{
-    documents,
+    documents, reader,
     state::{Action, Brought, Dispatch},
     ui::Dialog,
 };
@@ -31,16 +31,32 @@ pub(crate) fn OpenDialog(props: &OpenProps) -> Html {
     let field = use_node_ref();
     let report = use_state(Vec::<Diagnostic>::new);
     let texts = use_state(Vec::<(String, String)>::new);
+    // What the person waits for, if anything.
+    let busy = use_state_eq(|| None::<AttrValue>);
+    use_effect_with((), {
+        let busy = busy.setter();
+        move |()| {
+            busy.set(Some("Getting ready to read…".into()));
+            spawn_local(async move {
+                let ready = reader::ready().await;
+                busy.set(ready.err().map(|error| format!("Nothing can be opened now: {error}.").into()));
+            });
+        }
+    });
     let close = {
         let dispatch = props.dispatch.clone();
         Callback::from(move |()| dispatch.dispatch(Action::Show(None)))
     };
     let read = {
         let (dispatch, report, texts) = (props.dispatch.clone(), report.setter(), texts.setter());
+        let busy = busy.setter();
         Callback::from(move |sources: Vec<Source>| {
             let (dispatch, report, texts) = (dispatch.clone(), report.clone(), texts.clone());
+            let busy = busy.clone();
+            busy.set(Some("Reading…".into()));
             spawn_local(async move {
                 let import = documents::import(&sources).await;
+                busy.set(None);
                 let refused = import.has_errors();
                 if !refused {
                     dispatch.dispatch(Action::Open(Box::new(import.model)));
@@ -111,6 +127,7 @@ pub(crate) fn OpenDialog(props: &OpenProps) -> Html {
                         placeholder="apiVersion: v1&#10;kind: Service" /></label>
                 <button type="submit" class="btn strong">{ "Open what is pasted" }</button>
             </form>
+            if let Some(busy) = &*busy { <p class="hint" role="status">{ busy }</p> }
             <Report diagnostics={(*report).clone()} done="Opened" {on_show} />
         </Dialog>
     }
@@ -132,6 +149,6 @@ async fn read_all(files: Vec<web_sys::File>) -> Vec<Source> {
         };
         sources.push(Source::new(file.name(), bytes));
     }
-    sources.sort_by(|a, b| a.name.cmp(&b.name));
+    order::sort_by(&mut sources, |a, b| a.name.cmp(&b.name));
     sources
 }

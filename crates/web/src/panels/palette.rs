@@ -1,11 +1,11 @@
 //! Every action of the page by name.
 
 use crate::{
+    presets::PRESETS,
     ptr::Ptr,
     state::{Action, Dialog, Dispatch, State, Tab, compare::Baseline, describe, facts},
     ui::Dialog as DialogBox,
 };
-use formats::PRESETS;
 use model::{Edit, Kind, ObjectRef};
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
@@ -202,7 +202,7 @@ mod tests {
     fn every_command_has_a_name_of_its_own() {
         let all = commands(&State::first());
         let mut names: Vec<&str> = all.iter().map(|command| command.name.as_str()).collect();
-        names.sort_unstable();
+        order::sort(&mut names);
         let count = names.len();
         names.dedup();
         assert_eq!(names.len(), count);

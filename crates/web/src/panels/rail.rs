@@ -1,10 +1,10 @@
 //! The lesson rail: the preset's story.
 
+use crate::presets::Preset;
 use crate::{
     ptr::Ptr,
     state::{Action, Dispatch, stories},
 };
-use formats::Preset;
 use model::Model;
 use yew::prelude::*;
 

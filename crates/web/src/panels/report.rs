@@ -53,7 +53,7 @@ pub(super) fn Report(props: &ReportProps) -> Html {
         format!("{verb}, with remarks.")
     };
     let mut sorted: Vec<&Diagnostic> = props.diagnostics.iter().collect();
-    sorted.sort_by_key(|one| one.severity);
+    order::sort_by_key(&mut sorted, |one| one.severity);
     html! {
         <div ref={list} class="report" role="status" data-testid="diagnostics">
             if !sorted.is_empty() {

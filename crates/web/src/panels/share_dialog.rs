@@ -77,15 +77,19 @@ async fn text(state: &State, export: Export) -> Result<String, String> {
     let paths = || state.answer.paths().ok_or_else(|| "the flow has no answer".to_owned());
     let outcome = || paths()?.outcomes.get(state.outcome).ok_or_else(|| "no branch is drawn".to_owned());
     Ok(match export {
-        Export::Link => address::full(&link::write(state).map_err(|error| error.to_string())?),
-        Export::Yaml => documents::cluster(&state.model, documents::Format::Yaml).await,
-        Export::Json => documents::cluster(&state.model, documents::Format::Json).await,
+        Export::Link => address::full(&documents::write_link(link::of(state)).await?),
+        Export::Yaml => cluster(state, documents::Format::Yaml).await?,
+        Export::Json => cluster(state, documents::Format::Json).await?,
         Export::Trace => state.answer.text(state.outcome).ok_or("no branch is drawn")?,
         Export::Sequence => render::mermaid::sequence(outcome()?),
         Export::Flowchart => render::mermaid::flowchart(paths()?),
         Export::Svg => render::svg::to_string(&scene(state), Theme::Auto),
         Export::Png => render::svg::to_string(&scene(state), Theme::Light),
     })
+}
+
+async fn cluster(state: &State, format: documents::Format) -> Result<String, String> {
+    documents::cluster(&state.model, format).await.map_err(|error| error.to_string())
 }
 
 fn scene(state: &State) -> render::Scene {
@@ -122,13 +126,12 @@ pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
         dispatch.dispatch(Action::Tell(Some(message)));
     };
     let on_copy = {
-        let (shown, export, dispatch, state) =
-            (shown.clone(), *export, props.dispatch.clone(), props.state.clone());
+        let (shown, export, dispatch) = (shown.clone(), *export, props.dispatch.clone());
         Callback::from(move |_: MouseEvent| {
             let Ok(text) = (*shown).clone() else { return };
             let dispatch = dispatch.clone();
             if export == Export::Link {
-                let hash = link::write(&state).unwrap_or_default();
+                let hash = text.rsplit('#').next().unwrap_or_default().to_owned();
                 return address::share(hash, move |message| tell(&dispatch, message));
             }
             spawn_local(async move {

@@ -1,6 +1,7 @@
 //! The head of the page: name, preset, flow, history, theme.
 
 use super::flow_bar::FlowBar;
+use crate::presets::{PRESETS, Preset};
 use crate::{
     ptr::Ptr,
     state::{Action, Dialog, Dispatch, compare::Baseline},
@@ -8,7 +9,6 @@ use crate::{
     ui::{Glyph, Icon},
 };
 use engine::Flow;
-use formats::{PRESETS, Preset};
 use model::Model;
 use std::rc::Rc;
 use web_sys::HtmlSelectElement;

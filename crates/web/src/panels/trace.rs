@@ -10,7 +10,6 @@ use crate::{
     ui::{Choice, Segmented, arrow},
 };
 use engine::{PathOutcome, Paths, Step, Verdict};
-use std::collections::BTreeSet;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
@@ -39,7 +38,14 @@ pub(super) fn Trace(props: &TraceProps) -> Html {
     let paths = match &props.answer.result {
         Ok((paths, _)) => paths,
         Err(error) => {
-            return html! { <p class="empty">{ format!("This flow cannot be traced: {error}.") }</p> };
+            let dispatch = props.dispatch.clone();
+            let onclick = Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::AskFirst));
+            return html! {
+                <div class="empty">
+                    <p>{ format!("This flow cannot be traced: {error}.") }</p>
+                    <button type="button" class="btn" {onclick}>{ "Ask about a flow of this cluster" }</button>
+                </div>
+            };
         }
     };
     let Some(outcome) = paths.outcomes.get(props.outcome).or(paths.outcomes.first()) else {
@@ -129,7 +135,7 @@ fn branches(paths: &Paths, chosen: usize, dispatch: &Dispatch) -> Html {
     if paths.outcomes.len() < 2 {
         return Html::default();
     }
-    let nodes: BTreeSet<_> = paths.outcomes.iter().map(|outcome| &outcome.node).collect();
+    let nodes = order::set(paths.outcomes.iter().map(|outcome| &outcome.node));
     let name = |outcome: &PathOutcome| {
         format!("{} % {}", per_cent(outcome.probability), words::branch(outcome, nodes.len() > 1))
     };

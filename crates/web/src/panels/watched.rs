@@ -99,12 +99,12 @@ fn source_line(now: &Digest) -> Html {
 
 /// What was before, only as far as it differs.
 fn was(before: &Digest, now: &Digest) -> String {
-    let mut parts = Vec::new();
-    if before.words() != now.words() {
-        parts.push(before.words());
+    let shares = (before.words() != now.words()).then(|| format!("was {}", before.words()));
+    let source = (before.sources != now.sources && !before.sources.is_empty())
+        .then(|| format!("the source was {}", sources(before)));
+    match (shares, source) {
+        (Some(shares), Some(source)) => format!("{shares}, {source}. "),
+        (Some(one), None) | (None, Some(one)) => format!("{one}. "),
+        (None, None) => "was otherwise. ".into(),
     }
-    if before.sources != now.sources && !before.sources.is_empty() {
-        parts.push(format!("source {}", sources(before)));
-    }
-    if parts.is_empty() { "was otherwise. ".into() } else { format!("was {}. ", parts.join(", ")) }
 }

@@ -68,7 +68,7 @@ impl Digest {
             run.rows.iter().partition(|row| row.verdict == Verdict::Delivered);
         let mut sources: Vec<IpAddr> =
             delivered.iter().flat_map(|row| row.sources_seen.iter().copied()).collect();
-        sources.sort_unstable();
+        order::sort(&mut sources);
         sources.dedup();
         let failure = failed
             .iter()

@@ -43,7 +43,7 @@ pub(crate) fn availability_sets(model: &Model) -> BTreeSet<String> {
             model.nodes.keys().filter_map(move |node| node.as_str().strip_prefix(&start)?.split_once('-'));
         names.map(|(suffix, _)| suffix.to_owned()).next()
     };
-    sets.filter_map(|pool| Some(format!("{}-availabilitySet-{}", pool.name, suffix(&pool.name)?))).collect()
+    order::set(sets.filter_map(|pool| Some(format!("{}-availabilitySet-{}", pool.name, suffix(&pool.name)?))))
 }
 
 /// Pods on a node, in name order.
@@ -155,12 +155,8 @@ pub(crate) fn receivers(model: &Model) -> Vec<String> {
     let services = model.services.iter().flat_map(|(key, service)| {
         service.spec.ports.iter().map(move |port| format!("svc/{key}:{}", port.port))
     });
-    let node_ports: BTreeSet<u16> = model
-        .services
-        .values()
-        .flat_map(|service| service.spec.ports.iter().map(|port| port.node_port))
-        .filter(|port| *port != 0)
-        .collect();
+    let ports = model.services.values().flat_map(|service| &service.spec.ports);
+    let node_ports = order::set(ports.map(|port| port.node_port).filter(|port| *port != 0));
     let nodes = model.nodes.keys().flat_map(|node| {
         let ports = [80].into_iter().chain(node_ports.iter().copied());
         ports.map(move |port| format!("node/{node}:{port}")).collect::<Vec<_>>()

@@ -1,7 +1,7 @@
 //! One history of edits, whatever made them.
 
+use crate::presets::Preset;
 use crate::ptr::Ptr;
-use formats::Preset;
 use model::{Edit, EditError, Model};
 
 /// What can be undone and redone.

@@ -1,32 +1,15 @@
 //! Share links: the cluster as a preset and one edit, and the flow.
 
-use super::{State, preset_model};
+use super::State;
+use crate::presets::Preset;
 use engine::{Flow, parse_destination};
-use formats::{Preset, ShareError};
-use model::{Edit, EditError, Model, kubernetes::Protocol};
-use serde::{Deserialize, Serialize};
+use formats::Link;
+use model::{EditError, Model, kubernetes::Protocol};
 use std::fmt;
 
-/// What a link holds.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Link {
-    /// The preset that the edit starts from; absent is an empty model.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    preset: Option<String>,
-    /// What was changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    edit: Option<Edit>,
-    from: String,
-    to: String,
-    protocol: Protocol,
-}
-
-/// Why a link could not be opened.
+/// Why what a link holds could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LinkError {
-    /// It cannot be unpacked.
-    Packed(ShareError),
     /// It names a preset that this Hopscope does not have.
     Preset(String),
     /// Its changes do not fit its preset.
@@ -38,7 +21,6 @@ pub(crate) enum LinkError {
 impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Packed(error) => error.fmt(f),
             Self::Preset(name) => write!(f, "it starts from the example {name:?}, which is not here"),
             Self::Edit(error) => write!(f, "its changes do not fit: {error}"),
             Self::Flow(why) => write!(f, "its flow cannot be read: {why}"),
@@ -48,28 +30,27 @@ impl fmt::Display for LinkError {
 
 impl std::error::Error for LinkError {}
 
-/// The text after `#` of a link to a state.
-pub(crate) fn write(state: &State) -> Result<String, ShareError> {
-    let base = state.origin.preset.map(preset_model).unwrap_or_default();
+/// What a link to a state holds.
+pub(crate) fn of(state: &State) -> Link {
+    let base = state.origin.preset.map(Preset::model).unwrap_or_default();
     let (from, to) = ends(&state.flow);
-    formats::encode(&Link {
+    Link {
         preset: state.origin.preset.map(|preset| preset.name.to_owned()),
         edit: base.difference(&state.model),
         from,
         to,
         protocol: state.flow.protocol,
-    })
+    }
 }
 
 /// The preset, cluster and flow that a link leads to.
-pub(crate) fn read(link: &str) -> Result<(Option<&'static Preset>, Model, Flow), LinkError> {
-    let link: Link = formats::decode(link).map_err(LinkError::Packed)?;
-    let preset = match link.preset {
+pub(crate) fn open(link: &Link) -> Result<(Option<&'static Preset>, Model, Flow), LinkError> {
+    let preset = match &link.preset {
         None => None,
-        Some(name) => Some(Preset::find(&name).ok_or(LinkError::Preset(name))?),
+        Some(name) => Some(Preset::find(name).ok_or_else(|| LinkError::Preset(name.clone()))?),
     };
-    let mut model = preset.map(preset_model).unwrap_or_default();
-    if let Some(edit) = link.edit {
+    let mut model = preset.map(Preset::model).unwrap_or_default();
+    if let Some(edit) = &link.edit {
         edit.apply(&mut model).map_err(LinkError::Edit)?;
     }
     let flow = flow(&link.from, &link.to, link.protocol).map_err(LinkError::Flow)?;
@@ -96,7 +77,7 @@ pub(crate) fn flow(from: &str, to: &str, protocol: Protocol) -> Result<Flow, Str
 mod tests {
     use super::*;
     use crate::state::{Action, stories};
-    use model::kubernetes::TrafficPolicy;
+    use model::{Edit, kubernetes::TrafficPolicy};
     use std::rc::Rc;
     use yew::Reducible;
 
@@ -108,9 +89,10 @@ mod tests {
         let flow =
             flow("node/aks-system-27255451-0", "svc/default/echo-service:80", Protocol::Tcp).expect("a flow");
         let state = state.reduce(Action::Edit(edit)).reduce(Action::Send(flow));
-        let link = write(&state).expect("a link");
+        let link = formats::encode(&of(&state)).expect("a link");
         assert!(link.len() < 2_000, "{}", link.len());
-        let (preset, model, flow) = read(&link).expect("the link is whole");
+        let link: Link = formats::decode(&link).expect("the link is whole");
+        let (preset, model, flow) = open(&link).expect("the link fits");
         assert_eq!((preset, &model, &flow), (state.origin.preset, &*state.model, &*state.flow));
     }
 
@@ -119,15 +101,24 @@ mod tests {
         let state = State::first();
         for story in stories::lesson(state.origin.preset).stories {
             let model = story.target(&state.origin.model);
-            let link = write(&State { model: crate::ptr::Ptr::new(model), ..state.clone() }).expect("a link");
+            let state = State { model: crate::ptr::Ptr::new(model), ..state.clone() };
+            let link = formats::encode(&of(&state)).expect("a link");
             assert!(link.len() < 2_000, "{}: {}", story.title, link.len());
         }
     }
 
     #[test]
-    fn damaged_links_are_refused() {
-        for link in ["", "#", "v1.", "v1.AAAA", "v9.AAAA", "#picture"] {
-            assert!(read(link).is_err(), "{link}");
+    fn links_that_lead_nowhere_are_refused() {
+        let whole = of(&State::first());
+        let refused = [
+            Link { preset: Some("none".into()), ..whole.clone() },
+            Link { edit: Some(Edit::MoveNode { node: "z".into(), pool: "user".into() }), ..whole.clone() },
+            Link { to: "svc".into(), ..whole.clone() },
+            Link { from: String::new(), ..whole.clone() },
+        ];
+        assert!(open(&whole).is_ok());
+        for link in refused {
+            assert!(open(&link).is_err(), "{link:?}");
         }
     }
 }

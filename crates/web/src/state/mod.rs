@@ -16,9 +16,10 @@ pub(crate) use compare::Variant;
 pub(crate) use history::History;
 pub(crate) use watch::{Trend, Watched};
 
+use crate::presets::{PRESETS, Preset};
 use crate::ptr::Ptr;
 use engine::{Flow, World};
-use formats::{PRESETS, Preset};
+use formats::Link;
 use history::Origin;
 use model::{Edit, Model, ObjectRef};
 use std::rc::Rc;
@@ -54,6 +55,8 @@ pub(crate) struct State {
     pub(crate) seed: u64,
     /// Flows that are compared after each edit.
     pub(crate) watched: Ptr<Vec<Watched>>,
+    /// The last edit, and the cluster before it.
+    pub(crate) changed: Option<Ptr<Changed>>,
     /// What the cluster is compared with.
     pub(crate) compare: Option<Ptr<Variant>>,
     /// The open tab of the dock.
@@ -70,6 +73,17 @@ pub(crate) struct State {
     pub(crate) dark: Option<bool>,
     /// What is said to screen readers. The number makes equal sentences distinct.
     pub(crate) announcement: (u32, AttrValue),
+}
+
+/// An edit that was made, for telling what followed from it.
+#[derive(Debug)]
+pub(crate) struct Changed {
+    /// What was done, for a person.
+    pub(crate) label: String,
+    /// What is worth telling beside the differences.
+    pub(crate) notes: Vec<engine::Note>,
+    /// The settled cluster before.
+    pub(crate) before: Ptr<World>,
 }
 
 /// Everything that can happen.
@@ -95,6 +109,8 @@ pub(crate) enum Action {
     Send(Flow),
     /// Ask about a flow and sample a hundred connections.
     Run(Flow),
+    /// Ask about the flow that the cluster is opened with.
+    AskFirst,
     /// Draw a branch.
     ChooseOutcome(usize),
     /// Draw the way there or the way back.
@@ -115,8 +131,8 @@ pub(crate) enum Action {
     OpenPreset(&'static Preset),
     /// Start over with an imported cluster.
     Open(Box<Model>),
-    /// Start over with what a share link holds, the text after `#`.
-    OpenLink(String),
+    /// Start over with what a share link holds, or tell why it was refused.
+    OpenLink(Result<Link, String>),
     /// Open a dialog, or close it.
     Show(Option<Dialog>),
     /// Say something to everyone, or take it away.
@@ -132,22 +148,28 @@ pub(crate) enum Tab {
     Trace,
     /// Who gets how much.
     Shares,
+    /// What the last edit brought about.
+    Changes,
     /// A node's iptables rules.
     Rules,
     /// Frontends, rules, pools and probes.
     LoadBalancer,
     /// Security groups, routes, ways out.
     Network,
+    /// Who reaches whom.
+    Matrix,
 }
 
 impl Tab {
     /// Every tab in order, with its name.
-    pub(crate) const ALL: [(Self, &'static str); 5] = [
+    pub(crate) const ALL: [(Self, &'static str); 7] = [
         (Self::Trace, "Trace"),
         (Self::Shares, "Shares"),
+        (Self::Changes, "Changes"),
         (Self::Rules, "Rules"),
         (Self::LoadBalancer, "Load balancer"),
         (Self::Network, "Network"),
+        (Self::Matrix, "Matrix"),
     ];
 }
 
@@ -209,29 +231,29 @@ impl Message {
 }
 
 impl State {
-    /// The page's first state: what the link holds (the text after `#`, empty for none), else the first preset.
-    pub(crate) fn begin(link: &str) -> Self {
-        // Other anchors of the page are no links to a state.
-        if !link.starts_with('v') {
-            return Self::first();
-        }
-        match Self::of_link(link) {
-            Ok(state) => state,
-            Err(error) => Self { message: Some(link_refused(&error)), ..Self::first() },
+    /// The page's first state: what the link in the address holds, else the first preset.
+    pub(crate) fn begin(link: Option<&Result<Link, String>>) -> Self {
+        match link.map(Self::of_link) {
+            None => Self::first(),
+            Some(Ok(state)) => state,
+            Some(Err(message)) => Self { message: Some(message), ..Self::first() },
         }
     }
 
     /// The first preset.
     pub(crate) fn first() -> Self {
         let preset = PRESETS.first();
-        Self::new(preset, preset.map(preset_model).unwrap_or_default())
+        Self::new(preset, preset.map(Preset::model).unwrap_or_default())
     }
 
-    fn of_link(link: &str) -> Result<Self, link::LinkError> {
-        let (preset, model, flow) = link::read(link)?;
+    /// The state that a link leads to, or why it does not.
+    fn of_link(link: &Result<Link, String>) -> Result<Self, Message> {
+        let refused = |why: &dyn std::fmt::Display| Message::error(format!("The link was not opened: {why}"));
+        let link = link.as_ref().map_err(|error| refused(error))?;
+        let (preset, model, flow) = link::open(link).map_err(|error| refused(&error))?;
         let mut state = Self::new(preset, model);
         if let Some(preset) = preset {
-            state.origin.model = Ptr::new(preset_model(preset));
+            state.origin.model = Ptr::new(preset.model());
         }
         state.flow = Rc::new(flow);
         state.answer = Ptr::new(Answer::of(&state.world, &state.flow, state.seed));
@@ -263,6 +285,7 @@ impl State {
             highlight: None,
             seed,
             watched: Ptr::new(watched),
+            changed: None,
             compare: None,
             tab: Tab::Trace,
             rules_node: None,
@@ -273,13 +296,4 @@ impl State {
             announcement: (0, AttrValue::default()),
         }
     }
-}
-
-fn link_refused(error: &link::LinkError) -> Message {
-    Message::error(format!("The link was not opened: {error}"))
-}
-
-/// The cluster of a preset.
-fn preset_model(preset: &'static Preset) -> Model {
-    formats::import(&preset.sources()).model
 }

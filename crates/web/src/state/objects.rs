@@ -104,10 +104,13 @@ pub(crate) fn template(model: &Model, kind: Kind) -> String {
                 first("web-1")
             )
         }
-        Kind::Deployment => format!(
-            "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {}\n  namespace: default\nspec:\n  replicas: 2\n  selector:\n    matchLabels:\n      {app}\n  template:\n    metadata:\n      labels:\n        {app}\n    spec:\n      containers:\n      - name: web\n        image: web\n        ports:\n        - containerPort: 8080\n",
-            first("web")
-        ),
+        // A label of its own: a Deployment takes pods that bear its label for its own.
+        Kind::Deployment => {
+            let name = first("web");
+            format!(
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\n  namespace: default\nspec:\n  replicas: 2\n  selector:\n    matchLabels:\n      app: {name}\n  template:\n    metadata:\n      labels:\n        app: {name}\n    spec:\n      containers:\n      - name: web\n        image: web\n        ports:\n        - containerPort: 8080\n"
+            )
+        }
         Kind::Ingress => format!(
             "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: {}\n  namespace: default\nspec:\n  ingressClassName: nginx\n  rules:\n  - host: example.test\n    http:\n      paths:\n      - path: /\n        pathType: Prefix\n        backend:\n          service:\n            name: {}\n            port:\n              number: 80\n",
             first("web"),
@@ -164,9 +167,12 @@ mod tests {
         let model = crate::state::State::first().model;
         for (kind, _) in ADDABLE {
             let text = template(&model, kind);
-            let import = formats::import(&[formats::Source::new("template", text.clone())]);
+            let rest = formats::model_yaml(&model);
+            let sources = [("template", text.clone()), ("rest", rest)]
+                .map(|(name, text)| formats::Source::new(name, text));
+            let import = formats::import(&sources);
             assert!(!import.has_errors(), "{text}\n{:?}", import.diagnostics);
-            assert_eq!(import.model.objects().count(), 1, "{text}");
+            assert_eq!(import.model.objects().count(), model.objects().count() + 1, "{text}");
         }
     }
 }

@@ -1,12 +1,12 @@
 //! From one state to the next.
 
 use super::{
-    Action, Answer, Message, State, Tab, Variant, describe, facts,
+    Action, Answer, Changed, Message, State, Tab, Variant, describe, facts,
     history::{Cluster, History},
-    preset_model, watch,
+    watch,
 };
 use crate::ptr::Ptr;
-use engine::Flow;
+use engine::{Flow, Note};
 use model::{Edit, EditError, Model};
 use std::rc::Rc;
 use yew::Reducible;
@@ -20,8 +20,8 @@ impl Reducible for State {
     fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
         let mut next = (*self).clone();
         match action {
-            Action::Edit(edit) => next.edit(&edit, describe::edit(&edit)),
-            Action::Named(label, edit) => next.edit(&edit, label),
+            Action::Edit(edit) => next.plan(&edit),
+            Action::Named(label, edit) => next.edit(&edit, label, Vec::new()),
             Action::Undo => next.undo(),
             Action::Redo => next.redo(),
             Action::Travel(to) => next.travel(to),
@@ -39,6 +39,7 @@ impl Reducible for State {
             Action::Select(selection) => next.selection = selection,
             Action::Send(flow) => next.send(flow),
             Action::Run(flow) => next.run(flow),
+            Action::AskFirst => next.ask_first(),
             Action::ChooseOutcome(at) => {
                 next.outcome = at;
                 next.highlight = None;
@@ -68,12 +69,12 @@ impl Reducible for State {
                 next.tab = Tab::Rules;
             }
             Action::OpenPreset(preset) => {
-                next.replace(Self::new(Some(preset), preset_model(preset)), preset.title);
+                next.replace(Self::new(Some(preset), preset.model()), preset.title);
             }
             Action::Open(model) => next.replace(Self::new(None, *model), "an imported cluster"),
             Action::OpenLink(link) => match Self::of_link(&link) {
                 Ok(state) => next.replace(state, "a shared cluster"),
-                Err(error) => next.message = Some(super::link_refused(&error)),
+                Err(message) => next.message = Some(message),
             },
             Action::Show(dialog) => next.dialog = dialog,
             Action::Tell(message) => next.message = message,
@@ -84,13 +85,22 @@ impl Reducible for State {
 }
 
 impl State {
-    fn edit(&mut self, edit: &Edit, label: String) {
+    /// Does what a person does, and what the controllers do then.
+    fn plan(&mut self, edit: &Edit) {
+        let label = describe::edit(edit);
+        match self.world.plan(edit) {
+            Ok(plan) => self.edit(&plan.edit, label, plan.notes),
+            Err(error) => self.refuse(&format!("Not done ({label}): {error}.")),
+        }
+    }
+
+    fn edit(&mut self, edit: &Edit, label: String, notes: Vec<Note>) {
         let mut model = (*self.model).clone();
         let mut history = (*self.history).clone();
         match history.apply(&mut model, edit, label.clone()) {
             Ok(()) => {
                 self.history = Rc::new(history);
-                self.settle(model, &format!("{label}."));
+                self.settle(model, label, notes);
             }
             Err(error) => self.refuse(&format!("Not done ({label}): {error}.")),
         }
@@ -114,7 +124,7 @@ impl State {
                 self.history = Rc::new(history);
                 let elsewhere = self.origin.model != cluster.origin.model;
                 self.origin = cluster.origin;
-                self.settle(cluster.model, &format!("{done}: {label}."));
+                self.settle(cluster.model, format!("{done}: {label}"), Vec::new());
                 if elsewhere {
                     self.ask_first();
                 }
@@ -137,21 +147,25 @@ impl State {
         let elsewhere = self.origin.model != cluster.origin.model;
         self.origin = cluster.origin;
         let said = match history.next_undo() {
-            Some(label) => format!("Back to where this was done: {label}."),
-            None => "Back to the beginning.".to_owned(),
+            Some(label) => format!("Back to where this was done: {label}"),
+            None => "Back to the beginning".to_owned(),
         };
         self.history = Rc::new(history);
-        self.settle(cluster.model, &said);
+        self.settle(cluster.model, said, Vec::new());
         if elsewhere {
             self.ask_first();
         }
     }
 
     /// Runs the controllers and the engine once over a changed model.
-    fn settle(&mut self, model: Model, said: &str) {
+    fn settle(&mut self, model: Model, said: String, notes: Vec<Note>) {
         let world = self.world.update(&model);
         self.watched = Ptr::new(watch::update(&self.watched, &world));
-        self.announce(format!("{said} {}", watch::summary(&self.watched)));
+        let told: Vec<String> = notes.iter().map(ToString::to_string).collect();
+        self.announce(
+            [format!("{said}."), watch::summary(&self.watched), told.join(" ")].join(" ").trim().to_owned(),
+        );
+        self.changed = Some(Ptr::new(Changed { label: said, notes, before: self.world.clone() }));
         self.model = Ptr::new(model);
         self.world = Ptr::new(world);
         self.selection = self.selection.take().filter(|id| self.world.model().get(id).is_some());

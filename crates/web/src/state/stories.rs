@@ -1,7 +1,7 @@
 //! The short stories of a preset: states of the cluster that a press brings about.
 
 use super::describe::MODE;
-use formats::Preset;
+use crate::presets::Preset;
 use model::{
     Edit, Key, Model, NodeName, PoolName,
     kubernetes::{Service, TrafficPolicy},
@@ -47,7 +47,8 @@ pub(crate) fn lesson(preset: Option<&'static Preset>) -> Lesson {
         Some("caveat") => CAVEAT,
         Some("caveat-cluster") => EVEN,
         Some("caveat-pool-1") => MOVED,
-        _ => OWN,
+        Some(_) => Lesson { title: preset.map_or(OWN.title, |preset| preset.title), ..OWN },
+        None => OWN,
     }
 }
 

@@ -47,7 +47,11 @@ pub(crate) struct TableProps {
     #[prop_or_default]
     pub(crate) quiet: bool,
     /// Heads of the columns; the first column names the row.
+    #[prop_or_default]
     pub(crate) columns: Vec<&'static str>,
+    /// Heads of columns that are named after things, in place of `columns`.
+    #[prop_or_default]
+    pub(crate) heads: Vec<AttrValue>,
     /// The rows.
     pub(crate) rows: Vec<Vec<Cell>>,
     /// What is said instead of no rows.
@@ -73,6 +77,11 @@ pub(crate) fn Table(props: &TableProps) -> Html {
         let first = props.rows.first().and_then(|cells| cells.get(column));
         first.filter(|cell| cell.class.contains("num")).map(|_| "num")
     };
+    let heads = if props.heads.is_empty() {
+        props.columns.iter().map(|name| AttrValue::Static(name)).collect()
+    } else {
+        props.heads.clone()
+    };
     html! {
         <div class="table-box" role="group" aria-label={props.caption.clone()} tabindex="0">
             <table>
@@ -81,8 +90,8 @@ pub(crate) fn Table(props: &TableProps) -> Html {
                     <tbody><tr><td class="soft">{ &props.empty }</td></tr></tbody>
                 } else {
                     <thead><tr>
-                        { for props.columns.iter().enumerate().map(|(at, name)| html! {
-                            <th scope="col" class={classes!(align(at))}>{ *name }</th>
+                        { for heads.into_iter().enumerate().map(|(at, name)| html! {
+                            <th scope="col" class={classes!(align(at))}>{ name }</th>
                         }) }
                     </tr></thead>
                     <tbody>{ for props.rows.iter().enumerate().map(|(at, cells)| row(at, cells)) }</tbody>

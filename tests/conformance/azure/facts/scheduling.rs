@@ -3,12 +3,12 @@
 use super::Fact;
 use crate::azure::input::plain_node;
 use azure::node_pools::{
-    EVICTION_THRESHOLD, PoolError, PoolRequest, check_delete_system, check_new, reserved_memory,
-    reserved_millicores,
+    self, EVICTION_THRESHOLD, PoolError, check_delete, check_pool, reserved_memory, reserved_millicores,
 };
 use kubernetes::scheduler::{Eviction, Scheduler, eviction, refusal};
 use model::{
     Model, NodeName, Object,
+    azure::{AgentPool, AgentPoolMode, ManagedCluster, OsType, ScaleSetPriority},
     kubernetes::{
         Affinity, Effect, Node, NodeAffinity, NodeSelectorOperator, NodeSelectorRequirement,
         NodeSelectorTerm, Pod, PreferredSchedulingTerm, Taint, Toleration, TolerationOperator,
@@ -70,10 +70,28 @@ fn pool(name: &str, mode: &str, taints: &[Taint]) -> Value {
     json!({ "name": name, "mode": mode, "taints": taints })
 }
 
+/// The one node that AKS makes for a pool.
+fn made(change: impl FnOnce(&mut AgentPool)) -> Result<Node, String> {
+    let mut pool = AgentPool { name: "pool".into(), count: Some(1), ..AgentPool::default() };
+    change(&mut pool);
+    let cluster = ManagedCluster { agent_pool_profiles: vec![pool], ..ManagedCluster::default() };
+    let mut model = Model::default();
+    model.put(Object::ManagedCluster(Arc::new(cluster)));
+    node_pools::complete(&mut model);
+    let node = model.nodes.pop_first().map(|(_, node)| node.as_ref().clone());
+    node.ok_or_else(|| "no node was made".to_owned())
+}
+
+/// The taints of a spot node as AKS makes it.
+fn spot_taints() -> Result<Vec<Taint>, String> {
+    Ok(made(|pool| pool.scale_set_priority = Some(ScaleSetPriority::Spot))?.spec.taints)
+}
+
 fn sched_default_system_pool_is_untainted() -> Result<Value, String> {
-    let lands = bind(&Pod::default(), &[node("sys", &[])]).is_some();
+    let system = made(|pool| pool.mode = AgentPoolMode::System)?;
+    let lands = bind(&Pod::default(), std::slice::from_ref(&system)).is_some();
     Ok(json!({
-        "pools": [{ "mode": "System", "taints": [] }],
+        "pools": [{ "mode": "System", "taints": system.spec.taints }],
         "pod": { "tolerations": [] },
         "expected": { "userPodCanLandOnSystemPool": lands },
     }))
@@ -183,9 +201,11 @@ fn sched_noexecute_evicts() -> Result<Value, String> {
 }
 
 fn sched_spot_pool_needs_toleration() -> Result<Value, String> {
-    let nodes = [node("spot1", &[spot()]), node("user1", &[])];
-    let mut pool_of_spot = pool("spot1", "User", &[spot()]);
-    pool_of_spot["labels"] = json!({ spot().key: spot().value });
+    let taints = spot_taints()?;
+    let nodes = [node("spot1", &taints), node("user1", &[])];
+    let mut pool_of_spot = pool("spot1", "User", &taints);
+    let label = made(|pool| pool.scale_set_priority = Some(ScaleSetPriority::Spot))?;
+    pool_of_spot["labels"] = json!({ node_pools::SPOT: label.metadata.label(node_pools::SPOT) });
     Ok(json!({
         "pools": [pool_of_spot, pool("user1", "User", &[])],
         "pod": { "tolerations": [] },
@@ -194,7 +214,8 @@ fn sched_spot_pool_needs_toleration() -> Result<Value, String> {
 }
 
 fn sched_spot_toleration_allows() -> Result<Value, String> {
-    let nodes = [node("spot1", &[spot()]), node("user1", &[])];
+    let taints = spot_taints()?;
+    let nodes = [node("spot1", &taints), node("user1", &[])];
     let mut pod = Pod::default();
     pod.spec.tolerations.push(Toleration {
         key: spot().key,
@@ -204,7 +225,7 @@ fn sched_spot_toleration_allows() -> Result<Value, String> {
         ..Toleration::default()
     });
     Ok(json!({
-        "pools": [pool("spot1", "User", &[spot()]), pool("user1", "User", &[])],
+        "pools": [pool("spot1", "User", &taints), pool("user1", "User", &[])],
         "pod": { "tolerations": pod.spec.tolerations },
         "expected": { "schedulableOn": schedulable(&pod, &nodes) },
     }))
@@ -223,12 +244,16 @@ fn sched_prefernoschedule_soft() -> Result<Value, String> {
 }
 
 fn sched_system_pool_constraints() -> Result<Value, String> {
-    let none = PoolRequest { system: true, spot: false, windows: false };
-    let answers = [
-        check_new(PoolRequest { spot: true, ..none }),
-        check_new(PoolRequest { windows: true, ..none }),
-        check_delete_system(1),
-    ];
+    let system =
+        AgentPool { name: "sys".into(), mode: AgentPoolMode::System, count: Some(1), ..AgentPool::default() };
+    let spot = AgentPool { scale_set_priority: Some(ScaleSetPriority::Spot), ..system.clone() };
+    let windows = AgentPool { os_type: Some(OsType::Windows), ..system.clone() };
+    let cluster = ManagedCluster { agent_pool_profiles: vec![system.clone()], ..ManagedCluster::default() };
+    if let Err(error) = check_pool(&system, &cluster) {
+        return Err(format!("a plain system pool is refused: {error}"));
+    }
+    let answers =
+        [check_pool(&spot, &cluster), check_pool(&windows, &cluster), check_delete(&cluster, &system)];
     let accepted = answers.iter().any(Result::is_ok);
     let reasons: Vec<String> =
         answers.iter().filter_map(|answer| answer.as_ref().err()).map(PoolError::to_string).collect();

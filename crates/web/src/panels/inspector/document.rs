@@ -4,6 +4,7 @@ use super::super::editor::Editor;
 use crate::{
     documents,
     ptr::Ptr,
+    reader::ReaderError,
     state::{Action, Dispatch, describe, facts, objects},
 };
 use engine::{Flow, Place};
@@ -39,7 +40,7 @@ pub(super) fn Document(props: &DocumentProps) -> Html {
             editing.set(None);
             if *open {
                 let settled = settled.clone();
-                spawn_local(async move { text.set(documents::object_yaml(&settled).await.into()) });
+                spawn_local(async move { text.set(shown(documents::object_yaml(&settled).await)) });
             }
         }
     });
@@ -53,11 +54,16 @@ pub(super) fn Document(props: &DocumentProps) -> Html {
     };
     let original = props.settled.object_ref();
     let edit = {
-        let editing = editing.setter();
+        let (editing, text) = (editing.setter(), text.setter());
         let object = props.written.clone().unwrap_or_else(|| props.settled.clone());
         Callback::from(move |_: MouseEvent| {
-            let (editing, object) = (editing.clone(), object.clone());
-            spawn_local(async move { editing.set(Some(documents::object_yaml(&object).await.into())) });
+            let (editing, text, object) = (editing.clone(), text.clone(), object.clone());
+            spawn_local(async move {
+                match documents::object_yaml(&object).await {
+                    Ok(yaml) => editing.set(Some(yaml.into())),
+                    failed => text.set(shown(failed)),
+                }
+            });
         })
     };
     let close = {
@@ -84,6 +90,11 @@ pub(super) fn Document(props: &DocumentProps) -> Html {
             </details>
         </>
     }
+}
+
+/// The document, or why there is none.
+fn shown(yaml: Result<String, ReaderError>) -> AttrValue {
+    yaml.unwrap_or_else(|error| format!("Not shown: {error}.")).into()
 }
 
 #[derive(Properties, PartialEq)]

@@ -12,7 +12,7 @@ use crate::{
     state::{Action, Dialog, Dispatch, describe},
     ui::{Glyph, Icon},
 };
-use engine::Flow;
+use engine::{Flow, World};
 use model::{Kind, Model, Object, ObjectRef};
 use std::rc::Rc;
 use yew::prelude::*;
@@ -22,6 +22,8 @@ use yew::prelude::*;
 pub(crate) struct InspectorProps {
     /// The cluster as its author wrote it.
     pub(crate) model: Ptr<Model>,
+    /// The settled cluster.
+    pub(crate) world: Ptr<World>,
     /// The cluster with what controllers filled in.
     pub(crate) settled: Ptr<Model>,
     /// What is selected; `None` is the cluster.
@@ -47,8 +49,11 @@ pub(crate) fn Inspector(props: &InspectorProps) -> Html {
     };
     let body = match &object {
         Some(Object::Service(service)) => html! {
-            <service::ServiceSwitches service={std::sync::Arc::clone(service)} model={props.model.clone()}
-                dispatch={props.dispatch.clone()} />
+            <>
+                <service::ServiceSwitches service={std::sync::Arc::clone(service)} model={props.model.clone()}
+                    dispatch={props.dispatch.clone()} />
+                <service::Remedies service={service.metadata.key()} world={props.world.clone()} dispatch={props.dispatch.clone()} />
+            </>
         },
         Some(Object::Node(node)) => html! {
             <node::NodeSwitches node={std::sync::Arc::clone(node)} model={props.model.clone()}

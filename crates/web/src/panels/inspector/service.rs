@@ -9,13 +9,54 @@ use crate::{
     },
     ui::{Choice, Segmented},
 };
+use engine::{Remedy, World};
 use model::{
-    Edit, Model,
+    Edit, Key, Model,
     azure::SkuName,
     kubernetes::{Service, ServicePort, ServiceType, SessionAffinity, TrafficPolicy},
 };
 use std::sync::Arc;
 use yew::prelude::*;
+
+/// What can be done about a load balancer that reaches only some of the pods.
+#[derive(Properties, PartialEq)]
+pub(super) struct RemediesProps {
+    /// The Service.
+    pub(super) service: Key,
+    /// The settled cluster.
+    pub(super) world: Ptr<World>,
+    /// How to change the store.
+    pub(super) dispatch: Dispatch,
+}
+
+/// Steps that can be performed, each with its reason.
+#[component]
+pub(super) fn Remedies(props: &RemediesProps) -> Html {
+    let remedies =
+        use_memo((props.world.clone(), props.service.clone()), |(world, service)| world.remedies(service));
+    if remedies.is_empty() {
+        return Html::default();
+    }
+    let remedy = |remedy: &Remedy| {
+        let (dispatch, edit) = (props.dispatch.clone(), remedy.edit.clone());
+        let onclick = Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Edit(edit.clone())));
+        html! {
+            <li key={remedy.title}>
+                <details class="remedy">
+                    <summary>{ remedy.title }</summary>
+                    <p class="hint">{ remedy.why }</p>
+                    <button type="button" class="btn" {onclick}>{ "Do it" }</button>
+                </details>
+            </li>
+        }
+    };
+    html! {
+        <div class="field">
+            <span class="field-name">{ "Remedies for uneven shares" }</span>
+            <ul class="plain-list">{ for remedies.iter().map(remedy) }</ul>
+        </div>
+    }
+}
 
 /// What the switches need.
 #[derive(Properties, PartialEq)]

@@ -1,0 +1,186 @@
+//! `hopscope snat`: the budget of outbound ports.
+
+use crate::{
+    args::{CompareFormat, SnatArguments, Transport},
+    input,
+    output::{self, Failure, visible},
+};
+use azure::{
+    Allocation, At, GatewayBudget, SnatBudget,
+    snat::{CoolDown, Inventory},
+};
+use engine::World;
+use model::kubernetes::Protocol;
+use serde_json::{Value, json};
+use std::{
+    fmt::Write,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
+
+/// A destination for the question how many flows find a port; any will do.
+const DESTINATION: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1)), 443);
+
+/// Prints the budgets of every pool and NAT gateway.
+pub(crate) fn run(arguments: &SnatArguments) -> Result<String, Failure> {
+    let model = input::model(&arguments.files)?;
+    let world = World::new(&model);
+    let (pools, gateways) = (world.cloud().snat_budgets(), world.cloud().gateway_budgets());
+    match arguments.output {
+        CompareFormat::Json => output::json(&json!({
+            "pools": pools.iter().map(|budget| document(budget, arguments)).collect::<Vec<_>>(),
+            "natGateways": gateways.iter().map(gateway_document).collect::<Vec<_>>(),
+        })),
+        CompareFormat::Text => Ok(text(&pools, &gateways, arguments)),
+    }
+}
+
+fn text(pools: &[SnatBudget], gateways: &[GatewayBudget], arguments: &SnatArguments) -> String {
+    let mut out = String::new();
+    for budget in pools {
+        pool_text(&mut out, budget, arguments);
+    }
+    for gateway in gateways {
+        gateway_text(&mut out, gateway);
+    }
+    if out.is_empty() {
+        out.push_str("Neither a load balancer nor a NAT gateway translates outbound traffic here.\n");
+    }
+    visible(&out)
+}
+
+fn pool_text(out: &mut String, budget: &SnatBudget, arguments: &SnatArguments) {
+    let rule =
+        budget.rule.as_deref().map_or("load-balancing rules".to_owned(), |rule| format!("rule {rule}"));
+    let _ = writeln!(out, "load balancer {}, {rule}, pool {}", budget.balancer, budget.pool);
+    let _ = writeln!(out, "  addresses  {} ({})", budget.addresses.len(), addresses(&budget.addresses));
+    let now = budget.now();
+    let how = match budget.allocation {
+        Allocation::Table => "by Azure's table of pool sizes",
+        Allocation::Explicit(_) => "set explicitly",
+    };
+    let _ = writeln!(out, "  members    {}", now.members);
+    let _ = writeln!(out, "  ports      {} for each node and protocol, {how}", now.ports);
+    let _ = writeln!(out, "  total      {} of {}", now.total, budget.available);
+    if let Some(error) = now.refused {
+        let _ = writeln!(out, "  refused    {error}");
+    }
+    if let Some(next) = budget.next_step() {
+        let what = next
+            .refused
+            .map_or_else(|| format!("{} ports each", next.ports), |error| format!("refused: {error}"));
+        let _ = writeln!(out, "  next step  at {} members: {what}", next.members);
+    }
+    let after = budget.at(now.members.saturating_add(arguments.add));
+    let cost = budget.cost_of(arguments.add);
+    let _ = match (after.refused, cost) {
+        (Some(error), _) => writeln!(out, "  +{} nodes   refused: {error}", arguments.add),
+        (None, 0) => writeln!(out, "  +{} nodes   {} ports each, no change", arguments.add, after.ports),
+        (None, cost) => writeln!(
+            out,
+            "  +{} nodes   {} ports each: every node can hold {cost} flows fewer to one destination; flows on ports that are taken away time out",
+            arguments.add, after.ports
+        ),
+    };
+    if let Some(flows) = arguments.flows {
+        let opened = opened(now.ports, flows, arguments.protocol);
+        let reuse = match arguments.protocol {
+            Transport::Tcp => "TCP: a port serves one flow to each destination address and port",
+            Transport::Udp => "UDP: a port serves one flow to each destination address",
+        };
+        let _ = writeln!(
+            out,
+            "  {flows} flows of one node to one destination: {opened} find a port, {} fail ({reuse})",
+            flows - opened
+        );
+    }
+    let _ = writeln!(
+        out,
+        "  idle       {} min until a silent flow gives its port back",
+        budget.idle_timeout_in_minutes
+    );
+}
+
+fn gateway_text(out: &mut String, gateway: &GatewayBudget) {
+    let name = gateway.gateway.as_deref().unwrap_or("of AKS");
+    let _ = writeln!(out, "NAT gateway {name}");
+    let _ = writeln!(out, "  addresses  {} ({})", gateway.addresses.len(), addresses(&gateway.addresses));
+    let _ = writeln!(
+        out,
+        "  ports      {} on demand, shared by all VMs of its subnets; more nodes change nothing",
+        gateway.ports
+    );
+    let _ = writeln!(out, "  to one destination {} connections at once", gateway.per_destination);
+    let _ = writeln!(
+        out,
+        "  reuse for the same destination after {} s (FIN), {} s (RST), {} s (half open), {} s (UDP)",
+        CoolDown::TcpFin.seconds(),
+        CoolDown::TcpReset.seconds(),
+        CoolDown::TcpHalfOpen.seconds(),
+        CoolDown::Udp.seconds()
+    );
+    let _ = writeln!(out, "  idle       {} min for TCP, 4 min for UDP", gateway.idle_timeout_in_minutes);
+}
+
+fn opened(ports: u32, flows: u32, protocol: Transport) -> u32 {
+    let protocol = match protocol {
+        Transport::Tcp => Protocol::Tcp,
+        Transport::Udp => Protocol::Udp,
+    };
+    Inventory::new(ports).open(protocol, DESTINATION, flows)
+}
+
+fn addresses(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn size(at: At) -> Value {
+    json!({
+        "members": at.members,
+        "portsPerMember": at.ports,
+        "totalPorts": at.total,
+        "refused": at.refused.map(|error| error.to_string()),
+    })
+}
+
+fn document(budget: &SnatBudget, arguments: &SnatArguments) -> Value {
+    let now = budget.now();
+    let steps: Vec<Value> = budget
+        .steps()
+        .into_iter()
+        .map(|(sizes, at)| json!({ "from": sizes.start(), "to": sizes.end(), "portsPerMember": at.ports }))
+        .collect();
+    let mut value = json!({
+        "loadBalancer": budget.balancer,
+        "outboundRule": budget.rule,
+        "pool": budget.pool,
+        "nodes": budget.nodes,
+        "addresses": budget.addresses,
+        "allocatedOutboundPorts": match budget.allocation {
+            Allocation::Table => 0,
+            Allocation::Explicit(ports) => ports,
+        },
+        "availablePorts": budget.available,
+        "now": size(now),
+        "nextStep": budget.next_step().map(size),
+        "added": arguments.add,
+        "afterAdding": size(budget.at(now.members.saturating_add(arguments.add))),
+        "flowsLostPerDestination": budget.cost_of(arguments.add),
+        "steps": steps,
+        "idleTimeoutInMinutes": budget.idle_timeout_in_minutes,
+    });
+    if let (Some(flows), Some(fields)) = (arguments.flows, value.as_object_mut()) {
+        let opened = opened(now.ports, flows, arguments.protocol);
+        fields.insert("flows".into(), json!({ "wanted": flows, "opened": opened, "failed": flows - opened }));
+    }
+    value
+}
+
+fn gateway_document(gateway: &GatewayBudget) -> Value {
+    json!({
+        "natGateway": gateway.gateway,
+        "addresses": gateway.addresses,
+        "ports": gateway.ports,
+        "connectionsPerDestination": gateway.per_destination,
+        "idleTimeoutInMinutes": gateway.idle_timeout_in_minutes,
+    })
+}

@@ -1,0 +1,93 @@
+//! Azure on the command line: drift of load balancers, outbound ports.
+
+#![allow(clippy::expect_used, reason = "a test ends where its set-up fails")]
+
+mod support;
+
+use std::{fs, process::Command};
+use support::{prints, refuses, top};
+
+/// The cluster of an example whose load balancer was edited by hand: the document that the controllers write, with
+/// a text replaced.
+fn edited(name: &str, from: &str, to: &str) -> String {
+    let written = prints("lb examples/caveat-cluster");
+    assert!(written.contains(from), "{written}");
+    let file = std::env::temp_dir().join(format!("hopscope-{}-{name}.json", std::process::id()));
+    fs::write(&file, written.replacen(from, to, 1)).expect("the file can be written");
+    file.display().to_string()
+}
+
+fn compare(file: &str, more: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_hopscope"))
+        .args(["lb", "examples/caveat-cluster", file, "--compare"])
+        .args(more)
+        .current_dir(top())
+        .output()
+        .expect("the binary runs");
+    (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
+}
+
+#[test]
+fn a_load_balancer_that_nobody_edited_does_not_drift() {
+    let file = edited("same", "kubernetes", "kubernetes");
+    let (code, text) = compare(&file, &[]);
+    assert_eq!((code, &*text), (Some(0), "kubernetes: as the controllers would write it\n"));
+}
+
+#[test]
+fn drift_is_told_with_what_becomes_of_it_and_exit_code_1() {
+    let file = edited("drift", "\"enableFloatingIP\": true", "\"enableFloatingIP\": false");
+    let (code, text) = compare(&file, &[]);
+    assert_eq!(code, Some(1), "{text}");
+    for line in [
+        "kubernetes: 1 differences",
+        "enableFloatingIP: false, wanted true",
+        "next reconcile: put back.",
+        "Nobody watches the load balancer",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let (code, json) = compare(&file, &["-o", "json"]);
+    let value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(code, Some(1));
+    let row = &value[0]["differences"][0];
+    assert_eq!(
+        (&row["part"], &row["difference"], &row["nextReconcile"]),
+        (&"rule".into(), &"changed".into(), &"putBack".into())
+    );
+    assert_eq!(
+        row["fields"][0],
+        serde_json::json!({"field": "enableFloatingIP", "is": "false", "wanted": "true"})
+    );
+}
+
+#[test]
+fn without_a_load_balancer_in_the_input_there_is_nothing_to_compare() {
+    let complaint = refuses("lb examples/caveat --compare", "");
+    assert!(complaint.contains("no load balancer to compare") && complaint.contains("hint:"), "{complaint}");
+}
+
+#[test]
+fn outbound_ports_of_each_node_and_what_more_nodes_change() {
+    let file = std::env::temp_dir().join(format!("hopscope-{}-standard.yaml", std::process::id()));
+    let mut cluster =
+        String::from("apiVersion: hopscope.dev/v1\nkind: ManagedCluster\nmetadata: {name: demo}\nspec: {}\n");
+    for number in 0..48 {
+        cluster += &format!("---\napiVersion: v1\nkind: Node\nmetadata: {{name: n{number:02}}}\n");
+    }
+    fs::write(&file, cluster).expect("the file can be written");
+    let text = prints(&format!("snat {} --add 4 --flows 2000", file.display()));
+    for line in [
+        "ports      1024 for each node and protocol",
+        "total      49152 of 64000",
+        "next step  at 51 members: 512 ports each",
+        "+4 nodes   512 ports each: every node can hold 512 flows fewer",
+        "2000 flows of one node to one destination: 1024 find a port, 976 fail",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let json = prints(&format!("snat {} -o json", file.display()));
+    let value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let pool = &value["pools"][0];
+    assert_eq!((&pool["now"]["portsPerMember"], &pool["nextStep"]["members"]), (&1024.into(), &51.into()));
+}

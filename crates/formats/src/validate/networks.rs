@@ -1,0 +1,238 @@
+//! Virtual networks, security groups, route tables and NICs: what Azure would refuse, and what points nowhere.
+
+use super::Check;
+use crate::near::nearest;
+use ipnet::IpNet;
+use model::{
+    Kind, ObjectRef,
+    azure::{Direction, NetworkInterface, NetworkSecurityGroup, RouteTable, SubResource, VirtualNetwork},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+impl Check<'_> {
+    pub(super) fn networks(&mut self) {
+        let model = self.model;
+        for network in model.virtual_networks.values() {
+            self.network(&ObjectRef::cluster_scoped(Kind::VirtualNetwork, &network.name), network);
+        }
+        for group in model.network_security_groups.values() {
+            self.group(&ObjectRef::cluster_scoped(Kind::NetworkSecurityGroup, &group.name), group);
+        }
+        for table in model.route_tables.values() {
+            self.table(&ObjectRef::cluster_scoped(Kind::RouteTable, &table.name), table);
+        }
+        for nic in model.network_interfaces.values() {
+            self.nic(&ObjectRef::cluster_scoped(Kind::NetworkInterface, &nic.name), nic);
+        }
+    }
+
+    fn network(&mut self, id: &ObjectRef, network: &VirtualNetwork) {
+        let mut own: Vec<(String, IpNet)> = Vec::new();
+        for (at, text) in network.address_space.address_prefixes.iter().enumerate() {
+            let path = format!("addressSpace.addressPrefixes[{at}]");
+            let Some(range) = self.range(id, &path, text) else { continue };
+            self.apart(id, &path, range, &own, "the network's own range");
+            own.push((format!("{range}"), range));
+        }
+        let mut subnets: Vec<(String, IpNet)> = Vec::new();
+        for (at, subnet) in network.subnets.iter().enumerate() {
+            let listed = subnet
+                .address_prefixes
+                .iter()
+                .enumerate()
+                .map(|(number, text)| (format!("subnets[{at}].addressPrefixes[{number}]"), text));
+            let single =
+                subnet.address_prefix.iter().map(|text| (format!("subnets[{at}].addressPrefix"), text));
+            let mut of_this: Vec<IpNet> = Vec::new();
+            for (path, text) in listed.chain(single) {
+                let Some(range) = self.range(id, &path, text) else { continue };
+                if !own.is_empty() && !own.iter().any(|(_, outer)| outer.contains(&range)) {
+                    self.error(
+                        id,
+                        &path,
+                        format!("the subnet {range} is outside of the network's addressSpace"),
+                        "widen addressSpace.addressPrefixes, or move the subnet",
+                    );
+                }
+                self.apart(id, &path, range, &subnets, "the subnet");
+                // `az` prints one range in both fields.
+                if !of_this.contains(&range) {
+                    of_this.push(range);
+                }
+            }
+            subnets.extend(of_this.into_iter().map(|range| (format!("{} {range}", subnet.name), range)));
+            let path = |field: &str| format!("subnets[{at}].{field}");
+            let references = [
+                (Kind::NetworkSecurityGroup, "networkSecurityGroup", &subnet.network_security_group),
+                (Kind::RouteTable, "routeTable", &subnet.route_table),
+                (Kind::NatGateway, "natGateway", &subnet.nat_gateway),
+            ];
+            for (kind, field, reference) in references {
+                self.refers(id, &path(field), kind, reference.as_ref());
+            }
+        }
+        for (at, peering) in network.virtual_network_peerings.iter().enumerate() {
+            let remote = peering.remote_address_space.iter().flat_map(|space| &space.address_prefixes);
+            for (number, text) in remote.enumerate() {
+                let path =
+                    format!("virtualNetworkPeerings[{at}].remoteAddressSpace.addressPrefixes[{number}]");
+                if let Some(range) = self.range(id, &path, text) {
+                    self.apart(id, &path, range, &own, "the network's own range");
+                }
+            }
+        }
+    }
+
+    /// Ranges that must not overlap.
+    fn apart(&mut self, id: &ObjectRef, path: &str, range: IpNet, others: &[(String, IpNet)], what: &str) {
+        let overlaps = |other: &IpNet| other.contains(&range) || range.contains(other);
+        if let Some((name, _)) = others.iter().find(|(_, other)| overlaps(other)) {
+            self.error(
+                id,
+                path,
+                format!("{range} overlaps {what} {name}"),
+                "Azure refuses ranges that overlap; give one of them another range",
+            );
+        }
+    }
+
+    /// A reference to another document. Where the input has documents of that kind, it must be among them;
+    /// where it has none, the answer is that of a cluster without it, which is said.
+    fn refers(&mut self, id: &ObjectRef, path: &str, kind: Kind, reference: Option<&SubResource>) {
+        let Some(reference) = reference else { return };
+        let name = reference.id.name().to_owned();
+        let names: Vec<String> = match kind {
+            Kind::NetworkSecurityGroup => self.model.network_security_groups.keys().cloned().collect(),
+            Kind::RouteTable => self.model.route_tables.keys().cloned().collect(),
+            _ => self.model.nat_gateways.keys().cloned().collect(),
+        };
+        if names.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+            return;
+        }
+        let what = format!("{path} refers to {kind} {name}, which is not in the input");
+        let command = match kind {
+            Kind::NetworkSecurityGroup => "az network nsg show",
+            Kind::RouteTable => "az network route-table show",
+            _ => "az network nat gateway show",
+        };
+        let hint = match nearest(&name, names.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("add the output of `{command} -n {name} -o json`"),
+        };
+        if names.is_empty() {
+            self.warning(id, path, what, hint);
+        } else {
+            self.error(id, path, what, hint);
+        }
+    }
+
+    fn group(&mut self, id: &ObjectRef, group: &NetworkSecurityGroup) {
+        let mut taken: BTreeMap<(Direction, u32), &str> = BTreeMap::new();
+        for (at, rule) in group.security_rules.iter().enumerate() {
+            let path = format!("securityRules[{at}]");
+            if !(100..=4096).contains(&rule.priority) {
+                let what = format!("the rule {} has priority {}", rule.name, rule.priority);
+                self.error(id, &format!("{path}.priority"), what, "Azure takes 100 to 4096");
+            }
+            if let Some(first) = taken.insert((rule.direction, rule.priority), &rule.name) {
+                let what = format!("the rules {first} and {} have the same priority", rule.name);
+                self.error(
+                    id,
+                    &format!("{path}.priority"),
+                    what,
+                    "give each rule of a direction its own priority",
+                );
+            }
+            let prefixes = [
+                ("sourceAddressPrefix", &rule.source_address_prefix, &rule.source_address_prefixes),
+                (
+                    "destinationAddressPrefix",
+                    &rule.destination_address_prefix,
+                    &rule.destination_address_prefixes,
+                ),
+            ];
+            for (field, one, several) in prefixes {
+                for text in one.iter().chain(several).flat_map(|text| text.split(',')) {
+                    self.prefix_or_tag(id, &format!("{path}.{field}"), text.trim());
+                }
+            }
+            let ports = [
+                ("sourcePortRange", &rule.source_port_range, &rule.source_port_ranges),
+                ("destinationPortRange", &rule.destination_port_range, &rule.destination_port_ranges),
+            ];
+            for (field, one, several) in ports {
+                for text in one.iter().chain(several).flat_map(|text| text.split(',')) {
+                    self.port_range(id, &format!("{path}.{field}"), text.trim());
+                }
+            }
+        }
+    }
+
+    /// A range, an address, a service tag (a word) or `*`.
+    fn prefix_or_tag(&mut self, id: &ObjectRef, path: &str, text: &str) {
+        let is_tag = text == "*"
+            || text.starts_with(|letter: char| letter.is_ascii_alphabetic()) && !text.contains(':');
+        if !is_tag && text.parse::<IpAddr>().is_err() {
+            self.range(id, path, text);
+        }
+    }
+
+    fn port_range(&mut self, id: &ObjectRef, path: &str, text: &str) {
+        let (low, high) = text.split_once('-').unwrap_or((text, text));
+        let fits = match (low.trim().parse::<u16>(), high.trim().parse::<u16>()) {
+            (Ok(low), Ok(high)) => low <= high,
+            _ => text == "*",
+        };
+        if !fits {
+            let hint = "write a port, a range such as 8000-8080, or *";
+            self.error(id, path, format!("{path}: {text:?} is not a range of ports"), hint);
+        }
+    }
+
+    fn table(&mut self, id: &ObjectRef, table: &RouteTable) {
+        const HOPS: &[&str] = &["VirtualAppliance", "VnetLocal", "Internet", "VirtualNetworkGateway", "None"];
+        let mut prefixes = BTreeSet::new();
+        for (at, route) in table.routes.iter().enumerate() {
+            let path = format!("routes[{at}]");
+            self.prefix_or_tag(id, &format!("{path}.addressPrefix"), &route.address_prefix);
+            if !prefixes.insert(&route.address_prefix) {
+                let what = format!("two routes are for {}", route.address_prefix);
+                self.error(
+                    id,
+                    &format!("{path}.addressPrefix"),
+                    what,
+                    "a table has one route for each prefix",
+                );
+            }
+            self.word(id, &format!("{path}.nextHopType"), Some(&route.next_hop_type), HOPS);
+            let appliance = route.next_hop_type.eq_ignore_ascii_case("VirtualAppliance");
+            match &route.next_hop_ip_address {
+                Some(address) => {
+                    self.address(id, &format!("{path}.nextHopIpAddress"), address);
+                }
+                None if appliance => {
+                    let what = format!("the route {} leads to an appliance without an address", route.name);
+                    self.warning(id, &path, what, "add `nextHopIpAddress`");
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn nic(&mut self, id: &ObjectRef, nic: &NetworkInterface) {
+        for (at, configuration) in nic.ip_configurations.iter().enumerate() {
+            if let Some(address) = &configuration.private_ip_address {
+                self.address(id, &format!("ipConfigurations[{at}].privateIPAddress"), address);
+            }
+        }
+        self.refers(
+            id,
+            "networkSecurityGroup",
+            Kind::NetworkSecurityGroup,
+            nic.network_security_group.as_ref(),
+        );
+    }
+}

@@ -1,0 +1,10 @@
+//! The page's second wasm: reading and writing documents and links. `www/boot.js` loads it when the page asks
+//! its first question. It shares no memory with the page: should it stop, the page goes on.
+
+use wasm_bindgen::prelude::*;
+
+/// Answers a `formats::Question`; both are in the wire form.
+#[wasm_bindgen]
+pub fn answer(question: &[u8]) -> Result<Vec<u8>, JsError> {
+    formats::answer(question).ok_or_else(|| JsError::new("the page and its reader are of different versions"))
+}

@@ -1,0 +1,59 @@
+//! The reader: the second wasm, which reads and writes documents and links. It is fetched with the first
+//! question and stays.
+
+use formats::Question;
+use js_sys::{Function, Uint8Array};
+use std::fmt;
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wire::Wire;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The reader's function from a question to its answer, both as bytes (`www/boot.js`).
+    #[wasm_bindgen(js_namespace = hopscope, js_name = reader, catch)]
+    async fn load() -> Result<JsValue, JsValue>;
+}
+
+/// Why the reader did not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ReaderError {
+    /// It could not be fetched, or it stopped; what the browser says about it.
+    Failed(String),
+    /// It answered what the page does not understand.
+    OtherVersion,
+}
+
+impl fmt::Display for ReaderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(why) => {
+                write!(f, "the part of the page that reads and writes documents could not be used ({why})")
+            }
+            Self::OtherVersion => f.write_str("the page was updated meanwhile; reload it"),
+        }
+    }
+}
+
+impl std::error::Error for ReaderError {}
+
+/// Fetches the reader, unless it is here.
+pub(crate) async fn ready() -> Result<(), ReaderError> {
+    function().await.map(drop)
+}
+
+/// Asks a question. The type of the answer stands with the question.
+pub(crate) async fn ask<T: Wire>(question: &Question) -> Result<T, ReaderError> {
+    let question = Uint8Array::from(wire::encode(question).as_slice());
+    let answer = function().await?.call1(&JsValue::NULL, &question).map_err(|error| failed(&error))?;
+    wire::decode(&Uint8Array::new(&answer).to_vec()).ok_or(ReaderError::OtherVersion)
+}
+
+async fn function() -> Result<Function, ReaderError> {
+    let function = load().await.map_err(|error| failed(&error))?;
+    function.dyn_into().map_err(|_| ReaderError::OtherVersion)
+}
+
+fn failed(error: &JsValue) -> ReaderError {
+    let message = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
+    ReaderError::Failed(message.unwrap_or_default())
+}

@@ -1,0 +1,356 @@
+//! The compact form in which values pass between the parts of one build of the page: from the build to the
+//! first wasm (the examples), and between the first wasm and the reader, which is loaded when it is needed.
+//!
+//! It is not a format for the outside: it names no fields and has no versions, so it is never stored. Its only
+//! virtue is that reading and writing it takes next to no code: a call for each field. serde's derived readers
+//! weigh fifty times as much.
+
+// The derive names this crate by its name, in its own tests too.
+#[cfg(test)]
+extern crate self as wire;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+pub use wire_derive::Wire;
+
+/// A value that can pass. Derive it: fields pass in the order of their declaration.
+pub trait Wire: Sized {
+    /// Appends the value.
+    fn write(&self, out: &mut Vec<u8>);
+
+    /// Takes the value. Where the input is not one, this is some value, and the input is marked as failed.
+    fn read(input: &mut Input<'_>) -> Self;
+}
+
+/// The value as bytes.
+pub fn encode(value: &impl Wire) -> Vec<u8> {
+    let mut out = Vec::new();
+    value.write(&mut out);
+    out
+}
+
+/// The value that [`encode`] made these bytes of; `None` if they are not such bytes.
+pub fn decode<T: Wire>(bytes: &[u8]) -> Option<T> {
+    let mut input = Input { rest: bytes, failed: false };
+    let value = T::read(&mut input);
+    (!input.failed && input.rest.is_empty()).then_some(value)
+}
+
+/// Bytes that are being read.
+#[derive(Debug)]
+pub struct Input<'a> {
+    rest: &'a [u8],
+    failed: bool,
+}
+
+impl<'a> Input<'a> {
+    /// Marks the input as not being what was expected.
+    pub fn fail(&mut self) {
+        self.failed = true;
+        self.rest = &[];
+    }
+
+    /// One byte: which variant follows. 0 where there is none.
+    #[inline(never)]
+    pub fn tag(&mut self) -> u8 {
+        match self.rest.split_first() {
+            Some((tag, rest)) => {
+                self.rest = rest;
+                *tag
+            }
+            None => {
+                self.fail();
+                0
+            }
+        }
+    }
+
+    /// A number, seven bits to a byte, the lowest first.
+    #[inline(never)]
+    pub fn number(&mut self) -> u64 {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.tag();
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return number;
+            }
+        }
+        self.fail();
+        0
+    }
+
+    /// A length. There cannot be more items than bytes.
+    #[inline(never)]
+    pub fn length(&mut self) -> usize {
+        match usize::try_from(self.number()) {
+            Ok(length) if length <= self.rest.len() => length,
+            _ => {
+                self.fail();
+                0
+            }
+        }
+    }
+
+    /// A text.
+    #[inline(never)]
+    pub fn text(&mut self) -> &'a str {
+        let length = self.length();
+        let text = self.rest.split_at_checked(length).and_then(|(text, rest)| {
+            self.rest = rest;
+            std::str::from_utf8(text).ok()
+        });
+        text.unwrap_or_else(|| {
+            self.fail();
+            ""
+        })
+    }
+}
+
+/// Appends a number as [`Input::number`] reads it.
+#[inline(never)]
+pub fn write_number(mut number: u64, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        // The mask leaves seven bits.
+        out.push(u8::try_from(number & 0x7f).unwrap_or_default() | 0x80);
+        number >>= 7;
+    }
+    out.push(u8::try_from(number).unwrap_or_default());
+}
+
+/// Appends a text as [`Input::text`] reads it.
+#[inline(never)]
+pub fn write_text(text: &str, out: &mut Vec<u8>) {
+    write_number(text.len() as u64, out);
+    out.extend_from_slice(text.as_bytes());
+}
+
+impl Wire for bool {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(*self));
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        input.tag() != 0
+    }
+}
+
+impl Wire for u8 {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(*self);
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        input.tag()
+    }
+}
+
+macro_rules! unsigned {
+    ($($type:ty)*) => {$(
+        impl Wire for $type {
+            fn write(&self, out: &mut Vec<u8>) {
+                write_number(u64::from(*self), out);
+            }
+
+            fn read(input: &mut Input<'_>) -> Self {
+                let number = input.number();
+                Self::try_from(number).unwrap_or_else(|_| {
+                    input.fail();
+                    0
+                })
+            }
+        }
+    )*};
+}
+
+unsigned!(u16 u32 u64);
+
+macro_rules! signed {
+    ($($type:ty)*) => {$(
+        impl Wire for $type {
+            fn write(&self, out: &mut Vec<u8>) {
+                write_number(i64::from(*self).cast_unsigned(), out);
+            }
+
+            fn read(input: &mut Input<'_>) -> Self {
+                let number = input.number().cast_signed();
+                Self::try_from(number).unwrap_or_else(|_| {
+                    input.fail();
+                    0
+                })
+            }
+        }
+    )*};
+}
+
+signed!(i32 i64);
+
+impl Wire for String {
+    fn write(&self, out: &mut Vec<u8>) {
+        write_text(self, out);
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        input.text().to_owned()
+    }
+}
+
+impl Wire for Arc<str> {
+    fn write(&self, out: &mut Vec<u8>) {
+        write_text(self, out);
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        input.text().into()
+    }
+}
+
+impl<T: Wire> Wire for Arc<T> {
+    fn write(&self, out: &mut Vec<u8>) {
+        T::write(self, out);
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        Self::new(T::read(input))
+    }
+}
+
+impl<T: Wire> Wire for Box<T> {
+    fn write(&self, out: &mut Vec<u8>) {
+        T::write(self, out);
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        Self::new(T::read(input))
+    }
+}
+
+impl<T: Wire> Wire for Option<T> {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(self.is_some()));
+        if let Some(value) = self {
+            value.write(out);
+        }
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        (input.tag() != 0).then(|| T::read(input))
+    }
+}
+
+impl<T: Wire, E: Wire> Wire for Result<T, E> {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(self.is_err()));
+        match self {
+            Ok(value) => value.write(out),
+            Err(error) => error.write(out),
+        }
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        if input.tag() == 0 { Ok(T::read(input)) } else { Err(E::read(input)) }
+    }
+}
+
+impl<T: Wire> Wire for Vec<T> {
+    fn write(&self, out: &mut Vec<u8>) {
+        write_number(self.len() as u64, out);
+        for item in self {
+            item.write(out);
+        }
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        let length = input.length();
+        let mut items = Self::new();
+        while items.len() < length && !input.failed {
+            items.push(T::read(input));
+        }
+        items
+    }
+}
+
+impl<K: Wire + Ord, V: Wire> Wire for BTreeMap<K, V> {
+    fn write(&self, out: &mut Vec<u8>) {
+        write_number(self.len() as u64, out);
+        for (key, value) in self {
+            key.write(out);
+            value.write(out);
+        }
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        let mut map = Self::new();
+        for _ in 0..input.length() {
+            if input.failed {
+                break;
+            }
+            map.insert(K::read(input), V::read(input));
+        }
+        map
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Wire, decode, encode};
+    use std::collections::BTreeMap;
+
+    #[derive(Debug, Clone, PartialEq, Wire)]
+    struct Record {
+        text: String,
+        number: Option<u16>,
+        signed: i64,
+        list: Vec<Choice>,
+        map: BTreeMap<String, u32>,
+    }
+
+    #[derive(Debug, Clone, PartialEq, Wire)]
+    enum Choice {
+        Nothing,
+        One(Box<Record>),
+        Named { yes: bool, inner: Result<u64, String> },
+    }
+
+    fn record() -> Record {
+        let inner = Record {
+            text: String::new(),
+            number: None,
+            signed: i64::MIN,
+            list: Vec::new(),
+            map: BTreeMap::default(),
+        };
+        let named = |inner| Choice::Named { yes: true, inner };
+        Record {
+            text: "é\u{0}".into(),
+            number: Some(u16::MAX),
+            signed: -1,
+            list: vec![
+                Choice::Nothing,
+                Choice::One(Box::new(inner)),
+                named(Ok(u64::MAX)),
+                named(Err("no".into())),
+            ],
+            map: [("a".to_owned(), 0), ("b".to_owned(), 300)].into(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        assert_eq!(decode(&encode(&record())), Some(record()));
+    }
+
+    #[test]
+    fn bytes_that_are_cut_longer_or_wrong_are_refused() {
+        let bytes = encode(&record());
+        for end in 0..bytes.len() {
+            assert_eq!(decode::<Record>(&bytes[..end]), None, "cut at {end}");
+        }
+        let longer = [bytes.as_slice(), &[0]].concat();
+        assert_eq!(decode::<Record>(&longer), None);
+        assert_eq!(decode::<Choice>(&[3]), None, "no such variant");
+        assert_eq!(decode::<String>(&[1, 0xff]), None, "not UTF-8");
+        assert_eq!(decode::<u16>(&[0x80, 0x80, 0x04]), None, "65536");
+        assert_eq!(decode::<Vec<bool>>(&[0xff, 0xff, 0xff, 0xff, 0x0f]), None, "more items than bytes");
+    }
+}
