@@ -158,8 +158,12 @@ impl World {
         let mut rows: Vec<Vec<Cell>> = question.clients.iter().map(|_| Vec::new()).collect();
         for target in &question.targets {
             let mut known: BTreeMap<Class, Cell> = BTreeMap::new();
+            let servers = match &target.place {
+                Place::Service(service) => self.ready_endpoints(service),
+                _ => Vec::new(),
+            };
             for ((client, own), row) in question.clients.iter().zip(&traits).zip(&mut rows) {
-                let cell = match own.as_ref().and_then(|own| self.class(client, own, target)) {
+                let cell = match own.as_ref().and_then(|own| self.class(own, target, &servers)) {
                     Some(class) => known.entry(class).or_insert_with(|| self.cell(client, target)).clone(),
                     None => self.cell(client, target),
                 };
@@ -258,14 +262,13 @@ impl World {
 
     fn class(
         &self,
-        client: &Place,
         (inside, labels, node, ips): &(Vec<bool>, String, NodeName, Vec<IpAddr>),
         target: &Target,
+        servers: &[IpAddr],
     ) -> Option<Class> {
         let Place::Service(service) = &target.place else { return None };
         // A pod behind the Service may be its own server.
-        let own: Vec<IpAddr> = self.ready_endpoints(service);
-        if ips.iter().any(|ip| own.contains(ip)) || matches!(client, Place::Name(_)) {
+        if ips.iter().any(|ip| servers.contains(ip)) {
             return None;
         }
         // Families decide which of the addresses is used.

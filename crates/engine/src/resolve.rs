@@ -154,7 +154,7 @@ impl World {
         let slices = self.model.endpoint_slices.values();
         let mut addresses: Vec<IpAddr> = slices
             .filter(|slice| {
-                slice.metadata.key().namespace == key.namespace && slice.service() == Some(&key.name)
+                slice.service() == Some(&key.name) && slice.metadata.key().namespace == key.namespace
             })
             .flat_map(|slice| &slice.endpoints)
             .filter(|endpoint| endpoint.conditions.ready.unwrap_or(true))
