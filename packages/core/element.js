@@ -191,7 +191,7 @@ async function text(address) {
     throw new Error(`${shown} could not be fetched.`);
   }
   if (!response.ok) {
-    const error = new Error(`${shown} could not be fetched: ${response.status} ${response.statusText}.`.replace(" .", "."));
+    const error = new Error(`${shown} could not be fetched: the host answered ${response.status}.`);
     error.status = response.status;
     throw error;
   }

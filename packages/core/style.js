@@ -16,7 +16,7 @@ h2{margin:0 0 6px;font-size:18px}h2:focus{outline:none}h3{margin:12px 0 4px;font
 .chapter,.hint{margin:0;font-size:13px;opacity:.8}
 .flow,code{font-family:ui-monospace,Menlo,monospace;font-size:13px;overflow-wrap:anywhere}
 fieldset{border:1px solid var(--edge);border-radius:6px;margin:8px 0;padding:8px 12px}
-fieldset label{display:block;padding:3px 0;overflow-wrap:anywhere}
+fieldset label{display:flex;gap:8px;align-items:baseline;padding:3px 0;overflow-wrap:anywhere}
 legend{font-weight:600}
 .right{color:var(--good);font-weight:600}.wrong{color:var(--bad);font-weight:600}
 .notice{border-inline-start:4px solid var(--bad);padding:4px 10px;white-space:pre-wrap;overflow-wrap:anywhere}

@@ -132,7 +132,7 @@ export function lessonView(lesson, index, cluster, theme, { go, traced }) {
 
 function question(posed, answer) {
   const option = ({ text }, index) =>
-    make("label", {}, make("input", { type: posed.several ? "checkbox" : "radio", name: "option", value: String(index) }), ` ${text}`);
+    make("label", {}, make("input", { type: posed.several ? "checkbox" : "radio", name: "option", value: String(index) }), make("span", {}, text));
   const button = make("button", { type: "submit" }, "Check");
   const form = make(
     "form",

@@ -8,13 +8,14 @@ import { createRequire } from "node:module";
 const root = process.argv[2];
 const folder = "node_modules/@hopscope/core";
 const text = (name) => readFileSync(`${folder}/${name}`, "utf8");
-const { load, lessons, readLesson, version } = await import(new URL(`${folder}/node.js`, `file://${process.cwd()}/`));
+const { load, lessons, readLesson, start, version } = await import(new URL(`${folder}/node.js`, `file://${process.cwd()}/`));
 const caveat = () =>
   ["cluster", "nodes", "pods", "service"].map((name) => ({
     name: `${name}.yaml`,
     text: readFileSync(`${root}/examples/caveat/${name}.yaml`, "utf8"),
   }));
 const FLOW = "198.51.100.7 -> svc/default/echo-service:80";
+await start();
 
 const tests = {
   "the README's example prints what it says": () => {

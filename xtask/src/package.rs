@@ -53,7 +53,7 @@ pub(crate) fn assemble() -> Result<(), Stop> {
     run(&mut bindgen, "wasm-bindgen")?;
     let bound = out.join(format!("{NAME}_bg.wasm"));
     let mut optimise = tool("wasm-opt");
-    optimise.args(["-Oz", "--all-features", "-o"]).arg(&bound).arg(&bound);
+    optimise.args(["-Oz", "-o"]).arg(&bound).arg(&bound);
     run(&mut optimise, "wasm-opt")?;
     copy_all(&root().join("packages").join("core"), &out)?;
     copy_all(&root().join("lessons"), &out.join("lessons"))?;

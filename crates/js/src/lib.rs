@@ -36,6 +36,11 @@ struct Drawing {
     description: Option<String>,
 }
 
+impl Drawing {
+    /// The fields' names.
+    const FIELDS: &[&str] = &["format", "theme", "shape", "branch", "reply", "title", "description"];
+}
+
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Output {
@@ -205,6 +210,7 @@ impl Cluster {
     /// # Errors
     /// The expectation cannot be read, or as `paths`.
     pub fn check(&self, expect: JsValue, flow: JsValue) -> Result<JsValue, JsError> {
+        only(&expect, Expect::FIELDS)?;
         let expect: Expect = take(expect)?;
         let paths = if flow.is_undefined() { None } else { Some(self.world.paths(&flow_of(flow)?)?) };
         give(&expect.mismatches(&self.world, paths.as_ref()))
@@ -215,6 +221,7 @@ impl Cluster {
     /// # Errors
     /// As `paths`; text and Mermaid want a flow; a branch that is not there.
     pub fn render(&self, flow: JsValue, options: JsValue) -> Result<String, JsError> {
+        only(&options, Drawing::FIELDS)?;
         let options: Drawing = if options.is_undefined() { Drawing::default() } else { take(options)? };
         let paths = if flow.is_undefined() { None } else { Some(self.world.paths(&flow_of(flow)?)?) };
         let chosen = match (options.branch, &paths) {
@@ -270,9 +277,26 @@ pub fn version() -> String {
 fn flow_of(flow: JsValue) -> Result<Flow, JsError> {
     let spec: FlowSpec = match flow.as_string() {
         Some(text) => text.parse()?,
-        None => take(flow)?,
+        None => {
+            only(&flow, FlowSpec::FIELDS)?;
+            take(flow)?
+        }
     };
     Ok(Flow::try_from(&spec)?)
+}
+
+/// Refuses an object with a field that is none of these: a misspelt one would be overlooked.
+fn only(value: &JsValue, fields: &[&str]) -> Result<(), JsError> {
+    let Some(object) = js_sys::Object::try_from(value) else { return Ok(()) };
+    for key in js_sys::Object::keys(object).iter().filter_map(|key| key.as_string()) {
+        if !fields.contains(&key.as_str()) {
+            return Err(JsError::new(&format!(
+                "{key:?} is not a known field; known are: {}",
+                fields.join(", ")
+            )));
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn take<T: DeserializeOwned>(value: JsValue) -> Result<T, JsError> {

@@ -149,6 +149,22 @@ impl fmt::Display for Mismatch {
 }
 
 impl Expect {
+    /// The fields' names, for readers that would overlook another.
+    pub const FIELDS: &[&str] = &[
+        "verdict",
+        "cause",
+        "reachable",
+        "shares",
+        "tolerance",
+        "sourceSeen",
+        "arrivesAs",
+        "steps",
+        "noSteps",
+        "probes",
+        "loadBalancers",
+        "podsOn",
+    ];
+
     /// Whether nothing at all is expected.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -144,7 +144,7 @@ test("rules are also a tree of chains, and lead to their Service and back", asyn
   const tree = hopscope.panel.locator(".rule-tree");
   await expect(tree).toContainText("nat PREROUTING");
   // The chains that the drawn branch went through are open down to the rewrite.
-  await expect(tree.locator(".hit").filter({ hasText: "-j DNAT --to-destination 10.244.0.11:8080" })).toBeVisible();
+  await expect(tree.locator(".hit").filter({ hasText: "-j DNAT --to-destination 10.244.0.11:8080" }).first()).toBeVisible();
   await expectAccessible(page);
   await page.getByRole("combobox", { name: "Selected object" }).selectOption("");
   await tree.getByRole("button", { name: "echo-service" }).first().click();

@@ -177,6 +177,7 @@ fn show_first_match(text: &NodeRef) {
     if let (Some(mark), Some(panel)) =
         (mark.and_then(|mark| mark.dyn_into::<web_sys::HtmlElement>().ok()), panel)
     {
+        panel.set_scroll_left(0);
         panel.set_scroll_top((mark.offset_top() - panel.client_height() / 3).max(0));
     }
 }

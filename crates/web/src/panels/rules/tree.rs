@@ -83,7 +83,7 @@ fn Chain(props: &ChainProps) -> Html {
             { for all.iter().take(MOST).map(|line| html! {
                 <li key={line.text.clone()}>{ match leads(line).filter(|_| props.depth < DEEPEST) {
                     Some(target) => html! { <Branch line={(*line).clone()} {target} chain={Branched::of(props)} /> },
-                    None => rule(line, props),
+                    None => rule(line, props, true),
                 } }</li>
             }) }
             if all.len() > MOST { <li class="hint">{ format!("and {} more: search to see them", all.len() - MOST) }</li> }
@@ -91,14 +91,15 @@ fn Chain(props: &ChainProps) -> Html {
     }
 }
 
-fn rule(line: &Line, props: &ChainProps) -> Html {
+/// The rule; its way to the Service is left out where the rule itself opens and closes something.
+fn rule(line: &Line, props: &ChainProps, linked: bool) -> Html {
     let hit = line.hit(&props.hits);
     let text =
         line.text.strip_prefix("-A ").and_then(|text| text.split_once(' ')).map_or("", |(_, text)| text);
     html! {
         <span class={classes!("tree-rule", hit.map(|hit| if hit.steps.is_empty() { "elsewhere" } else { "hit" }))}>
             { for hit.map(number) }<code>{ text }</code>
-            if hit.is_some() { { line.to_service(props.model.model(), &props.dispatch) } }
+            if linked && hit.is_some() { { line.to_service(props.model.model(), &props.dispatch) } }
         </span>
     }
 }
@@ -147,7 +148,7 @@ fn Branch(props: &BranchProps) -> Html {
     };
     html! {
         <details open={*open} {ontoggle}>
-            <summary>{ rule(&props.line, above) }</summary>
+            <summary>{ rule(&props.line, above, false) }</summary>
             if *open {
                 <Chain lines={Rc::clone(&above.lines)} hits={Rc::clone(&above.hits)} search={above.search.clone()}
                     only={above.only} model={above.model.clone()} dispatch={above.dispatch.clone()}
