@@ -19,6 +19,8 @@ export class HopScope extends HTMLElement {
   #view;
   #turn = 0;
   #sight;
+  /** Whether the figure came into sight: attributes are told before it, too. */
+  #begun = false;
   #body = document.createElement("div");
 
   constructor() {
@@ -35,6 +37,7 @@ export class HopScope extends HTMLElement {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       this.#sight.disconnect();
       this.#sight = undefined;
+      this.#begun = true;
       this.#begin();
     }, { rootMargin: "200px" });
     this.#sight.observe(this);
@@ -42,6 +45,7 @@ export class HopScope extends HTMLElement {
 
   disconnectedCallback() {
     this.#sight?.disconnect();
+    this.#begun = false;
     this.#turn += 1;
   }
 
@@ -49,7 +53,7 @@ export class HopScope extends HTMLElement {
     if (old === now) return;
     if (name === "height") this.style.height = /^\d+$/.test(now ?? "") ? `${now}px` : (now ?? "");
     if (name === "view") this.#view = undefined;
-    if (!this.isConnected || this.#sight) return;
+    if (!this.#begun) return;
     if (name === "lesson" || name === "cluster") this.#begin();
     else if (name === "flow") {
       this.#flow = undefined;
@@ -63,7 +67,7 @@ export class HopScope extends HTMLElement {
   }
   set cluster(input) {
     this.#given = input;
-    if (this.isConnected && !this.#sight) this.#begin();
+    if (this.#begun) this.#begin();
   }
 
   /** The flow that is shown, in either form. */
