@@ -63,6 +63,12 @@ test("a large cluster is drawn with few elements, and every tab stays small", as
     const elements = await page.evaluate(() => document.querySelectorAll("*").length);
     expect(elements, `elements on the tab ${tab}`).toBeLessThanOrEqual(3_000);
   }
+  // What is left out is counted, and there for the asking.
+  await hopscope.open("Shares");
+  const rows = () => hopscope.panel.getByRole("table", { name: "Delivered" }).getByRole("row").count();
+  expect(await rows()).toBe(101);
+  await hopscope.panel.getByRole("button", { name: "Show 140 more rows" }).click();
+  expect(await rows()).toBe(241);
 });
 
 test("what an edit brought about is told in order", async ({ hopscope, page }) => {

@@ -59,9 +59,19 @@ pub(crate) struct TableProps {
     pub(crate) empty: AttrValue,
 }
 
-/// A table; it scrolls sideways where it is too wide.
+/// Rows that are shown until the rest is asked for: what thousands of endpoints have in common is seen in these.
+const MOST_ROWS: usize = 100;
+
+/// A table; it scrolls sideways where it is too wide, and shows the first rows where it is too long.
 #[component]
 pub(crate) fn Table(props: &TableProps) -> Html {
+    let whole = use_state(|| false);
+    let shown = if *whole { props.rows.len() } else { props.rows.len().min(MOST_ROWS) };
+    let left = props.rows.len().saturating_sub(shown);
+    let on_whole = {
+        let whole = whole.clone();
+        Callback::from(move |_: MouseEvent| whole.set(true))
+    };
     let row = |at: usize, cells: &[Cell]| {
         html! {
             <tr key={at}>
@@ -94,9 +104,12 @@ pub(crate) fn Table(props: &TableProps) -> Html {
                             <th scope="col" class={classes!(align(at))}>{ name }</th>
                         }) }
                     </tr></thead>
-                    <tbody>{ for props.rows.iter().enumerate().map(|(at, cells)| row(at, cells)) }</tbody>
+                    <tbody>{ for props.rows.iter().take(shown).enumerate().map(|(at, cells)| row(at, cells)) }</tbody>
                 }
             </table>
+            if left > 0 {
+                <button type="button" class="btn" onclick={on_whole}>{ format!("Show {left} more rows") }</button>
+            }
         </div>
     }
 }
