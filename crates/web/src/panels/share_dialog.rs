@@ -7,6 +7,7 @@ use crate::{
     ui::{Choice, Dialog, Segmented},
 };
 use render::{Format, Options, svg::Theme};
+use std::{cell::Cell, rc::Rc};
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
@@ -101,14 +102,25 @@ fn scene(state: &State) -> render::Scene {
 #[component]
 pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
     let export = use_state(|| Export::Link);
-    let shown = use_state(|| Err::<String, String>(String::new()));
+    let made = use_state(|| None::<(Export, Result<String, String>)>);
     use_effect_with(*export, {
-        let (shown, state) = (shown.setter(), props.state.clone());
+        let (made, state) = (made.setter(), props.state.clone());
         move |export| {
             let export = *export;
-            spawn_local(async move { shown.set(text(&state, export).await) });
+            // What comes late, after another choice, is not shown in its place.
+            let wanted = Rc::new(Cell::new(true));
+            let still_wanted = wanted.clone();
+            spawn_local(async move {
+                let text = text(&state, export).await;
+                if still_wanted.get() {
+                    made.set(Some((export, text)));
+                }
+            });
+            move || wanted.set(false)
         }
     });
+    let shown = made.as_ref().filter(|(of, _)| of == &*export).map(|(_, text)| text.clone());
+    let ready = matches!(shown, Some(Ok(_)));
     let close = {
         let dispatch = props.dispatch.clone();
         Callback::from(move |()| dispatch.dispatch(Action::Show(None)))
@@ -128,7 +140,7 @@ pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
     let on_copy = {
         let (shown, export, dispatch) = (shown.clone(), *export, props.dispatch.clone());
         Callback::from(move |_: MouseEvent| {
-            let Ok(text) = (*shown).clone() else { return };
+            let Some(Ok(text)) = shown.clone() else { return };
             let dispatch = dispatch.clone();
             if export == Export::Link {
                 let hash = text.rsplit('#').next().unwrap_or_default().to_owned();
@@ -147,7 +159,7 @@ pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
         let (shown, export, dispatch, state) =
             (shown.clone(), *export, props.dispatch.clone(), props.state.clone());
         Callback::from(move |_: MouseEvent| {
-            let Ok(text) = (*shown).clone() else { return };
+            let Some(Ok(text)) = shown.clone() else { return };
             let (dispatch, state) = (dispatch.clone(), state.clone());
             let (name, kind) = export.file();
             spawn_local(async move {
@@ -172,22 +184,22 @@ pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
                     choices={Export::ALL.iter().map(|(_, name)| Choice::new(*name)).collect::<Vec<_>>()}
                     chosen={Export::ALL.iter().position(|(one, _)| *one == *export)} {on_choose} />
                 <p class="hint">{ export.hint() }</p>
-                { match &*shown {
-                    Err(why) if why.is_empty() => Html::default(),
-                    Err(why) => html! { <p class="bad" role="status">{ format!("Not possible: {why}.") }</p> },
-                    Ok(text) if drawn => html! { <img class="export-picture" alt="The picture as it will be saved"
+                { match &shown {
+                    None => html! { <p class="hint" role="status">{ "Getting ready…" }</p> },
+                    Some(Err(why)) => html! { <p class="bad" role="status">{ format!("Not possible: {why}.") }</p> },
+                    Some(Ok(text)) if drawn => html! { <img class="export-picture" alt="The picture as it will be saved"
                         src={format!("data:image/svg+xml,{}", js_sys::encode_uri_component(text))} /> },
-                    Ok(text) => html! { <pre tabindex="0" aria-label="What will be copied or saved">{ cut(text) }</pre> },
+                    Some(Ok(text)) => html! { <pre tabindex="0" aria-label="What will be copied or saved">{ cut(text) }</pre> },
                 } }
                 if *export == Export::Link {
-                    if let Ok(text) = &*shown { <p class="hint">{ address::length_words(text.len()) }</p> }
+                    if let Some(Ok(text)) = &shown { <p class="hint">{ address::length_words(text.len()) }</p> }
                 }
                 <div class="actions">
                     if *export != Export::Png {
-                        <button type="button" class="btn strong" onclick={on_copy}>{ if *export == Export::Link { "Copy link" } else { "Copy" } }</button>
+                        <button type="button" class="btn strong" disabled={!ready} onclick={on_copy}>{ if *export == Export::Link { "Copy link" } else { "Copy" } }</button>
                     }
                     if *export != Export::Link {
-                        <button type="button" class={classes!("btn", (*export == Export::Png).then_some("strong"))} onclick={on_download}>{ "Download" }</button>
+                        <button type="button" class={classes!("btn", (*export == Export::Png).then_some("strong"))} disabled={!ready} onclick={on_download}>{ "Download" }</button>
                     }
                 </div>
             </div>
