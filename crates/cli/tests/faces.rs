@@ -2,16 +2,13 @@
 
 #![allow(clippy::expect_used, reason = "a test ends where its set-up fails")]
 
+mod support;
+
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
 };
-
-fn top() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
+use support::{hopscope, top};
 
 /// A folder of this test's own.
 fn folder(name: &str) -> PathBuf {
@@ -19,20 +16,6 @@ fn folder(name: &str) -> PathBuf {
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("a folder");
     folder
-}
-
-fn hopscope(arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_hopscope"))
-        .args(arguments)
-        .current_dir(top())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    // The program may refuse its arguments before it reads.
-    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
-    child.wait_with_output().expect("the binary ends")
 }
 
 /// Standard output of a call that must end with this code.
