@@ -1,7 +1,7 @@
 //! What can be asked on the command line.
 
 use crate::output::Failure;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use engine::{Flow, Place, parse_destination};
 use model::kubernetes::Protocol;
 
@@ -176,6 +176,7 @@ pub(crate) struct WhatIfArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("told").args(["compare", "probes"])))]
 pub(crate) struct LbArguments {
     /// Files or folders of YAML and JSON; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -187,8 +188,12 @@ pub(crate) struct LbArguments {
     /// reconcile makes of each difference; exit code 1 if there is one
     #[arg(long)]
     pub(crate) compare: bool,
-    /// text for people, json for programs; with --compare
-    #[arg(short, long, value_enum, default_value_t = CompareFormat::Text, requires = "compare")]
+    /// Say of every member of every backend pool whether it takes new connections and why: what its probe asks from
+    /// where, what it got, and which rule stopped it
+    #[arg(long)]
+    pub(crate) probes: bool,
+    /// text for people, json for programs; with --compare or --probes
+    #[arg(short, long, value_enum, default_value_t = CompareFormat::Text, requires = "told")]
     pub(crate) output: CompareFormat,
 }
 

@@ -11,6 +11,7 @@ mod input;
 mod junit;
 mod learn;
 mod output;
+mod probes;
 mod reach;
 mod rules;
 mod snat;
@@ -57,6 +58,7 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
         Command::Trace(arguments) => trace(&arguments.flow, arguments.seed).map(Done::from),
         Command::Run(arguments) => sample(arguments).map(Done::from),
         Command::Lb(arguments) if arguments.compare => drift::compare(arguments),
+        Command::Lb(arguments) if arguments.probes => probes::run(arguments).map(Done::from),
         Command::Lb(arguments) => lb(arguments).map(Done::from),
         Command::Snat(arguments) => snat::run(arguments).map(Done::from),
         Command::Matrix(arguments) => reach::matrix(arguments),

@@ -14,6 +14,7 @@ mod host;
 mod ingress;
 mod journey;
 mod matrix;
+mod members;
 mod narrate;
 mod node;
 mod outbound;
@@ -42,8 +43,9 @@ pub use consequences::{
 };
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};
+pub use members::{MemberHealth, PoolHealth, PoolWord};
 pub use plan::{Note, Plan, PlanError};
-pub use probe::ProbeState;
+pub use probe::{ProbePacket, ProbeState, Stopped};
 pub use remedies::Remedy;
 pub use rewrites::{Rewrite, Rewrites, RewrittenChain};
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
