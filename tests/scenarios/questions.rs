@@ -5,7 +5,7 @@
 //! by verdict, cause, endpoint and source seen; `says` are words that some step must say, `neverSays` words that
 //! none may. `probes` expects what a health probe sees, by node.
 
-use engine::{Flow, Paths, World, parse_destination};
+use engine::{Flow, Paths, State, World, parse_destination};
 use formats::Source;
 use model::kubernetes::Protocol;
 use serde::Deserialize;
@@ -37,6 +37,12 @@ struct Case {
     probes: Vec<ExpectedProbe>,
     #[serde(default)]
     members: Option<BTreeMap<String, Vec<String>>>,
+    /// What later packets of open connections meet.
+    #[serde(default)]
+    later: Vec<ExpectedLater>,
+    /// Many connections, one after the other.
+    #[serde(default)]
+    runs: Vec<ExpectedRun>,
     #[serde(default)]
     warnings: Vec<String>,
 }
@@ -56,6 +62,42 @@ struct Expected {
     says: Vec<String>,
     #[serde(default)]
     never_says: Vec<String>,
+}
+
+/// A connection is opened, is silent, and goes on, perhaps in another cluster.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ExpectedLater {
+    from: String,
+    to: String,
+    via: Option<String>,
+    #[serde(default)]
+    udp: bool,
+    /// Seconds of silence.
+    #[serde(default)]
+    idle: u64,
+    /// The files of the cluster in which it goes on; absent for the same.
+    #[serde(default)]
+    then: Vec<String>,
+    outcomes: Vec<ExpectedOutcome>,
+    #[serde(default)]
+    says: Vec<String>,
+}
+
+/// Connections that stay open, and how many of them end how.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ExpectedRun {
+    from: String,
+    to: String,
+    requests: u64,
+    /// Seconds from one to the next.
+    #[serde(default)]
+    interval: u64,
+    /// Seconds for which each stays open.
+    hold: u64,
+    /// Count by cause; `delivered` for those that arrive.
+    counts: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -78,6 +120,8 @@ struct ExpectedProbe {
     protocol: String,
     /// Node → what the probe got; a node that is up answers `200` or `connected`.
     answers: BTreeMap<String, String>,
+    /// Words of the rule that stopped the probe at every member.
+    stopped_by: Option<String>,
 }
 
 fn one() -> f64 {
@@ -93,7 +137,11 @@ fn folder() -> PathBuf {
 }
 
 fn world(folder: &Path, case: &Case) -> Result<World, String> {
-    let mut names = case.given.clone();
+    world_of(folder, &case.given, &case.warnings)
+}
+
+fn world_of(folder: &Path, given: &[String], warnings: &[String]) -> Result<World, String> {
+    let mut names = given.to_vec();
     if names.is_empty() {
         let files = std::fs::read_dir(folder).map_err(|error| error.to_string())?;
         let names_of = files.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
@@ -111,7 +159,7 @@ fn world(folder: &Path, case: &Case) -> Result<World, String> {
     if import.has_errors() {
         return Err(format!("{:#?}", import.diagnostics));
     }
-    for wanted in &case.warnings {
+    for wanted in warnings {
         if !import.diagnostics.iter().any(|remark| remark.to_string().contains(wanted)) {
             return Err(format!("no remark says {wanted:?}: {:#?}", import.diagnostics));
         }
@@ -167,11 +215,59 @@ fn deciding(paths: &Paths) -> String {
     text
 }
 
+fn check_later(folder: &Path, world: &World, expected: &ExpectedLater) -> Result<(), String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let asked = Expected {
+        from: expected.from.clone(),
+        to: expected.to.clone(),
+        host: None,
+        path: None,
+        via: expected.via.clone(),
+        udp: expected.udp,
+        outcomes: Vec::new(),
+        says: expected.says.clone(),
+        never_says: Vec::new(),
+    };
+    let mut state = State::default();
+    let opened = world.open(&flow(&asked)?, 1, &mut state).map_err(|error| text(&error))?;
+    if let Some(cause) = opened.answer.outcomes.first().and_then(|outcome| outcome.cause) {
+        return Err(format!("the connection is not opened: {cause}{}", deciding(&opened.answer)));
+    }
+    state.wait(expected.idle);
+    let then = match expected.then.as_slice() {
+        [] => None,
+        names => Some(world_of(folder, names, &[])?),
+    };
+    let paths = then.as_ref().unwrap_or(world).later(&opened, &state).map_err(|error| text(&error))?;
+    check_outcomes(&paths, &expected.outcomes, &asked)
+}
+
+fn check_run(world: &World, expected: &ExpectedRun) -> Result<(), String> {
+    let (to, port) = parse_destination(&expected.to).map_err(|error| error.to_string())?;
+    let from = expected.from.parse().map_err(|error| format!("{error:?}"))?;
+    let how_many = (expected.requests, expected.interval);
+    let run = world.run_held(&Flow::tcp(from, to, port), how_many, expected.hold, 1);
+    let mut got: BTreeMap<String, u64> = BTreeMap::new();
+    for row in run.map_err(|error| error.to_string())?.rows.iter().filter(|row| row.count > 0) {
+        let word = row.cause.map_or_else(|| "delivered".to_owned(), |cause| cause.to_string());
+        *got.entry(word).or_default() += row.count;
+    }
+    if got == expected.counts {
+        Ok(())
+    } else {
+        Err(format!("{} → {}: {got:?}, expected {:?}", expected.from, expected.to, expected.counts))
+    }
+}
+
 fn check_flow(world: &World, expected: &Expected) -> Result<(), String> {
     let paths = world.paths(&flow(expected)?).map_err(|error| error.to_string())?;
-    let fail = |what: String| Err(format!("{} → {}: {what}{}", expected.from, expected.to, deciding(&paths)));
-    let mut got = rows(&paths);
-    for wanted in &expected.outcomes {
+    check_outcomes(&paths, &expected.outcomes, expected)
+}
+
+fn check_outcomes(paths: &Paths, outcomes: &[ExpectedOutcome], expected: &Expected) -> Result<(), String> {
+    let fail = |what: String| Err(format!("{} → {}: {what}{}", expected.from, expected.to, deciding(paths)));
+    let mut got = rows(paths);
+    for wanted in outcomes {
         let same = |wanted: &Option<String>, got: &str| wanted.as_deref().is_none_or(|wanted| wanted == got);
         let fits = |row: &Row| {
             row.0 == wanted.verdict
@@ -188,7 +284,7 @@ fn check_flow(world: &World, expected: &Expected) -> Result<(), String> {
     if !got.is_empty() {
         return fail(format!("not expected: {got:#?}"));
     }
-    let said = deciding(&paths);
+    let said = deciding(paths);
     for words in &expected.says {
         if !said.contains(words) {
             return fail(format!("no step says {words:?}"));
@@ -234,9 +330,14 @@ fn check_probe(world: &World, expected: &ExpectedProbe) -> Result<(), String> {
     let mut got = BTreeMap::new();
     let mut why = String::new();
     for member in &pool.members {
-        let state = world.probe_state(&expected.balancer, probe, member);
+        let state = world.probe_state(probe, member);
         let _ = write!(why, "\n    {}: {}", member.label(), state.why);
         let node = member.node.as_ref().map(ToString::to_string).unwrap_or_default();
+        let rule = state.stopped.and_then(|stopped| stopped.rule);
+        let rule = rule.map(|rule| format!("{}: {}", rule.place, rule.text)).unwrap_or_default();
+        if let Some(words) = expected.stopped_by.as_ref().filter(|words| !rule.contains(words.as_str())) {
+            return Err(format!("{node} is stopped by {rule:?}, not by {words:?}"));
+        }
         got.insert(node, state.answer);
     }
     if got == expected.answers {
@@ -280,7 +381,10 @@ fn questions_are_answered() {
                 let flows = case.flows.iter().map(|expected| check_flow(&world, expected));
                 let probes = case.probes.iter().map(|expected| check_probe(&world, expected));
                 let members = case.members.iter().map(|expected| check_members(&world, expected));
-                flows.chain(probes).chain(members).collect::<Result<Vec<()>, String>>()
+                let later = case.later.iter().map(|expected| check_later(folder, &world, expected));
+                let runs = case.runs.iter().map(|expected| check_run(&world, expected));
+                let facts = flows.chain(probes).chain(members).chain(later).chain(runs);
+                facts.collect::<Result<Vec<()>, String>>()
             });
             match checked {
                 Ok(facts) => passed += facts.len(),

@@ -68,9 +68,8 @@ impl Builder<'_> {
         let rule_id = id("outboundRules", OUTBOUND_RULE);
         let mut draft = Draft::default();
         draft.add_pool(OUTBOUND_POOL, false, || PoolMembers::All);
-        draft.add_pool(&settings.cluster_name, false, || match settings.balancers.is_empty() {
-            true => PoolMembers::All,
-            false => PoolMembers::Shard(name.clone()),
+        draft.add_pool(&settings.cluster_name, false, || {
+            if settings.balancers.is_empty() { PoolMembers::All } else { PoolMembers::Shard(name.clone()) }
         });
         for (public_ip, address) in &addresses {
             draft.by_address.insert(*address, draft.frontends.len());

@@ -98,6 +98,13 @@ pub(crate) struct TraceArguments {
     /// Seed of the sampling
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Open the connection, let it be silent for so long, and trace its next packet
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=31_536_000))]
+    pub(crate) idle: Option<u64>,
+    /// Open the connection in the cluster of FILE, and trace its next packet in this one (repeatable): a probe has
+    /// fallen, a pod or a node is gone
+    #[arg(long, value_name = "FILE")]
+    pub(crate) then: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -113,6 +120,9 @@ pub(crate) struct RunArguments {
     /// Seconds from one connection to the next; session affinity forgets a client that stays away long enough
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=31_536_000))]
     pub(crate) interval: u64,
+    /// Seconds for which each connection stays open; open ones take outbound ports from one another
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=31_536_000))]
+    pub(crate) hold: Option<u64>,
 }
 
 #[derive(Debug, Args)]

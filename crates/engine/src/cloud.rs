@@ -2,6 +2,7 @@
 
 use crate::{
     Action, Cause, Component, NearMiss, Owner, RuleRef, Station, StationKind, Verdict, World,
+    held::{Terms, too_late},
     journey::{CloudFlow, End, Keeper, Move, Traveller, plain, unmarked},
     narrate::socket,
     receive::protocol,
@@ -9,7 +10,7 @@ use crate::{
 };
 use azure::{AdminState, Balancer, ExistingFlow, Health, Member, PoolState, Rule, Selected, Selection};
 use model::azure::LoadDistribution;
-use netfilter::Packet;
+use netfilter::{Packet, Protocol};
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 /// At most so many rules or members are named as near misses.
@@ -85,7 +86,7 @@ impl World {
         }
         let mut known = BTreeMap::new();
         let mut targets = selection.targets(|member| {
-            let own = || self.probe_state(&selection.balancer.name, selection.probe(), member).up;
+            let own = || self.probe_state(selection.probe(), member).up;
             let up = match (traveller.quiet, &member.node) {
                 (true, Some(node)) => {
                     let class = self.entry_class(selection.rule.service.as_ref(), node);
@@ -111,7 +112,19 @@ impl World {
             if traveller.quiet { Vec::new() } else { self.members_left_out(selection, &targets.members) };
         let before = Arc::clone(&traveller.carried.before);
         let outer = unmarked(traveller.packet);
-        if let Some(member) = before.flow(&outer).and_then(|label| labelled(selection, label)) {
+        let kept = before.flow(&outer);
+        if let Some(kept) = kept {
+            let silent = before.since(kept.seen);
+            let terms = Terms::of_rule(selection.rule, outer.protocol);
+            if terms.forgets(silent) && outer.protocol == Protocol::Tcp {
+                let station = station(selection.balancer);
+                return vec![too_late(traveller, station, Component::AzureLoadBalancer, terms, silent)];
+            }
+        }
+        // A datagram of a flow that was forgotten is the first of a new one.
+        let known = kept
+            .filter(|kept| !Terms::of_rule(selection.rule, outer.protocol).forgets(before.since(kept.seen)));
+        if let Some(member) = known.and_then(|kept| labelled(selection, &kept.member)) {
             let is_up = targets.members.contains(&member);
             match selection.existing_flow(protocol(&traveller), !targets.members.is_empty()) {
                 ExistingFlow::Continues => return self.go_on(traveller, selection, member),
@@ -200,7 +213,7 @@ impl World {
             let failed = if member.admin_state == AdminState::Down {
                 "its admin state is Down".to_owned()
             } else {
-                self.probe_state(&selection.balancer.name, selection.probe(), member).why
+                self.probe_state(selection.probe(), member).why
             };
             member_miss(selection.rule, &member.label(), failed)
         });

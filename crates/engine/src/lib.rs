@@ -10,11 +10,13 @@ mod dns;
 mod drift;
 mod fabric;
 mod flow;
+mod held;
 mod host;
 mod ingress;
 mod journey;
 mod matrix;
 mod members;
+mod migration;
 mod narrate;
 mod node;
 mod outbound;
@@ -39,11 +41,13 @@ mod world;
 
 pub use consequences::{
     Consequences, EndpointChange, EndpointState, Fate, FlowChange, FlowShare, MemberChange, NodeChange,
-    NodeState, PodChange, ProbeChange, RuleChange, Stage,
+    NodeState, OutboundChange, PodChange, Ports, ProbeChange, RuleChange, Stage,
 };
+pub use drift::BackendPoolName;
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};
 pub use members::{MemberHealth, PoolHealth, PoolWord};
+pub use migration::{Migration, Way};
 pub use plan::{Note, Plan, PlanError};
 pub use probe::{ProbePacket, ProbeState, Stopped};
 pub use remedies::Remedy;

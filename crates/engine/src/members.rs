@@ -9,6 +9,7 @@ use serde::Serialize;
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
+    ops::RangeInclusive,
     sync::Arc,
 };
 
@@ -71,6 +72,9 @@ pub struct MemberHealth {
     pub probe: ProbeState,
 }
 
+/// A rule with the frontend that it is for.
+type Entrance<'a> = (&'a Arc<Frontend>, &'a Arc<Rule>);
+
 impl World {
     /// Every pool of every load balancer with the state of each member, in the load balancers' order.
     pub fn pool_health(&self) -> Vec<PoolHealth> {
@@ -80,7 +84,7 @@ impl World {
     fn pools_of(&self, balancer: &Arc<Balancer>) -> Vec<PoolHealth> {
         let mut all = Vec::new();
         for pool in self.cloud.pools(&balancer.name) {
-            let mut by_probe: BTreeMap<Option<&str>, Vec<(&Arc<Frontend>, &Arc<Rule>)>> = BTreeMap::new();
+            let mut by_probe: BTreeMap<Option<&str>, Vec<Entrance<'_>>> = BTreeMap::new();
             for frontend in &balancer.frontends {
                 let own = frontend.rules.iter().filter(|rule| rule.pool.eq_ignore_ascii_case(&pool.name));
                 for rule in own {
@@ -100,7 +104,7 @@ impl World {
         &self,
         balancer: &Arc<Balancer>,
         pool: &Arc<Pool>,
-        rules: &[(&Arc<Frontend>, &Arc<Rule>)],
+        rules: &[Entrance<'_>],
     ) -> Option<PoolHealth> {
         let (frontend, rule) = rules.first()?;
         let selection = Selection {
@@ -113,7 +117,7 @@ impl World {
             port: rule.rule.frontend_port,
         };
         let probe = selection.probe();
-        let state = |member: &Member| self.probe_state(&balancer.name, probe, member);
+        let state = |member: &Member| self.probe_state(probe, member);
         let targets = selection.targets(|member| if state(member).up { Health::Up } else { Health::Down });
         let member = |member: &Arc<Member>| MemberHealth {
             member: member.label(),
@@ -127,7 +131,7 @@ impl World {
             pool: pool.name.to_string(),
             rules: rules.iter().map(|(_, rule)| rule.rule.name.clone()).collect(),
             probe: probe.map(|probe| probe.name.clone()),
-            down_after_seconds: probe.map(down_after_seconds).map(|range| range.into_inner()),
+            down_after_seconds: probe.map(down_after_seconds).map(RangeInclusive::into_inner),
             state: match targets.state {
                 PoolState::Empty => PoolWord::Empty,
                 PoolState::Unprobed => PoolWord::Unprobed,

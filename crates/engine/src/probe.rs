@@ -64,8 +64,9 @@ pub struct Stopped {
     pub why: String,
 }
 
-/// Which member of which load balancer a probe asks.
-type Asked = (String, String, String);
+/// What is asked of which member: how, which port and path, at which address, and the member's label. Two load
+/// balancers that ask the same get the same answer.
+type Asked = (ProbeProtocol, u16, String, Option<IpAddr>, String);
 
 /// Probe states, each asked once.
 #[derive(Debug, Default)]
@@ -84,13 +85,13 @@ impl Probes {
 const SOURCE_PORT: u16 = 50_000;
 
 impl World {
-    /// What a probe of a load balancer thinks of a member. Without a probe, every member counts as up.
-    pub fn probe_state(&self, balancer: &str, probe: Option<&Probe>, member: &Member) -> ProbeState {
+    /// What a load balancer's probe thinks of a member. Without a probe, every member counts as up.
+    pub fn probe_state(&self, probe: Option<&Probe>, member: &Member) -> ProbeState {
         let Some(probe) = probe else {
             let why = "The rule has no probe: the member always counts as up.".to_owned();
             return ProbeState { up: true, answer: "not probed".to_owned(), why, ..ProbeState::default() };
         };
-        let asked = (balancer.to_owned(), probe.name.clone(), member.label());
+        let asked = (probe.protocol, probe.port, path(probe).to_owned(), member.address, member.label());
         if let Some(state) = self.probes.0.borrow().get(&asked) {
             return state.clone();
         }
