@@ -2,6 +2,7 @@
 
 use crate::{
     Cause, RuleRef, Station, Verdict, World,
+    alike::is_leaving,
     journey::{At, End, Party, Traveller},
     narrate::socket,
     receive::{Listener, health_check_port, protocol},
@@ -105,21 +106,15 @@ impl World {
             let why = format!("The address of {} is not known: it is taken as up.", member.label());
             return ProbeState { up: true, answer: "unknown".to_owned(), why, ..ProbeState::default() };
         };
-        let packet = Packet {
-            protocol: netfilter::Protocol::Tcp,
-            source: if address.is_ipv4() { PROBE_SOURCE } else { PROBE_SOURCE_V6 },
-            source_port: SOURCE_PORT,
-            destination: address,
-            destination_port: probe.port,
-            mark: 0,
-        };
-        let traveller = Traveller::new(packet);
-        let answers: Vec<(f64, Answer, Option<Stopped>)> = self
-            .walk(traveller, At::Fabric)
+        // Nobody reads the way of a probe that arrives.
+        let packet = probe_packet(address, probe.port);
+        let quietly = Traveller { quiet: true, ..Traveller::new(packet) };
+        let answers: Vec<(f64, Answer, bool)> = self
+            .walk(quietly, At::Fabric)
             .into_iter()
-            .map(|(mut traveller, end)| {
-                let stopped = stopped(&mut traveller, &end);
-                (traveller.probability, self.answer(probe, address, &traveller, end), stopped)
+            .map(|(traveller, end)| {
+                let arrives = matches!(end, End::Arrived(_));
+                (traveller.probability, self.answer(probe, address, &traveller, end), arrives)
             })
             .collect();
         let healthy: f64 =
@@ -127,7 +122,8 @@ impl World {
         // An answer that only some branches give makes a probe flap; the settled state is the likelier one.
         let up = healthy >= 0.5;
         let settled = answers.into_iter().find(|(_, answer, _)| answer.is_healthy() == up);
-        let (_, answer, stopped) = settled.unwrap_or((1.0, Answer::None, None));
+        let (_, answer, arrives) = settled.unwrap_or((1.0, Answer::None, true));
+        let stopped = if arrives { None } else { self.stopped(packet) };
         let asked = ProbePacket {
             protocol: probe.protocol,
             source: packet.source,
@@ -141,6 +137,16 @@ impl World {
             why.push_str(&stopped.why);
         }
         ProbeState { up, answer: answer.word(), asked: Some(asked), stopped, why }
+    }
+
+    /// What ends the way of a probe that does not arrive: its last step.
+    fn stopped(&self, packet: Packet) -> Option<Stopped> {
+        let walked = self.walk(Traveller::new(packet), At::Fabric);
+        walked.into_iter().find_map(|(mut traveller, end)| {
+            let End::Failed(verdict, cause) = end else { return None };
+            let last = traveller.steps.pop()?;
+            Some(Stopped { station: last.station, verdict, cause, rule: last.rule, why: last.why })
+        })
     }
 
     fn answer(&self, probe: &Probe, host: IpAddr, traveller: &Traveller, end: End) -> Answer {
@@ -157,11 +163,7 @@ impl World {
         match (&party, listener) {
             (Party::Node(node), Listener::ServiceHealth) => self.service_health(node, port),
             (Party::Node(node), Listener::ProxyHealth) => {
-                let taint = |key: &str| key == "ToBeDeletedByClusterAutoscaler";
-                let leaving = self.model.nodes.get(node).is_some_and(|node| {
-                    node.metadata.deletion_timestamp.is_some()
-                        || node.spec.taints.iter().any(|entry| taint(&entry.key))
-                });
+                let leaving = self.model.nodes.get(node).is_some_and(|node| is_leaving(node));
                 let status = if leaving { 503 } else { 200 };
                 Answer::Status(
                     status,
@@ -223,11 +225,16 @@ impl fmt::Display for ProbePacket {
     }
 }
 
-/// What ended a walk that did not arrive: its last step.
-fn stopped(traveller: &mut Traveller, end: &End) -> Option<Stopped> {
-    let End::Failed(verdict, cause) = *end else { return None };
-    let last = traveller.steps.pop()?;
-    Some(Stopped { station: last.station, verdict, cause, rule: last.rule, why: last.why })
+/// The first packet of a probe.
+pub(crate) fn probe_packet(address: IpAddr, port: u16) -> Packet {
+    Packet {
+        protocol: netfilter::Protocol::Tcp,
+        source: if address.is_ipv4() { PROBE_SOURCE } else { PROBE_SOURCE_V6 },
+        source_port: SOURCE_PORT,
+        destination: address,
+        destination_port: port,
+        mark: 0,
+    }
 }
 
 /// What a probe got.
