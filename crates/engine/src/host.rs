@@ -2,8 +2,11 @@
 
 use crate::topology::{Site, Topology, UPLINK};
 use ipnet::IpNet;
-use model::{Model, NodeName, kubernetes::Node};
-use netfilter::{Host, Interface, InterfaceName, Route, Ruleset};
+use model::{
+    Model, NodeName,
+    kubernetes::{Node, ProxyMode},
+};
+use netfilter::{Host, Interface, InterfaceName, Route, Ruleset, nft};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Builds a node's namespace around the given rules.
@@ -13,6 +16,7 @@ pub(crate) fn namespace(
     node: &Node,
     ipv4: Ruleset,
     ipv6: Ruleset,
+    nft: Vec<nft::Table>,
 ) -> Host {
     let name = node.name();
     Host {
@@ -20,12 +24,14 @@ pub(crate) fn namespace(
         routes: routes(model, topology, &name),
         ipv4,
         ipv6,
+        nft,
         forwarding: true,
-        // kube-proxy sets it while node ports answer on 127.0.0.1, its default.
-        route_localnet: model
-            .kube_proxy
-            .as_ref()
-            .is_none_or(|config| config.iptables.localhost_node_ports.unwrap_or(true)),
+        // kube-proxy in mode iptables sets it while node ports answer on 127.0.0.1, its default.
+        route_localnet: model.proxy_mode() == ProxyMode::Iptables
+            && model
+                .kube_proxy
+                .as_ref()
+                .is_none_or(|config| config.iptables.localhost_node_ports.unwrap_or(true)),
     }
 }
 

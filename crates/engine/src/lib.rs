@@ -15,6 +15,7 @@ mod ingress;
 mod journey;
 mod matrix;
 mod narrate;
+mod narrate_nft;
 mod node;
 mod outbound;
 mod plan;

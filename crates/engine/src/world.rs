@@ -11,8 +11,11 @@ use kubernetes::{
     Field, Settled, Unsettled, cilium, ip_masq_agent,
     kube_proxy::{self, ProxyConfig, ServiceMap},
 };
-use model::{Model, NodeName, kubernetes::IpFamily};
-use netfilter::{InterfaceName, Kernel, Ruleset, RulesetError};
+use model::{
+    Model, NodeName,
+    kubernetes::{IpFamily, ProxyMode},
+};
+use netfilter::{InterfaceName, Kernel, Ruleset, RulesetError, nft};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -208,15 +211,34 @@ impl World {
             node,
             ipv4.unwrap_or_else(|| self.generated_rules(name, IpFamily::IPv4)),
             ipv6.unwrap_or_else(|| self.generated_rules(name, IpFamily::IPv6)),
+            self.nft_tables(name),
         );
         Kernel::new(host).map(Some)
     }
 
-    /// What kube-proxy and ip-masq-agent write on a node, with the jumps to it.
+    /// The table that kube-proxy writes on a node in mode nftables; `None` in other modes.
+    pub fn nft_table(&self, node: &NodeName, family: IpFamily) -> Option<nft::Table> {
+        let config = ProxyConfig::of_node(&self.model, node, family)?;
+        let writes = config.mode == ProxyMode::Nftables;
+        writes.then(|| kube_proxy::nftables::table(&config, self.services(family)))
+    }
+
+    fn nft_tables(&self, node: &NodeName) -> Vec<nft::Table> {
+        [IpFamily::IPv4, IpFamily::IPv6]
+            .into_iter()
+            .filter_map(|family| self.nft_table(node, family))
+            .collect()
+    }
+
+    /// What kube-proxy and ip-masq-agent write on a node with iptables, with the jumps to it.
     pub(crate) fn generated_rules(&self, name: &NodeName, family: IpFamily) -> Ruleset {
-        let mut rules = ProxyConfig::of_node(&self.model, name, family)
-            .map(|config| kube_proxy::installed(&config, self.services(family)).ruleset)
-            .unwrap_or_default();
+        let written = |config: ProxyConfig| match config.mode {
+            ProxyMode::Iptables | ProxyMode::Ipvs => {
+                kube_proxy::installed(&config, self.services(family)).ruleset
+            }
+            ProxyMode::Nftables => kube_proxy::bare_host(),
+        };
+        let mut rules = ProxyConfig::of_node(&self.model, name, family).map(written).unwrap_or_default();
         if let Some(uplink) = InterfaceName::new(UPLINK).filter(|_| self.is_cilium()) {
             let of_family = |net: &IpNet| net.addr().is_ipv4() == (family == IpFamily::IPv4);
             let pods: Vec<IpNet> = self.topology.pods().iter().copied().filter(of_family).collect();

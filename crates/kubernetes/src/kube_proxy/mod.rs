@@ -1,7 +1,8 @@
-//! kube-proxy in iptables mode.
+//! kube-proxy, in its three modes.
 //!
 //! [`ServiceMap`] holds what kube-proxy knows of Services and endpoints; [`sync`] writes the payload that
-//! it feeds to `iptables-restore`; [`installed`] is the whole ruleset of a host that has loaded it.
+//! it feeds to `iptables-restore` in mode iptables; [`installed`] is the whole ruleset of a host that has loaded it.
+//! [`nftables`] writes the table of that mode.
 
 mod canonical;
 mod compare;
@@ -9,6 +10,7 @@ mod config;
 mod endpoints;
 mod fixed;
 mod names;
+pub mod nftables;
 mod programmed;
 mod service_map;
 mod service_rules;
@@ -24,4 +26,4 @@ pub use names::{ChainHash, ChainKind};
 pub use programmed::{Owner, Programmed};
 pub use service_map::{ProxyEndpoint, ServiceMap, ServicePort, endpoints_by_port};
 pub use service_rules::probability;
-pub use sync::{Sync, installed, sync};
+pub use sync::{Sync, bare_host, installed, sync};
