@@ -19,6 +19,7 @@ use std::{
     sync::Arc,
 };
 
+#[expect(clippy::expect_used, reason = "a test says what it expects")]
 fn table(model: &Model, family: IpFamily, node: &str) -> Table {
     let model = settle(model).model;
     let config = ProxyConfig::of_node(&model, &NodeName::from(node), family).expect("the node is there");
@@ -59,7 +60,7 @@ fn blocks(listing: &str) -> BTreeMap<String, Vec<String>> {
     for line in listing.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let opens = ["chain ", "set ", "map ", "table "].iter().any(|word| line.starts_with(word));
         if opens && line.ends_with('{') {
-            block = line.trim_end_matches(" {").to_owned();
+            line.trim_end_matches(" {").clone_into(&mut block);
         } else if line == "}" {
             blocks.insert(std::mem::take(&mut block), elements_sorted(&std::mem::take(&mut lines)));
         } else {
