@@ -2,29 +2,28 @@
 
 use crate::topology::{Site, Topology, UPLINK};
 use ipnet::IpNet;
+use kubernetes::kube_proxy::Programming;
 use model::{
     Model, NodeName,
     kubernetes::{Node, ProxyMode},
 };
-use netfilter::{Host, Interface, InterfaceName, Route, Ruleset, nft};
+use netfilter::{Host, Interface, InterfaceName, Route};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Builds a node's namespace around the given rules.
+/// Builds a node's namespace around what programs of both families made of it.
 pub(crate) fn namespace(
     model: &Model,
     topology: &Topology,
     node: &Node,
-    ipv4: Ruleset,
-    ipv6: Ruleset,
-    nft: Vec<nft::Table>,
+    [ipv4, ipv6]: [Programming; 2],
 ) -> Host {
     let name = node.name();
     Host {
         interfaces: interfaces(model, topology, node),
         routes: routes(model, topology, &name),
-        ipv4,
-        ipv6,
-        nft,
+        ipv4: ipv4.iptables,
+        ipv6: ipv6.iptables,
+        nft: ipv4.nftables.into_iter().chain(ipv6.nftables).collect(),
         forwarding: true,
         // kube-proxy in mode iptables sets it while node ports answer on 127.0.0.1, its default.
         route_localnet: model.proxy_mode() == ProxyMode::Iptables

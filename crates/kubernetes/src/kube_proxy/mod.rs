@@ -6,11 +6,13 @@
 
 mod canonical;
 mod compare;
+mod concern;
 mod config;
 mod endpoints;
 mod fixed;
 mod names;
 pub mod nftables;
+mod program;
 mod programmed;
 mod service_map;
 mod service_rules;
@@ -23,6 +25,7 @@ pub use config::{LocalDetector, NfacctCounter, ProxyConfig, pods_are_in_network}
 pub use endpoints::{Choice, Needs, categorize};
 pub use fixed::{Jump, jumps};
 pub use names::{ChainHash, ChainKind};
+pub use program::{Programming, program};
 pub use programmed::{Owner, Programmed};
 pub use service_map::{ProxyEndpoint, ServiceMap, ServicePort, endpoints_by_port};
 pub use service_rules::probability;

@@ -250,6 +250,9 @@ impl<'a> Walker<'a> {
 
     /// Takes one way of `numgen` and puts the others aside; `None` of an empty map.
     fn choose(&mut self, at: &mut At<'a>, verdicts: &[Verdict], waiting: &mut Vec<Self>) -> Option<Verdict> {
+        if let Some(way) = self.draw_way(verdicts.len()) {
+            return verdicts.get(way).copied();
+        }
         let (way, whole) = at.choice.take().unwrap_or((0, self.probability()));
         let verdict = *verdicts.get(way)?;
         #[expect(clippy::cast_precision_loss, reason = "numbers of endpoints are small")]

@@ -126,7 +126,11 @@ struct Shared<'a> {
     family: Family,
     /// The packet as it came.
     arrived: Packet,
+    draw: Option<Draw<'a>>,
 }
+
+/// Gives the next random number, in [0, 1).
+pub(super) type Draw<'a> = &'a dyn Fn() -> f64;
 
 /// A packet on one of its ways.
 #[derive(Clone)]
@@ -162,11 +166,13 @@ pub(super) struct Question<'a> {
     pub(super) state: &'a State,
     /// Whether long chains are looked up rather than walked.
     pub(super) indexed: bool,
+    /// Where one way is followed, drawn at random, instead of all.
+    pub(super) draw: Option<Draw<'a>>,
 }
 
 /// A packet at the beginning of its way.
 pub(super) fn start(question: Question<'_>) -> Walker<'_> {
-    let Question { kernel, packet, entry, segment, state, indexed } = question;
+    let Question { kernel, packet, entry, segment, state, indexed, draw } = question;
     let family = Family::of(packet.destination);
     let shared = Shared {
         kernel,
@@ -178,6 +184,7 @@ pub(super) fn start(question: Question<'_>) -> Walker<'_> {
         indexed,
         family,
         arrived: packet,
+        draw,
     };
     let (steps, input) = match entry {
         Entry::Received(interface) => (RECEIVED, Some(interface)),
@@ -437,6 +444,26 @@ impl<'a> Walker<'a> {
         other.probability *= 1.0 - chance;
         self.probability *= chance;
         other
+    }
+
+    /// Where one way is drawn: whether something of this chance happens on it.
+    pub(super) fn draw(&mut self, chance: f64) -> Option<bool> {
+        let happens = self.shared.draw?() < chance;
+        self.probability *= if happens { chance } else { 1.0 - chance };
+        Some(happens)
+    }
+
+    /// Where one way is drawn: which of so many that are equally likely.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "numbers of endpoints are small, and what is drawn is not negative"
+    )]
+    pub(super) fn draw_way(&mut self, count: usize) -> Option<usize> {
+        let way = (self.shared.draw?() * count as f64) as usize;
+        self.probability /= count.max(1) as f64;
+        Some(way.min(count.saturating_sub(1)))
     }
 
     /// The interface that `-i` sees.
