@@ -10,7 +10,7 @@ use crate::{
     picture::Picture,
     ptr::Ptr,
     saved,
-    state::{Action, Brought, Dialog, Dispatch, Message, State, link},
+    state::{Action, Brought, Dialog, Dispatch, Message, State, guide::Page, link},
     theme,
     tutor::{self, Lead},
     ui,
@@ -65,7 +65,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
             }
         }
     });
-    let advice = (!*met).then_some(AttrValue::Static(
+    let advice = (!*met && state.guide.own.is_none()).then_some(AttrValue::Static(
         "Drag a node to the other pool, or select it and press M. Undo takes everything back.",
     ));
     let on_advised = {
@@ -80,7 +80,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
     html! {
         <>
             <a class="skip" href="#picture">{ "Skip to the picture" }</a>
-            <div class={classes!("app", state.compare.is_some().then_some("comparing"), state.guide.own.is_some().then_some("visiting"))}>
+            <div class={regions(&state)}>
                 <TopBar preset={state.origin.preset} model={(*settled).clone()} flow={state.flow.clone()}
                     undo={label(state.history.next_undo())} redo={label(state.history.next_redo())}
                     comparing={state.compare.is_some()} {dark} dispatch={dispatch.clone()} />
@@ -116,6 +116,17 @@ pub(crate) fn App(props: &AppProps) -> Html {
             { dialog(&state, &dispatch) }
         </>
     }
+}
+
+/// The page's regions, arranged for what is being done.
+fn regions(state: &State) -> Classes {
+    let comparing = state.compare.is_some();
+    classes!(
+        "app",
+        comparing.then_some("comparing"),
+        (!comparing && state.guide.page != Page::Story).then_some("guided"),
+        (!comparing && state.guide.own.is_some()).then_some("visiting"),
+    )
 }
 
 /// Keeps an edited cluster, against an error of the page and for the next visit. One as it was opened is not worth it.

@@ -142,7 +142,10 @@ impl Guide {
 impl State {
     pub(super) fn turn_guide(&mut self, turn: Turn) {
         match turn {
-            Turn::Show(page) => self.guide.page = page,
+            Turn::Show(page) => {
+                self.leave();
+                self.guide.page = page;
+            }
             Turn::Begin(taken, model) => {
                 let flow = taken.step().and_then(|step| step.flow.clone());
                 let said = format!("Lesson: {}.", taken.sheet.title);

@@ -11,7 +11,7 @@ use crate::{
 use lessons::FlowSpec;
 use yew::prelude::*;
 
-pub(super) fn answered(looked: &Looked, head: &NodeRef, dispatch: &Dispatch) -> Html {
+pub(super) fn answered(looked: &Looked, dispatch: &Dispatch) -> Html {
     let case = |at: usize| {
         let here = at == looked.case;
         let case = looked.answered.cases.get(at)?;
@@ -29,7 +29,7 @@ pub(super) fn answered(looked: &Looked, head: &NodeRef, dispatch: &Dispatch) -> 
     html! {
         <>
             <p class="hint">{ "A question people ask" }</p>
-            <h2 id="rail-title" ref={head.clone()} tabindex="-1">{ &looked.answered.question }</h2>
+            <h2 id="rail-title" tabindex="-1">{ &looked.answered.question }</h2>
             <p class="answer">{ &looked.answered.answer }</p>
             <h3>{ "See for yourself" }</h3>
             <ol class="stories">{ for (0..looked.answered.cases.len()).filter_map(case) }</ol>

@@ -17,7 +17,6 @@ use yew::prelude::*;
 pub(super) fn lesson(
     taken: &Rc<Taken>,
     next: Option<&Listed>,
-    head: &NodeRef,
     model: &Ptr<Model>,
     dispatch: &Dispatch,
 ) -> Html {
@@ -35,7 +34,7 @@ pub(super) fn lesson(
         <>
             <p class="hint">{ format!("{} · step {number} of {of}", taken.sheet.chapter) }</p>
             <progress max={of.to_string()} value={number.to_string()} aria-label="Steps of the lesson" />
-            <h2 id="rail-title" ref={head.clone()} tabindex="-1">{ &taken.sheet.title }</h2>
+            <h2 id="rail-title" tabindex="-1">{ &taken.sheet.title }</h2>
             if taken.step == 0 { <p class="idea">{ &taken.sheet.idea }</p> }
             <p>{ &step.caption }</p>
             { for flow }

@@ -77,22 +77,25 @@ pub(crate) fn Rail(props: &RailProps) -> Html {
             }
         }
     });
-    let head = use_node_ref();
+    let rail = use_node_ref();
     let place = match page {
-        Page::Lesson(taken) => Some((taken.id.clone(), taken.step, matches!(taken.stage, Stage::Told(_)))),
+        Page::Lesson(taken) => Some((taken.id.clone(), taken.step, !taken.asks())),
+        Page::Answered(looked) => Some((looked.id.clone(), 0, false)),
         _ => None,
     };
     use_effect_with(place, {
-        let (page, head) = (page.clone(), head.clone());
+        let (page, rail) = (page.clone(), rail.clone());
         move |place| {
-            if let (Page::Lesson(taken), Some((id, step, told))) = (&page, place) {
-                if *told {
-                    saved::reach(id, step + 1, taken.sheet.steps.len());
-                } else if let Some(head) = head.cast::<web_sys::HtmlElement>() {
-                    // A heading that is shown takes the focus: what comes next is read from there.
-                    let _ = head.focus();
+            let Some((id, step, told)) = place else { return };
+            let mut next = "#rail-title";
+            if let (Page::Lesson(taken), true) = (&page, told) {
+                saved::reach(id, step + 1, taken.sheet.steps.len());
+                if matches!(taken.stage, Stage::Told(Some(_))) {
+                    // What was pressed last is gone.
+                    next = ".told-step button";
                 }
             }
+            focus(&rail, next);
         }
     });
     let shown = match page {
@@ -104,12 +107,12 @@ pub(crate) fn Rail(props: &RailProps) -> Html {
                 Some(Ok(lists)) => contents::after(&lists.lessons, &taken.id),
                 _ => None,
             };
-            lesson::lesson(taken, next, &head, &props.model, &props.dispatch)
+            lesson::lesson(taken, next, &props.model, &props.dispatch)
         }
-        Page::Answered(looked) => answered::answered(looked, &head, &props.dispatch),
+        Page::Answered(looked) => answered::answered(looked, &props.dispatch),
     };
     html! {
-        <section class="rail" aria-labelledby="rail-title">
+        <section class="rail" aria-labelledby="rail-title" ref={rail}>
             { switch(page, props.guide.own.is_some(), &props.dispatch) }
             { shown }
         </section>
@@ -136,6 +139,16 @@ fn switch(page: &Page, visiting: bool, dispatch: &Dispatch) -> Html {
     html! {
         <Segmented label="Guide" quiet=true {chosen} {on_choose}
             choices={["Story", "Lessons", "Questions"].map(Choice::new).to_vec()} />
+    }
+}
+
+/// Gives the focus to what a selector finds in the rail: what comes next is read from there.
+fn focus(rail: &NodeRef, selector: &str) {
+    use wasm_bindgen::JsCast;
+    let found = rail.cast::<web_sys::Element>().and_then(|rail| rail.query_selector(selector).ok().flatten());
+    if let Some(element) = found.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
+        // Focusing an element that is there cannot fail.
+        let _ = element.focus();
     }
 }
 
