@@ -80,7 +80,7 @@ impl Course {
 
 impl Course {
     fn posed(&self, step: usize, world: &World) -> Result<Option<Posed>, JsError> {
-        let step = self.lesson.steps.get(step);
-        Ok(step.map(|step| step.pose(world)).transpose()?.flatten())
+        let Some(step) = self.lesson.steps.get(step) else { return Ok(None) };
+        Ok(step.play(world)?.posed)
     }
 }

@@ -4,8 +4,8 @@
 //! `cluster.yaml` (the cluster that it begins with). Nothing in it is an answer key: what is right is what the
 //! engine computes when the question is asked, and `expect` only holds the text to it.
 //!
-//! A page runs a lesson so: [`Lesson::model_at`] gives the cluster of a step, [`Flow`](FlowSpec) its packet,
-//! [`Step::pose`] the options, [`Posed::grade`] the mark. Which lesson comes when stands in [`INDEX`].
+//! A page runs a lesson so: [`Lesson::model_at`] gives the cluster of a step, [`Step::play`] what becomes of its
+//! packet and the options of its question, [`Posed::grade`] the mark. Which lesson comes when stands in [`INDEX`].
 
 //!
 //! Without the feature `documents` only what the page and its reader say to each other is left: an [`Ask`] and the
@@ -46,7 +46,7 @@ mod documents {
         check::{Check, Checked, Checks},
         course::{Entry, INDEX, find},
         expect::{Expect, LoadBalancerFacts, Mismatch, OneOrMany, RuleFacts, StepPattern, deciding},
-        lesson::{Change, Lesson, LessonError, Step},
+        lesson::{Change, Lesson, LessonError, Played, Step},
         question::{About, Choice, Question},
         share::Share,
     };

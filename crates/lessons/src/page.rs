@@ -204,7 +204,7 @@ mod reader {
     fn pose(lesson: &Source, step: u32, model: &Model) -> Result<Option<Posed>, LessonError> {
         let lesson: Lesson = read(lesson)?;
         match lesson.steps.get(index(step)) {
-            Some(step) => step.pose(&World::new(model)),
+            Some(step) => Ok(step.play(&World::new(model))?.posed),
             None => Ok(None),
         }
     }
