@@ -159,7 +159,7 @@ fn leads(contents: Contents) -> Vec<Command> {
 fn commands(state: &State) -> Vec<Command> {
     let mut all = Vec::new();
     let mut add = |name: String, keys: &'static str, action: Action| {
-        all.push(Command { name, keys, run: Run::Act(action) })
+        all.push(Command { name, keys, run: Run::Act(action) });
     };
     if let Some(label) = state.history.next_undo() {
         add(format!("Undo: {label}"), "Ctrl+Z", Action::Undo);
