@@ -1,160 +1,34 @@
 //! Questions with their answers, as data: one folder for each, with the objects of its cluster in plain YAML and
 //! what is expected in `expect.json`. On a mismatch the deciding steps are printed.
 //!
-//! `given` names the files of a case (default: every YAML file of the folder). A flow expects outcomes, folded
+//! The form is that of `lessons::Asked`. A flow expects outcomes, folded
 //! by verdict, cause, endpoint and source seen; `says` are words that some step must say, `neverSays` words that
 //! none may. `probes` expects what a health probe sees, by node.
 
 use engine::{Flow, Paths, State, World, parse_destination};
 use formats::Source;
-use model::kubernetes::Protocol;
-use serde::Deserialize;
+use lessons::{ANSWERED, Asked, AskedCase, AskedFlow, AskedLater, AskedProbe, AskedRun};
 use std::{
     collections::BTreeMap,
     fmt::Write,
     path::{Path, PathBuf},
 };
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Question {
-    /// The question in one line.
-    question: String,
-    /// Where it was asked.
-    asked: Vec<String>,
-    cases: Vec<Case>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Case {
-    name: String,
-    #[serde(default)]
-    given: Vec<String>,
-    #[serde(default)]
-    flows: Vec<Expected>,
-    #[serde(default)]
-    probes: Vec<ExpectedProbe>,
-    #[serde(default)]
-    members: Option<BTreeMap<String, Vec<String>>>,
-    /// What later packets of open connections meet.
-    #[serde(default)]
-    later: Vec<ExpectedLater>,
-    /// Many connections, one after the other.
-    #[serde(default)]
-    runs: Vec<ExpectedRun>,
-    #[serde(default)]
-    warnings: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Expected {
-    from: String,
-    to: String,
-    host: Option<String>,
-    path: Option<String>,
-    via: Option<String>,
-    #[serde(default)]
-    udp: bool,
-    outcomes: Vec<ExpectedOutcome>,
-    #[serde(default)]
-    says: Vec<String>,
-    #[serde(default)]
-    never_says: Vec<String>,
-}
-
-/// A connection is opened, is silent, and goes on, perhaps in another cluster.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct ExpectedLater {
-    from: String,
-    to: String,
-    via: Option<String>,
-    #[serde(default)]
-    udp: bool,
-    /// Seconds of silence.
-    #[serde(default)]
-    idle: u64,
-    /// The files of the cluster in which it goes on; absent for the same.
-    #[serde(default)]
-    then: Vec<String>,
-    outcomes: Vec<ExpectedOutcome>,
-    #[serde(default)]
-    says: Vec<String>,
-}
-
-/// Connections that stay open, and how many of them end how.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct ExpectedRun {
-    from: String,
-    to: String,
-    requests: u64,
-    /// Seconds from one to the next.
-    #[serde(default)]
-    interval: u64,
-    /// Seconds for which each stays open.
-    hold: u64,
-    /// Count by cause; `delivered` for those that arrive.
-    counts: BTreeMap<String, u64>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct ExpectedOutcome {
-    #[serde(default = "one")]
-    share: f64,
-    #[serde(default = "delivered")]
-    verdict: String,
-    cause: Option<String>,
-    endpoint: Option<String>,
-    source_seen: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct ExpectedProbe {
-    balancer: String,
-    port: u16,
-    protocol: String,
-    /// Node → what the probe got; a node that is up answers `200` or `connected`.
-    answers: BTreeMap<String, String>,
-    /// Words of the rule that stopped the probe at every member.
-    stopped_by: Option<String>,
-}
-
-fn one() -> f64 {
-    1.0
-}
-
-fn delivered() -> String {
-    "delivered".to_owned()
-}
-
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/questions")
 }
 
-fn world(folder: &Path, case: &Case) -> Result<World, String> {
+fn world(folder: &Path, case: &AskedCase) -> Result<World, String> {
     world_of(folder, &case.given, &case.warnings)
 }
 
 fn world_of(folder: &Path, given: &[String], warnings: &[String]) -> Result<World, String> {
-    let mut names = given.to_vec();
-    if names.is_empty() {
-        let files = std::fs::read_dir(folder).map_err(|error| error.to_string())?;
-        let names_of = files.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        names =
-            names_of.filter(|name| Path::new(name).extension().is_some_and(|own| own == "yaml")).collect();
-        names.sort();
-    }
     let read = |name: &String| {
         let path = folder.join(name);
         let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Source::new(name.as_str(), bytes))
     };
-    let sources = names.iter().map(read).collect::<Result<Vec<_>, String>>()?;
+    let sources = given.iter().map(read).collect::<Result<Vec<_>, String>>()?;
     let import = formats::import(&sources);
     if import.has_errors() {
         return Err(format!("{:#?}", import.diagnostics));
@@ -167,17 +41,42 @@ fn world_of(folder: &Path, given: &[String], warnings: &[String]) -> Result<Worl
     Ok(World::new(&import.model))
 }
 
-fn flow(expected: &Expected) -> Result<Flow, String> {
+fn flow(expected: &AskedFlow) -> Result<Flow, String> {
+    Flow::try_from(&expected.spec()).map_err(|error| error.to_string())
+}
+
+fn check_later(folder: &Path, world: &World, later: &AskedLater) -> Result<(), String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let expected = later.flow();
+    let mut state = State::default();
+    let opened = world.open(&flow(&expected)?, 1, &mut state).map_err(|error| text(&error))?;
+    if let Some(cause) = opened.answer.outcomes.first().and_then(|outcome| outcome.cause) {
+        return Err(format!("the connection is not opened: {cause}{}", deciding(&opened.answer)));
+    }
+    state.wait(later.idle);
+    let then = match later.then.as_slice() {
+        [] => None,
+        names => Some(world_of(folder, names, &[])?),
+    };
+    let paths = then.as_ref().unwrap_or(world).later(&opened, &state).map_err(|error| text(&error))?;
+    check_outcomes(&paths, &expected)
+}
+
+fn check_run(world: &World, expected: &AskedRun) -> Result<(), String> {
     let (to, port) = parse_destination(&expected.to).map_err(|error| error.to_string())?;
     let from = expected.from.parse().map_err(|error| format!("{error:?}"))?;
-    let mut flow = Flow::tcp(from, to, port);
-    if expected.udp {
-        flow.protocol = Protocol::Udp;
+    let how_many = (expected.requests, expected.interval);
+    let run = world.run_held(&Flow::tcp(from, to, port), how_many, expected.hold, 1);
+    let mut got: BTreeMap<String, u64> = BTreeMap::new();
+    for row in run.map_err(|error| error.to_string())?.rows.iter().filter(|row| row.count > 0) {
+        let word = row.cause.map_or_else(|| "delivered".to_owned(), |cause| cause.to_string());
+        *got.entry(word).or_default() += row.count;
     }
-    flow.host.clone_from(&expected.host);
-    flow.path.clone_from(&expected.path);
-    flow.via = expected.via.as_deref().map(Into::into);
-    Ok(flow)
+    if got == expected.counts {
+        Ok(())
+    } else {
+        Err(format!("{} → {}: {got:?}, expected {:?}", expected.from, expected.to, expected.counts))
+    }
 }
 
 /// Verdict, cause, endpoint, source seen.
@@ -215,59 +114,15 @@ fn deciding(paths: &Paths) -> String {
     text
 }
 
-fn check_later(folder: &Path, world: &World, expected: &ExpectedLater) -> Result<(), String> {
-    let text = |error: &dyn std::fmt::Display| error.to_string();
-    let asked = Expected {
-        from: expected.from.clone(),
-        to: expected.to.clone(),
-        host: None,
-        path: None,
-        via: expected.via.clone(),
-        udp: expected.udp,
-        outcomes: Vec::new(),
-        says: expected.says.clone(),
-        never_says: Vec::new(),
-    };
-    let mut state = State::default();
-    let opened = world.open(&flow(&asked)?, 1, &mut state).map_err(|error| text(&error))?;
-    if let Some(cause) = opened.answer.outcomes.first().and_then(|outcome| outcome.cause) {
-        return Err(format!("the connection is not opened: {cause}{}", deciding(&opened.answer)));
-    }
-    state.wait(expected.idle);
-    let then = match expected.then.as_slice() {
-        [] => None,
-        names => Some(world_of(folder, names, &[])?),
-    };
-    let paths = then.as_ref().unwrap_or(world).later(&opened, &state).map_err(|error| text(&error))?;
-    check_outcomes(&paths, &expected.outcomes, &asked)
-}
-
-fn check_run(world: &World, expected: &ExpectedRun) -> Result<(), String> {
-    let (to, port) = parse_destination(&expected.to).map_err(|error| error.to_string())?;
-    let from = expected.from.parse().map_err(|error| format!("{error:?}"))?;
-    let how_many = (expected.requests, expected.interval);
-    let run = world.run_held(&Flow::tcp(from, to, port), how_many, expected.hold, 1);
-    let mut got: BTreeMap<String, u64> = BTreeMap::new();
-    for row in run.map_err(|error| error.to_string())?.rows.iter().filter(|row| row.count > 0) {
-        let word = row.cause.map_or_else(|| "delivered".to_owned(), |cause| cause.to_string());
-        *got.entry(word).or_default() += row.count;
-    }
-    if got == expected.counts {
-        Ok(())
-    } else {
-        Err(format!("{} → {}: {got:?}, expected {:?}", expected.from, expected.to, expected.counts))
-    }
-}
-
-fn check_flow(world: &World, expected: &Expected) -> Result<(), String> {
+fn check_flow(world: &World, expected: &AskedFlow) -> Result<(), String> {
     let paths = world.paths(&flow(expected)?).map_err(|error| error.to_string())?;
-    check_outcomes(&paths, &expected.outcomes, expected)
+    check_outcomes(&paths, expected)
 }
 
-fn check_outcomes(paths: &Paths, outcomes: &[ExpectedOutcome], expected: &Expected) -> Result<(), String> {
+fn check_outcomes(paths: &Paths, expected: &AskedFlow) -> Result<(), String> {
     let fail = |what: String| Err(format!("{} → {}: {what}{}", expected.from, expected.to, deciding(paths)));
     let mut got = rows(paths);
-    for wanted in outcomes {
+    for wanted in &expected.outcomes {
         let same = |wanted: &Option<String>, got: &str| wanted.as_deref().is_none_or(|wanted| wanted == got);
         let fits = |row: &Row| {
             row.0 == wanted.verdict
@@ -302,7 +157,7 @@ fn check_outcomes(paths: &Paths, outcomes: &[ExpectedOutcome], expected: &Expect
     Ok(())
 }
 
-fn check_probe(world: &World, expected: &ExpectedProbe) -> Result<(), String> {
+fn check_probe(world: &World, expected: &AskedProbe) -> Result<(), String> {
     let cloud = world.cloud();
     let balancer = cloud.balancers().find(|own| *own.name == *expected.balancer);
     let balancer = balancer.ok_or_else(|| format!("there is no load balancer {}", expected.balancer))?;
@@ -373,9 +228,11 @@ fn questions_are_answered() {
     for folder in folders.iter().filter(|folder| folder.display().to_string().contains(&only)) {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(folder.join("expect.json")).expect("expect.json");
-        let question: Question =
+        let question: Asked =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}/expect.json: {error}"));
         assert!(!question.question.is_empty() && !question.asked.is_empty(), "{name}");
+        assert!(!question.answer.is_empty() && !question.cases.is_empty(), "{name}");
+        assert!(ANSWERED.iter().any(|listed| listed.id == name), "{name} is not listed");
         for case in &question.cases {
             let checked = world(folder, case).and_then(|world| {
                 let flows = case.flows.iter().map(|expected| check_flow(&world, expected));
@@ -392,6 +249,7 @@ fn questions_are_answered() {
             }
         }
     }
+    assert!(!only.is_empty() || folders.len() == ANSWERED.len(), "a question is listed that is not there");
     println!("{passed} facts hold in {} questions", folders.len());
     assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n\n"));
 }

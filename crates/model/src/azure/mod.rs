@@ -12,9 +12,9 @@ pub use load_balancer::{
     SubResource,
 };
 pub use managed_cluster::{
-    AgentPool, AgentPoolMode, AgentPoolType, ArmLabelSelector, ClusterLoadBalancer, LoadBalancerProfile,
-    ManagedCluster, ManagedOutboundIps, NatGatewayProfile, NetworkProfile, OsType, OutboundIps,
-    ScaleSetPriority, UpgradeSettings, VmSizeFigures,
+    AgentPool, AgentPoolMode, AgentPoolType, ArmLabelSelector, ClusterLoadBalancer, IpvsConfig,
+    KubeProxyConfig, LoadBalancerProfile, ManagedCluster, ManagedOutboundIps, NatGatewayProfile,
+    NetworkProfile, OsType, OutboundIps, ScaleSetPriority, UpgradeSettings, VmSizeFigures,
 };
 pub use network::{
     Access, AddressSpace, Direction, IpTag, NatGateway, NetworkInterface, NetworkSecurityGroup,
