@@ -244,8 +244,12 @@ impl Cluster {
         }
         pod.spec.node_name = node_name;
         pod.spec.host_network = host_network;
-        let port =
-            |name: &str, protocol| ContainerPort { name: name.into(), container_port: POD_PORT, protocol };
+        let port = |name: &str, protocol| ContainerPort {
+            name: name.into(),
+            container_port: POD_PORT,
+            protocol,
+            ..ContainerPort::default()
+        };
         pod.spec.containers = vec![Container {
             name: "server".into(),
             ports: vec![port("tcp", Protocol::Tcp), port("udp", Protocol::Udp)],

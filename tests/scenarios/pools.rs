@@ -410,3 +410,41 @@ fn bare_pods_that_the_scheduler_bound_stay_where_they_are() {
     let (cordoned, _) = after(&before, &Edit::Cordon { node: node_of(&before, "worker", 0), cordoned: true });
     assert_eq!(places(&cordoned), places(&before));
 }
+
+#[test]
+fn pods_of_a_higher_priority_take_the_place_of_others_and_undo_gives_it_back() {
+    let workload = |name: &str, replicas: u8, class: &str| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec:\n  replicas: {replicas}\n  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    metadata: {{labels: {{app: {name}}}}}\n    spec:\n      priorityClassName: {class}\n      containers: [{{name: c, resources: {{requests: {{cpu: \"1\"}}}}}}]\n"
+        )
+    };
+    let text = [
+        "apiVersion: v1\nkind: Node\nmetadata: {name: n0}\nspec: {podCIDR: 10.244.0.0/24}\nstatus: {addresses: [{type: InternalIP, address: 10.224.0.4}], allocatable: {cpu: \"3\", memory: 8Gi, pods: \"20\"}}\n---\napiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: high}\nvalue: 1000\n".to_owned(),
+        workload("low", 3, "\"\""),
+        workload("urgent", 0, "high"),
+    ]
+    .concat();
+    let import = formats::import(&[formats::Source::new("in.yaml", text)]);
+    assert!(!import.has_errors(), "{:#?}", import.diagnostics);
+    let before = World::new(&import.model);
+    assert_eq!(per_pool(&before, "app", "low"), counts([("pending", 3)]), "no pool has the node");
+    let scale = |replicas| Edit::ScaleWorkload {
+        workload: ObjectRef::namespaced(Kind::Deployment, &Key::new("default", "urgent")),
+        replicas,
+    };
+    let running = |world: &World, app: &str| {
+        let pods = world.model().pods.values().filter(|pod| pod.metadata.label("app") == Some(app));
+        pods.filter(|pod| !pod.spec.node_name.is_empty()).count()
+    };
+    assert_eq!((running(&before, "low"), running(&before, "urgent")), (3, 0));
+    let (taken, _) = after(&before, &scale(2));
+    assert_eq!((running(&taken, "low"), running(&taken, "urgent")), (1, 2));
+    assert_eq!(pending(&taken).len(), 2, "{:?}", pending(&taken));
+    assert!(pending(&taken).iter().all(|why| why.ends_with("0/1 nodes are available: 1 Insufficient cpu.")));
+    // A second edit finds the same, and what is free again is used.
+    let (given_back, _) = after(&taken, &scale(0));
+    assert_eq!((running(&given_back, "low"), running(&given_back, "urgent")), (3, 0));
+    let told = before.consequences(&taken, &[]);
+    let evicted = told.pods.iter().filter(|change| matches!(change.fate, Fate::Pending { .. })).count();
+    assert_eq!(evicted, 2, "{:#?}", told.pods);
+}

@@ -62,7 +62,7 @@ impl AddressSpace {
         let routes = model.route_tables.values().flat_map(|table| &table.routes);
         let user = routes.filter_map(|route| route.address_prefix.parse::<IpNet>().ok());
         // A default route to an appliance does not make the whole internet part of the network.
-        prefixes.extend(user.filter(|prefix| prefix.prefix_len() > 0 && is_private(prefix.addr())));
+        prefixes.extend(user.filter(|prefix| prefix.prefix_len() > 0));
         Self::new(IpNet::aggregate(&prefixes))
     }
 

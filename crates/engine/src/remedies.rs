@@ -66,6 +66,7 @@ impl World {
                     match_labels: deployment.spec.template.metadata.labels.clone(),
                     ..LabelSelector::default()
                 }),
+                ..TopologySpreadConstraint::default()
             }];
             let policy =
                 Edit::SetExternalTrafficPolicy { service: service.clone(), policy: TrafficPolicy::Local };

@@ -394,6 +394,7 @@ fn typed(kind: Kind, node: &Node, dialect: Dialect) -> Result<(Object, Vec<Ignor
         Kind::PublicIPAddress => of(node, dialect, Object::PublicIPAddress),
         Kind::NatGateway => of(node, dialect, Object::NatGateway),
         Kind::Namespace => of(node, dialect, Object::Namespace),
+        Kind::PriorityClass => of(node, dialect, Object::PriorityClass),
         Kind::Ingress => of(node, dialect, Object::Ingress),
         Kind::IngressClass => of(node, dialect, Object::IngressClass),
         Kind::NetworkPolicy => of(node, dialect, Object::NetworkPolicy),
@@ -456,6 +457,7 @@ fn complete(object: &mut Object, document: &Node) {
         Object::Node(_)
         | Object::KubeProxyConfiguration(_)
         | Object::Namespace(_)
+        | Object::PriorityClass(_)
         | Object::IngressClass(_) => {}
         Object::NetworkInterface(object) => {
             let object = Arc::make_mut(object);

@@ -99,6 +99,7 @@ fn fields(object: &Object) -> Map<String, Value> {
         Object::PublicIPAddress(object) => of(object),
         Object::NatGateway(object) => of(object),
         Object::Namespace(object) => of(object),
+        Object::PriorityClass(object) => of(object),
         Object::Ingress(object) => of(object),
         Object::IngressClass(object) => of(object),
         Object::NetworkPolicy(object) => of(object),

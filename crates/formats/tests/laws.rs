@@ -95,7 +95,7 @@ prop_compose! {
         let mut pod = Pod { metadata, ..Pod::default() };
         pod.spec.node_name = node_name;
         pod.spec.host_network = host_network;
-        let port = |(name, container_port, protocol)| ContainerPort { name, container_port, protocol };
+        let port = |(name, container_port, protocol)| ContainerPort { name, container_port, protocol, ..ContainerPort::default() };
         let ports = ports.into_iter().map(port).collect();
         pod.spec.containers.push(Container { name: "c".into(), ports, ..Container::default() });
         pod.status.phase = phase;
@@ -287,9 +287,13 @@ prop_compose! {
             max_skew: number,
             topology_key: topology_key.clone(),
             when_unsatisfiable,
-            label_selector: Some(selector.clone()),
-        });
-        let term = PodAffinityTerm { label_selector: Some(selector), namespaces: vec![namespace], topology_key };
+            label_selector: Some(selector.clone()), ..TopologySpreadConstraint::default() });
+        let term = PodAffinityTerm {
+            label_selector: Some(selector),
+            namespaces: vec![namespace],
+            topology_key,
+            ..PodAffinityTerm::default()
+        };
         let anti = PodAffinity { required: vec![term], ..PodAffinity::default() };
         spec.template.spec.affinity = Some(Affinity { pod_anti_affinity: Some(anti), ..Affinity::default() });
         kind(Arc::new(workload))

@@ -10,9 +10,9 @@ use kubernetes::{
 use model::{
     Key, Kind, Model, NodeName, Object, ObjectRef,
     kubernetes::{
-        Affinity, Condition, Container, Effect, LabelSelector, Node, OwnerReference, Pod, PodAffinity,
-        PodAffinityTerm, Quantity, Taint, Toleration, TolerationOperator, TopologySpreadConstraint,
-        WeightedPodAffinityTerm, WhenUnsatisfiable, Workload,
+        Affinity, Condition, Container, ContainerPort, Effect, LabelSelector, Node, OwnerReference, Pod,
+        PodAffinity, PodAffinityTerm, Quantity, Taint, Toleration, TolerationOperator,
+        TopologySpreadConstraint, WeightedPodAffinityTerm, WhenUnsatisfiable, Workload,
     },
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -254,6 +254,7 @@ fn what_makes_pods_wait() {
             WhenUnsatisfiable::ScheduleAnyway
         },
         label_selector: Some(apps("web")),
+        ..TopologySpreadConstraint::default()
     };
     let anti = |term| PodAffinity { required: vec![term], ..PodAffinity::default() };
     type Change = Box<dyn Fn(&mut Workload)>;
@@ -413,6 +414,8 @@ prop_compose! {
         spread in option::of((select(vec!["zone", "kubernetes.io/hostname"]), 1_u32..3, any::<bool>())),
         anti in option::of((select(vec!["w0", "w1"]), select(vec!["zone", "kubernetes.io/hostname"]))),
         close in option::of((select(vec!["w0", "w1"]), select(vec!["zone", "kubernetes.io/hostname"]))),
+        min_domains in option::of(1_u32..4),
+        host_port in option::of(select(vec![80_u16, 81])),
         kind in 0_u8..3,
     ) -> (u8, Workload) {
         let mut workload = Workload::default();
@@ -432,6 +435,13 @@ prop_compose! {
             topology_key: key.into(),
             when_unsatisfiable: if hard { WhenUnsatisfiable::DoNotSchedule } else { WhenUnsatisfiable::ScheduleAnyway },
             label_selector: Some(apps("w0")),
+            // The API server allows it with hard constraints only.
+            min_domains: min_domains.filter(|_| hard),
+            ..TopologySpreadConstraint::default()
+        }));
+        spec.containers.extend(host_port.map(|host_port| Container {
+            ports: vec![ContainerPort { container_port: 80, host_port, ..ContainerPort::default() }],
+            ..Container::default()
         }));
         let term = |(app, key): (&str, &str)| PodAffinity {
             required: vec![PodAffinityTerm { topology_key: key.into(), ..host(app) }],
@@ -498,6 +508,17 @@ fn broken(model: &Model, pod: &Pod) -> Option<String> {
             return Some("Insufficient cpu".into());
         }
     }
+    let ports = |pod: &Pod| -> Vec<u16> {
+        let ports = pod.spec.containers.iter().flat_map(|container| &container.ports);
+        ports.map(|port| port.host_port).filter(|port| *port > 0).collect()
+    };
+    let mut taken = BTreeSet::new();
+    if here.iter().flat_map(|pod| ports(pod)).any(|port| !taken.insert(port)) {
+        return Some("two pods have one port of the node".into());
+    }
+    if let Some(uneven) = uneven(model, pod, &placed) {
+        return Some(uneven);
+    }
     let affinity = pod.spec.affinity.as_ref()?;
     for term in affinity.pod_anti_affinity.iter().flat_map(|anti| &anti.required) {
         let selector = term.label_selector.as_ref().expect("a selector");
@@ -522,6 +543,37 @@ fn broken(model: &Model, pod: &Pod) -> Option<String> {
         });
         if own.is_none() || !found {
             return Some("far from its company".into());
+        }
+    }
+    None
+}
+
+/// A hard spread constraint that a pod breaks. Where the constraint counts the pod itself, every pod that it counts
+/// was placed under it, and the domain with the fewest only grew: it holds at rest, too.
+fn uneven(model: &Model, pod: &Pod, placed: &[&Arc<Pod>]) -> Option<String> {
+    for constraint in &pod.spec.topology_spread_constraints {
+        let selector = constraint.label_selector.as_ref().expect("a selector");
+        let hard = constraint.when_unsatisfiable == WhenUnsatisfiable::DoNotSchedule;
+        if !hard || !selector.matches(&pod.metadata.labels) {
+            continue;
+        }
+        let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+        for (name, node) in &model.nodes {
+            let fits = |(key, value): (&String, &String)| node.metadata.labels.get(key) == Some(value);
+            let Some(domain) = domain(model, name.as_str(), &constraint.topology_key) else { continue };
+            if pod.spec.node_selector.iter().all(fits) {
+                let here = placed.iter().filter(|other| {
+                    other.spec.node_name == name.as_str() && selector.matches(&other.metadata.labels)
+                });
+                *counts.entry(domain).or_default() += u32::try_from(here.count()).expect("a few");
+            }
+        }
+        let few = counts.len() < constraint.min_domains.unwrap_or(1) as usize;
+        let fewest = if few { 0 } else { counts.values().copied().min().unwrap_or_default() };
+        let own = domain(model, &pod.spec.node_name, &constraint.topology_key);
+        let there = own.and_then(|own| counts.get(own)).copied();
+        if there.is_none_or(|there| there > fewest + constraint.max_skew) {
+            return Some(format!("uneven over {}: {counts:?}", constraint.topology_key));
         }
     }
     None

@@ -362,7 +362,7 @@ fn slices_say_where_endpoints_are() {
 fn ports_by_name_are_looked_up_in_each_pod() {
     let mut model = two_nodes();
     let listens = |name: &str, number| {
-        let port = ContainerPort { name: name.into(), container_port: number, protocol: Protocol::Tcp };
+        let port = ContainerPort { name: name.into(), container_port: number, ..ContainerPort::default() };
         Container { ports: vec![port], ..Container::default() }
     };
     pod(&mut model, "old", "echo", "a", |pod| pod.spec.containers.push(listens("web", 8080)));

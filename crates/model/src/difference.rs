@@ -66,6 +66,7 @@ impl Model {
         gap.map(&self.load_balancers, &to.load_balancers, Object::LoadBalancer);
         gap.map(&self.nodes, &to.nodes, Object::Node);
         gap.map(&self.namespaces, &to.namespaces, Object::Namespace);
+        gap.map(&self.priority_classes, &to.priority_classes, Object::PriorityClass);
         gap.map(&self.ingress_classes, &to.ingress_classes, Object::IngressClass);
         gap.map(&self.ingresses, &to.ingresses, Object::Ingress);
         gap.map(&self.network_policies, &to.network_policies, Object::NetworkPolicy);

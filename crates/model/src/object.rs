@@ -9,7 +9,7 @@ use crate::{
     ids::{Key, NodeName},
     kubernetes::{
         Binding, EndpointSlice, Ingress, IngressClass, KubeProxyConfiguration, Namespace, NetworkPolicy,
-        Node, Pod, PodDisruptionBudget, Service, Workload,
+        Node, Pod, PodDisruptionBudget, PriorityClass, Service, Workload,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,9 @@ pub struct Model {
     pub nat_gateways: BTreeMap<String, Arc<NatGateway>>,
     /// Namespaces by name, for their labels. A namespace need not be here to exist.
     pub namespaces: BTreeMap<String, Arc<Namespace>>,
+    /// PriorityClasses by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub priority_classes: BTreeMap<String, Arc<PriorityClass>>,
     /// Ingresses by `namespace/name`.
     pub ingresses: BTreeMap<Key, Arc<Ingress>>,
     /// IngressClasses by name.
@@ -110,6 +113,7 @@ pub enum Object {
     PublicIPAddress(Arc<PublicIpAddress>),
     NatGateway(Arc<NatGateway>),
     Namespace(Arc<Namespace>),
+    PriorityClass(Arc<PriorityClass>),
     Ingress(Arc<Ingress>),
     IngressClass(Arc<IngressClass>),
     NetworkPolicy(Arc<NetworkPolicy>),
@@ -146,6 +150,7 @@ pub enum Kind {
     PublicIPAddress,
     NatGateway,
     Namespace,
+    PriorityClass,
     Ingress,
     IngressClass,
     NetworkPolicy,
@@ -160,7 +165,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which they are listed and exported.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::ManagedCluster,
         Self::VirtualNetwork,
         Self::NetworkSecurityGroup,
@@ -178,6 +183,7 @@ impl Kind {
         Self::KubeProxyConfiguration,
         Self::Node,
         Self::Namespace,
+        Self::PriorityClass,
         Self::IngressClass,
         Self::Ingress,
         Self::NetworkPolicy,
@@ -295,6 +301,7 @@ impl Object {
             Self::PublicIPAddress(object) => named(Kind::PublicIPAddress, &object.name),
             Self::NatGateway(object) => named(Kind::NatGateway, &object.name),
             Self::Namespace(object) => named(Kind::Namespace, &object.metadata.name),
+            Self::PriorityClass(object) => named(Kind::PriorityClass, &object.metadata.name),
             Self::Ingress(object) => ObjectRef::namespaced(Kind::Ingress, &object.metadata.key()),
             Self::IngressClass(object) => named(Kind::IngressClass, &object.metadata.name),
             Self::NetworkPolicy(object) => ObjectRef::namespaced(Kind::NetworkPolicy, &object.metadata.key()),
@@ -355,6 +362,7 @@ impl Model {
             Kind::PublicIPAddress => self.public_ip_addresses.get(name).cloned().map(Object::PublicIPAddress),
             Kind::NatGateway => self.nat_gateways.get(name).cloned().map(Object::NatGateway),
             Kind::Namespace => self.namespaces.get(name).cloned().map(Object::Namespace),
+            Kind::PriorityClass => self.priority_classes.get(name).cloned().map(Object::PriorityClass),
             Kind::Ingress => self.ingresses.get(&id.key()).cloned().map(Object::Ingress),
             Kind::IngressClass => self.ingress_classes.get(name).cloned().map(Object::IngressClass),
             Kind::NetworkPolicy => self.network_policies.get(&id.key()).cloned().map(Object::NetworkPolicy),
@@ -416,6 +424,9 @@ impl Model {
             }
             Object::NatGateway(object) => self.nat_gateways.insert(name(), object).map(Object::NatGateway),
             Object::Namespace(object) => self.namespaces.insert(name(), object).map(Object::Namespace),
+            Object::PriorityClass(object) => {
+                self.priority_classes.insert(name(), object).map(Object::PriorityClass)
+            }
             Object::Ingress(object) => self.ingresses.insert(key(), object).map(Object::Ingress),
             Object::IngressClass(object) => {
                 self.ingress_classes.insert(name(), object).map(Object::IngressClass)
@@ -475,6 +486,7 @@ impl Model {
             Kind::PublicIPAddress => self.public_ip_addresses.remove(name).map(Object::PublicIPAddress),
             Kind::NatGateway => self.nat_gateways.remove(name).map(Object::NatGateway),
             Kind::Namespace => self.namespaces.remove(name).map(Object::Namespace),
+            Kind::PriorityClass => self.priority_classes.remove(name).map(Object::PriorityClass),
             Kind::Ingress => self.ingresses.remove(&id.key()).map(Object::Ingress),
             Kind::IngressClass => self.ingress_classes.remove(name).map(Object::IngressClass),
             Kind::NetworkPolicy => self.network_policies.remove(&id.key()).map(Object::NetworkPolicy),
@@ -514,6 +526,7 @@ impl Model {
             .chain(self.kube_proxy.iter().cloned().map(Object::KubeProxyConfiguration))
             .chain(of(&self.nodes, Object::Node))
             .chain(of(&self.namespaces, Object::Namespace))
+            .chain(of(&self.priority_classes, Object::PriorityClass))
             .chain(of(&self.ingress_classes, Object::IngressClass))
             .chain(of(&self.ingresses, Object::Ingress))
             .chain(of(&self.network_policies, Object::NetworkPolicy))

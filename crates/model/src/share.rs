@@ -56,6 +56,7 @@ impl Model {
             jobs: _,
             pod_disruption_budgets: _,
             bindings: _,
+            priority_classes: _,
             kube_proxy,
             managed_cluster,
             load_balancers,

@@ -76,8 +76,9 @@ impl Unfolding {
                 self.model.put(binding(key, node));
             }
         }
-        let pods = &self.now.model.pods;
-        self.model.bindings.retain(|key, _| pods.contains_key(key));
+        // One whose place was taken waits, and is bound to nothing.
+        let runs = |key: &Key| self.now.model.pods.get(key).is_some_and(|pod| !pod.spec.node_name.is_empty());
+        self.model.bindings.retain(|key, _| runs(key));
     }
 
     /// Lets the controllers and the scheduler run, and keeps what they decide.

@@ -7,6 +7,7 @@ mod ingress;
 mod networks;
 mod nodes;
 mod policies;
+mod pools;
 mod private;
 mod references;
 mod services;

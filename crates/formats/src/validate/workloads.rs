@@ -1,42 +1,22 @@
-//! Node pools, and what pods and workloads ask of nodes.
+//! What pods and workloads ask of nodes.
 
 use super::Check;
 use model::{
     Kind, ObjectRef,
-    azure::{AgentPool, AgentPoolMode, ManagedCluster, VmSize, max_pods},
+    azure::{AgentPool, ManagedCluster, VmSize, max_pods},
     kubernetes::{PodSpec, Quantity, Workload},
 };
 use std::collections::BTreeMap;
 
 /// Most pods of a cluster that Kubernetes supports.
 const MOST_PODS: u32 = 150_000;
-/// Most nodes of one pool in AKS.
-const MOST_NODES: u32 = 1000;
-/// Most nodes of a cluster in AKS.
-const MOST_NODES_IN_ALL: u32 = 5000;
-const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
 /// The most of a resource that any node has left for pods, by name; `None` where the input does not say.
 type Largest = Option<BTreeMap<String, Quantity>>;
 
 impl Check<'_> {
     pub(super) fn workloads(&mut self) {
-        if let Some(cluster) = &self.model.managed_cluster {
-            let id = ObjectRef::cluster_scoped(Kind::ManagedCluster, &cluster.name);
-            for (at, pool) in cluster.agent_pool_profiles.iter().enumerate() {
-                self.node_pool(&id, &format!("agentPoolProfiles[{at}]"), pool);
-            }
-            let pools = &cluster.agent_pool_profiles;
-            let all = pools.iter().filter_map(|pool| pool.count).fold(0, u32::saturating_add);
-            if all > MOST_NODES_IN_ALL {
-                let what = format!("the node pools have {all} nodes together");
-                self.error(&id, "agentPoolProfiles", what, "AKS allows 5000 nodes in a cluster");
-            }
-            if !pools.is_empty() && pools.iter().all(|pool| pool.mode != AgentPoolMode::System) {
-                let what = "no node pool has the mode System, and AKS refuses a cluster without one";
-                self.warning(&id, "agentPoolProfiles", what, "give one pool `mode: System`");
-            }
-        }
+        self.node_pools();
         let largest = self.largest();
         let model = self.model;
         for (name, node) in &model.nodes {
@@ -56,54 +36,6 @@ impl Check<'_> {
         for (kind, key, workload) in model.workloads() {
             let id = ObjectRef::namespaced(kind, key);
             self.workload(&id, workload, largest.as_ref());
-        }
-    }
-
-    fn node_pool(&mut self, id: &ObjectRef, path: &str, pool: &AgentPool) {
-        for (at, text) in pool.node_taints.iter().enumerate() {
-            let effect = text.rsplit_once(':').map_or("", |(_, effect)| effect);
-            if !EFFECTS.contains(&effect) {
-                let what = if effect.is_empty() {
-                    format!("the taint {text:?} has no effect")
-                } else {
-                    format!("the taint {text:?} has the unknown effect {effect}")
-                };
-                let place = format!("{path}.nodeTaints[{at}]");
-                let stem = text.split(':').next().unwrap_or_default();
-                self.error(
-                    id,
-                    &place,
-                    what,
-                    format!("write {stem}:NoSchedule, {stem}:PreferNoSchedule or {stem}:NoExecute"),
-                );
-            }
-        }
-        if let Some(size) = pool.vm_size.as_deref().filter(|_| VmSize::of(pool).is_none()) {
-            self.warning(
-                id,
-                &format!("{path}.vmSize"),
-                format!("the VM size {size} is not known: its nodes count as having room for everything"),
-                "add `vmSizeFigures: {numberOfCores: …, memoryInMB: …}` to the pool, as `az vm list-sizes` prints them",
-            );
-        }
-        if pool.count.is_some_and(|count| count > MOST_NODES) {
-            let what = format!("node pool {} has more than {MOST_NODES} nodes", pool.name);
-            self.error(
-                id,
-                &format!("{path}.count"),
-                what,
-                "AKS allows 1000 nodes in a pool; use several pools",
-            );
-        }
-        if pool.mode == AgentPoolMode::System {
-            if pool.is_spot() {
-                let what = format!("AKS refuses node pool {}: spot must be a user pool", pool.name);
-                self.warning(id, &format!("{path}.mode"), what, "write `mode: User`");
-            }
-            if pool.is_windows() {
-                let what = format!("AKS refuses node pool {}: a system pool must be Linux", pool.name);
-                self.warning(id, &format!("{path}.osType"), what, "write `mode: User` or `osType: Linux`");
-            }
         }
     }
 

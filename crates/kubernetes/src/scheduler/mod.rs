@@ -1,25 +1,27 @@
 //! Binds pods to nodes, as kube-scheduler's default profile does.
 //!
 //! Modelled: cordoned nodes, taints and tolerations, node selectors, affinity to nodes and pods, topology spread,
-//! requests against what nodes have, the most pods of a node. Among the nodes that remain the scores of
+//! host ports, requests against what nodes have, the most pods of a node, preemption. Among the nodes that remain the scores of
 //! `TaintToleration` (weight 3), `NodeAffinity`, `PodTopologySpread`, `InterPodAffinity` (2 each) and
 //! `NodeResourcesFit` (1) decide, then the fewest pods, then the name: upstream draws lots there.
 //!
-//! Not modelled: preemption, volumes, host ports, image locality and the balance of resources. Every node is
+//! Not modelled: volumes, image locality and the balance of resources. Every node is
 //! looked at, where upstream samples in clusters of more than 100.
 
 mod fit;
+mod preemption;
 mod resources;
 mod shape;
 mod terms;
 
 pub(crate) use fit::daemon_runs_on;
 pub use fit::{Eviction, eviction, refusal, tolerates};
+pub use preemption::Preempted;
 
 use crate::hashing::FastMap;
 use model::{
     Model, NodeName,
-    kubernetes::{Node, Pod, Taint},
+    kubernetes::{Namespace, Node, Pod, Taint},
 };
 use resources::{Names, Room};
 use shape::Shape;
@@ -39,6 +41,8 @@ pub struct Scheduler {
     shapes: Vec<Shape>,
     /// Shapes by their hash.
     by_hash: FastMap<u64, Vec<usize>>,
+    /// Namespaces with their labels.
+    namespaces: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// Why a pod fits no node: every node in name order, each with at least one reason.
@@ -54,6 +58,8 @@ pub enum Refusal {
     Taint(Taint),
     /// The node lacks a label that the pod's node selector or required affinity asks for.
     Affinity,
+    /// Another pod there has a port of the node that this one asks for.
+    Ports,
     /// The node has as many pods as it may have.
     TooManyPods,
     /// Less of a resource is left than the pod asks for.
@@ -79,6 +85,7 @@ impl fmt::Display for Refusal {
                 write!(f, "node(s) had untolerated taint {{{}: {}}}", taint.key, taint.value)
             }
             Self::Affinity => f.write_str("node(s) didn't match Pod's node affinity/selector"),
+            Self::Ports => f.write_str("node(s) didn't have free ports for the requested pod ports"),
             Self::TooManyPods => f.write_str("Too many pods"),
             Self::Insufficient(resource) => write!(f, "Insufficient {resource}"),
             Self::Spread => f.write_str("node(s) didn't match pod topology spread constraints"),
@@ -101,6 +108,7 @@ impl Refusal {
             Self::Cordoned => "is cordoned".to_owned(),
             Self::Taint(taint) => format!("has the taint {taint}, which the pod does not tolerate"),
             Self::Affinity => "does not fit the pod's node selector or affinity".to_owned(),
+            Self::Ports => "has a pod with a host port that this one asks for".to_owned(),
             Self::TooManyPods => "has as many pods as it may have".to_owned(),
             Self::Insufficient(resource) => format!("has too little {resource} left"),
             Self::Spread => "would break the pod's topology spread constraint".to_owned(),
@@ -144,6 +152,7 @@ impl Scheduler {
             placed: Vec::new(),
             shapes: Vec::new(),
             by_hash: FastMap::default(),
+            namespaces: namespaces(model),
         };
         for pod in model.pods.values().filter(|pod| !pod.is_finished()) {
             scheduler.seat(pod);
@@ -157,10 +166,15 @@ impl Scheduler {
 
     /// Counts a pod that runs already.
     fn seat(&mut self, pod: &Arc<Pod>) {
-        let Some(node) = self.index(&pod.spec.node_name) else { return };
+        if let Some(node) = self.index(&pod.spec.node_name) {
+            self.seat_on(node, pod);
+        }
+    }
+
+    fn seat_on(&mut self, node: usize, pod: &Arc<Pod>) {
         let requests = resources::requests(&mut self.names, pod);
         if let Some(room) = self.rooms.get_mut(node) {
-            room.take(&requests);
+            room.take(&requests, &resources::ports(pod));
         }
         let words = self.words(pod);
         self.terms.speak(&words, node);
@@ -201,6 +215,19 @@ impl Scheduler {
     }
 }
 
+/// Every namespace that the model names, with its labels.
+fn namespaces(model: &Model) -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut all: BTreeMap<String, BTreeMap<String, String>> =
+        model.namespaces.iter().map(|(name, own)| (name.clone(), own.metadata.labels.clone())).collect();
+    for pod in model.pods.keys() {
+        all.entry(pod.namespace.to_string()).or_default();
+    }
+    for (name, labels) in &mut all {
+        labels.entry(Namespace::NAME_LABEL.into()).or_insert_with(|| name.clone());
+    }
+    all
+}
+
 /// The larger of the shares of cpu and memory that the pods of a node ask for, those of DaemonSets apart, in
 /// hundredths; `None` where the input does not say what the node has.
 pub fn requested_share(model: &Model, node: &NodeName) -> Option<u64> {
@@ -211,7 +238,7 @@ pub fn requested_share(model: &Model, node: &NodeName) -> Option<u64> {
         |pod: &&Arc<Pod>| pod.spec.node_name == node.as_str() && !pod.is_finished() && !of_daemon(pod);
     for pod in model.pods.values().filter(there) {
         let requests = resources::requests(&mut names, pod);
-        room.take(&requests);
+        room.take(&requests, &[]);
     }
     room.requested_share()
 }

@@ -1,6 +1,6 @@
 //! What pods ask of nodes, and what nodes have.
 
-use model::kubernetes::{Node, Pod, Quantity};
+use model::kubernetes::{Node, Pod, Protocol, Quantity};
 use std::collections::BTreeMap;
 
 /// An amount of each resource, by the index that [`Names`] gives the resource's name.
@@ -69,6 +69,38 @@ pub(super) fn requests(names: &mut Names, pod: &Pod) -> Amounts {
     sum
 }
 
+/// A port of the node that a pod asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HostPort {
+    protocol: Protocol,
+    port: u16,
+    /// Empty for every address of the node.
+    address: String,
+}
+
+impl HostPort {
+    fn clashes(&self, other: &Self) -> bool {
+        let any = |one: &Self| one.address.is_empty() || one.address == "0.0.0.0";
+        (self.protocol, self.port) == (other.protocol, other.port)
+            && (any(self) || any(other) || self.address == other.address)
+    }
+}
+
+/// The ports of its node that a pod asks for. With the node's own network they are those of its containers.
+pub(super) fn ports(pod: &Pod) -> Vec<HostPort> {
+    let of_node = |port: &model::kubernetes::ContainerPort| match port.host_port {
+        0 if pod.spec.host_network => port.container_port,
+        port => port,
+    };
+    let ports = pod.spec.containers.iter().flat_map(|container| &container.ports);
+    let asked = ports.map(|port| HostPort {
+        protocol: port.protocol,
+        port: of_node(port),
+        address: port.host_ip.clone(),
+    });
+    asked.filter(|asked| asked.port != 0).collect()
+}
+
 /// What runs on a node, against what it has.
 #[derive(Debug, Default)]
 pub(super) struct Room {
@@ -80,6 +112,7 @@ pub(super) struct Room {
     pub(super) pods: u64,
     /// cpu and memory used, a pod that asks for none counted with a default.
     scored: [u64; 2],
+    ports: Vec<HostPort>,
 }
 
 impl Room {
@@ -99,13 +132,36 @@ impl Room {
     }
 
     /// Counts a pod.
-    pub(super) fn take(&mut self, requests: &Amounts) {
+    pub(super) fn take(&mut self, requests: &Amounts, ports: &[HostPort]) {
+        self.ports.extend(ports.iter().cloned());
         for (index, amount) in requests.iter().enumerate() {
             add(&mut self.used, index, *amount);
         }
         let [cpu, memory] = scored(requests);
         self.scored = [self.scored[0].saturating_add(cpu), self.scored[1].saturating_add(memory)];
         self.pods += 1;
+    }
+
+    /// Counts a pod no longer.
+    pub(super) fn give_back(&mut self, requests: &Amounts, ports: &[HostPort]) {
+        for (index, amount) in requests.iter().enumerate() {
+            if let Some(used) = self.used.get_mut(index) {
+                *used = used.saturating_sub(*amount);
+            }
+        }
+        let [cpu, memory] = scored(requests);
+        self.scored = [self.scored[0].saturating_sub(cpu), self.scored[1].saturating_sub(memory)];
+        self.pods = self.pods.saturating_sub(1);
+        for port in ports {
+            if let Some(at) = self.ports.iter().position(|own| own == port) {
+                self.ports.swap_remove(at);
+            }
+        }
+    }
+
+    /// Whether a pod there has one of these ports.
+    pub(super) fn lacks_ports(&self, ports: &[HostPort]) -> bool {
+        ports.iter().any(|asked| self.ports.iter().any(|own| own.clashes(asked)))
     }
 
     fn is_full(&self) -> bool {

@@ -2,13 +2,13 @@
 
 use super::{
     Refusal, Scheduler, Unschedulable, fit, resources,
-    resources::Amounts,
+    resources::{Amounts, HostPort, Room},
     terms::{self, Word},
 };
 use crate::hashing::{Fnv, hash_of_value};
 use model::{
     NodeName,
-    kubernetes::{LabelSelector, Node, Pod, WhenUnsatisfiable},
+    kubernetes::{LabelSelector, Node, Pod, TopologySpreadConstraint, WhenUnsatisfiable},
 };
 use std::{
     cmp::Reverse,
@@ -22,6 +22,8 @@ use std::{
 pub(super) struct Shape {
     pod: Arc<Pod>,
     requests: Amounts,
+    /// Ports of its node that the pod asks for.
+    ports: Vec<HostPort>,
     /// Nodes that do not refuse the pod by themselves.
     open: Vec<usize>,
     /// For each of them, the part of the score that does not change.
@@ -47,6 +49,8 @@ struct Spread {
     term: usize,
     max_skew: u32,
     hard: bool,
+    /// With fewer domains, the fewest pods of any count as none.
+    min_domains: usize,
 }
 
 /// How many pods a constraint counts per domain, and the fewest.
@@ -82,7 +86,7 @@ impl Scheduler {
     pub(super) fn words(&mut self, pod: &Pod) -> Vec<(usize, Word)> {
         let words = terms::words(pod);
         let named = words.into_iter().map(|(term, word)| {
-            let namespaces = terms::namespaces(pod, term);
+            let namespaces = terms::namespaces(pod, term, &self.namespaces);
             (self.intern(term.label_selector.as_ref(), &namespaces, &term.topology_key), word)
         });
         named.collect()
@@ -136,6 +140,7 @@ impl Scheduler {
         };
         Shape {
             requests,
+            ports: resources::ports(pod),
             liking: liking.collect(),
             open: open.iter().map(|(index, _)| *index).collect(),
             words,
@@ -154,10 +159,17 @@ impl Scheduler {
         let namespace = [pod.metadata.key().namespace.to_string()];
         let own = &pod.spec.topology_spread_constraints;
         if !own.is_empty() {
-            let entries = own.iter().map(|constraint| Spread {
-                term: self.intern(constraint.label_selector.as_ref(), &namespace, &constraint.topology_key),
-                max_skew: constraint.max_skew.max(1),
-                hard: constraint.when_unsatisfiable == WhenUnsatisfiable::DoNotSchedule,
+            let entries = own.iter().map(|constraint| {
+                let selector = with_own_labels(constraint, pod);
+                Spread {
+                    term: self.intern(selector.as_ref(), &namespace, &constraint.topology_key),
+                    max_skew: constraint.max_skew.max(1),
+                    hard: constraint.when_unsatisfiable == WhenUnsatisfiable::DoNotSchedule,
+                    min_domains: constraint
+                        .min_domains
+                        .and_then(|least| usize::try_from(least).ok())
+                        .unwrap_or(1),
+                }
             });
             return entries.collect();
         }
@@ -173,6 +185,7 @@ impl Scheduler {
                 term: self.intern(Some(&selector), &namespace, key),
                 max_skew,
                 hard: false,
+                min_domains: 1,
             })
             .into()
     }
@@ -200,7 +213,8 @@ impl Scheduler {
     }
 
     fn rank(&self, shape: &Shape, node: usize, liking: i64) -> Option<Rank> {
-        let room = self.rooms.get(node).filter(|room| room.fits(&shape.requests))?;
+        let fits = |room: &&Room| room.fits(&shape.requests) && !room.lacks_ports(&shape.ports);
+        let room = self.rooms.get(node).filter(fits)?;
         Some((liking + number(room.left(&shape.requests)), Reverse(room.pods), Reverse(node)))
     }
 
@@ -269,7 +283,11 @@ impl Scheduler {
                 }
             }
             let sums = counted.per_domain.iter().zip(&present).filter(|(_, present)| **present);
+            let domains = present.iter().filter(|present| **present).count();
             counted.fewest = sums.map(|(sum, _)| *sum).min().unwrap_or_default();
+            if domains < spread.min_domains {
+                counted.fewest = 0;
+            }
             counted
         };
         shape.spread.iter().map(count).collect()
@@ -338,7 +356,7 @@ impl Scheduler {
         self.learn(index);
         if let Some(shape) = self.shapes.get(index) {
             if let Some(room) = self.rooms.get_mut(node) {
-                room.take(&shape.requests);
+                room.take(&shape.requests, &shape.ports);
             }
             self.terms.speak(&shape.words, node);
             for (term, _) in shape.belongs.iter().enumerate().filter(|(_, belongs)| **belongs) {
@@ -366,11 +384,22 @@ impl Scheduler {
         if let Some(refusal) = fit::refusal(&shape.pod, of_node) {
             return vec![refusal];
         }
+        if room.lacks_ports(&shape.ports) {
+            return vec![Refusal::Ports];
+        }
         let (full, lacking) = room.shortage(&shape.requests);
         let lacking =
             lacking.into_iter().map(|index| Refusal::Insufficient(self.names.name(index).to_owned()));
         let short: Vec<Refusal> = full.then_some(Refusal::TooManyPods).into_iter().chain(lacking).collect();
         if short.is_empty() { self.clash(shape, counted, node).into_iter().collect() } else { short }
+    }
+
+    /// Forgets what was kept of nodes that have more room now.
+    pub(super) fn look_again(&mut self) {
+        for shape in &mut self.shapes {
+            shape.best.clear();
+            shape.failed = None;
+        }
     }
 
     /// Why no node accepts a pod of this shape. Kept: while nothing but resources counts, it stays true.
@@ -390,6 +419,17 @@ impl Scheduler {
         }
         failed
     }
+}
+
+/// A constraint's selector, narrowed to pods that share the values of the pod's own labels (`matchLabelKeys`).
+fn with_own_labels(constraint: &TopologySpreadConstraint, pod: &Pod) -> Option<LabelSelector> {
+    let mut selector = constraint.label_selector.clone()?;
+    for key in &constraint.match_label_keys {
+        if let Some(value) = pod.metadata.label(key) {
+            selector.match_labels.insert(key.clone(), value.to_owned());
+        }
+    }
+    Some(selector)
 }
 
 fn greatest(numbers: &[i64]) -> i64 {

@@ -96,17 +96,30 @@ impl Term {
         }
     }
 
-    fn speak(&mut self, node: usize, word: Word) {
+    /// Counts a pod no longer.
+    pub(super) fn remove(&mut self, node: usize) {
+        if let Some(count) = self.on_node.get_mut(node) {
+            *count = count.saturating_sub(1);
+        }
+        let domain = self.domain(node);
+        if let Some(count) = domain.and_then(|domain| self.in_domain.get_mut(domain)) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// Counts a word, or takes it back.
+    fn speak(&mut self, node: usize, word: Word, said: bool) {
         self.is_mutual = true;
         let Some(domain) = self.domain(node) else { return };
+        let sign = if said { 1 } else { -1 };
         match word {
             Word::KeepAway => {
                 if let Some(count) = self.repelled_by.get_mut(domain) {
-                    *count += 1;
+                    *count = if said { *count + 1 } else { count.saturating_sub(1) };
                 }
             }
-            Word::ComeClose => self.want(domain, 1),
-            Word::Wish(weight) => self.want(domain, weight),
+            Word::ComeClose => self.want(domain, sign),
+            Word::Wish(weight) => self.want(domain, sign * weight),
         }
     }
 
@@ -178,9 +191,18 @@ impl Terms {
 
     /// Counts what a pod on a node says of others.
     pub(super) fn speak(&mut self, words: &[(usize, Word)], node: usize) {
+        self.count(words, node, true);
+    }
+
+    /// Counts it no longer.
+    pub(super) fn unsay(&mut self, words: &[(usize, Word)], node: usize) {
+        self.count(words, node, false);
+    }
+
+    fn count(&mut self, words: &[(usize, Word)], node: usize, said: bool) {
         for (term, word) in words {
             if let Some(term) = self.0.get_mut(*term) {
-                term.speak(node, *word);
+                term.speak(node, *word, said);
             }
         }
     }
@@ -210,11 +232,20 @@ pub(super) fn words(pod: &Pod) -> Vec<(&PodAffinityTerm, Word)> {
     words
 }
 
-/// The namespaces that a term speaks of: its own list, else the pod's namespace.
-pub(super) fn namespaces(pod: &Pod, term: &PodAffinityTerm) -> Vec<String> {
-    if term.namespaces.is_empty() {
+/// The namespaces that a term speaks of: its own list and those that its selector selects, else the pod's namespace.
+pub(super) fn namespaces(
+    pod: &Pod,
+    term: &PodAffinityTerm,
+    known: &BTreeMap<String, BTreeMap<String, String>>,
+) -> Vec<String> {
+    if term.namespaces.is_empty() && term.namespace_selector.is_none() {
         let Key { namespace, .. } = pod.metadata.key();
         return vec![namespace.to_string()];
     }
-    term.namespaces.clone()
+    let selected = |selector: &LabelSelector| {
+        let fits = known.iter().filter(|(_, labels)| selector.matches(labels));
+        fits.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+    };
+    let more = term.namespace_selector.as_ref().map(selected).unwrap_or_default();
+    term.namespaces.iter().cloned().chain(more).collect()
 }

@@ -2,17 +2,19 @@
 
 use super::{Allocation, Field, Settled, Unsettled, owners::Owners};
 use crate::{
+    disruption::blocked_by,
     hashing::{hash_of, hash_of_value},
-    scheduler::{Scheduler, daemon_runs_on},
+    scheduler::{Preempted, Scheduler, daemon_runs_on},
 };
 use model::{
     Key, Kind, Model, NodeName, ObjectRef,
     kubernetes::{
-        Condition, Effect, LabelSelector, OwnerReference, Pod, PodTemplate, Toleration, TolerationOperator,
-        Workload,
+        Condition, Effect, LabelSelector, OwnerReference, Pod, PodStatus, PodTemplate, Toleration,
+        TolerationOperator, Workload,
     },
 };
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -225,28 +227,26 @@ fn daemon_tolerations(host_network: bool) -> impl Iterator<Item = Toleration> {
     })
 }
 
-/// Pods that the control plane needs come first in the scheduler's queue, and on a node those of the node.
-fn urgency(pod: &Pod) -> u8 {
-    match pod.spec.priority_class_name.as_str() {
-        "system-node-critical" => 0,
-        "system-cluster-critical" => 1,
-        _ => 2,
-    }
-}
-
 fn is_pending(pod: &Pod) -> bool {
     pod.status.phase.as_deref() == Some("Pending")
 }
 
 /// Puts the new pods into the model and binds every pod that has no node: first those that a Binding of the
-/// input keeps where they are, then the pods of DaemonSets, then the others, urgent ones first, in name order.
+/// input keeps where they are, then the pods of DaemonSets, then the others by priority, in name order. One that fits
+/// nowhere takes the place of pods with a lower priority that a Binding kept, whose workloads make others: pods that
+/// are given with a node stay there.
 fn bind(settled: &mut Settled, made: BTreeMap<Key, Pod>, daemons: &[(Key, NodeName)]) {
+    // Priorities depend on classes alone.
+    let priorities = Model { priority_classes: settled.model.priority_classes.clone(), ..Model::default() };
+    let priority = |pod: &Pod| Reverse(pod.spec.priority_in(&priorities));
     let Model { pods, nodes, bindings, .. } = &mut settled.model;
     let kept_on = |key: &Key| {
         let node = bindings.get(key).map(|binding| &binding.target.name);
         node.filter(|node| nodes.contains_key(node.as_str()))
     };
-    let mut waiting: Vec<(u8, Key)> = Vec::new();
+    // Upstream's queue: the highest priority first.
+    let mut waiting: BTreeSet<(Reverse<i32>, Key)> = BTreeSet::new();
+    let mut kept: BTreeSet<Key> = BTreeSet::new();
     for (key, mut pod) in made {
         settled
             .allocated
@@ -255,8 +255,11 @@ fn bind(settled: &mut Settled, made: BTreeMap<Key, Pod>, daemons: &[(Key, NodeNa
             Some(node) => {
                 pod.spec.node_name.clone_from(node);
                 run(&mut pod);
+                kept.insert(key.clone());
             }
-            None => waiting.push((urgency(&pod), key.clone())),
+            None => {
+                waiting.insert((priority(&pod), key.clone()));
+            }
         }
         pods.insert(key, Arc::new(pod));
     }
@@ -271,29 +274,45 @@ fn bind(settled: &mut Settled, made: BTreeMap<Key, Pod>, daemons: &[(Key, NodeNa
                 let object = ObjectRef::namespaced(Kind::Pod, key);
                 settled.allocated.push(Allocation { object, field: Field::NodeName });
             }
-            None => waiting.push((urgency(slot), key.clone())),
+            None => {
+                waiting.insert((priority(slot), key.clone()));
+            }
         }
     }
     if waiting.is_empty() {
         return;
     }
-    order::sort(&mut waiting);
     let daemons: BTreeMap<&Key, &NodeName> = daemons.iter().map(|(key, node)| (key, node)).collect();
-    let (of_nodes, others): (Vec<_>, Vec<_>) =
-        waiting.into_iter().map(|(_, key)| key).partition(|key| daemons.contains_key(key));
+    let mut of_nodes: BTreeSet<(Reverse<i32>, Key)> = BTreeSet::new();
+    waiting.retain(|entry| !(daemons.contains_key(&entry.1) && of_nodes.insert(entry.clone())));
     let mut scheduler = Scheduler::new(&settled.model);
-    for key in of_nodes.into_iter().chain(others) {
-        let Some(slot) = settled.model.pods.get_mut(&key) else { continue };
-        let bound = match daemons.get(&key) {
-            Some(node) => scheduler.bind_on(slot, node),
-            None => scheduler.bind(slot),
+    while let Some((_, key)) = of_nodes.pop_first().or_else(|| waiting.pop_first()) {
+        let Some(pod) = settled.model.pods.get(&key).cloned() else { continue };
+        let mut bound = match daemons.get(&key) {
+            Some(node) => scheduler.bind_on(&pod, node),
+            None => scheduler.bind(&pod),
         };
+        if bound.is_err() && !daemons.contains_key(&key) {
+            let place = preempt(&mut scheduler, &settled.model, &pod, &kept);
+            if let Some(Preempted { node, victims }) = place {
+                bound = Ok(node);
+                for victim in victims {
+                    kept.remove(&victim);
+                    let Some(slot) = settled.model.pods.get_mut(&victim) else { continue };
+                    let pod = Arc::make_mut(slot);
+                    pod.spec.node_name.clear();
+                    pod.status = PodStatus::default();
+                    waiting.insert((Reverse(pod.spec.priority_in(&priorities)), victim));
+                }
+            }
+        }
+        let Some(slot) = settled.model.pods.get_mut(&key) else { continue };
         let object = ObjectRef::namespaced(Kind::Pod, &key);
         let pod = Arc::make_mut(slot);
         match bound {
             Ok(node) => {
                 node.as_str().clone_into(&mut pod.spec.node_name);
-                if made.contains(&key) {
+                if made.contains(&key) || pod.status.phase.is_none() && pod.metadata.controller().is_some() {
                     run(pod);
                 }
                 settled.allocated.push(Allocation { object, field: Field::NodeName });
@@ -308,6 +327,20 @@ fn bind(settled: &mut Settled, made: BTreeMap<Key, Pod>, daemons: &[(Key, NodeNa
             }
         }
     }
+}
+
+/// A place that is made for a pod by pods of a lower priority.
+fn preempt(scheduler: &mut Scheduler, model: &Model, pod: &Pod, kept: &BTreeSet<Key>) -> Option<Preempted> {
+    if kept.is_empty() || !pod.spec.preempts_in(model) {
+        return None;
+    }
+    let own = pod.spec.priority_in(model);
+    let priority = |other: &Pod| {
+        let may_go = kept.contains(&other.metadata.key()) && other.metadata.controller().is_some();
+        may_go.then(|| other.spec.priority_in(model))
+    };
+    let protected = |other: &Pod| blocked_by(model, other).is_some();
+    scheduler.preempt(pod, own, &priority, &protected)
 }
 
 /// A pod that a workload made runs and is ready as soon as it has a node.

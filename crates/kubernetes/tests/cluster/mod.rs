@@ -64,6 +64,7 @@ pub(crate) fn dual_stack() -> Model {
             name: name.into(),
             container_port,
             protocol,
+            ..ContainerPort::default()
         };
         let container = model::kubernetes::Container {
             ports: vec![port("dns", 5353, Protocol::Udp), port("dns-tcp", 5353, Protocol::Tcp)],

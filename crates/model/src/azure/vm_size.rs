@@ -107,7 +107,7 @@ pub fn max_pods(pool: &AgentPool, cluster: &ManagedCluster) -> u32 {
     let is = |value: &Option<String>, word: &str| {
         value.as_deref().is_some_and(|value| value.eq_ignore_ascii_case(word))
     };
-    let by_plugin = if is(&network.network_plugin, "kubenet") {
+    let by_plugin = if is(&network.network_plugin, "kubenet") || pool.pod_subnet_id.is_some() {
         110
     } else if network.network_plugin.is_none() || is(&network.network_plugin_mode, "overlay") {
         250

@@ -48,6 +48,9 @@ pub struct PodAffinityTerm {
     /// Namespaces of the pods; empty means the pod's own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub namespaces: Vec<String>,
+    /// More namespaces, by their labels; one that is empty selects all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace_selector: Option<LabelSelector>,
     /// The label of nodes whose value two nodes share that are close to each other.
     pub topology_key: String,
 }
@@ -75,6 +78,12 @@ pub struct TopologySpreadConstraint {
     /// The pods that are counted; absent selects none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_selector: Option<LabelSelector>,
+    /// How many domains there must be: with fewer, the fewest pods of any domain count as none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_domains: Option<u32>,
+    /// Labels of the pod whose values the counted pods must share.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub match_label_keys: Vec<String>,
 }
 
 /// What a topology spread constraint does where it cannot hold.

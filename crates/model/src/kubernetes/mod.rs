@@ -7,6 +7,7 @@ mod kube_proxy_config;
 mod network_policy;
 mod node;
 mod pod;
+mod priority_class;
 mod quantity;
 mod service;
 mod workload;
@@ -37,6 +38,7 @@ pub use pod::{
     Condition, Container, ContainerPort, Pod, PodIp, PodSpec, PodStatus, Resources, Toleration,
     TolerationOperator,
 };
+pub use priority_class::PriorityClass;
 pub use quantity::{Quantity, QuantityError};
 pub use service::{
     ClientIpConfig, IngressPort, IntOrString, IpFamily, IpMode, LoadBalancerIngress, LoadBalancerStatus,

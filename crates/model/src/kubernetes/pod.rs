@@ -55,6 +55,12 @@ pub struct PodSpec {
     /// scheduled first.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub priority_class_name: String,
+    /// The class's value, as the API server writes it into the pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    /// `Never`, or `PreemptLowerPriority` where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preemption_policy: Option<String>,
     /// The containers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub containers: Vec<Container>,
@@ -121,6 +127,18 @@ pub struct ContainerPort {
     pub container_port: u16,
     /// TCP where absent.
     pub protocol: Protocol,
+    /// The same port of the node, which no other pod there may have; 0 where absent. With `hostNetwork` it is the
+    /// container's own.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub host_port: u16,
+    /// The address of the node that it is taken of; every one where absent.
+    #[serde(rename = "hostIP", skip_serializing_if = "String::is_empty")]
+    pub host_ip: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u16) -> bool {
+    *number == 0
 }
 
 /// A pod's acceptance of a taint.

@@ -124,6 +124,7 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::PublicIPAddress => "Public IP address",
         Kind::NatGateway => "NAT gateway",
         Kind::Namespace => "Namespace",
+        Kind::PriorityClass => "PriorityClass",
         Kind::Ingress => "Ingress",
         Kind::IngressClass => "IngressClass",
         Kind::NetworkPolicy => "NetworkPolicy",
