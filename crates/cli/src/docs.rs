@@ -84,7 +84,7 @@ fn collect(path: &Path, pages: &mut Vec<PathBuf>) -> Result<(), Failure> {
     inside.sort();
     for path in inside {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        if path.is_dir() || matches!(ending, "md" | "html" | "htm") {
+        if path.is_dir() || matches!(ending, "md" | "mdx" | "html" | "htm") {
             collect(&path, pages)?;
         }
     }
