@@ -93,6 +93,16 @@ fn the_reference_of_the_package_is_its_types() {
     current("docs/js.md", &page);
 }
 
+/// A claim that no packet decides.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Documented {
+    says: String,
+    verdict: lessons::ClaimVerdict,
+    because: String,
+    source: String,
+}
+
 #[test]
 fn every_claim_that_goes_about_is_marked() {
     let mut page = String::from(
@@ -117,6 +127,12 @@ fn every_claim_that_goes_about_is_marked() {
         }
     }
     assert_eq!(verdicts.len(), 4, "every verdict occurs");
+    page.push_str("\n## What no packet decides\n\nClaims of the same explanations about other things than packets, with where the answer is documented.\n\n| claim | is | because | documented in |\n|---|---|---|---|\n");
+    let source = formats::Source::new("no-packet.yaml", read("lessons/no-packet.yaml"));
+    let list: Vec<Documented> = formats::read_document(&source).expect("a list of claims");
+    for Documented { says, verdict, because, source } in list {
+        let _ = writeln!(page, "| {says} | {verdict} | {because} | {source} |");
+    }
     current("docs/claims.md", &page);
 }
 
