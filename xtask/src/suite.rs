@@ -205,6 +205,7 @@ fn test_package() -> Outcome {
 fn assemble_site() -> Outcome {
     package::available().map_err(Trouble::Unavailable)?;
     playwright::ensure().map_err(Trouble::Unavailable)?;
+    tools::ensure_recipes();
     site::assemble()?;
     let (mut tally, skipped) = browser::test_site()?;
     tally += Tally::PASSED;

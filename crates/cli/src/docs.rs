@@ -115,7 +115,10 @@ fn figures(text: &str, page: &str) -> Vec<Found> {
             // In code, or the beginning of another name or of a template: shown, not meant.
             let in_code = line.get(..at).unwrap_or_default().matches('`').count() % 2 == 1;
             let next = tag.chars().nth(name.len());
-            if in_code || !next.is_some_and(|next| next.is_whitespace() || matches!(next, '>' | '/')) {
+            // An expression of MDX, whose value only the site's own tool knows.
+            let computed = tag.split('>').next().is_some_and(|tag| tag.contains("={"));
+            let begins = next.is_some_and(|next| next.is_whitespace() || matches!(next, '>' | '/'));
+            if in_code || computed || !begins {
                 continue;
             }
             found.push(Found { line: number, figure: element(tag, page) });
