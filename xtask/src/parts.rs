@@ -114,7 +114,9 @@ mod tests {
     fn names_follow_the_content() {
         let digest = |parts: &[&str]| {
             let mut digest = Digest::default();
-            parts.iter().for_each(|part| digest.add(part.as_bytes()));
+            for part in parts {
+                digest.add(part.as_bytes());
+            }
             digest.to_string()
         };
         assert_eq!(digest(&["a", "b"]), digest(&["a", "b"]));
