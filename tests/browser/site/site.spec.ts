@@ -126,6 +126,19 @@ test("an update is seen at the next visit, never mixes with the old version, and
   await opened(next, "loneliest");
 });
 
+test("figures in the documentation are live, and say so to nobody else", async ({ page }) => {
+  const messages = listen(page);
+  await page.goto(`${address}docs/getting-started.html`);
+  await expect(page.locator("hop-scope svg").first()).toBeVisible({ timeout: 30_000 });
+  const lesson = page.locator('hop-scope[lesson="port-80"]');
+  await lesson.scrollIntoViewIfNeeded();
+  await expect(lesson.getByRole("heading", { name: /Why does port 80 answer/ })).toBeVisible();
+  await page.goto(`${address}docs/trace.html`);
+  await page.locator("hop-scope").getByRole("button", { name: "Trace" }).click({ timeout: 30_000 });
+  await expect(page.locator("hop-scope").getByText(/source seen 198\.51\.100\.7/).first()).toBeVisible();
+  expectNoConsole(messages);
+});
+
 test.describe("the single file, from a disk", () => {
   const file = `file://${join(out, "site", "hopscope.html")}`;
 
