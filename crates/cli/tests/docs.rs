@@ -45,7 +45,12 @@ fn prints(arguments: &[&str]) -> String {
 
 /// The variants of an enum as JSON has them: serde lists them where it is given none of them.
 fn words<T: serde::de::DeserializeOwned>() -> BTreeSet<String> {
-    let error = serde_json::from_str::<T>("\"?\"").err().map(|error| error.to_string()).expect("no variant");
+    variants::<T>("\"?\"")
+}
+
+/// The same for a document that names none of them where it must name one.
+fn variants<T: serde::de::DeserializeOwned>(none: &str) -> BTreeSet<String> {
+    let error = serde_json::from_str::<T>(none).err().map(|error| error.to_string()).expect("no variant");
     let (_, list) = error.split_once("expected one of").expect("a list");
     list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
@@ -91,6 +96,10 @@ fn the_reference_of_the_package_is_its_types() {
         let _ = write!(page, "\n## `{title}`\n\n```ts\n{}\n```\n", types.trim_end());
     }
     current("docs/js.md", &page);
+    let types = read("packages/core/index.d.ts");
+    for edit in variants::<model::Edit>(r#"{"edit": "?"}"#) {
+        assert!(types.contains(&format!("{{ edit: \"{edit}\"")), "packages/core/index.d.ts has no edit {edit}");
+    }
 }
 
 /// A claim that no packet decides.
