@@ -98,7 +98,10 @@ fn the_reference_of_the_package_is_its_types() {
     current("docs/js.md", &page);
     let types = read("packages/core/index.d.ts");
     for edit in variants::<model::Edit>(r#"{"edit": "?"}"#) {
-        assert!(types.contains(&format!("{{ edit: \"{edit}\"")), "packages/core/index.d.ts has no edit {edit}");
+        assert!(
+            types.contains(&format!("{{ edit: \"{edit}\"")),
+            "packages/core/index.d.ts has no edit {edit}"
+        );
     }
 }
 
