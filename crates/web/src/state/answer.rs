@@ -9,7 +9,7 @@ pub(crate) const REQUESTS: u64 = 100;
 /// The engine's answer about one flow.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
-    /// Every branch and the sampled run, or why the flow cannot be asked about.
+    /// Every branch, those that are alike folded where there are many, and the sampled run, or why the flow cannot be asked about.
     pub(crate) result: Result<(Paths, Run), FlowError>,
 }
 
@@ -20,7 +20,7 @@ impl Answer {
             let run = world.run_of(flow, &paths, REQUESTS, seed);
             (paths, run)
         };
-        let result = world.paths(flow).map(answered);
+        let result = world.overview(flow).map(answered);
         Self { result }
     }
 
