@@ -72,7 +72,10 @@ function make(tag, properties, ...children) {
   return element;
 }
 
-const field = (name, control) => make("label", { className: "field" }, make("span", { className: "field-name" }, name), control);
+const field = (name, control) => {
+  control.id = `embed-${name.toLowerCase().replace(/\W+/g, "-")}`;
+  return make("div", { className: "field" }, make("label", { className: "field-name", htmlFor: control.id }, name), control);
+};
 const select = (options) => make("select", {}, ...options.map(([value, text]) => make("option", { value }, text)));
 const input = (value, properties = {}) => make("input", { className: "btn", value, autocomplete: "off", spellcheck: false, ...properties });
 

@@ -6,6 +6,7 @@ export default {
   title: "A site of one's own",
   url: "https://example.com",
   baseUrl,
+  headTags: [{ tagName: "link", attributes: { rel: "icon", href: "data:," } }],
   scripts: [{ src: `${baseUrl}hopscope/embed/element.js`, type: "module" }],
   presets: [["classic", { docs: { routeBasePath: "/" }, blog: false, theme: {} }]],
 };

@@ -18,7 +18,9 @@ self.addEventListener("install", (event) => {
 
 self.addEventListener("activate", (event) => {
   const outdated = (key) => key.startsWith(family) && key !== name && key !== figures;
-  event.waitUntil(caches.keys().then((keys) => Promise.all(keys.filter(outdated).map((key) => caches.delete(key)))));
+  const tidied = caches.keys().then((keys) => Promise.all(keys.filter(outdated).map((key) => caches.delete(key))));
+  // The tab of the first visit is served from now on, too.
+  event.waitUntil(tidied.then(() => self.clients.claim()));
 });
 
 self.addEventListener("fetch", (event) => {
@@ -26,7 +28,7 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== location.origin || !url.href.startsWith(registration.scope)) return;
   const path = url.href.slice(registration.scope.length).replace(/[?#].*/, "");
-  const lasting = url.search !== "" || /-[0-9a-f]{16}[._]/.test(path);
+  const lasting = url.search !== "" || /-[0-9a-f]{12,16}[._]/.test(path);
   if (path.startsWith("embed/")) event.respondWith(figure(request));
   else if (lasting && request.mode !== "navigate") event.respondWith(kept(request));
   else event.respondWith(fresh(request, path === "index.html" ? "" : path));

@@ -13,7 +13,7 @@ async function begun(page: Page): Promise<void> {
 
 /** Waits until the worker has all files and answers for this page. */
 async function kept(page: Page): Promise<void> {
-  await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
 }
 
 test("the site works under a sub-path, with no request outside of it and a quiet console", async ({ page }) => {
@@ -52,6 +52,12 @@ async function opened(page: Page, name: string): Promise<void> {
   await expect(page.getByRole("combobox", { name: "Selected object" })).toContainText(name);
 }
 
+/** Opens the dialog that writes figures for other pages. */
+async function embed(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Share…" }).click();
+  await page.getByRole("button", { name: "Embed in a page…" }).click();
+}
+
 const title = (page: Page): Promise<string> =>
   page.evaluate(async () => (await globalThis.hopscope.text("lessons/port-80/lesson.yaml")).split("\n")[0]);
 
@@ -65,7 +71,7 @@ test("after one visit it works without network", async ({ page, context }) => {
   await begun(page);
   expect(await title(page)).toContain("port 80");
   await opened(page, "lonely");
-  await page.getByRole("button", { name: "Embed…" }).click();
+  await embed(page);
   await expect(page.getByRole("dialog", { name: "Embed this figure" })).toBeVisible();
   const docs = await context.newPage();
   await docs.goto(`${url}docs/`);
@@ -170,7 +176,7 @@ test.describe("the single file, from a disk", () => {
     await share.getByRole("radio", { name: "YAML" }).click();
     await expect(exported).toContainText("externalTrafficPolicy: Cluster");
     await share.getByRole("button", { name: "Close" }).click();
-    await page.getByRole("button", { name: "Embed…" }).click();
+    await embed(page);
     await page.getByRole("dialog", { name: "Embed this figure" }).getByRole("button", { name: "Close" }).click();
     await opened(page, "lonely");
     expectNoConsole(messages);
@@ -185,11 +191,11 @@ test.describe("the single file, from a disk", () => {
 test("what the dialog writes is a figure: the element and the frame, with the cluster's file", async ({ page }) => {
   await page.goto(address);
   await begun(page);
-  await page.getByRole("button", { name: "Embed…" }).click();
+  await embed(page);
   const dialog = page.getByRole("dialog", { name: "Embed this figure" });
   const [download] = await Promise.all([page.waitForEvent("download"), dialog.getByRole("button", { name: "Download the cluster" }).click()]);
   const cluster = readFileSync(await download.path(), "utf8");
-  await dialog.getByLabel("View").selectOption("Shares");
+  await dialog.getByLabel("View", { exact: true }).selectOption("Shares");
   const text = dialog.getByLabel("What to put into the other page");
   const element = (await text.textContent()) ?? "";
   await dialog.getByLabel("As", { exact: true }).selectOption("Frame");

@@ -1,4 +1,11 @@
+import type { Page } from "@playwright/test";
 import { expect, expectAccessible, test } from "../test.ts";
+
+/** By the dialog of what can be taken along. */
+async function embed(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Share…" }).click();
+  await page.getByRole("button", { name: "Embed in a page…" }).click();
+}
 
 test.use({ permissions: ["clipboard-read", "clipboard-write"] });
 
@@ -7,7 +14,7 @@ test("the dialog writes a figure of what is on the page, in three forms", async 
   await hopscope.send("node/aks-pool-1-27255451-0", "svc/default/echo-service:80");
   const asked: string[] = [];
   page.on("request", (request) => asked.push(request.url()));
-  await page.getByRole("button", { name: "Embed…" }).click();
+  await embed(page);
   const dialog = page.getByRole("dialog", { name: "Embed this figure" });
   await expect(dialog).toBeVisible();
   expect(asked.filter((address) => /embed.*\.js$/.test(address))).toHaveLength(1);
@@ -17,7 +24,7 @@ test("the dialog writes a figure of what is on the page, in three forms", async 
   await expect(text).toContainText('cluster="cluster.yaml"');
   await expect(text).not.toContainText("theme");
 
-  await dialog.getByLabel("View").selectOption("Trace");
+  await dialog.getByLabel("View", { exact: true }).selectOption("Trace");
   await dialog.getByLabel("Theme").selectOption("Dark");
   await dialog.getByLabel("Height in pixels").fill("480");
   await dialog.getByLabel("The reader").selectOption("May change view and policy");
@@ -36,20 +43,20 @@ test("the dialog writes a figure of what is on the page, in three forms", async 
   await expect(text).toContainText(
     "hopscope render 'a\"b.yaml' --from node/aks-pool-1-27255451-0 --to svc/default/echo-service:80 --theme dark -o svg > figure.svg",
   );
-  await expect(dialog.getByLabel("View")).toBeDisabled();
+  await expect(dialog.getByLabel("View", { exact: true })).toBeDisabled();
 
   const [download] = await Promise.all([page.waitForEvent("download"), dialog.getByRole("button", { name: "Download the cluster" }).click()]);
   expect(download.suggestedFilename()).toMatch(/\.yaml$/);
   await page.keyboard.press("Escape");
   await expect(dialog).toBeHidden();
   // It can be opened again.
-  await page.getByRole("button", { name: "Embed…" }).click();
+  await embed(page);
   await expect(dialog).toBeVisible();
 });
 
 test("a dialog that cannot be fetched is told", async ({ page, hopscope }) => {
   await page.route(/\/embed[^/]*\.js$/, (route) => route.fulfill({ status: 200, contentType: "text/javascript", body: "throw 1" }));
-  await page.getByRole("button", { name: "Embed…" }).click();
+  await embed(page);
   await expect(page.getByRole("alert")).toContainText("the part of the page that writes figures could not be fetched");
   await expect(hopscope.verdict).toContainText("delivered");
 });

@@ -65,7 +65,6 @@ pub(crate) fn TopBar(props: &TopBarProps) -> Html {
                     <Icon glyph={Glyph::History} /></button>
                 <button type="button" class="btn" aria-pressed={props.comparing.to_string()} onclick={act(Action::Compare(compare))}>{ "Compare" }</button>
                 <button type="button" class="btn" onclick={show(Dialog::Share)}>{ "Share…" }</button>
-                <button type="button" class="btn" onclick={show(Dialog::Embed)}>{ "Embed…" }</button>
                 <button type="button" class="btn" onclick={show(Dialog::Open)}>{ "Open…" }</button>
                 <button type="button" class="btn icon-btn" aria-label="Commands" title="Commands (Ctrl+K)" aria-keyshortcuts="Control+K"
                     onclick={show(Dialog::Palette)}><Icon glyph={Glyph::Search} /></button>
