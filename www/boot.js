@@ -6,16 +6,16 @@ const wasm = document.querySelector('link[rel="preload"][type="application/wasm"
 // What is fetched later goes by names with digests too, so that no page ever meets a part of another version.
 const part = (name) => document.querySelector(`meta[name="part-${name}"]`).content;
 
-// The second wasm reads and writes documents and links.
+// The second wasm reads and writes documents and links, and teaches.
 let reader;
 let attempt = 0;
 const loadReader = async () => {
   const query = attempt ? `?${attempt}` : "";
-  const { default: init, answer } = await import(`./${part("reader")}.js${query}`);
+  const { default: init, ...doors } = await import(`./${part("reader")}.js${query}`);
   await init({ module_or_path: new URL(`${part("reader")}_bg.wasm`, import.meta.url) });
-  return (question) => {
+  return (door, question) => {
     try {
-      return answer(question);
+      return doors[door](question);
     } catch (error) {
       forgetReader();
       throw error;
@@ -28,7 +28,7 @@ const forgetReader = () => {
   attempt += 1;
 };
 globalThis.hopscope = {
-  // A promise of the function that answers the page's questions.
+  // A promise of the function that answers the page's questions, at one of the reader's doors.
   reader: () =>
     (reader ??= loadReader().catch((error) => {
       forgetReader();

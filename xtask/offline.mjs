@@ -22,7 +22,7 @@ export function offline(site, root) {
   const kept = files(site).filter((name) => !/^(embed\/|hopscope\.html$|sw\.js$)/.test(name));
   const texts = bytes("index.html").toString().match(/name="part-texts" content="([^"]+)"/)?.[1];
   if (!texts) throw new Error("index.html does not name its texts");
-  const asked = (name) => name.endsWith(".yaml") && !name.startsWith("docs/");
+  const asked = (name) => name.includes("/") && !name.startsWith("docs/");
   const address = (name) => (name === "index.html" ? "./" : asked(name) ? `${name}?${texts}` : name);
   const version = digest(JSON.stringify(kept.map((name) => [name, digest(bytes(name))])));
   const worker = readFileSync(join(root, "www", "offline", "worker.js"), "utf8");

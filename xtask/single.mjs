@@ -33,7 +33,7 @@ export function single(site, root, html, names) {
   const glue = one(/<link rel="modulepreload" href="\.?\/?([^"]+)"/);
   const wasm = one(/<link rel="preload" href="\.?\/?([^"]+\.wasm)"/);
   const styles = [...html.matchAll(/<link rel="stylesheet" href="\.?\/?([^"]+)"[^>]*>/g)].map(([, name]) => read(name));
-  const texts = names.filter((name) => name.endsWith(".yaml")).map((name) => [name, read(name)]);
+  const texts = names.filter((name) => name.includes("/")).map((name) => [name, read(name)]);
   texts.push(["embed.js", scoped(read(`${part("embed")}.js`))]);
 
   const parts = {

@@ -44,7 +44,7 @@ const weights = [
   ["page, first load", kept.filter((name) => /^[^/]*\.(html|css|js|wasm)$/.test(name) && !later.test(name))],
   ["page, when it is needed", kept.filter((name) => later.test(name))],
   ["figure on another page", ["element.js", "index.js", "engine.js", "views.js", "style.js", "hopscope.js", "hopscope_bg.wasm"].map((name) => `embed/${name}`)],
-  ["lessons, one by one", kept.filter((name) => name.endsWith(".yaml"))],
+  ["lessons, one by one", kept.filter((name) => name.includes("/") && !name.startsWith("docs/"))],
   ["kept for offline", [...kept, "sw.js"]],
 ];
 for (const [what, names] of weights) {

@@ -32,9 +32,9 @@ const text = (path) => {
 };
 const loadReader = async () => {
   const { glue, bytes } = packed("reader");
-  const { default: init, answer } = run(glue);
+  const { default: init, ...doors } = run(glue);
   await init({ module_or_path: bytes });
-  return answer;
+  return (door, question) => doors[door](question);
 };
 globalThis.hopscope = {
   reader: () =>

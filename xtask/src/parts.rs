@@ -26,8 +26,9 @@ pub(crate) fn name(out: &Path) -> Result<(), Stop> {
     }
     let mut digest = Digest::default();
     for file in page::files(out)? {
-        if file.extension().is_some_and(|extension| extension == "yaml") {
-            let inner = file.strip_prefix(out).map_err(|error| Stop(error.to_string()))?;
+        let inner = file.strip_prefix(out).map_err(|error| Stop(error.to_string()))?;
+        // What lies in folders is fetched as text: lessons and questions.
+        if inner.components().count() > 1 {
             digest.add(inner.to_string_lossy().as_bytes());
             digest.add(&bytes(&file)?);
         }
