@@ -5,6 +5,7 @@ mod balancer;
 mod changes;
 mod compare;
 mod dock;
+mod drift;
 mod editor;
 mod embed_dialog;
 mod flow_bar;
