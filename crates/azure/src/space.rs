@@ -60,8 +60,11 @@ impl AddressSpace {
         prefixes
             .extend(several.iter().map(String::as_str).chain([pods]).filter_map(|p| p.parse::<IpNet>().ok()));
         let routes = model.route_tables.values().flat_map(|table| &table.routes);
-        let user = routes.filter_map(|route| route.address_prefix.parse::<IpNet>().ok());
-        // A default route to an appliance does not make the whole internet part of the network.
+        // What a route sends to the internet is not of the network, nor is what it drops; and a default route to
+        // an appliance does not make the whole internet part of it.
+        let inside = |hop: &str| !hop.eq_ignore_ascii_case("Internet") && !hop.eq_ignore_ascii_case("None");
+        let user = routes.filter(|route| inside(&route.next_hop_type));
+        let user = user.filter_map(|route| route.address_prefix.parse::<IpNet>().ok());
         prefixes.extend(user.filter(|prefix| prefix.prefix_len() > 0));
         Self::new(IpNet::aggregate(&prefixes))
     }
@@ -96,6 +99,47 @@ impl AddressSpace {
             "azureloadbalancer" => is_platform(ip),
             "internet" => !is_platform(ip) && !self.contains(ip) && !is_private(ip),
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AddressSpace;
+    use model::{
+        Model, Object,
+        azure::{Route, RouteTable},
+    };
+    use std::sync::Arc;
+
+    /// Prefixes of user routes belong to the tag `VirtualNetwork` where they stay in the network.
+    #[test]
+    fn user_routes_belong_to_the_network() {
+        for (prefix, next_hop_type, address, belongs) in [
+            ("192.168.0.0/16", "VirtualNetworkGateway", "192.168.1.1", true),
+            ("203.0.113.0/24", "VirtualAppliance", "203.0.113.9", true),
+            ("203.0.113.0/24", "VnetLocal", "203.0.113.9", true),
+            ("203.0.113.0/24", "Internet", "203.0.113.9", false),
+            ("203.0.113.0/24", "internet", "203.0.113.9", false),
+            ("203.0.113.0/24", "None", "203.0.113.9", false),
+            ("0.0.0.0/0", "VirtualAppliance", "203.0.113.9", false),
+        ] {
+            let route = Route {
+                name: "r".into(),
+                address_prefix: prefix.into(),
+                next_hop_type: next_hop_type.into(),
+                ..Route::default()
+            };
+            let table = RouteTable { name: "t".into(), routes: vec![route], ..RouteTable::default() };
+            let mut model = Model::default();
+            model.put(Object::RouteTable(Arc::new(table)));
+            let space = AddressSpace::of(&model);
+            let address = address.parse().ok();
+            assert_eq!(
+                address.map(|ip| (space.has_tag(ip, "VirtualNetwork"), space.has_tag(ip, "Internet"))),
+                address.map(|ip: std::net::IpAddr| (belongs, !belongs && !super::is_private(ip))),
+                "{prefix} {next_hop_type}"
+            );
         }
     }
 }

@@ -91,3 +91,39 @@ fn outbound_ports_of_each_node_and_what_more_nodes_change() {
     let pool = &value["pools"][0];
     assert_eq!((&pool["now"]["portsPerMember"], &pool["nextStep"]["members"]), (&1024.into(), &51.into()));
 }
+
+#[test]
+fn every_member_says_why_it_is_up_or_down() {
+    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/closed";
+    let network = format!(
+        "apiVersion: hopscope.dev/v1\nkind: VirtualNetwork\nmetadata: {{name: vnet}}\nspec:\n  addressSpace: {{addressPrefixes: [10.224.0.0/12]}}\n  subnets:\n  - name: nodes\n    addressPrefix: 10.224.0.0/16\n    networkSecurityGroup: {{id: {id}}}\n---\napiVersion: hopscope.dev/v1\nkind: NetworkSecurityGroup\nmetadata: {{name: closed}}\nspec:\n  id: {id}\n  securityRules:\n  - {{name: no-probes, priority: 200, direction: Inbound, access: Deny, protocol: '*', sourceAddressPrefix: AzureLoadBalancer, sourcePortRange: '*', destinationAddressPrefix: '*', destinationPortRange: '*'}}\n"
+    );
+    let file = std::env::temp_dir().join(format!("hopscope-{}-closed.yaml", std::process::id()));
+    fs::write(&file, network).expect("the file can be written");
+    let open = prints("lb examples/caveat --probes");
+    for line in [
+        "kubernetes pool kubernetes: takes connections",
+        "down 10 to 15 s after the last answer",
+        "up   aks-system-27255451-0: Http from 168.63.129.16 to 10.224.0.4:32649/healthz: 200",
+    ] {
+        assert!(open.contains(line), "{line}\n{open}");
+    }
+    let closed = prints(&format!("lb examples/caveat {} --probes", file.display()));
+    for line in [
+        "down aks-system-27255451-0: Http from 168.63.129.16 to 10.224.0.4:32649/healthz",
+        "no-probes",
+        "200",
+    ] {
+        assert!(closed.contains(line), "{line}\n{closed}");
+    }
+    let json = prints(&format!("lb examples/caveat {} --probes -o json", file.display()));
+    let value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let probe = &value[0]["members"][0]["probe"];
+    assert_eq!(probe["up"], false, "{json}");
+    assert_eq!(probe["asked"]["port"], 32649, "{json}");
+    assert_eq!(probe["stopped"]["cause"], "nsg-denied", "{json}");
+    assert!(
+        probe["stopped"]["rule"]["place"].as_str().is_some_and(|place| place.contains("closed")),
+        "{json}"
+    );
+}

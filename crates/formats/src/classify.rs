@@ -248,6 +248,12 @@ pub(crate) fn classify(node: &Node, listed: Option<(&str, &str)>) -> Class {
     }
 }
 
+/// Whether resources of an Azure type are read.
+pub(crate) fn is_read(resource_type: &str) -> bool {
+    AZURE.iter().any(|(_, own, _)| own.eq_ignore_ascii_case(resource_type))
+        || ZONE_PARTS.iter().any(|(_, own)| own.eq_ignore_ascii_case(resource_type))
+}
+
 fn is_resource_type(text: &str) -> bool {
     text.get(..10).is_some_and(|start| start.eq_ignore_ascii_case("Microsoft."))
 }
@@ -317,10 +323,6 @@ fn azure(node: &Node) -> Class {
                 Class::LeftOut(LeftOut { name: text.to_owned(), reason })
             }
         },
-        None if has("$schema") && has("resources") => Class::Unknown(
-            "this is an ARM template".into(),
-            "templates are not evaluated; give the resources as `az … show -o json` prints them".into(),
-        ),
         None => match AZURE.iter().find(|(.., fields)| fields.iter().all(|field| has(field))) {
             Some((kind, ..)) => Class::Azure(*kind),
             None => Class::Unknown(

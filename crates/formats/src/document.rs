@@ -5,6 +5,7 @@ use crate::{
     classify::{Class, LeftOut, Reason, classify},
     de::{Dialect, FieldError, Ignored, read},
     scalar::Scalar,
+    template,
     tree::{self, Data, Entry, Node, Position},
     validate,
 };
@@ -157,6 +158,15 @@ impl Reader {
             );
         }
         if self.list(&node, lists) {
+            return;
+        }
+        if template::is_template(&node) {
+            for resource in template::resources(&node) {
+                match resource {
+                    Ok(resource) => self.document(resource, None, lists + 1),
+                    Err(fault) => self.error(fault.at, fault.what, fault.hint),
+                }
+            }
             return;
         }
         match classify(&node, listed) {

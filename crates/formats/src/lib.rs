@@ -28,6 +28,8 @@ mod scalar;
 #[cfg(feature = "documents")]
 mod share;
 #[cfg(feature = "documents")]
+mod template;
+#[cfg(feature = "documents")]
 mod tree;
 #[cfg(feature = "documents")]
 mod typed;

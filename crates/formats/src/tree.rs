@@ -98,6 +98,10 @@ impl Node {
         }
     }
 
+    pub(crate) fn is_text(&self) -> bool {
+        self.text().is_some()
+    }
+
     /// Whether it says nothing: null, or an empty collection.
     pub(crate) fn is_empty(&self) -> bool {
         match &self.data {

@@ -594,3 +594,143 @@ fn ids_that_lead_nowhere() {
         assert!(one.hint.contains(hint), "{to}: {one:?}");
     }
 }
+
+const TEMPLATE: &str = r#"{
+  "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+  "contentVersion": "1.0.0.0",
+  "parameters": {
+    "loadBalancers_kubernetes_name": {"defaultValue": "kubernetes", "type": "String"},
+    "nsg": {"defaultValue": "aks-nsg", "type": "String"},
+    "routes": {"defaultValue": null, "type": "String"},
+    "virtualNetworks_vnet_externalid": {
+      "defaultValue": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/vnet",
+      "type": "String"
+    }
+  },
+  "variables": {"port": 443, "prefixes": ["10.9.0.0/16", "10.8.0.0/16"]},
+  "resources": [
+    {
+      "type": "Microsoft.Network/loadBalancers",
+      "apiVersion": "2024-07-01",
+      "name": "[parameters('loadBalancers_kubernetes_name')]",
+      "location": "[resourceGroup().location]",
+      "dependsOn": ["[resourceId('Microsoft.Network/publicIPAddresses', 'a')]"],
+      "sku": {"name": "Standard", "tier": "Regional"},
+      "properties": {
+        "frontendIPConfigurations": [{
+          "name": "f",
+          "id": "[concat(resourceId('Microsoft.Network/loadBalancers', parameters('loadBalancers_kubernetes_name')), '/frontendIPConfigurations/f')]",
+          "properties": {"subnet": {"id": "[concat(parameters('virtualNetworks_vnet_externalid'), '/subnets/nodes')]"}}
+        }],
+        "backendAddressPools": [{"name": "kubernetes"}],
+        "probes": [{"name": "p", "properties": {"protocol": "Tcp", "port": "[variables('port')]"}}]
+      }
+    },
+    {
+      "type": "Microsoft.Network/networkSecurityGroups",
+      "name": "[toLower('AKS-NSG')]",
+      "properties": {"securityRules": [{"name": "it's", "properties": {
+        "priority": 100, "access": "Allow", "direction": "Inbound", "protocol": "Tcp", "description": "[[kept]",
+        "sourcePortRange": "*", "destinationPortRange": "443", "sourceAddressPrefix": "*",
+        "destinationAddressPrefix": "[variables('prefixes')[1]]"
+      }}]}
+    },
+    {
+      "type": "Microsoft.Network/networkSecurityGroups/securityRules",
+      "name": "[format('{0}/{1}', parameters('nsg'), 'it''s')]",
+      "properties": {"priority": 100}
+    },
+    {
+      "type": "Microsoft.Compute/virtualMachineScaleSets/extensions",
+      "name": "[concat(reference('x').y, '/e')]"
+    },
+    {
+      "type": "Microsoft.Network/networkInterfaces",
+      "name": "nic",
+      "properties": {
+        "networkSecurityGroup": {"id": "[resourceId('other', 'Microsoft.Network/networkSecurityGroups', parameters('nsg'))]"},
+        "ipConfigurations": [{"name": "ipconfig", "properties": {"privateIPAddress": "10.224.0.4"}}]
+      }
+    }
+  ]
+}"#;
+
+/// As `az group export` and the portal write a group, and the same as `az … show` prints it.
+#[test]
+fn a_template_is_read_like_what_az_prints() {
+    let group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/MC_demo_demo_westeurope";
+    let balancer = format!("{group}/providers/Microsoft.Network/loadBalancers/kubernetes");
+    let nsg = "providers/Microsoft.Network/networkSecurityGroups/aks-nsg";
+    let other = group.replace("MC_demo_demo_westeurope", "other");
+    let shown = [
+        format!(
+            r#"{{"type": "Microsoft.Network/loadBalancers", "name": "kubernetes", "id": "{balancer}", "location": "westeurope",
+              "sku": {{"name": "Standard", "tier": "Regional"}},
+              "frontendIPConfigurations": [{{"name": "f", "id": "{balancer}/frontendIPConfigurations/f",
+                "subnet": {{"id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/vnet/subnets/nodes"}}}}],
+              "backendAddressPools": [{{"name": "kubernetes"}}],
+              "probes": [{{"name": "p", "protocol": "Tcp", "port": 443}}]}}"#
+        ),
+        format!(
+            r#"{{"type": "Microsoft.Network/networkSecurityGroups", "name": "aks-nsg", "id": "{group}/{nsg}",
+              "securityRules": [{{"name": "it's", "priority": 100, "access": "Allow", "direction": "Inbound",
+                "protocol": "Tcp", "sourcePortRange": "*", "destinationPortRange": "443", "sourceAddressPrefix": "*",
+                "destinationAddressPrefix": "10.8.0.0/16", "description": "[kept]"}}]}}"#
+        ),
+        format!(
+            r#"{{"type": "Microsoft.Network/networkInterfaces", "name": "nic",
+              "id": "{group}/providers/Microsoft.Network/networkInterfaces/nic",
+              "networkSecurityGroup": {{"id": "{other}/{nsg}"}},
+              "ipConfigurations": [{{"name": "ipconfig", "privateIPAddress": "10.224.0.4"}}]}}"#
+        ),
+    ];
+    let read = |texts: &[String]| {
+        let sources: Vec<Source> = texts
+            .iter()
+            .enumerate()
+            .map(|(at, text)| Source::new(format!("{at}.json"), text.as_str()))
+            .collect();
+        import(&sources)
+    };
+    let (exported, printed) = (read(&[TEMPLATE.to_owned()]), read(&shown));
+    let said = |import: &Import| -> Vec<String> {
+        let all = import.diagnostics.iter();
+        all.filter(|one| one.severity != Severity::Notice).map(|one| one.what.clone()).collect()
+    };
+    let left_out = "Microsoft.Compute/virtualMachineScaleSets/extensions";
+    let mut remarks = said(&exported);
+    remarks.retain(|what| !what.starts_with(left_out));
+    assert_eq!(remarks, said(&printed));
+    assert_eq!(said(&exported).len(), remarks.len() + 1, "{:?}", exported.diagnostics);
+    assert_eq!(exported.model, printed.model);
+    assert_eq!(exported.model.load_balancers.len(), 1);
+}
+
+#[test]
+fn a_template_does_not_grow_without_end() {
+    let mut variables = r#""v0": "xxxxxxxx""#.to_owned();
+    for number in 1..20 {
+        let before = number - 1;
+        variables += &format!(r#", "v{number}": "[concat(variables('v{before}'), variables('v{before}'))]""#);
+    }
+    let template = |own: &str| {
+        format!(
+            r#"{{"$schema": "x", "variables": {{{own}}}, "resources": [
+                {{"type": "Microsoft.Network/routeTables", "name": "[variables('v19')]"}}]}}"#
+        )
+    };
+    let arrays = variables
+        .replace("\"[concat(", "[\"[")
+        .replace("), variables", ")]\", \"[variables")
+        .replace("))]\"", ")]\"]");
+    for (own, what) in [
+        (variables, "too large"),
+        (arrays, "too large"),
+        (r#""v19": "[variables('v19')]""#.to_owned(), "too deeply"),
+    ] {
+        let import = import(&[Source::new("in.json", template(&own))]);
+        let errors: Vec<_> =
+            import.diagnostics.iter().filter(|one| one.severity == Severity::Error).collect();
+        assert!(matches!(errors.as_slice(), [one] if one.what.contains(what)), "{what} {errors:?}");
+    }
+}

@@ -94,7 +94,24 @@ fn bad_input_says_line_what_and_hint() {
             "no spec",
             "under `spec:`",
         ),
-        ("{\"$schema\": \"x\", \"resources\": []}", 1, "ARM template", "az … show"),
+        (
+            "$schema: x\nresources:\n- type: Microsoft.Network/loadBalancers\n  name: \"[uniqueString('a')]\"\n",
+            4,
+            "the template's expression uniqueString(…) is not evaluated",
+            "az … show",
+        ),
+        (
+            "$schema: x\nparameters: {lb: {type: String}}\nresources:\n- type: Microsoft.Network/loadBalancers\n  name: \"[parameters('lb')]\"\n",
+            5,
+            "the template's parameter lb has no defaultValue",
+            "--include-parameter-default-value",
+        ),
+        (
+            "$schema: x\nresources:\n- type: Microsoft.Network/loadBalancers\n  name: \"[parameters('lb')]\"\n",
+            4,
+            "the template has no parameter lb",
+            "whole template",
+        ),
         (
             "apiVersion: v1\nkind: Node\nmetadata:\n  labels: {a: b}\n",
             4,
@@ -397,9 +414,92 @@ fn what_no_node_can_run_and_sizes_that_are_not_known_are_told() {
     }
 }
 
+/// The network profile, the node pools, the remarks: in which of them, and what.
+type Refused = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const REFUSED: &[Refused] = &[
+    ("", "SYS", "USER, mode: User", &[]),
+    ("", "SYS", "name: Upper, count: 1", &[("[1].name", "AKS refuses the name Upper")]),
+    ("", "SYS", "name: 1st, count: 1", &[("[1].name", "AKS refuses the name 1st")]),
+    ("", "SYS", "name: abcdefghijklm, count: 1", &[("[1].name", "1 to 12")]),
+    ("", "SYS", "name: windows, osType: Windows", &[("[1].name", "1 to 6 lower-case")]),
+    ("", "SYS", "USER, maxPods: 9", &[("[1].maxPods", "from 10 to 250")]),
+    ("", "SYS", "USER, maxPods: 251", &[("[1].maxPods", "from 10 to 250")]),
+    ("", "SYS", "USER, maxPods: 10", &[]),
+    ("", "SYS", "name: empty, count: 0", &[]),
+    ("", "name: sys, mode: System, count: 0", "", &[("[0].count", "at least one node")]),
+    ("", "SYS, scaleSetPriority: Spot", "", &[("[0].mode", "spot must be a user")]),
+    ("", "SYS, osType: Windows", "", &[("[0].osType", "must be Linux")]),
+    ("", "SYS, vmSize: Standard_B4ms", "", &[("[0].vmSize", "B series")]),
+    ("", "SYS, maxPods: 20", "", &[("[0].maxPods", "30 pods")]),
+    (
+        "",
+        "SYS, vmSize: Standard_X1, vmSizeFigures: {numberOfCores: 1, memoryInMB: 2048}",
+        "",
+        &[("[0].vmSize", "too small")],
+    ),
+    ("", "SYS, type: AvailabilitySet", "", &[]),
+    (
+        "",
+        "SYS, type: AvailabilitySet, enableAutoScaling: true, minCount: 1, maxCount: 5",
+        "",
+        &[("[0].type", "autoscaler needs a scale set")],
+    ),
+    ("", "SYS", "USER, enableAutoScaling: true", &[("[1].enableAutoScaling", "minCount")]),
+    (
+        "",
+        "SYS",
+        "USER, enableAutoScaling: true, minCount: 3, maxCount: 2",
+        &[("[1].enableAutoScaling", "minCount")],
+    ),
+    (
+        "",
+        "SYS",
+        "USER, enableAutoScaling: true, minCount: 2, maxCount: 5",
+        &[("[1].count", "bounds 2 and 5")],
+    ),
+    ("loadBalancerSku: basic", "SYS", "", &[]),
+    ("loadBalancerSku: basic", "SYS, availabilityZones: ['1']", "", &[("[0].availabilityZones", "Standard")]),
+    ("networkPlugin: kubenet", "name: sys, mode: System, count: 400", "", &[]),
+    ("networkPlugin: kubenet", "name: sys, mode: System, count: 401", "", &[("", "401 nodes")]),
+    ("networkPlugin: kubenet", "SYS", "name: win, osType: Windows", &[("[1].osType", "Azure CNI")]),
+    ("", "USER, mode: User", "", &[("", "no node pool has the mode System")]),
+    ("serviceCidr: 10.0.0.0/16, dnsServiceIP: 10.0.0.10", "SYS", "", &[]),
+    (
+        "serviceCidr: 172.30.0.0/17",
+        "SYS",
+        "",
+        &[("networkProfile.serviceCidr", "172.30.0.0/16, which AKS keeps")],
+    ),
+    (
+        "serviceCidr: 172.16.0.0/12",
+        "SYS",
+        "",
+        &[("networkProfile.serviceCidr", "172.30.0.0/16"), ("networkProfile.serviceCidr", "172.31.0.0/16")],
+    ),
+    (
+        "serviceCidr: 10.0.0.0/8, podCidr: 10.244.0.0/16",
+        "SYS",
+        "",
+        &[("networkProfile.serviceCidr", "the range of pods")],
+    ),
+    (
+        "serviceCidr: 10.0.0.0/16, dnsServiceIP: 10.1.0.10",
+        "SYS",
+        "",
+        &[("networkProfile.dnsServiceIP", "outside")],
+    ),
+    (
+        "serviceCidr: 10.0.0.0/16, dnsServiceIP: 10.0.0.1",
+        "SYS",
+        "",
+        &[("networkProfile.dnsServiceIP", "the API server's")],
+    ),
+];
+
 #[test]
 fn what_aks_would_refuse_is_told() {
-    let cluster = |profile: &str, pools: &[&str]| {
+    let cluster = |profile: &str, pools: &[String]| {
         let mut text =
             "apiVersion: hopscope.dev/v1\nkind: ManagedCluster\nmetadata: {name: c}\nspec:\n".to_owned();
         text += &format!("  networkProfile: {{{profile}}}\n  agentPoolProfiles:\n");
@@ -408,122 +508,18 @@ fn what_aks_would_refuse_is_told() {
         }
         text
     };
-    let system = "name: sys, mode: System, count: 3";
-    let user = |fields: &str| format!("name: user, count: 1, {fields}");
-    // The network profile, the first pool or none, the second pool, the remarks: where and what.
-    let cases: Vec<(&str, String, String, Vec<(&str, &str)>)> = vec![
-        ("", system.into(), user("mode: User"), vec![]),
-        ("", system.into(), "name: Upper, count: 1".into(), vec![("[1].name", "AKS refuses the name Upper")]),
-        ("", system.into(), "name: 1st, count: 1".into(), vec![("[1].name", "AKS refuses the name 1st")]),
-        ("", system.into(), "name: abcdefghijklm, count: 1".into(), vec![("[1].name", "1 to 12")]),
-        ("", system.into(), "name: windows, osType: Windows".into(), vec![("[1].name", "1 to 6 lower-case")]),
-        ("", system.into(), user("maxPods: 9"), vec![("[1].maxPods", "from 10 to 250")]),
-        ("", system.into(), user("maxPods: 251"), vec![("[1].maxPods", "from 10 to 250")]),
-        ("", system.into(), user("maxPods: 10"), vec![]),
-        ("", system.into(), "name: empty, count: 0".into(), vec![]),
-        (
-            "",
-            "name: sys, mode: System, count: 0".into(),
-            String::new(),
-            vec![("[0].count", "at least one node")],
-        ),
-        (
-            "",
-            format!("{system}, scaleSetPriority: Spot"),
-            String::new(),
-            vec![("[0].mode", "spot must be a user")],
-        ),
-        ("", format!("{system}, osType: Windows"), String::new(), vec![("[0].osType", "must be Linux")]),
-        ("", format!("{system}, vmSize: Standard_B4ms"), String::new(), vec![("[0].vmSize", "B series")]),
-        ("", format!("{system}, maxPods: 20"), String::new(), vec![("[0].maxPods", "30 pods")]),
-        (
-            "",
-            format!("{system}, vmSize: Standard_X1, vmSizeFigures: {{numberOfCores: 1, memoryInMB: 2048}}"),
-            String::new(),
-            vec![("[0].vmSize", "too small")],
-        ),
-        ("", format!("{system}, type: AvailabilitySet"), String::new(), vec![]),
-        (
-            "",
-            format!("{system}, type: AvailabilitySet, enableAutoScaling: true, minCount: 1, maxCount: 5"),
-            String::new(),
-            vec![("[0].type", "autoscaler needs a scale set")],
-        ),
-        ("", system.into(), user("enableAutoScaling: true"), vec![("[1].enableAutoScaling", "minCount")]),
-        (
-            "",
-            system.into(),
-            user("enableAutoScaling: true, minCount: 3, maxCount: 2"),
-            vec![("[1].enableAutoScaling", "minCount")],
-        ),
-        (
-            "",
-            system.into(),
-            user("enableAutoScaling: true, minCount: 2, maxCount: 5"),
-            vec![("[1].count", "bounds 2 and 5")],
-        ),
-        ("loadBalancerSku: basic", system.into(), String::new(), vec![]),
-        (
-            "loadBalancerSku: basic",
-            format!("{system}, availabilityZones: ['1']"),
-            String::new(),
-            vec![("[0].availabilityZones", "Standard")],
-        ),
-        ("networkPlugin: kubenet", "name: sys, mode: System, count: 400".into(), String::new(), vec![]),
-        (
-            "networkPlugin: kubenet",
-            "name: sys, mode: System, count: 401".into(),
-            String::new(),
-            vec![("", "401 nodes")],
-        ),
-        (
-            "networkPlugin: kubenet",
-            system.into(),
-            "name: win, osType: Windows".into(),
-            vec![("[1].osType", "Azure CNI")],
-        ),
-        ("", user("mode: User"), String::new(), vec![("", "no node pool has the mode System")]),
-        ("serviceCidr: 10.0.0.0/16, dnsServiceIP: 10.0.0.10", system.into(), String::new(), vec![]),
-        (
-            "serviceCidr: 172.30.0.0/17",
-            system.into(),
-            String::new(),
-            vec![("networkProfile.serviceCidr", "172.30.0.0/16, which AKS keeps")],
-        ),
-        (
-            "serviceCidr: 172.16.0.0/12",
-            system.into(),
-            String::new(),
-            vec![
-                ("networkProfile.serviceCidr", "172.30.0.0/16"),
-                ("networkProfile.serviceCidr", "172.31.0.0/16"),
-            ],
-        ),
-        (
-            "serviceCidr: 10.0.0.0/8, podCidr: 10.244.0.0/16",
-            system.into(),
-            String::new(),
-            vec![("networkProfile.serviceCidr", "the range of pods")],
-        ),
-        (
-            "serviceCidr: 10.0.0.0/16, dnsServiceIP: 10.1.0.10",
-            system.into(),
-            String::new(),
-            vec![("networkProfile.dnsServiceIP", "outside")],
-        ),
-        (
-            "serviceCidr: 10.0.0.0/16, dnsServiceIP: 10.0.0.1",
-            system.into(),
-            String::new(),
-            vec![("networkProfile.dnsServiceIP", "the API server's")],
-        ),
-    ];
-    for (profile, first, second, expected) in cases {
-        let pools: Vec<&str> =
-            [first.as_str(), &second].into_iter().filter(|pool| !pool.is_empty()).collect();
+    for (profile, first, second, expected) in REFUSED {
+        let pools: Vec<String> = [first, second]
+            .iter()
+            .filter(|pool| !pool.is_empty())
+            .map(|pool| {
+                pool.replace("SYS", "name: sys, mode: System, count: 3")
+                    .replace("USER", "name: user, count: 1")
+            })
+            .collect();
         let text = cluster(profile, &pools);
         let got = read(&text).diagnostics;
-        let fits = got.iter().zip(&expected).all(|(one, (place, what))| {
+        let fits = got.iter().zip(*expected).all(|(one, (place, what))| {
             let line = match *place {
                 "" => 6,
                 place if place.starts_with("[0]") => 7,

@@ -160,7 +160,7 @@ fn creation(pool: &AgentPool, cluster: &ManagedCluster) -> Vec<Remark> {
     // AKS has no hyphens either; a cluster drawn by hand may, and no answer depends on it.
     let allowed = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-';
     let begins = name.starts_with(|letter: char| letter.is_ascii_lowercase());
-    if !name.is_empty() && !(begins && name.len() <= longest && name.bytes().all(allowed)) {
+    if !name.is_empty() && (!begins || name.len() > longest || !name.bytes().all(allowed)) {
         let what = format!(
             "AKS refuses the name {name}: it has 1 to {longest} lower-case letters and digits{windows}, the first a letter"
         );
