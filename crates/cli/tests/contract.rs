@@ -243,7 +243,7 @@ fn the_scheduler_of_ipvs_is_told_as_an_assumption() {
         let config = format!(
             "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: {mode}\n"
         );
-        let (code, out, err) = call(&format!("paths examples/caveat - {FLOW}"), &config);
+        let (code, out, err) = call(&format!("paths examples/caveat-cluster - {FLOW}"), &config);
         assert_eq!(code, Some(0), "{err}");
         assert_eq!(out.contains("ipvs-scheduler: "), told, "{mode}: {out}");
     }

@@ -54,7 +54,7 @@ impl Narrator<'_> {
             "{} is an address of this node, on {DEVICE}, so the packet is for the node: at {hook} IPVS finds its virtual server. {picks}",
             at.socket()
         );
-        let why = if is_own(at, self) { why.replace(&format!(", on {DEVICE},"), "") } else { why };
+        let why = if is_own(at, self) { why.replace(&format!(", on {DEVICE},"), ",") } else { why };
         let mut found = step(Action::Match, why);
         #[expect(clippy::cast_precision_loss, reason = "numbers of endpoints are small")]
         let share = 1.0 / ways as f64;
