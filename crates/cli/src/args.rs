@@ -1,7 +1,7 @@
 //! What can be asked on the command line.
 
 use crate::output::Failure;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use engine::{Flow, Place, parse_destination};
 use model::kubernetes::{IpFamily, Protocol};
 
@@ -158,6 +158,13 @@ pub(crate) struct TraceArguments {
     /// Seed of the sampling
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Open the connection, let it be silent for so long, and trace its next packet
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=31_536_000))]
+    pub(crate) idle: Option<u64>,
+    /// Open the connection in the cluster of FILE, and trace its next packet in this one (repeatable): a probe has
+    /// fallen, a pod or a node is gone
+    #[arg(long, value_name = "FILE")]
+    pub(crate) then: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -173,6 +180,9 @@ pub(crate) struct RunArguments {
     /// Seconds from one connection to the next; session affinity forgets a client that stays away long enough
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=31_536_000))]
     pub(crate) interval: u64,
+    /// Seconds for which each connection stays open; open ones take outbound ports from one another
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=31_536_000))]
+    pub(crate) hold: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -236,6 +246,7 @@ pub(crate) struct WhatIfArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("told").args(["compare", "probes"])))]
 pub(crate) struct LbArguments {
     /// Files or folders of YAML and JSON; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -247,8 +258,12 @@ pub(crate) struct LbArguments {
     /// reconcile makes of each difference; exit code 1 if there is one
     #[arg(long)]
     pub(crate) compare: bool,
-    /// text for people, json for programs; with --compare
-    #[arg(short, long, value_enum, default_value_t = CompareFormat::Text, requires = "compare")]
+    /// Say of every member of every backend pool whether it takes new connections and why: what its probe asks from
+    /// where, what it got, and which rule stopped it
+    #[arg(long)]
+    pub(crate) probes: bool,
+    /// text for people, json for programs; with --compare or --probes
+    #[arg(short, long, value_enum, default_value_t = CompareFormat::Text, requires = "told")]
     pub(crate) output: CompareFormat,
 }
 

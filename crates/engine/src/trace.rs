@@ -107,6 +107,10 @@ pub enum Cause {
     NoOutbound,
     /// A later packet reached a receiver that did not open the connection.
     UnknownConnection,
+    /// Azure forgot the flow, since it was silent for longer than the rule's idle timeout.
+    IdleTimeout,
+    /// No port is left for one more outbound flow to this destination.
+    SnatExhausted,
 }
 
 impl fmt::Display for Cause {

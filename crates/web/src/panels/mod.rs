@@ -5,6 +5,7 @@ mod balancer;
 mod changes;
 mod compare;
 mod dock;
+mod drift;
 mod editor;
 mod flow_bar;
 mod history_dialog;
