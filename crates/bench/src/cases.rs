@@ -88,7 +88,7 @@ fn to(service: u32) -> Flow {
 
 fn asked(services: u32) -> Option<(World, Flow)> {
     let world = World::new(&three_nodes(services));
-    let flow = to(services / 2);
+    let flow = to(services.min(1_000) / 2);
     // Nodes are programmed and probes asked by the first question.
     world.paths(&flow).ok()?;
     Some((world, flow))
@@ -219,14 +219,14 @@ fn large(nodes: u32) -> Option<(World, Model)> {
     // What kubectl prints of a real cluster is settled: controllers have nothing left to fill in.
     let model = World::new(&model).model().clone();
     let world = World::new(&model);
-    world.overview(&to(5_000)).ok()?;
+    world.overview(&to(500)).ok()?;
     Some((world, model))
 }
 
 /// Plans and applies an edit, and asks the flow anew.
 fn edited(nodes: u32, edit: Edit) -> Option<Run> {
     let (world, model) = large(nodes)?;
-    let flow = to(5_000);
+    let flow = to(500);
     Some(Box::new(move || {
         let mut edited = model.clone();
         let Ok(plan) = world.plan(&edit) else { return 0 };
@@ -238,12 +238,12 @@ fn edited(nodes: u32, edit: Edit) -> Option<Run> {
 }
 
 fn policy(nodes: u32) -> Option<Run> {
-    let service = Key::new("default", "app-05000");
+    let service = Key::new("default", "app-00500");
     edited(nodes, Edit::SetExternalTrafficPolicy { service, policy: TrafficPolicy::Local })
 }
 
 fn unready(nodes: u32) -> Option<Run> {
-    edited(nodes, Edit::SetPodReady { pod: Key::new("default", "app-05000-00"), ready: false })
+    edited(nodes, Edit::SetPodReady { pod: Key::new("default", "app-00500-00"), ready: false })
 }
 
 fn pool(nodes: u32) -> Option<Run> {
@@ -253,7 +253,7 @@ fn pool(nodes: u32) -> Option<Run> {
 
 fn outcomes(nodes: u32) -> Option<Run> {
     let (world, model) = large(nodes)?;
-    let flow = to(5_000);
+    let flow = to(500);
     let other = World::new(&model);
     drop(other);
     Some(Box::new(move || world.overview(&flow).map_or(0, |paths| paths.outcomes.len())))

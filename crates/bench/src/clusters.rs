@@ -9,12 +9,15 @@ use model::{
 };
 use std::{net::Ipv4Addr, sync::Arc};
 
+/// A Standard load balancer takes no more rules than 1,500; of more Services the first are published.
+const PUBLISHED: u32 = 1_000;
+
 /// What a cluster has.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     /// Nodes.
     pub(crate) nodes: u32,
-    /// Services of type `LoadBalancer` with an address.
+    /// Services, the first of them of type `LoadBalancer` with an address.
     pub(crate) services: u32,
     /// Pods behind each.
     pub(crate) endpoints: u32,
@@ -76,13 +79,15 @@ pub(crate) fn running(shape: Shape) -> Model {
         let mut service = Service::default();
         service.metadata.name.clone_from(&app);
         service.metadata.namespace = "default".into();
-        service.spec.service_type = ServiceType::LoadBalancer;
         service.spec.selector.insert("app".into(), app);
-        service.spec.external_traffic_policy = Some(shape.policy);
         service.spec.ports = vec![ServicePort { port: 80, ..ServicePort::default() }];
-        let ip = ip([20, 50, 0, 0], number);
-        service.status.load_balancer.ingress =
-            vec![LoadBalancerIngress { ip, ..LoadBalancerIngress::default() }];
+        if number < PUBLISHED {
+            service.spec.service_type = ServiceType::LoadBalancer;
+            service.spec.external_traffic_policy = Some(shape.policy);
+            let ip = ip([20, 50, 0, 0], number);
+            service.status.load_balancer.ingress =
+                vec![LoadBalancerIngress { ip, ..LoadBalancerIngress::default() }];
+        }
         model.put(Object::Service(Arc::new(service)));
     }
     for number in 0..shape.clients {

@@ -116,13 +116,13 @@ impl World {
         let destination = traveller.packet.destination;
         if traveller.quiet {
             traveller.packet = unmarked(traveller.packet);
-            return Move::Go(match self.topology.across(name, *interface) {
-                Some(Site::Pod(key)) => At::Party(Party::Pod(key.clone())),
-                Some(Site::Endpoint(ip)) => At::Party(Party::Endpoint(*ip)),
+            return Move::Go(match self.topology.across(name, *interface, destination) {
+                Some(Site::Pod(key)) => At::Party(Party::Pod(key)),
+                Some(Site::Endpoint(ip)) => At::Party(Party::Endpoint(ip)),
                 _ => At::Fabric,
             });
         }
-        let (at, why) = match self.topology.across(name, *interface) {
+        let (at, why) = match self.topology.across(name, *interface, destination) {
             Some(Site::Pod(key)) => (
                 At::Party(Party::Pod(key.clone())),
                 format!(
@@ -131,7 +131,7 @@ impl World {
                 ),
             ),
             Some(Site::Endpoint(ip)) => (
-                At::Party(Party::Endpoint(*ip)),
+                At::Party(Party::Endpoint(ip)),
                 format!("{destination} is on this node: the packet goes to it by {}.", interface.as_str()),
             ),
             _ => (

@@ -2,11 +2,11 @@
 
 use crate::{
     Verdict, World,
-    alike::is_leaving,
     journey::{At, End, Party, Traveller},
     receive::{Listener, health_check_port, protocol},
 };
 use azure::{Member, PROBE_SOURCE, PROBE_SOURCE_V6};
+use kubernetes::health::{self, ProxyHealth};
 use model::{
     Key, NodeName,
     azure::{Probe, ProbeProtocol},
@@ -97,17 +97,7 @@ impl World {
         }
         match (&party, listener) {
             (Party::Node(node), Listener::ServiceHealth) => self.service_health(node, port),
-            (Party::Node(node), Listener::ProxyHealth) => {
-                let leaving = self.model.nodes.get(node).is_some_and(|node| is_leaving(node));
-                let status = if leaving { 503 } else { 200 };
-                Answer::Status(
-                    status,
-                    format!(
-                        "kube-proxy on {node} says that the node is {}",
-                        if leaving { "leaving" } else { "healthy" }
-                    ),
-                )
-            }
+            (Party::Node(node), Listener::ProxyHealth) => self.proxy_health(node, path(probe)),
             _ if let Some(reached) = self.controller_at(&party, port, protocol(traveller)) => {
                 // The probe's Host header is the member's own address.
                 let (status, words) = self.controller_status(&reached, host, path(probe));
@@ -123,12 +113,27 @@ impl World {
         }
     }
 
+    /// kube-proxy's own server knows two paths. Probes are taken to ask when kube-proxy has synced.
+    fn proxy_health(&self, node: &NodeName, path: &str) -> Answer {
+        let eligible = health::is_eligible(self.model.nodes.get(node).map(|node| &**node));
+        let own = ProxyHealth { proxier_healthy: true, node_eligible: eligible };
+        let (status, words) = match path.split('?').next().unwrap_or_default() {
+            "/healthz" => (
+                own.healthz(&[], "", "").status,
+                format!("the node is {}", if eligible { "healthy" } else { "leaving" }),
+            ),
+            "/livez" => (own.livez(&[], "", "").status, "kube-proxy works".to_owned()),
+            _ => (404, "there is nothing but /healthz and /livez".to_owned()),
+        };
+        Answer::Status(status, format!("kube-proxy on {node} says that {words}"))
+    }
+
     fn service_health(&self, node: &NodeName, port: u16) -> Answer {
         let service =
             self.model.services.iter().find(|(_, service)| health_check_port(service) == Some(port));
         let Some((key, _)) = service else { return Answer::Refused };
         let count = self.local_ready_endpoints(key, node);
-        let status = if count > 0 { 200 } else { 503 };
+        let status = health::service_health(key, count, true).status;
         let words = match count {
             0 => format!("kube-proxy on {node} knows no ready endpoint of {key} on this node"),
             1 => format!("kube-proxy on {node} knows one ready endpoint of {key} on this node"),
