@@ -144,11 +144,11 @@ impl World {
 
     /// Distinct addresses of ready endpoints on a node: what kube-proxy's health server counts.
     fn local_ready_endpoints(&self, service: &Key, node: &NodeName) -> usize {
-        let slices = self.model.endpoint_slices.values();
-        let own = slices.filter(|slice| {
-            slice.metadata.key().namespace == service.namespace && slice.service() == Some(&service.name)
+        let slices = self.model.endpoint_slices.iter();
+        let own = slices.filter(|(key, slice)| {
+            key.namespace == service.namespace && slice.service() == Some(&service.name)
         });
-        let local = own.flat_map(|slice| &slice.endpoints).filter(|endpoint| {
+        let local = own.flat_map(|(_, slice)| &slice.endpoints).filter(|endpoint| {
             endpoint.node_name.as_deref() == Some(node.as_str())
                 && endpoint.conditions.ready.unwrap_or(true)
                 && !endpoint.conditions.terminating.unwrap_or(false)
