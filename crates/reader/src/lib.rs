@@ -1,4 +1,4 @@
-//! The page's second wasm: reading and writing documents and links. `www/boot.js` loads it when the page asks
+//! The page's second wasm: reading and writing documents and links, and teaching. `www/boot.js` loads it when the page asks
 //! its first question. It shares no memory with the page: should it stop, the page goes on.
 
 use wasm_bindgen::prelude::*;
@@ -7,4 +7,10 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen]
 pub fn answer(question: &[u8]) -> Result<Vec<u8>, JsError> {
     formats::answer(question).ok_or_else(|| JsError::new("the page and its reader are of different versions"))
+}
+
+/// Answers a `lessons::Ask`; both are in the wire form.
+#[wasm_bindgen]
+pub fn teach(ask: &[u8]) -> Result<Vec<u8>, JsError> {
+    lessons::answer(ask).ok_or_else(|| JsError::new("the page and its reader are of different versions"))
 }

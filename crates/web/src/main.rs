@@ -14,6 +14,7 @@ mod reader;
 mod saved;
 mod state;
 mod theme;
+mod tutor;
 mod ui;
 
 fn main() {

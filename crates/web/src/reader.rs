@@ -1,17 +1,22 @@
-//! The reader: the second wasm, which reads and writes documents and links. It is fetched with the first
-//! question and stays.
+//! The reader: the second wasm, which reads and writes documents and links, and teaches. It is fetched with the
+//! first question and stays.
 
-use formats::Question;
+use formats::{Question, Source};
 use js_sys::{Function, Uint8Array};
+use lessons::Ask;
 use std::fmt;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wire::Wire;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The reader's function from a question to its answer, both as bytes (`www/boot.js`).
+    /// The reader's function from a door and a question to its answer, both as bytes (`www/boot.js`).
     #[wasm_bindgen(js_namespace = hopscope, js_name = reader, catch)]
     async fn load() -> Result<JsValue, JsValue>;
+
+    /// The text of a file beside the page (`www/boot.js`).
+    #[wasm_bindgen(js_namespace = hopscope, js_name = text, catch)]
+    async fn text(path: &str) -> Result<JsValue, JsValue>;
 }
 
 /// Why the reader did not answer.
@@ -43,9 +48,26 @@ pub(crate) async fn ready() -> Result<(), ReaderError> {
 
 /// Asks a question. The type of the answer stands with the question.
 pub(crate) async fn ask<T: Wire>(question: &Question) -> Result<T, ReaderError> {
-    let question = Uint8Array::from(wire::encode(question).as_slice());
-    let answer = function().await?.call1(&JsValue::NULL, &question).map_err(|error| failed(&error))?;
-    wire::decode(&Uint8Array::new(&answer).to_vec()).ok_or(ReaderError::OtherVersion)
+    let answer = call("answer", &wire::encode(question)).await?;
+    wire::decode(&answer).ok_or(ReaderError::OtherVersion)
+}
+
+/// Asks about lessons. The type of the answer stands with the question.
+pub(crate) async fn teach<T: Wire>(ask: &Ask) -> Result<T, ReaderError> {
+    let answer = call("teach", &wire::encode(ask)).await?;
+    wire::decode(&answer).ok_or(ReaderError::OtherVersion)
+}
+
+/// A file beside the page, or what the browser says in its place.
+pub(crate) async fn file(path: &str) -> Result<Source, ReaderError> {
+    let text = text(path).await.map_err(|error| failed(&error))?;
+    Ok(Source::new(path, text.as_string().unwrap_or_default()))
+}
+
+async fn call(door: &str, question: &[u8]) -> Result<Vec<u8>, ReaderError> {
+    let question = Uint8Array::from(question);
+    let answer = function().await?.call2(&JsValue::NULL, &door.into(), &question);
+    Ok(Uint8Array::new(&answer.map_err(|error| failed(&error))?).to_vec())
 }
 
 async fn function() -> Result<Function, ReaderError> {

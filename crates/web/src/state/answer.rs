@@ -1,7 +1,7 @@
 //! What the engine says about a flow, and what changed since the edit before.
 
 use engine::{Action, Cause, Flow, FlowError, PathOutcome, Paths, Run, RunRow, Step, Verdict, World};
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 /// Connections of a sampled run.
 pub(crate) const REQUESTS: u64 = 100;
@@ -9,8 +9,28 @@ pub(crate) const REQUESTS: u64 = 100;
 /// The engine's answer about one flow.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
-    /// Every branch, those that are alike folded where there are many, and the sampled run, or why the flow cannot be asked about.
-    pub(crate) result: Result<(Paths, Run), FlowError>,
+    /// Every branch, those that are alike folded where there are many, and the sampled run; or why there is none.
+    pub(crate) result: Result<(Paths, Run), Unanswered>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Unanswered {
+    /// The flow cannot be asked about.
+    Flow(FlowError),
+    /// A lesson asks for a prediction first.
+    Veiled,
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flow(error) => error.fmt(f),
+            Self::Veiled => {
+                f.write_str("predict first: the packet is sent when you have checked your prediction")
+            }
+        }
+    }
 }
 
 impl Answer {
@@ -20,8 +40,13 @@ impl Answer {
             let run = world.run_of(flow, &paths, REQUESTS, seed);
             (paths, run)
         };
-        let result = world.overview(flow).map(answered);
+        let result = world.overview(flow).map(answered).map_err(Unanswered::Flow);
         Self { result }
+    }
+
+    /// No answer before the prediction.
+    pub(crate) fn veiled() -> Self {
+        Self { result: Err(Unanswered::Veiled) }
     }
 
     /// Every branch.

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod compare;
 pub(crate) mod describe;
 pub(crate) mod facts;
+pub(crate) mod guide;
 mod history;
 pub(crate) mod link;
 pub(crate) mod objects;
@@ -11,7 +12,7 @@ mod reduce;
 pub(crate) mod stories;
 mod watch;
 
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, Unanswered};
 pub(crate) use compare::Variant;
 pub(crate) use history::History;
 pub(crate) use watch::{Trend, Watched};
@@ -73,6 +74,8 @@ pub(crate) struct State {
     pub(crate) dark: Option<bool>,
     /// What is said to screen readers. The number makes equal sentences distinct.
     pub(crate) announcement: (u32, AttrValue),
+    /// What the rail shows: a story, a lesson, a question.
+    pub(crate) guide: guide::Guide,
 }
 
 /// An edit that was made, for telling what followed from it.
@@ -139,6 +142,8 @@ pub(crate) enum Action {
     Tell(Option<Message>),
     /// Say something to screen readers.
     Announce(String),
+    /// Something happens in the rail.
+    Guide(guide::Turn),
 }
 
 /// Tabs of the dock.
@@ -294,6 +299,7 @@ impl State {
             message: None,
             dark: None,
             announcement: (0, AttrValue::default()),
+            guide: guide::Guide::default(),
         }
     }
 }

@@ -37,6 +37,9 @@ impl Reducible for State {
                 next.watched = Ptr::new(watched);
             }
             Action::Select(selection) => next.selection = selection,
+            Action::Send(_) | Action::Run(_) if next.guide.veils() => {
+                next.message = Some(Message::note(format!("Not yet: {}.", super::Unanswered::Veiled)));
+            }
             Action::Send(flow) => next.send(flow),
             Action::Run(flow) => next.run(flow),
             Action::AskFirst => next.ask_first(),
@@ -79,6 +82,7 @@ impl Reducible for State {
             Action::Show(dialog) => next.dialog = dialog,
             Action::Tell(message) => next.message = message,
             Action::Announce(text) => next.announce(text),
+            Action::Guide(turn) => next.turn_guide(turn),
         }
         Rc::new(next)
     }
@@ -94,7 +98,7 @@ impl State {
         }
     }
 
-    fn edit(&mut self, edit: &Edit, label: String, notes: Vec<Note>) {
+    pub(super) fn edit(&mut self, edit: &Edit, label: String, notes: Vec<Note>) {
         let mut model = (*self.model).clone();
         let mut history = (*self.history).clone();
         match history.apply(&mut model, edit, label.clone()) {
@@ -187,8 +191,8 @@ impl State {
     }
 
     /// Asks the engine about the flow anew.
-    fn ask(&mut self) {
-        self.show(Answer::of(&self.world, &self.flow, self.seed));
+    pub(super) fn ask(&mut self) {
+        self.show(self.answer_now());
     }
 
     fn show(&mut self, answer: Answer) {
@@ -241,6 +245,7 @@ impl State {
 
     /// Starts over with another cluster; one step of history leads back to this one.
     fn replace(&mut self, next: Self, what: &str) {
+        self.leave();
         let mut model = (*self.model).clone();
         let mut history = (*self.history).clone();
         if let Some(edit) = model.difference(&next.model) {
@@ -258,7 +263,7 @@ impl State {
         self.message = Some(Message::error(text.to_owned()));
     }
 
-    fn announce(&mut self, text: String) {
+    pub(super) fn announce(&mut self, text: String) {
         self.announcement = (self.announcement.0.wrapping_add(1), text.into());
     }
 }
