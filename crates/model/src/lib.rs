@@ -14,6 +14,7 @@ mod edit;
 mod ids;
 pub mod kubernetes;
 mod object;
+mod objects;
 mod share;
 mod workloads;
 
@@ -21,4 +22,5 @@ pub use balancer_edit::BalancerEdit;
 pub use edit::{Edit, EditError};
 pub use ids::{ArmId, Key, KeyError, NodeName, PoolName};
 pub use object::{Kind, Model, Object, ObjectRef};
+pub use objects::Objects;
 pub use share::{same_object, same_objects};
