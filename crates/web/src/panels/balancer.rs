@@ -1,9 +1,12 @@
 //! Load balancers as tables.
 
+use super::drift::drifted;
 use crate::{
     ptr::Ptr,
+    state::Dispatch,
     ui::{Cell, Table},
 };
+use azure::Drift;
 use engine::World;
 use model::azure::{LoadBalancer, LoadBalancingRule, OutboundRule, Probe, SubResource};
 use render::LoadBalancerView;
@@ -14,6 +17,8 @@ use yew::prelude::*;
 pub(super) struct BalancersProps {
     /// The settled cluster.
     pub(super) world: Ptr<World>,
+    /// How to change the store.
+    pub(super) dispatch: Dispatch,
 }
 
 /// The load balancers.
@@ -21,12 +26,14 @@ pub(super) struct BalancersProps {
 pub(super) fn Balancers(props: &BalancersProps) -> Html {
     let views = render::load_balancers(&props.world, render::Probed::All);
     let refused = props.world.cloud().refused();
+    let drifts = props.world.drifts();
+    let drift = |name: &str| drifts.iter().find(|drift| drift.balancer == name);
     html! {
         <div class="balancers">
             if views.is_empty() {
                 <p class="empty">{ "The cluster has no load balancer: no Service asks for one, and nothing goes out through one." }</p>
             }
-            { for views.iter().map(|view| balancer(&props.world, view)) }
+            { for views.iter().map(|view| balancer(props, view, drift(&view.resource.name))) }
             if !refused.is_empty() {
                 <h3>{ "Refused by the cloud controller" }</h3>
                 <ul>{ for refused.iter().map(|one| html! { <li class="bad">{ one.to_string() }</li> }) }</ul>
@@ -35,11 +42,12 @@ pub(super) fn Balancers(props: &BalancersProps) -> Html {
     }
 }
 
-fn balancer(world: &World, view: &LoadBalancerView) -> Html {
-    let resource = &view.resource;
+fn balancer(props: &BalancersProps, view: &LoadBalancerView, drift: Option<&Drift>) -> Html {
+    let (world, resource) = (&props.world, &view.resource);
     html! {
         <section class="balancer" aria-label={format!("Load balancer {}", resource.name)}>
             <h3>{ &resource.name }{ " " }<span class="soft">{ resource.sku.name.to_string() }</span></h3>
+            { for drift.map(|drift| drifted(world, drift, &props.dispatch)) }
             <div class="balancer-tables">
                 <Table caption="Load-balancing rules" rows={rules(resource)} empty="No rule: nothing comes in."
                     columns={vec!["Rule", "Frontend", "Backend", "Floating IP", "Pool", "Probe", "Distribution"]} />
@@ -160,13 +168,14 @@ fn states(world: &World, balancer: &str, probe: &Probe) -> Html {
         let (class, verdict) = if state.up { ("badge good", "up") } else { ("badge bad", "down") };
         html! {
             <li><span class="mono">{ label }</span>{ " " }
-                <span {class} title={state.why}>{ format!("{} {verdict}", state.answer) }</span></li>
+                <span {class} title={state.why.clone()}>{ format!("{} {verdict}", state.answer) }</span>
+                if !state.up { { " " }<span class="soft">{ state.why }</span> }</li>
         }
     };
     html! {
         <ul class="states">
             { for members.iter().take(MOST_STATES).map(|member| {
-                state(member.label(), world.probe_state(balancer, Some(probe), member))
+                state(member.label(), world.probe_state(Some(probe), member))
             }) }
             if members.len() > MOST_STATES { <li>{ format!("and {} more", members.len() - MOST_STATES) }</li> }
         </ul>

@@ -5,7 +5,7 @@ use crate::{
     state::Answer,
     ui::{Cell, Table},
 };
-use azure::{Cloud, Outbound, SecurityGroup};
+use azure::{Cloud, GatewayBudget, Outbound, SecurityGroup, SnatBudget};
 use engine::{StationKind, Step, World};
 use model::{
     Model,
@@ -48,6 +48,15 @@ pub(super) fn Network(props: &NetworkProps) -> Html {
                 <div class="balancer-tables">
                     <Table caption="Of each node and its pods" quiet=true rows={ways_out(cloud)} empty="No node."
                         columns={vec!["Node", "By", "Source seen outside", "Ports per protocol", "Otherwise by"]} />
+                </div>
+            </section>
+            <section class="balancer" aria-label="Outbound ports">
+                <h3>{ "Outbound ports (SNAT)" }</h3>
+                <div class="balancer-tables">
+                    <Table caption="A port carries one flow to each destination; all pods of a node share the node's" quiet=true
+                        rows={budgets(cloud)} empty="No outbound traffic goes through a load balancer."
+                        columns={vec!["Pool", "Nodes", "Ports per node", "In all", "One node more", "Fewer from"]} />
+                    { for cloud.gateway_budgets().iter().map(gateway) }
                 </div>
             </section>
             <section class="balancer" aria-label="Routes">
@@ -165,6 +174,42 @@ fn ways_out(cloud: &Cloud) -> Vec<Vec<Cell>> {
         ])
     };
     cloud.vms().take(MOST_NODES).filter_map(|vm| row(vm)).collect()
+}
+
+/// The ports of each pool, what one node more changes, and at which size every node has fewer.
+fn budgets(cloud: &Cloud) -> Vec<Vec<Cell>> {
+    let row = |budget: SnatBudget| {
+        let now = budget.now();
+        let ports = now.refused.map_or_else(|| now.ports.to_string(), |error| format!("refused: {error}"));
+        let more = match (budget.at(now.members.saturating_add(1)).refused, budget.cost_of(1)) {
+            (Some(error), _) => format!("refused: {error}"),
+            (None, 0) => "no change".to_owned(),
+            (None, cost) => format!("every node can hold {cost} flows fewer to one destination"),
+        };
+        let next = budget.next_step().map(|next| match next.refused {
+            Some(_) => format!("{} nodes: refused", next.members),
+            None => format!("{} nodes: {} each", next.members, next.ports),
+        });
+        vec![
+            Cell::mono(format!("{}/{}", budget.balancer, budget.pool)),
+            Cell::number(now.members.to_string()),
+            Cell::number(ports).class(if now.refused.is_some() { "bad" } else { "" }),
+            Cell::number(format!("{} of {}", now.total, budget.available)),
+            Cell::text(more),
+            Cell::text(next.unwrap_or_default()),
+        ]
+    };
+    cloud.snat_budgets().into_iter().map(row).collect()
+}
+
+fn gateway(budget: &GatewayBudget) -> Html {
+    let name = budget.gateway.as_deref().unwrap_or("of AKS");
+    html! {
+        <p class="hint">{ format!(
+            "NAT gateway {name}: {} ports on demand for all nodes of its subnets, {} connections at once to one destination; more nodes change nothing.",
+            budget.ports, budget.per_destination
+        ) }</p>
+    }
 }
 
 fn route_tables(model: &Model) -> Vec<Html> {
