@@ -13,9 +13,10 @@ use model::{
 use netfilter::Packet;
 use serde::Serialize;
 use std::{cell::RefCell, collections::BTreeMap, net::IpAddr};
+use wire::Wire;
 
 /// What a probe thinks of one member.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
 pub struct ProbeState {
     /// Whether new connections go there.
     pub up: bool,

@@ -21,9 +21,10 @@ pub use note::{Note, PlanError};
 use crate::World;
 use model::{Edit, Object};
 use unfolding::Unfolding;
+use wire::Wire;
 
 /// An edit with everything that follows from it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Wire)]
 pub struct Plan {
     /// The edit to apply; it says all of it in terms of objects.
     pub edit: Edit,
