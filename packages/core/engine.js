@@ -65,7 +65,11 @@ export class Cluster {
     }
     return this.#inner.run(flow, requests, seed);
   }
+  matrix(reach) {
+    return this.#inner.matrix(reach);
+  }
   diff(edit, flows) {
+    if (edit instanceof Cluster) return this.#inner.changes(edit.inner, flows);
     const list = Array.isArray(flows) ? flows : [flows];
     const differences = this.#inner.diff(edit, list);
     return Array.isArray(flows) ? differences : differences[0];

@@ -59,6 +59,10 @@ export class Cluster {
   /** What an edit would change; the cluster stays as it is. */
   diff(edit: Edit, flow: Flow): Difference;
   diff(edit: Edit, flows: Flow[]): Difference[];
+  /** The flows that are not in another cluster as they are in this one. */
+  diff(after: Cluster, reach?: Reach): Change[];
+  /** What becomes of every flow from these clients to these targets, without steps. */
+  matrix(reach?: Reach): Matrix;
   /** What does not hold; empty where all does. The fields are those of `expect:` in docs/check.md. */
   check(expect: Record<string, unknown>, flow?: Flow): Mismatch[];
   /** A picture of a flow, or without one of the cluster alone. */
@@ -211,6 +215,40 @@ export interface Difference {
   changed: boolean;
   before: Paths;
   after: Paths;
+}
+
+/** Who is asked about; without it, all clients and all Services of the cluster. */
+export interface Reach {
+  /** Clients: addresses, `pod/NAMESPACE/NAME`, `node/NAME`, `vm/NAME`. */
+  from?: string[];
+  /** Targets: `DST:PORT`, with `/udp` or `/sctp` at the end for another protocol than TCP. */
+  to?: string[];
+}
+
+export interface Matrix {
+  clients: string[];
+  targets: string[];
+  /** One row for each client, one cell in it for each target. */
+  rows: Cell[][];
+}
+
+export interface Cell {
+  /** The exact share that is delivered, 0 to 1. */
+  delivered: number;
+  /** What becomes of the largest share that is not; `null` where everything is delivered. */
+  verdict: Verdict | null;
+  cause: Cause | null;
+  /** Why the flow cannot be asked about at all. */
+  impossible?: string;
+}
+
+export interface Change {
+  from: string;
+  to: string;
+  kind: "added" | "removed" | "changed";
+  /** Absent (`null`) where one of the two ends did not exist. */
+  before: Cell | null;
+  after: Cell | null;
 }
 
 export interface Mismatch {

@@ -65,6 +65,23 @@ const tests = {
     assert.throws(() => cluster.apply({ edit: "nonsense" }), /nonsense/);
     assert.equal(cluster.yaml(), before);
   },
+  "who reaches whom can be asked, and what differs between two clusters": async () => {
+    const cluster = await load(caveat());
+    const to = "svc/default/echo-service:80";
+    const all = cluster.matrix();
+    assert.ok(all.targets.includes(to) && all.clients.length > 1 && all.rows.length === all.clients.length);
+    const one = cluster.matrix({ from: ["198.51.100.7"], to: [to, "svc/default/echo-service:81/udp"] });
+    assert.deepEqual([one.clients, one.targets], [["198.51.100.7"], [to, "svc/default/echo-service:81/udp"]]);
+    assert.equal(one.rows[0][0].delivered, 1);
+    assert.equal(one.rows[0][1].delivered, 0);
+    const other = cluster.copy();
+    other.apply({ edit: "remove", object: { kind: "Service", namespace: "default", name: "echo-service" } });
+    const [change] = cluster.diff(other, { from: ["198.51.100.7"], to: [to] });
+    assert.deepEqual([change.from, change.to, change.kind], ["198.51.100.7", to, "removed"]);
+    assert.deepEqual(cluster.diff(cluster.copy()), []);
+    assert.throws(() => cluster.matrix({ to: ["nowhere"] }), /nowhere/);
+    assert.throws(() => cluster.matrix({ form: [] }), /form/);
+  },
   "expectations are checked": async () => {
     const cluster = await load(caveat());
     assert.deepEqual(cluster.check({ verdict: "delivered", sourceSeen: "198.51.100.7" }, FLOW), []);

@@ -5,8 +5,8 @@ use crate::{
     output::{self, Failure, visible},
     text,
 };
-use engine::{Flow, Paths, World};
-use lessons::{Grade, INDEX, Lesson, Posed, Step};
+use engine::{Paths, World};
+use lessons::{Grade, INDEX, Lesson, Played, Posed, Step};
 use model::Model;
 use serde::Serialize;
 use std::{
@@ -45,28 +45,12 @@ fn open(id: &str) -> Result<(Lesson, Model), Failure> {
     Lesson::read(&lesson, &cluster).map_err(|error| Failure::new(error.to_string(), "report this as a bug"))
 }
 
-/// A step as the engine has it.
-struct Played {
-    world: World,
-    answer: Option<(Flow, Paths)>,
-    posed: Option<Posed>,
-}
-
-impl Played {
-    fn new(lesson: &Lesson, start: &Model, index: usize, step: &Step) -> Result<Self, Failure> {
-        let bug = |error: lessons::LessonError| Failure::new(error.to_string(), "report this as a bug");
-        let world = World::new(&lesson.model_at(start, index).map_err(bug)?);
-        let answer = match step.flow().map_err(bug)? {
-            Some(flow) => {
-                let paths = world.paths(&flow).map_err(|error| bug(lessons::LessonError::Flow(error)))?;
-                Some((flow, paths))
-            }
-            None => None,
-        };
-        let pair = answer.as_ref().map(|(flow, paths)| (flow, paths));
-        let posed = step.ask.as_ref().map(|ask| ask.pose(&world, pair)).transpose().map_err(bug)?;
-        Ok(Self { world, answer, posed })
-    }
+/// A step's cluster, and what the engine makes of the step.
+fn play(lesson: &Lesson, start: &Model, index: usize, step: &Step) -> Result<(World, Played), Failure> {
+    let bug = |error: lessons::LessonError| Failure::new(error.to_string(), "report this as a bug");
+    let world = World::new(&lesson.model_at(start, index).map_err(bug)?);
+    let played = step.play(&world).map_err(bug)?;
+    Ok((world, played))
 }
 
 /// A lesson with what the engine computed, for programs.
@@ -82,20 +66,20 @@ struct Shown<'a> {
 fn show(id: &str, format: LessonFormat) -> Result<String, Failure> {
     let (lesson, start) = open(id)?;
     let played = lesson.steps.iter().enumerate();
-    let played: Vec<Played> =
-        played.map(|(index, step)| Played::new(&lesson, &start, index, step)).collect::<Result<_, _>>()?;
+    let played: Vec<(World, Played)> =
+        played.map(|(index, step)| play(&lesson, &start, index, step)).collect::<Result<_, _>>()?;
     if format == LessonFormat::Json {
         let (questions, answers) =
-            played.into_iter().map(|step| (step.posed, step.answer.map(|(_, paths)| paths))).unzip();
+            played.into_iter().map(|(_, step)| (step.posed, step.answer.map(|(_, paths)| paths))).unzip();
         return output::json(&Shown { id, lesson: &lesson, questions, answers });
     }
     let mut out = heading(&lesson);
-    for (index, (step, played)) in lesson.steps.iter().zip(&played).enumerate() {
+    for (index, (step, (world, played))) in lesson.steps.iter().zip(&played).enumerate() {
         out += &opening(index, step);
         if let Some(posed) = &played.posed {
             out += &question(posed, true);
         }
-        out += &closing(step, played);
+        out += &closing(step, world, played);
     }
     out += &claims(&lesson);
     Ok(visible(&out))
@@ -108,7 +92,7 @@ fn take(id: &str) -> Result<String, Failure> {
     say(&heading(&lesson));
     let (mut asked, mut right) = (0, 0);
     for (index, step) in lesson.steps.iter().enumerate() {
-        let played = Played::new(&lesson, &start, index, step)?;
+        let (world, played) = play(&lesson, &start, index, step)?;
         say(&opening(index, step));
         if let Some(posed) = &played.posed {
             asked += 1;
@@ -117,7 +101,7 @@ fn take(id: &str) -> Result<String, Failure> {
             right += u32::from(grade.as_ref().is_some_and(|grade| grade.right));
             say(&mark(grade.as_ref(), posed));
         }
-        say(&closing(step, &played));
+        say(&closing(step, &world, &played));
     }
     say(&claims(&lesson));
     Ok(format!("{right} of {asked} predicted rightly\n"))
@@ -193,7 +177,7 @@ fn mark(grade: Option<&Grade>, posed: &Posed) -> String {
     }
 }
 
-fn closing(step: &Step, played: &Played) -> String {
+fn closing(step: &Step, world: &World, played: &Played) -> String {
     let mut out = format!("\n{}\n", wrap(&step.reveal));
     if let Some((_, paths)) = &played.answer {
         out.push('\n');
@@ -201,7 +185,7 @@ fn closing(step: &Step, played: &Played) -> String {
             let _ = writeln!(out, "   {line}");
         }
     } else {
-        let nodes = played.world.model().nodes.len();
+        let nodes = world.model().nodes.len();
         let _ = writeln!(out, "\n   (a fact of the cluster of {nodes} nodes, not of a packet)");
     }
     out

@@ -5,8 +5,7 @@ use crate::{
     input,
     output::{self, Done, Failure},
 };
-use engine::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Place, Target, World, parse_destination};
-use model::kubernetes::Protocol;
+use engine::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Place, Target, World};
 use std::fmt::Write;
 
 /// `hopscope matrix FILE…`
@@ -46,17 +45,12 @@ fn question(world: &World, arguments: &ReachArguments) -> Result<MatrixQuestion,
     }
     if !arguments.to.is_empty() {
         let target = |text: &String| {
-            let (address, protocol) = match text.strip_suffix("/udp") {
-                Some(address) => (address, Protocol::Udp),
-                None => (text.as_str(), Protocol::Tcp),
-            };
-            let (place, port) = parse_destination(address).map_err(|error| {
+            text.parse::<Target>().map_err(|error| {
                 Failure::new(
                     format!("--to: {error}"),
                     "write DST:PORT, e.g. --to svc/default/echo-service:80, with /udp at the end for UDP",
                 )
-            })?;
-            Ok(Target { place, port, protocol })
+            })
         };
         question.targets = arguments.to.iter().map(target).collect::<Result<_, Failure>>()?;
     }

@@ -4,8 +4,9 @@
 //! once, and so are nodes behind a load balancer that are alike for the Service.
 
 use crate::{
-    Cause, Flow, Place, Verdict, World,
+    Cause, DestinationError, Flow, Place, Verdict, World,
     journey::{At, Move, Party, Traveller, unmarked},
+    parse_destination,
     topology::{Site, UPLINK},
 };
 use ipnet::IpNet;
@@ -51,6 +52,22 @@ impl std::fmt::Display for Target {
             _ => write!(f, "{}:{}", self.place, self.port)?,
         }
         if self.protocol == Protocol::Tcp { Ok(()) } else { write!(f, "/{}", self.protocol.lower()) }
+    }
+}
+
+impl std::str::FromStr for Target {
+    type Err = DestinationError;
+
+    /// Reads `DST:PORT`, with `/udp` or `/sctp` at the end for another protocol than TCP.
+    fn from_str(text: &str) -> Result<Self, DestinationError> {
+        let (address, protocol) = match text.rsplit_once('/') {
+            Some((address, "tcp")) => (address, Protocol::Tcp),
+            Some((address, "udp")) => (address, Protocol::Udp),
+            Some((address, "sctp")) => (address, Protocol::Sctp),
+            _ => (text, Protocol::Tcp),
+        };
+        let (place, port) = parse_destination(address)?;
+        Ok(Self { place, port, protocol })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Lessons for JavaScript.
 
 use crate::{Cluster, give};
-use engine::{Flow, World};
+use engine::World;
 use formats::Source;
 use lessons::{INDEX, Lesson, Posed};
 use model::Model;
@@ -81,9 +81,6 @@ impl Course {
 impl Course {
     fn posed(&self, step: usize, world: &World) -> Result<Option<Posed>, JsError> {
         let Some(step) = self.lesson.steps.get(step) else { return Ok(None) };
-        let Some(ask) = &step.ask else { return Ok(None) };
-        let flow: Option<Flow> = step.flow()?;
-        let paths = flow.as_ref().map(|flow| world.paths(flow)).transpose()?;
-        Ok(Some(ask.pose(world, flow.as_ref().zip(paths.as_ref()))?))
+        Ok(step.play(world)?.posed)
     }
 }

@@ -7,7 +7,7 @@ mod lesson;
 
 pub use lesson::Course;
 
-use engine::{Flow, Paths, World};
+use engine::{Flow, Matrix, Paths, World};
 use formats::{Diagnostic, Severity, Source};
 use lessons::{Expect, FlowSpec};
 use model::{Edit, Model};
@@ -67,6 +67,19 @@ enum Shape {
     Tall,
 }
 
+/// Who is asked about in a matrix; what is absent is all that the cluster has.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Reach {
+    from: Option<Vec<String>>,
+    to: Option<Vec<String>>,
+}
+
+impl Reach {
+    /// The fields' names.
+    const FIELDS: &[&str] = &["from", "to"];
+}
+
 /// What an edit changes for one flow.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -92,6 +105,19 @@ impl Cluster {
 
     pub(crate) fn world(&self) -> &World {
         &self.world
+    }
+
+    fn reached(&self, reach: JsValue) -> Result<Matrix, JsError> {
+        only(&reach, Reach::FIELDS)?;
+        let reach: Reach = if reach.is_undefined() { Reach::default() } else { take(reach)? };
+        let mut question = self.world.everything();
+        if let Some(from) = reach.from {
+            question.clients = from.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+        }
+        if let Some(to) = reach.to {
+            question.targets = to.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+        }
+        Ok(self.world.matrix(&question))
     }
 
     /// An edit as a person makes it, with what controllers do in consequence.
@@ -203,6 +229,23 @@ impl Cluster {
             differences.push(Difference { changed: before.outcomes != after.outcomes, before, after });
         }
         give(&differences)
+    }
+
+    /// What becomes of every flow from some clients to some targets, without steps; without clients or targets, of
+    /// all that the cluster has.
+    ///
+    /// # Errors
+    /// A client or target cannot be read.
+    pub fn matrix(&self, reach: JsValue) -> Result<JsValue, JsError> {
+        give(&self.reached(reach)?)
+    }
+
+    /// The flows that are not in another cluster as they are in this one.
+    ///
+    /// # Errors
+    /// As `matrix`.
+    pub fn changes(&self, after: &Cluster, reach: JsValue) -> Result<JsValue, JsError> {
+        give(&engine::diff(&self.reached(reach.clone())?, &after.reached(reach)?))
     }
 
     /// What does not hold of an expectation, about a flow or without one about the cluster.

@@ -1,7 +1,7 @@
 //! A lesson: a cluster, and steps that change it and ask about it.
 
-use crate::{Expect, FlowSpec, Question, SpecError};
-use engine::{Flow, FlowError, PlanError, World};
+use crate::{Expect, FlowSpec, Posed, Question, SpecError};
+use engine::{Flow, FlowError, Paths, PlanError, World};
 use formats::{Diagnostic, Source, import, read_document};
 use model::{Edit, EditError, Model};
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,15 @@ pub struct Step {
     pub reveal: String,
     /// What the engine must compute for the text to be true.
     pub expect: Expect,
+}
+
+/// A step as the engine has it: the one way by which every face asks and marks.
+#[derive(Debug, Clone)]
+pub struct Played {
+    /// The flow that was sent and what came of it; `None` for a step without one.
+    pub answer: Option<(Flow, Paths)>,
+    /// The question with its options; [`Posed::grade`] marks what is picked.
+    pub posed: Option<Posed>,
 }
 
 /// Edits under a name, as one step of history.
@@ -197,5 +206,18 @@ impl Step {
     /// It cannot be read.
     pub fn flow(&self) -> Result<Option<Flow>, LessonError> {
         self.flow.as_ref().map(Flow::try_from).transpose().map_err(LessonError::Spec)
+    }
+
+    /// Sends the flow in this cluster, and poses the question about what came of it.
+    ///
+    /// # Errors
+    /// The flow cannot be read or asked about, or the question does not fit the step.
+    pub fn play(&self, world: &World) -> Result<Played, LessonError> {
+        let flow = self.flow()?;
+        let paths = flow.as_ref().map(|flow| world.paths(flow)).transpose().map_err(LessonError::Flow)?;
+        let answer = flow.zip(paths);
+        let pair = answer.as_ref().map(|(flow, paths)| (flow, paths));
+        let posed = self.ask.as_ref().map(|ask| ask.pose(world, pair)).transpose()?;
+        Ok(Played { answer, posed })
     }
 }

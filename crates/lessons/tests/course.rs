@@ -3,7 +3,7 @@
 #![cfg(feature = "embedded")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends where its set-up fails")]
 
-use engine::{Flow, Paths, World};
+use engine::World;
 use lessons::{About, INDEX, Lesson, Step, deciding, embedded};
 use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path};
 
@@ -12,27 +12,18 @@ fn read(id: &str) -> (Lesson, model::Model) {
     Lesson::read(&lesson, &cluster).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn ask(step: &Step, world: &World) -> Result<Option<(Flow, Paths)>, String> {
-    let Some(flow) = step.flow().map_err(|error| error.to_string())? else { return Ok(None) };
-    let paths = world.paths(&flow).map_err(|error| error.to_string())?;
-    Ok(Some((flow, paths)))
-}
-
 /// What is wrong with a step, with the rules that decided.
 fn complaints(step: &Step, world: &World) -> Result<String, String> {
     let mut text = String::new();
-    let answer = ask(step, world)?;
-    let paths = answer.as_ref().map(|(_, paths)| paths);
+    let played = step.play(world).map_err(|error| error.to_string())?;
+    let paths = played.answer.as_ref().map(|(_, paths)| paths);
     for mismatch in step.expect.mismatches(world, paths) {
         let _ = writeln!(text, "  {mismatch}");
     }
     if step.expect.is_empty() {
         text += "  expects nothing, so that its text is held to nothing\n";
     }
-    if let Some(question) = &step.ask {
-        let posed = question
-            .pose(world, answer.as_ref().map(|(flow, paths)| (flow, paths)))
-            .map_err(|error| error.to_string())?;
+    if let (Some(question), Some(posed)) = (&step.ask, &played.posed) {
         let right = posed.options.iter().filter(|option| option.right).count();
         let texts: BTreeSet<_> = posed.options.iter().map(|option| &option.text).collect();
         if right == 0 || right == posed.options.len() && question.about != About::Probes {
@@ -97,8 +88,7 @@ fn a_wrong_prediction_is_told_what_is_right() {
     let (lesson, start) = read("one-pod-gets-all");
     let step = lesson.steps.first().expect("a step");
     let world = World::new(&lesson.model_at(&start, 0).expect("no change"));
-    let (flow, paths) = ask(step, &world).expect("a flow").expect("a flow");
-    let posed = step.ask.as_ref().expect("a question").pose(&world, Some((&flow, &paths))).expect("options");
+    let posed = step.play(&world).expect("an answer").posed.expect("a question");
     let right: Vec<usize> = (0..posed.options.len())
         .filter(|index| posed.options.get(*index).is_some_and(|option| option.right))
         .collect();
