@@ -1,9 +1,9 @@
-// Starts the page, and its reader when it is needed. Trunk names the built files of the page, with their
+// Starts the page, and its second wasm when the page asks for it. Trunk names the built files of the page, with their
 // digests, in the head's preload links.
 const glue = document.querySelector('link[rel="modulepreload"]');
 const wasm = document.querySelector('link[rel="preload"][type="application/wasm"]');
 
-// The second wasm reads and writes documents and links. Its files' names have no digest; the page's does for it.
+// The second wasm computes, and reads and writes documents and links. Its files' names have no digest; the page's does for it.
 const version = wasm.href.split("/").pop();
 let reader;
 let attempt = 0;

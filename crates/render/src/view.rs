@@ -24,7 +24,7 @@ pub struct View<'a> {
 }
 
 /// A load balancer and its state.
-#[derive(Debug, Clone, Wire)]
+#[derive(Debug, Clone, PartialEq, Wire)]
 pub struct LoadBalancerView {
     /// The resource.
     pub resource: LoadBalancer,

@@ -9,7 +9,7 @@ use crate::{
     panic,
     picture::Picture,
     ptr::Ptr,
-    saved,
+    remote, saved,
     state::{Action, Brought, Dialog, Dispatch, Message, State, link},
     theme, ui,
 };
@@ -35,6 +35,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
     use_links(&dispatch);
     use_brought(&dispatch);
     use_kept(&dispatch);
+    use_remote(&dispatch);
     use_effect_with((state.model.clone(), state.flow.clone()), {
         let state = state.clone();
         move |_| keep(&state)
@@ -248,6 +249,17 @@ fn use_kept(dispatch: &Dispatch) {
             && let Some(link) = saved::kept()
         {
             dispatch.dispatch(Action::Tell(Some(Message::restore(link))));
+        }
+    });
+}
+
+/// Fetches the engine once the first picture stands.
+#[hook]
+fn use_remote(dispatch: &Dispatch) {
+    let dispatch = dispatch.clone();
+    use_effect_with((), move |()| {
+        if !remote::is_ready() {
+            spawn_local(async move { dispatch.dispatch(Action::EngineCame(remote::ready().await)) });
         }
     });
 }

@@ -10,11 +10,12 @@ mod panic;
 mod picture;
 mod presets;
 mod ptr;
-mod reader;
+mod remote;
 mod saved;
 mod state;
 mod theme;
 mod ui;
+mod world;
 
 fn main() {
     panic::hook();

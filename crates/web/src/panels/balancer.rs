@@ -1,12 +1,13 @@
 //! Load balancers as tables.
 
+use crate::world::World;
 use crate::{
     ptr::Ptr,
-    ui::{Cell, Table},
+    ui::{self, Cell, Table},
 };
-use engine::World;
 use model::azure::{LoadBalancer, LoadBalancingRule, OutboundRule, Probe, SubResource};
 use render::LoadBalancerView;
+use session::{BalancerView, Balancers as View, ProbedMembers};
 use yew::prelude::*;
 
 /// What the tables need.
@@ -19,23 +20,23 @@ pub(super) struct BalancersProps {
 /// The load balancers.
 #[component]
 pub(super) fn Balancers(props: &BalancersProps) -> Html {
-    let views = render::load_balancers(&props.world, render::Probed::All);
-    let refused = props.world.cloud().refused();
+    let view = use_memo(props.world.clone(), |world| world.balancers());
+    let Some(View { views, refused }) = &*view else { return ui::loading() };
     html! {
         <div class="balancers">
             if views.is_empty() {
                 <p class="empty">{ "The cluster has no load balancer: no Service asks for one, and nothing goes out through one." }</p>
             }
-            { for views.iter().map(|view| balancer(&props.world, view)) }
+            { for views.iter().map(balancer) }
             if !refused.is_empty() {
                 <h3>{ "Refused by the cloud controller" }</h3>
-                <ul>{ for refused.iter().map(|one| html! { <li class="bad">{ one.to_string() }</li> }) }</ul>
+                <ul>{ for refused.iter().map(|one| html! { <li class="bad">{ one }</li> }) }</ul>
             }
         </div>
     }
 }
 
-fn balancer(world: &World, view: &LoadBalancerView) -> Html {
+fn balancer(BalancerView { view, probes: states }: &BalancerView) -> Html {
     let resource = &view.resource;
     html! {
         <section class="balancer" aria-label={format!("Load balancer {}", resource.name)}>
@@ -45,7 +46,7 @@ fn balancer(world: &World, view: &LoadBalancerView) -> Html {
                     columns={vec!["Rule", "Frontend", "Backend", "Floating IP", "Pool", "Probe", "Distribution"]} />
                 <Table caption="Frontends" rows={frontends(view)} columns={vec!["Frontend", "Address", "Rules", "Outbound rules"]} />
                 <Table caption="Backend pools" rows={pools(view)} columns={vec!["Pool", "Rules", "Outbound rules", "Nodes"]} />
-                <Table caption="Probes" rows={probes(world, view)} empty="No probe."
+                <Table caption="Probes" rows={probes(view, states)} empty="No probe."
                     columns={vec!["Probe", "Asks", "Every", "State per node"]} />
                 <Table caption="Outbound rules" rows={outbound(resource)} empty="No outbound rule."
                     columns={vec!["Rule", "Pool", "Frontends", "Ports per node", "Idle timeout"]} />
@@ -126,49 +127,39 @@ fn outbound_count(resource: &LoadBalancer, holds: impl Fn(&OutboundRule) -> bool
     resource.outbound_rules.iter().filter(|rule| holds(rule)).count().to_string()
 }
 
-fn probes(world: &World, view: &LoadBalancerView) -> Vec<Vec<Cell>> {
-    let row = |probe: &Probe| {
+fn probes(view: &LoadBalancerView, probed: &[ProbedMembers]) -> Vec<Vec<Cell>> {
+    let row = |(probe, probed): (&Probe, &ProbedMembers)| {
         let path = probe.request_path.as_deref().unwrap_or_default();
         let seconds = probe.interval_in_seconds.unwrap_or(DEFAULT_INTERVAL);
         vec![
             Cell::mono(probe.name.clone()),
             Cell::mono(format!("{} :{}{path}", probe.protocol, probe.port)),
             Cell::text(format!("{seconds} s")),
-            Cell::html(states(world, &view.resource.name, probe)),
+            Cell::html(states(probed)),
         ]
     };
-    view.resource.probes.iter().map(row).collect()
+    view.resource.probes.iter().zip(probed).map(row).collect()
 }
 
 /// Azure's own interval of a probe that names none, in seconds.
 const DEFAULT_INTERVAL: u32 = 15;
-/// Members whose states are shown of one probe.
-const MOST_STATES: usize = 50;
 
 /// The probe's last word on each member of the pools of its rules.
-fn states(world: &World, balancer: &str, probe: &Probe) -> Html {
-    let rules = world.cloud().balancer(balancer).into_iter().flat_map(|balancer| &balancer.frontends);
-    let rule = rules
-        .flat_map(|frontend| &frontend.rules)
-        .find(|rule| rule.probe.as_ref().is_some_and(|one| one.name == probe.name));
-    let pool = rule.and_then(|rule| world.cloud().pool(balancer, &rule.pool));
-    let members = pool.map(|pool| pool.members.as_slice()).unwrap_or_default();
+fn states(ProbedMembers { members, more }: &ProbedMembers) -> Html {
     if members.is_empty() {
         return html! { <span class="soft">{ "no node is probed" }</span> };
     }
-    let state = |label: String, state: engine::ProbeState| {
+    let state = |(label, state): &(String, engine::ProbeState)| {
         let (class, verdict) = if state.up { ("badge good", "up") } else { ("badge bad", "down") };
         html! {
             <li><span class="mono">{ label }</span>{ " " }
-                <span {class} title={state.why}>{ format!("{} {verdict}", state.answer) }</span></li>
+                <span {class} title={state.why.clone()}>{ format!("{} {verdict}", state.answer) }</span></li>
         }
     };
     html! {
         <ul class="states">
-            { for members.iter().take(MOST_STATES).map(|member| {
-                state(member.label(), world.probe_state(balancer, Some(probe), member))
-            }) }
-            if members.len() > MOST_STATES { <li>{ format!("and {} more", members.len() - MOST_STATES) }</li> }
+            { for members.iter().map(state) }
+            if *more > 0 { <li>{ format!("and {more} more") }</li> }
         </ul>
     }
 }

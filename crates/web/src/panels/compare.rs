@@ -1,8 +1,9 @@
 //! Two variants of the cluster on one flow, in two pictures that zoom as one, with their differences marked.
 
+use crate::world::World;
 use crate::{
     canvas::Chosen,
-    picture::{self, Picture},
+    picture::Picture,
     ptr::Ptr,
     state::{
         Action, Answer, Dispatch, Variant,
@@ -11,7 +12,6 @@ use crate::{
     },
     ui::{Choice, Segmented},
 };
-use engine::World;
 use model::{Model, ObjectRef};
 use render::{Options, Scene};
 use std::{collections::BTreeSet, rc::Rc};
@@ -52,7 +52,7 @@ pub(crate) fn Comparison(props: &CompareProps) -> Html {
         (props.variant.clone(), props.world.clone(), props.answer.clone(), props.outcome, props.reply),
         |(variant, world, answer, outcome, reply)| {
             let scene = |world: &World, answer: &Answer| {
-                picture::draw(world, answer, *outcome, *reply, Options::default())
+                world.picture(&answer.flow, *outcome, *reply, Options::default())
             };
             Rc::new(differences(&scene(&variant.world, &variant.answer), &scene(world, answer)))
         },

@@ -1,27 +1,25 @@
 //! What the engine says about a flow, and what changed since the edit before.
 
-use engine::{Action, Cause, Flow, FlowError, PathOutcome, Paths, Run, RunRow, Step, Verdict, World};
+use crate::world::World;
+use engine::{Action, Cause, Flow, PathOutcome, Paths, Run, RunRow, Step, Verdict};
+use session::Export;
 use std::net::IpAddr;
-
-/// Connections of a sampled run.
-pub(crate) const REQUESTS: u64 = 100;
 
 /// The engine's answer about one flow.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
+    /// The cluster.
+    pub(crate) world: World,
+    /// The flow.
+    pub(crate) flow: Flow,
     /// Every branch and the sampled run, or why the flow cannot be asked about.
-    pub(crate) result: Result<(Paths, Run), FlowError>,
+    pub(crate) result: session::Answer,
 }
 
 impl Answer {
     /// Asks.
     pub(crate) fn of(world: &World, flow: &Flow, seed: u64) -> Self {
-        let answered = |paths: Paths| {
-            let run = world.run_of(flow, &paths, REQUESTS, seed);
-            (paths, run)
-        };
-        let result = world.paths(flow).map(answered);
-        Self { result }
+        Self { world: world.clone(), flow: flow.clone(), result: world.ask(flow, seed) }
     }
 
     /// Every branch.
@@ -36,16 +34,13 @@ impl Answer {
 
     /// A branch as plain text, every step of it.
     pub(crate) fn text(&self, outcome: usize) -> Option<String> {
-        let paths = self.paths()?;
-        Some(render::text::branch(paths, paths.outcomes.get(outcome)?))
+        self.world.export(&self.flow, outcome, false, Export::Trace)
     }
 
     /// What a person would compare before and after an edit.
     pub(crate) fn digest(&self) -> Digest {
         match &self.result {
-            Err(error) => {
-                Digest { shares: Vec::new(), sources: Vec::new(), failure: Some(error.to_string()) }
-            }
+            Err(error) => Digest { shares: Vec::new(), sources: Vec::new(), failure: Some(error.clone()) },
             Ok((_, run)) => Digest::of(run),
         }
     }
@@ -157,7 +152,7 @@ pub(crate) fn fraction(share: f64) -> Option<String> {
 /// Why a flow ends differently than before: the sentence of the first step that differs on its most probable way.
 pub(crate) fn cause(before: &Answer, after: &Answer) -> Option<String> {
     let (Some(before_paths), Some(after_paths)) = (before.paths(), after.paths()) else {
-        return after.result.as_ref().err().map(ToString::to_string);
+        return after.result.as_ref().err().cloned();
     };
     let (was, is) = (before_paths.outcomes.first()?, after_paths.outcomes.first()?);
     if before.digest().shares_like(&after.digest()) {

@@ -6,6 +6,7 @@ use super::{
     watch,
 };
 use crate::ptr::Ptr;
+use crate::remote;
 use engine::{Flow, Note};
 use model::{Edit, EditError, Model};
 use std::rc::Rc;
@@ -19,6 +20,15 @@ impl Reducible for State {
 
     fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
         let mut next = (*self).clone();
+        if !next.waiting.is_empty() && remote::is_ready() {
+            let waiting = std::mem::take(&mut next.waiting);
+            return waiting.into_iter().fold(Rc::new(next), Self::reduce).reduce(action);
+        }
+        if action.asks_engine() && !remote::is_ready() {
+            next.waiting.push(action);
+            next.announce("The engine is being loaded.".to_owned());
+            return Rc::new(next);
+        }
         match action {
             Action::Edit(edit) => next.plan(&edit),
             Action::Named(label, edit) => next.edit(&edit, label, Vec::new()),
@@ -79,8 +89,36 @@ impl Reducible for State {
             Action::Show(dialog) => next.dialog = dialog,
             Action::Tell(message) => next.message = message,
             Action::Announce(text) => next.announce(text),
+            Action::EngineCame(Ok(())) => {
+                // What is drawn may have more to tell now.
+                next.world = Ptr::new((*next.world).clone());
+            }
+            Action::EngineCame(Err(error)) => {
+                next.refuse(&format!("Nothing can be changed or asked: {error}."));
+            }
         }
         Rc::new(next)
+    }
+}
+
+impl Action {
+    /// Whether it takes the engine.
+    fn asks_engine(&self) -> bool {
+        !matches!(
+            self,
+            Self::Unwatch(_)
+                | Self::Select(_)
+                | Self::Highlight(_)
+                | Self::Compare(None)
+                | Self::ToggleTheme
+                | Self::OpenTab(_)
+                | Self::ShowRules(_)
+                | Self::FindRules(_)
+                | Self::Show(_)
+                | Self::Tell(_)
+                | Self::Announce(_)
+                | Self::EngineCame(_)
+        )
     }
 }
 
@@ -175,7 +213,7 @@ impl State {
 
     /// Asks about the flows of a cluster that was just opened: the former ones may be between things that are gone.
     fn ask_first(&mut self) {
-        self.flow = Rc::new(facts::first_flow(&self.model));
+        self.flow = Rc::new(session::first_flow(&self.model));
         self.watched = Ptr::new(watch::first(&self.world, &self.model));
         self.ask();
         self.ask_variant();

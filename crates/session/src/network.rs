@@ -1,0 +1,108 @@
+//! The network around the nodes: security groups, ways out, routes.
+
+use azure::{Cloud, Outbound, Sender, Vm};
+use engine::World;
+use model::{NodeName, azure::SecurityRule};
+use std::net::{IpAddr, Ipv4Addr};
+use wire::Wire;
+
+/// A host on the internet to ask the way to: reserved for documentation (RFC 5737).
+const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
+
+/// The network around the nodes.
+#[derive(Debug, Clone, PartialEq, Wire)]
+pub struct Network {
+    /// Of each security group, in name order.
+    pub security_groups: Vec<SecurityRules>,
+    /// Of the first nodes, in name order.
+    pub ways_out: Vec<NodeWay>,
+    /// Of each virtual network, in name order.
+    pub system_routes: Vec<SystemRoutes>,
+}
+
+/// A security group.
+#[derive(Debug, Clone, PartialEq, Wire)]
+pub struct SecurityRules {
+    /// Its name.
+    pub group: String,
+    /// Its rules and the default ones, by priority.
+    pub rules: Vec<SecurityRule>,
+}
+
+/// How a node and its pods get out to the internet.
+#[derive(Debug, Clone, PartialEq, Wire)]
+pub struct NodeWay {
+    /// The node.
+    pub node: NodeName,
+    /// By what; there is none where nothing leads out.
+    pub method: Option<String>,
+    /// Addresses that the other side may see.
+    pub sources: Vec<IpAddr>,
+    /// SNAT ports per protocol, in words.
+    pub ports: String,
+    /// What would be used if that were not there, in order.
+    pub others: Vec<String>,
+}
+
+/// The routes that Azure gives a virtual network.
+#[derive(Debug, Clone, PartialEq, Wire)]
+pub struct SystemRoutes {
+    /// The network.
+    pub network: String,
+    /// The longest prefix wins.
+    pub routes: Vec<SystemRoute>,
+}
+
+/// A route.
+#[derive(Debug, Clone, PartialEq, Wire)]
+pub struct SystemRoute {
+    /// Destinations.
+    pub prefix: String,
+    /// Where packets to them go.
+    pub next_hop: String,
+}
+
+impl Network {
+    pub(crate) fn of(world: &World, nodes: usize) -> Self {
+        let cloud = world.cloud();
+        let groups = cloud.security_groups().values().map(|group| {
+            let given = &group.document.default_security_rules;
+            let own = if given.is_empty() { azure::default_rules() } else { given.clone() };
+            let mut rules: Vec<SecurityRule> =
+                group.document.security_rules.iter().cloned().chain(own).collect();
+            order::sort_by_key(&mut rules, |rule| rule.priority);
+            SecurityRules { group: group.name().to_owned(), rules }
+        });
+        let routes = world.model().virtual_networks.values().map(|network| {
+            let routes = azure::Routes::of(network, &[]);
+            let told = routes.iter().map(|route| SystemRoute {
+                prefix: route.prefix.to_string(),
+                next_hop: route.next_hop.to_string(),
+            });
+            SystemRoutes { network: network.name.clone(), routes: told.collect() }
+        });
+        Self {
+            security_groups: groups.collect(),
+            ways_out: cloud.vms().take(nodes).filter_map(|vm| way_out(cloud, vm)).collect(),
+            system_routes: routes.collect(),
+        }
+    }
+}
+
+fn way_out(cloud: &Cloud, vm: &Vm) -> Option<NodeWay> {
+    let ways = cloud.ways_out(Sender::node(&vm.node, vm.address(false)?), FAR);
+    let way = ways.first();
+    let ports = match way {
+        Some(Outbound::LoadBalancer { ports, .. }) => ports.to_string(),
+        Some(Outbound::NatGateway { .. }) => "64,512 per address, shared".into(),
+        _ => String::new(),
+    };
+    let leads = |way: &&Outbound| !matches!(way, Outbound::None);
+    Some(NodeWay {
+        node: vm.node.clone(),
+        method: way.filter(leads).map(|way| way.method().to_string()),
+        sources: way.map(|way| way.sources().to_vec()).unwrap_or_default(),
+        ports,
+        others: ways.iter().skip(1).map(|way| way.method().to_string()).collect(),
+    })
+}
