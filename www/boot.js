@@ -1,19 +1,19 @@
-// Starts the page, and its second wasm when the page asks for it. Trunk names the built files of the page, with their
+// Starts the page, and its reader when it is needed. Trunk names the built files of the page, with their
 // digests, in the head's preload links.
 const glue = document.querySelector('link[rel="modulepreload"]');
 const wasm = document.querySelector('link[rel="preload"][type="application/wasm"]');
 
-// The second wasm computes, and reads and writes documents and links. Its files' names have no digest; the page's does for it.
+// The second wasm reads and writes documents and links, and teaches. Its files' names have no digest; the page's does for it.
 const version = wasm.href.split("/").pop();
 let reader;
 let attempt = 0;
 const loadReader = async () => {
   const query = `?${version}.${attempt}`;
-  const { default: init, answer } = await import(`./reader.js${query}`);
+  const { default: init, ...doors } = await import(`./reader.js${query}`);
   await init({ module_or_path: new URL(`reader_bg.wasm${query}`, import.meta.url) });
-  return (question) => {
+  return (door, question) => {
     try {
-      return answer(question);
+      return doors[door](question);
     } catch (error) {
       forgetReader();
       throw error;
@@ -26,12 +26,18 @@ const forgetReader = () => {
   attempt += 1;
 };
 globalThis.hopscope = {
-  // A promise of the function that answers the page's questions.
+  // A promise of the function that answers the page's questions, at one of the reader's doors.
   reader: () =>
     (reader ??= loadReader().catch((error) => {
       forgetReader();
       throw error;
     })),
+  // A promise of the text of a file beside the page.
+  text: async (path) => {
+    const response = await fetch(new URL(path, import.meta.url));
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${response.statusText}`.trim());
+    return response.text();
+  },
 };
 
 try {

@@ -101,12 +101,12 @@ function one(html) {
     return `(() => {${body}\nreturn { ${names.join(", ")} };})()`;
   };
   const reader = asset(/^reader\.js$/);
-  const lessons = Object.fromEntries(
-    files().filter((name) => name.startsWith("lessons/")).map((name) => [name, read(name)]),
+  const texts = Object.fromEntries(
+    files().filter((name) => /^(lessons|questions)\//.test(name)).map((name) => [name, read(name)]),
   );
   const parts = { page: packed(wasm) };
   if (reader) parts.reader = packed("reader_bg.wasm");
-  parts.texts = gzipSync(JSON.stringify(lessons), { level: 9 }).toString("base64");
+  parts.texts = gzipSync(JSON.stringify(texts), { level: 9 }).toString("base64");
   const boot = readFileSync(join(root, "www", "offline", "single.js"), "utf8")
     .replace('"PAGE"', () => scoped(read(glue)))
     .replace('"READER"', () => (reader ? scoped(read(reader)) : "undefined"));

@@ -6,6 +6,7 @@
 
 mod azure;
 mod drift;
+mod fold;
 mod pools;
 mod questions;
 mod round_trip;

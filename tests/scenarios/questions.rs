@@ -1,112 +1,30 @@
 //! Questions with their answers, as data: one folder for each, with the objects of its cluster in plain YAML and
 //! what is expected in `expect.json`. On a mismatch the deciding steps are printed.
 //!
-//! `given` names the files of a case (default: every YAML file of the folder). A flow expects outcomes, folded
+//! The form is that of `lessons::Asked`. A flow expects outcomes, folded
 //! by verdict, cause, endpoint and source seen; `says` are words that some step must say, `neverSays` words that
 //! none may. `probes` expects what a health probe sees, by node.
 
-use engine::{Flow, Paths, World, parse_destination};
+use engine::{Flow, Paths, World};
 use formats::Source;
-use model::kubernetes::Protocol;
-use serde::Deserialize;
+use lessons::{ANSWERED, Asked, AskedCase, AskedFlow, AskedProbe};
 use std::{
     collections::BTreeMap,
     fmt::Write,
     path::{Path, PathBuf},
 };
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Question {
-    /// The question in one line.
-    question: String,
-    /// Where it was asked.
-    asked: Vec<String>,
-    cases: Vec<Case>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Case {
-    name: String,
-    #[serde(default)]
-    given: Vec<String>,
-    #[serde(default)]
-    flows: Vec<Expected>,
-    #[serde(default)]
-    probes: Vec<ExpectedProbe>,
-    #[serde(default)]
-    members: Option<BTreeMap<String, Vec<String>>>,
-    #[serde(default)]
-    warnings: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Expected {
-    from: String,
-    to: String,
-    host: Option<String>,
-    path: Option<String>,
-    via: Option<String>,
-    #[serde(default)]
-    udp: bool,
-    outcomes: Vec<ExpectedOutcome>,
-    #[serde(default)]
-    says: Vec<String>,
-    #[serde(default)]
-    never_says: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct ExpectedOutcome {
-    #[serde(default = "one")]
-    share: f64,
-    #[serde(default = "delivered")]
-    verdict: String,
-    cause: Option<String>,
-    endpoint: Option<String>,
-    source_seen: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct ExpectedProbe {
-    balancer: String,
-    port: u16,
-    protocol: String,
-    /// Node → what the probe got; a node that is up answers `200` or `connected`.
-    answers: BTreeMap<String, String>,
-}
-
-fn one() -> f64 {
-    1.0
-}
-
-fn delivered() -> String {
-    "delivered".to_owned()
-}
-
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/questions")
 }
 
-fn world(folder: &Path, case: &Case) -> Result<World, String> {
-    let mut names = case.given.clone();
-    if names.is_empty() {
-        let files = std::fs::read_dir(folder).map_err(|error| error.to_string())?;
-        let names_of = files.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        names =
-            names_of.filter(|name| Path::new(name).extension().is_some_and(|own| own == "yaml")).collect();
-        names.sort();
-    }
+fn world(folder: &Path, case: &AskedCase) -> Result<World, String> {
     let read = |name: &String| {
         let path = folder.join(name);
         let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Source::new(name.as_str(), bytes))
     };
-    let sources = names.iter().map(read).collect::<Result<Vec<_>, String>>()?;
+    let sources = case.given.iter().map(read).collect::<Result<Vec<_>, String>>()?;
     let import = formats::import(&sources);
     if import.has_errors() {
         return Err(format!("{:#?}", import.diagnostics));
@@ -119,17 +37,9 @@ fn world(folder: &Path, case: &Case) -> Result<World, String> {
     Ok(World::new(&import.model))
 }
 
-fn flow(expected: &Expected) -> Result<Flow, String> {
-    let (to, port) = parse_destination(&expected.to).map_err(|error| error.to_string())?;
-    let from = expected.from.parse().map_err(|error| format!("{error:?}"))?;
-    let mut flow = Flow::tcp(from, to, port);
-    if expected.udp {
-        flow.protocol = Protocol::Udp;
-    }
-    flow.host.clone_from(&expected.host);
-    flow.path.clone_from(&expected.path);
-    flow.via = expected.via.as_deref().map(Into::into);
-    Ok(flow)
+fn expected_paths(world: &World, expected: &AskedFlow) -> Result<Paths, String> {
+    let flow = Flow::try_from(&expected.spec()).map_err(|error| error.to_string())?;
+    world.paths(&flow).map_err(|error| error.to_string())
 }
 
 /// Verdict, cause, endpoint, source seen.
@@ -167,8 +77,8 @@ fn deciding(paths: &Paths) -> String {
     text
 }
 
-fn check_flow(world: &World, expected: &Expected) -> Result<(), String> {
-    let paths = world.paths(&flow(expected)?).map_err(|error| error.to_string())?;
+fn check_flow(world: &World, expected: &AskedFlow) -> Result<(), String> {
+    let paths = expected_paths(world, expected)?;
     let fail = |what: String| Err(format!("{} → {}: {what}{}", expected.from, expected.to, deciding(&paths)));
     let mut got = rows(&paths);
     for wanted in &expected.outcomes {
@@ -206,7 +116,7 @@ fn check_flow(world: &World, expected: &Expected) -> Result<(), String> {
     Ok(())
 }
 
-fn check_probe(world: &World, expected: &ExpectedProbe) -> Result<(), String> {
+fn check_probe(world: &World, expected: &AskedProbe) -> Result<(), String> {
     let cloud = world.cloud();
     let balancer = cloud.balancers().find(|own| *own.name == *expected.balancer);
     let balancer = balancer.ok_or_else(|| format!("there is no load balancer {}", expected.balancer))?;
@@ -272,9 +182,11 @@ fn questions_are_answered() {
     for folder in folders.iter().filter(|folder| folder.display().to_string().contains(&only)) {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(folder.join("expect.json")).expect("expect.json");
-        let question: Question =
+        let question: Asked =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}/expect.json: {error}"));
         assert!(!question.question.is_empty() && !question.asked.is_empty(), "{name}");
+        assert!(!question.answer.is_empty() && !question.cases.is_empty(), "{name}");
+        assert!(ANSWERED.iter().any(|listed| listed.id == name), "{name} is not listed");
         for case in &question.cases {
             let checked = world(folder, case).and_then(|world| {
                 let flows = case.flows.iter().map(|expected| check_flow(&world, expected));
@@ -288,6 +200,7 @@ fn questions_are_answered() {
             }
         }
     }
+    assert!(!only.is_empty() || folders.len() == ANSWERED.len(), "a question is listed that is not there");
     println!("{passed} facts hold in {} questions", folders.len());
     assert!(failures.is_empty(), "{} failed:\n{}", failures.len(), failures.join("\n\n"));
 }

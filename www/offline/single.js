@@ -12,7 +12,7 @@ async function packed(id) {
 let read;
 let texts;
 globalThis.hopscope = {
-  reader: () => (read ??= packed("reader").then((bytes) => reader.default({ module_or_path: bytes })).then(() => reader.answer)),
+  reader: () => (read ??= packed("reader").then((bytes) => reader.default({ module_or_path: bytes })).then(() => (door, question) => reader[door](question))),
   text: async (path) => {
     texts ??= packed("texts").then((bytes) => JSON.parse(new TextDecoder().decode(bytes)));
     const text = (await texts)[path];

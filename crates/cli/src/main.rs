@@ -123,10 +123,8 @@ fn lb(arguments: &LbArguments) -> Result<String, Failure> {
 
 fn paths(arguments: &args::PathsArguments) -> Result<String, Failure> {
     let (world, flow) = world(&arguments.flow)?;
-    let mut paths = world.paths(&flow).map_err(|error| refused(&world, &flow, &error))?;
-    if arguments.fold {
-        paths = paths.fold();
-    }
+    let paths = if arguments.fold { world.folded_paths(&flow) } else { world.paths(&flow) };
+    let mut paths = paths.map_err(|error| refused(&world, &flow, &error))?;
     explain(&world, &flow, &mut paths, arguments.flow.output)?;
     match arguments.flow.output {
         OutputFormat::Json => output::json(&paths),

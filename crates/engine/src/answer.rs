@@ -3,11 +3,13 @@
 use crate::{
     Action, Assumption, AssumptionCode, Cause, Component, Endpoint, Flow, FlowError, FlowSummary, Owner,
     PathOutcome, Paths, Place, Reply, StationKind, Step, Verdict, World,
+    fold::Branching,
     ingress::Leg,
     journey::{End, Party, Traveller, station_of, unmarked},
     receive::declares_nothing,
     resolve::Resolved,
     routes::bypassed_appliance,
+    run::Random,
     state::{Effects, Follow, State},
     storage::Way,
 };
@@ -44,7 +46,7 @@ impl World {
         if let (true, Some(node)) = (branches.is_empty(), &flow.via) {
             return Err(FlowError::ViaNotChosen(node.clone()));
         }
-        order::sort_by(&mut branches, |(a, _), (b, _)| likelier_first(a, b));
+        order::sort_by(&mut branches, likelier_first);
         let (outcomes, mut effects): (Vec<_>, Vec<Effects>) = branches.into_iter().unzip();
         for effects in &mut effects {
             effects.opened = Some(packet);
@@ -61,9 +63,10 @@ impl World {
         Ok(Asked { paths: Paths { flow: summary, assumptions, outcomes }, effects })
     }
 
-    /// Every branch without steps, in the order of the walk.
+    /// The branches without steps, those that are alike but for the node together, in the order of the walk.
     pub(crate) fn quietly(&self, flow: &Flow, resolved: &Resolved) -> Vec<PathOutcome> {
-        let question = Question { quiet: true, ..Question::new(flow, Arc::default()) };
+        let branching = Branching::Alike;
+        let question = Question { quiet: true, branching, ..Question::new(flow, Arc::default()) };
         let packet = opening(flow, resolved);
         self.send(&resolved.sender, packet, &question)
             .into_iter()
@@ -78,6 +81,7 @@ impl World {
         let mut traveller = Traveller::new(packet);
         traveller.via.clone_from(&flow.via);
         traveller.quiet = question.quiet;
+        traveller.branching = question.branching.clone();
         traveller.carried.before = Arc::clone(&question.state);
         traveller.carried.follow = question.follow.clone();
         if let Party::Node(name) = sender {
@@ -113,12 +117,12 @@ impl World {
     ) -> Vec<Branch> {
         let failed = |traveller: Traveller, verdict, cause| {
             let outcome = PathOutcome {
-                probability: traveller.probability,
+                probability: traveller.weight(),
                 verdict,
                 cause: Some(cause),
                 endpoint: None,
+                count: traveller.count,
                 node: traveller.entered,
-                count: 1,
                 source_seen: None,
                 steps: traveller.steps,
                 reply: None,
@@ -142,7 +146,7 @@ impl World {
         if let Some(proxied) = self.proxy(&leg, &traveller) {
             return proxied;
         }
-        let probability = traveller.probability;
+        let (probability, count) = (traveller.weight(), traveller.count);
         let node = traveller.entered.clone();
         let steps = std::mem::take(&mut traveller.steps);
         let (reply, effects) = self.reply(sender, packet, traveller, &party);
@@ -152,7 +156,7 @@ impl World {
             cause: reply.cause,
             endpoint: Some(endpoint),
             node,
-            count: 1,
+            count,
             source_seen: Some(source_seen),
             steps,
             reply: Some(reply),
@@ -170,7 +174,8 @@ impl World {
         (account, way): (&str, &Way),
     ) -> Branch {
         let (endpoint, source_seen, refusal) = self.at_service(&mut traveller, account, way);
-        let (probability, node) = (traveller.probability, traveller.entered.clone());
+        let (probability, count) = (traveller.weight(), traveller.count);
+        let node = traveller.entered.clone();
         let steps = std::mem::take(&mut traveller.steps);
         let (reply, effects) = self.reply(sender, packet, traveller, party);
         // What did not come back is told before what it said.
@@ -181,7 +186,7 @@ impl World {
             cause: refusal.map(|(_, cause)| cause).or(reply.cause),
             endpoint: Some(endpoint),
             node,
-            count: 1,
+            count,
             source_seen,
             steps,
             reply: Some(reply),
@@ -332,12 +337,19 @@ pub(crate) struct Question<'a> {
     pub(crate) follow: Follow,
     /// Nobody reads the steps.
     pub(crate) quiet: bool,
+    /// Which branches are walked.
+    pub(crate) branching: Branching,
 }
 
 impl<'a> Question<'a> {
     /// A new connection.
     pub(crate) fn new(flow: &'a Flow, state: Arc<State>) -> Self {
-        Self { flow, state, later: None, follow: Follow::Nobody, quiet: false }
+        Self { flow, state, later: None, follow: Follow::Nobody, quiet: false, branching: Branching::Every }
+    }
+
+    /// A new connection along one branch, drawn at random.
+    pub(crate) fn one(flow: &'a Flow, state: Arc<State>, random: Random) -> Self {
+        Self { branching: Branching::one(random), ..Self::new(flow, state) }
     }
 }
 
@@ -452,21 +464,17 @@ fn sender_words(sender: &Party) -> String {
     }
 }
 
-/// Most probable first; then by receiver, node and cause, so that the order is stable.
-pub(crate) fn likelier_first(a: &PathOutcome, b: &PathOutcome) -> Ordering {
+/// Most probable first; then by receiver, nodes and cause, so that the order is stable.
+pub(crate) fn likelier_first((a, left_by_a): &Branch, (b, left_by_b): &Branch) -> Ordering {
+    // Of branches that stand for several, the probability of one counts: it is one of them that is shown.
+    let of_one = |outcome: &PathOutcome| outcome.probability / f64::from(outcome.count);
+    if (of_one(a) - of_one(b)).abs() > 1e-9 {
+        return of_one(b).total_cmp(&of_one(a));
+    }
     let key = |outcome: &PathOutcome| {
         let endpoint: Option<Endpoint> = outcome.endpoint.clone();
-        (
-            endpoint.is_none(),
-            endpoint,
-            outcome.node.clone(),
-            outcome.verdict,
-            outcome.cause,
-            outcome.source_seen,
-        )
+        (endpoint.is_none(), endpoint, outcome.node.clone(), outcome.verdict, outcome.cause)
     };
-    if (a.probability - b.probability).abs() > 1e-9 {
-        return b.probability.total_cmp(&a.probability);
-    }
-    key(a).cmp(&key(b))
+    let brought = || left_by_a.brought().cmp(left_by_b.brought());
+    key(a).cmp(&key(b)).then_with(brought).then_with(|| a.source_seen.cmp(&b.source_seen))
 }

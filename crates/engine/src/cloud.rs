@@ -2,15 +2,23 @@
 
 use crate::{
     Action, Cause, Component, NearMiss, Owner, RuleRef, Station, StationKind, Verdict, World,
+    fold::{Branching, By},
     journey::{CloudFlow, End, Keeper, Move, Traveller, plain, unmarked},
     narrate::socket,
+    probe::probe_packet,
     receive::protocol,
     state::Pick,
 };
-use azure::{AdminState, Balancer, ExistingFlow, Health, Member, PoolState, Rule, Selected, Selection};
-use model::azure::LoadDistribution;
+use azure::{
+    AdminState, Balancer, ExistingFlow, Health, Member, PoolState, Rule, Selected, Selection, Targets,
+};
+use model::{NodeName, azure::LoadDistribution};
 use netfilter::Packet;
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 /// At most so many rules or members are named as near misses.
 const MOST_MISSES: usize = 5;
@@ -83,18 +91,7 @@ impl World {
             );
             return self.send_to(traveller, selection, member, None, Vec::new());
         }
-        let mut known = BTreeMap::new();
-        let mut targets = selection.targets(|member| {
-            let own = || self.probe_state(&selection.balancer.name, selection.probe(), member).up;
-            let up = match (traveller.quiet, &member.node) {
-                (true, Some(node)) => {
-                    let class = self.entry_class(selection.rule.service.as_ref(), node);
-                    *known.entry(class).or_insert_with(own)
-                }
-                _ => own(),
-            };
-            if up { Health::Up } else { Health::Down }
-        });
+        let mut targets = self.targets(&traveller, selection);
         let failure = match targets.state {
             PoolState::Empty => Some((
                 Cause::EmptyBackendPool,
@@ -137,13 +134,44 @@ impl World {
             return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, cause)))];
         }
         let share = targets.share();
-        if traveller.quiet {
-            return self.send_to_classes(&traveller, selection, &targets.members, share);
+        if let Some(drawn) = traveller.branching.draw(targets.members.len()) {
+            let member = targets.members.get(drawn);
+            let to = |member: &&Arc<Member>| {
+                self.send_to(traveller.share(share), selection, member, Some(share), misses)
+            };
+            return member.map(to).unwrap_or_default();
+        }
+        if traveller.branching.folds() {
+            return self.send_to_classes(&traveller, selection, &targets.members, share, misses);
         }
         let to_each = targets.members.iter().flat_map(|member| {
             self.send_to(traveller.share(share), selection, member, Some(share), misses.clone())
         });
         to_each.collect()
+    }
+
+    /// The members that take a new connection. Where branches are folded, members that are alike are probed once.
+    fn targets<'a>(&self, traveller: &Traveller, selection: &Selection<'a>) -> Targets<'a> {
+        let probe = selection.probe();
+        let own = |member: &Member| self.probe_state(&selection.balancer.name, probe, member).up;
+        let health = |up: bool| if up { Health::Up } else { Health::Down };
+        let Some(probe) = probe.filter(|_| !matches!(traveller.branching, Branching::Every)) else {
+            return selection.targets(|member| health(own(member)));
+        };
+        let near = self.tells_near_from_far();
+        let mut apart = None;
+        let mut known: BTreeMap<_, bool> = BTreeMap::new();
+        selection.targets(|member| {
+            let (Some(node), Some(address)) = (&member.node, member.address) else {
+                return health(own(member));
+            };
+            let apart = apart.get_or_insert_with(|| {
+                let packet = Traveller::new(probe_packet(address, probe.port));
+                self.apart(&packet, (address, probe.port), near)
+            });
+            let class = (address.is_ipv4(), apart.class(self.alike(), node));
+            health(*known.entry(class).or_insert_with(|| own(member)))
+        })
     }
 
     /// A flow that the load balancer knows stays with its member.
@@ -167,36 +195,56 @@ impl World {
         self.send_to(traveller, selection, member, None, Vec::new())
     }
 
-    /// Members that are alike for the rule's Service are walked once, with their share together.
+    /// Members that are alike are walked once, with their share together.
     fn send_to_classes(
         &self,
         traveller: &Traveller,
         selection: &Selection<'_>,
         members: &[&Arc<Member>],
         share: f64,
+        misses: Vec<NearMiss>,
     ) -> Vec<(Traveller, Move)> {
-        let service = selection.rule.service.as_ref();
-        let mut classes: BTreeMap<_, (f64, &Member)> = BTreeMap::new();
-        for (at, member) in members.iter().enumerate() {
-            // A member that opened the flow itself is a case of its own.
-            let own = member.address == Some(traveller.packet.source);
-            let class = match &member.node {
-                Some(node) if !own => Ok(self.entry_class(service, node)),
-                _ => Err(at),
-            };
-            classes.entry(class).or_insert((0.0, &***member)).0 += share;
-        }
-        let each = classes.into_values();
-        each.flat_map(|(share, member)| {
-            self.send_to(traveller.share(share), selection, member, Some(share), Vec::new())
-        })
-        .collect()
+        let outer = traveller.packet;
+        // A member that opened the flow itself is a case of its own, and so is a VM that is no node.
+        let is_alone = |member: &&&Arc<Member>| member.node.is_none() || member.address == Some(outer.source);
+        let (alone, nodes): (Vec<&Arc<Member>>, Vec<&Arc<Member>>) = members.iter().partition(is_alone);
+        let sockets: BTreeMap<&NodeName, (IpAddr, u16)> = order::map(nodes.iter().filter_map(|member| {
+            let to = selection.destination_at(member).unwrap_or((outer.destination, outer.destination_port));
+            Some((member.node.as_ref()?, to))
+        }));
+        let to_each = alone.into_iter().flat_map(|member| {
+            self.send_to(traveller.share(share), selection, member, Some(share), misses.clone())
+        });
+        let mut moves: Vec<_> = to_each.collect();
+        let names = sockets.keys().map(|node| (*node).clone());
+        let socket = |node: &NodeName| {
+            sockets.get(node).copied().unwrap_or((outer.destination, outer.destination_port))
+        };
+        moves.extend(self.into_classes(traveller, share, &By::LoadBalancer(misses), names, socket));
+        moves
+    }
+
+    /// To the member that is a node, by the rule that takes the packet.
+    pub(crate) fn balance_to(
+        &self,
+        traveller: Traveller,
+        node: &NodeName,
+        share: f64,
+        misses: Vec<NearMiss>,
+    ) -> Vec<(Traveller, Move)> {
+        let packet = unmarked(traveller.packet);
+        let selected = self.cloud.select(packet.destination, packet.destination_port, protocol(&traveller));
+        let Selected::Rule(selection) = selected else { return Vec::new() };
+        let member = selection.members().iter().find(|member| member.node.as_ref() == Some(node));
+        let to = |member: &Arc<Member>| self.send_to(traveller, &selection, member, Some(share), misses);
+        member.map(to).unwrap_or_default()
     }
 
     /// Why the other members and nodes get no new connection, a few of them.
     fn members_left_out(&self, selection: &Selection<'_>, chosen: &[&Arc<Member>]) -> Vec<NearMiss> {
         let members = selection.members();
-        let down = members.iter().filter(|member| !chosen.iter().any(|own| own == member)).map(|member| {
+        let taken: BTreeSet<*const Member> = order::set(chosen.iter().map(|member| Arc::as_ptr(member)));
+        let down = members.iter().filter(|member| !taken.contains(&Arc::as_ptr(member))).map(|member| {
             let failed = if member.admin_state == AdminState::Down {
                 "its admin state is Down".to_owned()
             } else {
@@ -204,11 +252,9 @@ impl World {
             };
             member_miss(selection.rule, &member.label(), failed)
         });
-        let outside = self
-            .model
-            .nodes
-            .keys()
-            .filter(|name| !members.iter().any(|member| member.node.as_ref() == Some(name)));
+        let inside: BTreeSet<&NodeName> =
+            order::set(members.iter().filter_map(|member| member.node.as_ref()));
+        let outside = self.model.nodes.keys().filter(|name| !inside.contains(name));
         let outside = outside.map(|name| {
             member_miss(
                 selection.rule,
@@ -264,6 +310,9 @@ impl World {
         step.probability = share;
         traveller.rewrite(inner, step);
         traveller.carried.chose(outer, pick(selection, &outer), label.clone());
+        if let Some(node) = &member.node {
+            traveller.carried.effects.bring_to(node);
+        }
         if member.address == Some(outer.source) {
             let why = format!(
                 "{label} is both the client and the chosen member: Azure does not carry that flow, and the client times out."

@@ -109,7 +109,9 @@ impl World {
         let mut assumptions: BTreeSet<Assumption> = own.collect();
         let mut branches: Vec<Branch> = Vec::new();
         let mut seen_source = source;
-        for address in &usable {
+        let drawn = question.branching.draw(usable.len());
+        let meant = drawn.map_or(usable.as_slice(), |drawn| usable.get(drawn..=drawn).unwrap_or_default());
+        for address in meant {
             let mut sub = flow.clone();
             sub.to = crate::Place::Ip(*address);
             sub.host.get_or_insert_with(|| name.trim_end_matches('.').to_owned());
@@ -124,7 +126,7 @@ impl World {
                 (outcome, effects)
             }));
         }
-        order::sort_by(&mut branches, |(a, _), (b, _)| likelier_first(a, b));
+        order::sort_by(&mut branches, likelier_first);
         let (outcomes, effects) = branches.into_iter().unzip();
         let mut flow = summary(usable.first().copied().unwrap_or(PUBLIC_DNS));
         flow.source = seen_source;

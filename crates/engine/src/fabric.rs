@@ -2,6 +2,7 @@
 
 use crate::{
     Action, Component, Owner, Verdict, World,
+    fold::By,
     journey::{
         At, CloudFlow, End, Keeper, Move, Party, Traveller, fabric_station, no_such_address, plain, unmarked,
     },
@@ -152,18 +153,25 @@ impl World {
         }
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 nodes")]
         let share = 1.0 / nodes.len() as f64;
-        nodes
-            .into_iter()
-            .flat_map(|node| {
-                let mut branch = traveller.share(share);
-                let why = format!(
-                    "{} is an external IP of a Service: Azure does not own it; something outside routes it to the nodes, here to {node}.",
-                    branch.packet.destination
-                );
-                branch.note(fabric_station(), Component::AzureVnet, Owner::Client, Action::Route, why);
-                self.into_node(branch, node)
-            })
-            .collect()
+        if traveller.branching.folds() {
+            let to = (traveller.packet.destination, traveller.packet.destination_port);
+            return self.into_classes(&traveller, share, &By::AnyNode, nodes, |_| to);
+        }
+        if let Some(node) = traveller.branching.draw(nodes.len()).and_then(|drawn| nodes.get(drawn)) {
+            return self.bring_to(traveller.share(share), node);
+        }
+        nodes.iter().flat_map(|node| self.bring_to(traveller.share(share), node)).collect()
+    }
+
+    /// Into the node to which something outside routes an external IP.
+    pub(crate) fn bring_to(&self, mut traveller: Traveller, node: &NodeName) -> Vec<(Traveller, Move)> {
+        let why = format!(
+            "{} is an external IP of a Service: Azure does not own it; something outside routes it to the nodes, here to {node}.",
+            traveller.packet.destination
+        );
+        traveller.note(fabric_station(), Component::AzureVnet, Owner::Client, Action::Route, why);
+        traveller.carried.effects.bring_to(node);
+        self.into_node(traveller, node.clone())
     }
 
     /// From the internet to a public address of a NIC: one to one.

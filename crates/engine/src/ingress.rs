@@ -97,7 +97,8 @@ impl World {
     /// The controller itself answers.
     fn answered(&self, leg: &Leg<'_>, mut traveller: Traveller, failure: Option<(Verdict, Cause)>) -> Branch {
         let steps = std::mem::take(&mut traveller.steps);
-        let (probability, node) = (traveller.probability, traveller.entered.clone());
+        let (probability, count) = (traveller.weight(), traveller.count);
+        let node = traveller.entered.clone();
         let seen = traveller.packet.source;
         let (reply, effects) = self.reply(leg.sender, leg.packet, traveller, leg.party);
         let failure = if reply.cause.is_some() { None } else { failure };
@@ -107,7 +108,7 @@ impl World {
             cause: failure.map(|(_, cause)| cause).or(reply.cause),
             endpoint: Some(leg.endpoint.clone()),
             node,
-            count: 1,
+            count,
             source_seen: Some(seen),
             steps,
             reply: Some(reply),
@@ -151,7 +152,9 @@ impl World {
         }
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 endpoints")]
         let share = 1.0 / targets.len() as f64;
-        targets
+        let drawn = traveller.branching.draw(targets.len());
+        let meant = drawn.map_or(targets.as_slice(), |drawn| targets.get(drawn..=drawn).unwrap_or_default());
+        meant
             .iter()
             .flat_map(|target| {
                 let chosen = (targets.len() > 1).then_some(share);
@@ -195,6 +198,8 @@ impl World {
         };
         let mut second = Traveller::new(packet);
         second.quiet = first.quiet;
+        second.branching = first.branching.clone();
+        second.count = first.count;
         second.probability = first.probability * share;
         second.steps.clone_from(&first.steps);
         second.entered.clone_from(&first.entered);
@@ -244,12 +249,12 @@ impl World {
                     why,
                 );
                 let outcome = PathOutcome {
-                    probability: second.probability,
+                    probability: second.weight(),
                     verdict,
                     cause: Some(cause),
                     endpoint: None,
+                    count: second.count,
                     node: second.entered,
-                    count: 1,
                     source_seen: None,
                     steps: second.steps,
                     reply: None,
@@ -258,7 +263,7 @@ impl World {
                 return (outcome, first.carried.clone().leaves(first.tracked.clone()).and(own));
             }
         };
-        let probability = second.probability;
+        let (probability, count) = (second.weight(), second.count);
         let steps = std::mem::take(&mut second.steps);
         let (mut reply, own) = self.reply(leg.party, opened, second, &party);
         let mut effects = first.carried.clone().leaves(first.tracked.clone());
@@ -277,7 +282,7 @@ impl World {
             cause: reply.cause,
             endpoint: Some(endpoint),
             node: first.entered.clone(),
-            count: 1,
+            count,
             source_seen: Some(seen),
             steps,
             reply: Some(reply),

@@ -6,13 +6,14 @@
 
 use crate::{
     Action, Cause, Component, Header, Owner, Station, StationKind, Step, Verdict, World,
+    fold::{Branching, Class, Toward},
     state::Carried,
     storage::Way,
     topology::{AddressOwner, Site},
 };
 use model::{Key, NodeName};
 use netfilter::{Connection, Entry, Packet, Segment};
-use std::net::IpAddr;
+use std::{net::IpAddr, rc::Rc};
 
 /// A place that can send and receive for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,8 +114,16 @@ pub(crate) struct Traveller {
     pub(crate) via: Option<NodeName>,
     /// Whose NIC the packet has just left by; absent where it comes from outside.
     pub(crate) nic: Option<Nic>,
-    /// Nobody reads the steps: none are made, and nodes and members that are alike are asked once.
+    /// Nobody reads the steps: none are made.
     pub(crate) quiet: bool,
+    /// Which branches are walked.
+    pub(crate) branching: Branching,
+    /// For how many branches it stands, each of this probability.
+    pub(crate) count: u32,
+    /// The nodes that are like the one which it is about to enter.
+    pub(crate) class: Option<Rc<Class>>,
+    /// Which branches of the node that it is about to enter are meant, where not all are.
+    pub(crate) toward: Option<Toward>,
     /// Nodes that handed the packet on to a pod without being asked, in a quiet walk.
     pub(crate) unasked: Vec<NodeName>,
     /// Stations passed.
@@ -154,6 +163,10 @@ impl Traveller {
             via: None,
             nic: None,
             quiet: false,
+            branching: Branching::Every,
+            count: 1,
+            class: None,
+            toward: None,
             unasked: Vec::new(),
             hops: 0,
             carried: Carried::default(),
@@ -202,6 +215,11 @@ impl Traveller {
     pub(crate) fn take_cloud_flow(&mut self, belongs: impl FnMut(&CloudFlow) -> bool) -> Option<CloudFlow> {
         let at = self.cloud.iter().position(belongs)?;
         Some(self.cloud.remove(at))
+    }
+
+    /// The probability of all branches that it stands for.
+    pub(crate) fn weight(&self) -> f64 {
+        self.probability * f64::from(self.count)
     }
 
     /// The same branch with a share of its probability.

@@ -3,6 +3,7 @@
 //! The engine has no clock, no input or output, and no randomness without a seed: the same model and
 //! seed give the same bytes, natively and in wasm.
 
+mod alike;
 mod answer;
 mod cloud;
 mod consequences;
@@ -10,6 +11,7 @@ mod dns;
 mod drift;
 mod fabric;
 mod flow;
+mod fold;
 mod host;
 mod ingress;
 mod journey;
@@ -17,9 +19,11 @@ mod matrix;
 mod narrate;
 mod node;
 mod outbound;
+mod outcome;
 mod plan;
 mod policy;
 mod probe;
+mod programmed;
 mod receive;
 mod remedies;
 mod resolve;
@@ -41,7 +45,9 @@ pub use consequences::{
     NodeState, PodChange, ProbeChange, RuleChange, Stage,
 };
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
+pub use fold::MOST_BRANCHES;
 pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};
+pub use outcome::{Endpoint, FlowSummary, PathOutcome, Paths, Reply};
 pub use plan::{Note, Plan, PlanError};
 pub use probe::ProbeState;
 pub use remedies::Remedy;
@@ -49,7 +55,7 @@ pub use rewrites::{Rewrite, Rewrites, RewrittenChain};
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
 pub use state::{MOST_EXPLAINED, Opened, State};
 pub use trace::{
-    Action, Assumption, AssumptionCode, Cause, Component, Endpoint, FlowSummary, Header, NearMiss, Owner,
-    PathOutcome, Paths, Reply, RuleRef, Station, StationKind, Step, Verdict,
+    Action, Assumption, AssumptionCode, Cause, Component, Header, NearMiss, Owner, RuleRef, Station,
+    StationKind, Step, Verdict,
 };
 pub use world::{FlowError, Run, RunRow, World};

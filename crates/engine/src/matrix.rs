@@ -10,10 +10,7 @@ use crate::{
     topology::{Site, UPLINK},
 };
 use ipnet::IpNet;
-use model::{
-    Key, NodeName,
-    kubernetes::{Protocol, TrafficPolicy},
-};
+use model::{Key, NodeName, kubernetes::Protocol};
 use netfilter::{Entry, InterfaceName, Segment};
 use serde::Serialize;
 use std::{
@@ -126,10 +123,10 @@ pub struct Change {
     pub after: Option<Cell>,
 }
 
-/// What no rule tells apart.
-type Class = (Vec<bool>, Option<(Key, Vec<u32>)>, Option<NodeClass>, String);
-/// What a node is to a Service: where it is, the node itself where it is unlike others, local endpoints.
-type NodeClass = (Option<String>, Option<NodeName>, usize);
+/// What no rule tells apart: ranges, families, the node with the endpoints that count on it, labels.
+type Class = (Vec<bool>, Vec<bool>, u32, Vec<(u32, u32)>, String);
+/// The endpoints that count on each node.
+type Servers = BTreeMap<NodeName, Vec<(u32, u32)>>;
 
 impl World {
     /// Every client of the model (one on the internet, one VM, one host on premises, one in each peered network,
@@ -176,12 +173,12 @@ impl World {
         let mut rows: Vec<Vec<Cell>> = question.clients.iter().map(|_| Vec::new()).collect();
         for target in &question.targets {
             let mut known: BTreeMap<Class, Cell> = BTreeMap::new();
-            let servers = match &target.place {
-                Place::Service(service) => self.ready_endpoints(service),
-                _ => Vec::new(),
+            let (servers, apart) = match &target.place {
+                Place::Service(service) => (self.ready_endpoints(service), self.servers(service, target)),
+                _ => (Vec::new(), BTreeMap::new()),
             };
             for ((client, own), row) in question.clients.iter().zip(&traits).zip(&mut rows) {
-                let cell = match own.as_ref().and_then(|own| self.class(own, target, &servers)) {
+                let cell = match own.as_ref().and_then(|own| self.class(own, target, &servers, &apart)) {
                     Some(class) => known.entry(class).or_insert_with(|| self.cell(client, target)).clone(),
                     None => self.cell(client, target),
                 };
@@ -231,13 +228,6 @@ impl World {
         }
     }
 
-    /// Whether any document tells nodes or pods apart beyond what Services do.
-    fn has_rules(&self) -> bool {
-        !self.model.network_policies.is_empty()
-            || !self.model.network_security_groups.is_empty()
-            || !self.model.route_tables.is_empty()
-    }
-
     /// Every range that some rule names.
     fn named_ranges(&self) -> Vec<IpNet> {
         let model = &self.model;
@@ -283,55 +273,38 @@ impl World {
         (inside, labels, node, ips): &(Vec<bool>, String, NodeName, Vec<IpAddr>),
         target: &Target,
         servers: &[IpAddr],
+        apart: &Servers,
     ) -> Option<Class> {
-        let Place::Service(service) = &target.place else { return None };
+        let Place::Service(_) = &target.place else { return None };
         // A pod behind the Service may be its own server.
         if ips.iter().any(|ip| servers.contains(ip)) {
             return None;
         }
         // Families decide which of the addresses is used.
-        let families = ips.iter().map(|ip| u32::from(ip.is_ipv4())).collect();
+        let families = ips.iter().map(IpAddr::is_ipv4).collect();
+        let profile = self.alike().profile(node)?;
         Some((
             inside.clone(),
-            Some((service.clone(), families)),
-            Some(self.node_class(Some(service), node, false)),
+            families,
+            profile,
+            apart.get(node).cloned().unwrap_or_default(),
             labels.clone(),
         ))
     }
 
-    /// What a node is to a Service whose packets enter by it.
-    pub(crate) fn entry_class(&self, service: Option<&Key>, node: &NodeName) -> NodeClass {
-        self.node_class(service, node, true)
-    }
-
-    fn node_class(&self, service: Option<&Key>, node: &NodeName, enters: bool) -> NodeClass {
-        let own = self.model.services.get(service.unwrap_or(&Key::new("", "")));
-        let policy = own.and_then(|own| {
-            if enters { own.spec.external_traffic_policy } else { own.spec.internal_traffic_policy }
-        });
-        let unlike =
-            self.given.contains_key(node) || own.is_none() || !self.model.network_interfaces.is_empty();
-        let count = if policy == Some(TrafficPolicy::Local) || self.has_rules() {
-            service.map_or(0, |service| self.endpoints_on(service, node))
-        } else {
-            0
-        };
-        let ip = self.model.nodes.get(node).and_then(|node| node.internal_ips().next());
-        let subnet = ip.and_then(|ip| self.cloud.subnet(ip)).map(|subnet| subnet.name.clone());
-        (subnet, unlike.then(|| node.clone()), count)
-    }
-
-    fn endpoints_on(&self, service: &Key, node: &NodeName) -> usize {
-        let slices = self.model.endpoint_slices.values().filter(|slice| {
-            slice.service() == Some(&service.name) && slice.metadata.key().namespace == service.namespace
-        });
-        let endpoints = slices.flat_map(|slice| &slice.endpoints);
-        endpoints
-            .filter(|endpoint| {
-                endpoint.node_name.as_deref() == Some(node.as_str())
-                    && endpoint.conditions.ready.unwrap_or(true)
-            })
-            .count()
+    /// The endpoints of a Service that make one node another place to call it from than the next.
+    fn servers(&self, service: &Key, target: &Target) -> Servers {
+        let near = self.tells_near_from_far();
+        let mut servers = Servers::new();
+        let spec = self.model.services.get(service).map(|service| &service.spec);
+        let addresses = spec.into_iter().flat_map(|spec| spec.cluster_ips.iter().chain([&spec.cluster_ip]));
+        let addresses: BTreeSet<IpAddr> = order::set(addresses.filter_map(|ip| ip.parse().ok()));
+        for ip in addresses {
+            for (node, own) in self.endpoints_apart((ip, target.port), near) {
+                servers.entry(node).or_default().extend(own);
+            }
+        }
+        servers
     }
 
     /// In a quiet walk: a packet for a pod of a node whose rules are the generated ones passes that node as it is,

@@ -2,12 +2,13 @@
 
 use crate::{
     Action, Cause, Component, NearMiss, Owner, Verdict, World,
+    fold::{Branching, Ways},
     journey::{At, End, Move, Party, Traveller, node_station, unmarked},
     narrate::Narrator,
     topology::Site,
 };
 use model::NodeName;
-use netfilter::{Connection, Entry, Event, Family, Hook, Outcome, Passage, TableName};
+use netfilter::{Connection, Entry, Event, Family, Hook, Kernel, Outcome, Passage, State, TableName};
 
 impl World {
     /// Passes the packet through a node's kernel: hooks, tables, rules, routing.
@@ -20,12 +21,23 @@ impl World {
         if let Some(moves) = self.unasked(&mut traveller, name, entry) {
             return moves;
         }
-        let Some(kernel) = self.kernel(name) else {
+        let packet = unmarked(traveller.packet);
+        let mut state = traveller.carried.before.kernel(name);
+        for (_, connection) in traveller.tracked.iter().filter(|(node, _)| node == name) {
+            state.conntrack.insert(*connection);
+        }
+        // What almost decided may be any rule.
+        let kernel = if traveller.carried.explains() {
+            self.kernel(name).cloned()
+        } else {
+            self.kernel_for(name, &packet, &state)
+        };
+        let Some(kernel) = kernel else {
             let why = format!("{name} is not there.");
             traveller.note(node_station(name), Component::LinuxNetfilter, Owner::Node, Action::Drop, why);
             return vec![(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NodeDown)))];
         };
-        traveller.packet = unmarked(traveller.packet);
+        traveller.packet = packet;
         let why = match entry {
             _ if traveller.quiet => String::new(),
             Entry::Received(interface) => {
@@ -41,14 +53,10 @@ impl World {
         };
         traveller.note(node_station(name), Component::LinuxNetfilter, Owner::Node, Action::EnterNode, why);
 
-        let mut state = traveller.carried.before.kernel(name);
-        for (_, connection) in traveller.tracked.iter().filter(|(node, _)| node == name) {
-            state.conntrack.insert(*connection);
-        }
         let family = Family::of(traveller.packet.destination);
-        let passages = kernel.pass(traveller.packet, entry, traveller.segment, &state);
-        let narrated = passages.into_iter().map(|passage| {
-            let mut branch = traveller.share(passage.probability);
+        let (ways, others) = self.ways(&kernel, &mut traveller, name, entry, &state);
+        let narrated = ways.into_iter().map(|(passage, count)| {
+            let mut branch = Traveller { count, ..traveller.share(passage.probability) };
             let first = branch.steps.len();
             let mut narrator = Narrator::new(name, kernel.host(), family, entry);
             let failed = narrator.tell(&mut branch, &passage);
@@ -56,7 +64,7 @@ impl World {
                 let (packet, segment) = (traveller.packet, traveller.segment);
                 let misses = |decided: &[Event], since: usize| {
                     let misses = kernel.near_misses(packet, entry, segment, &state, decided, since);
-                    misses.into_iter().map(|miss| narrator.near_miss(kernel, &miss)).collect()
+                    misses.into_iter().map(|miss| narrator.near_miss(&kernel, &miss)).collect()
                 };
                 add_near_misses(&mut branch, first, &passage, &narrator.decisions, misses);
             }
@@ -71,7 +79,34 @@ impl World {
             };
             (branch, step)
         });
-        narrated.collect()
+        narrated.chain(others).collect()
+    }
+
+    /// The ways through a node that are walked, each with the number of branches that it stands for, and other
+    /// nodes that are entered besides.
+    fn ways(
+        &self,
+        kernel: &Kernel,
+        traveller: &mut Traveller,
+        name: &NodeName,
+        entry: Entry,
+        state: &State,
+    ) -> Ways {
+        let (packet, segment) = (traveller.packet, traveller.segment);
+        let mut passages = if let Branching::One(random) = &traveller.branching {
+            let draw = || random.borrow_mut().unit();
+            kernel.pass_one(packet, entry, segment, state, &draw).into_iter().collect()
+        } else {
+            kernel.pass(packet, entry, segment, state)
+        };
+        if let Some(toward) = traveller.toward.take() {
+            passages.retain(|passage| toward.admits(packet, passage));
+        }
+        if let Some(class) = traveller.class.take() {
+            return self.stand_for_class(&class, name, traveller, passages);
+        }
+        let count = traveller.count;
+        (passages.into_iter().map(|passage| (passage, count)).collect(), Vec::new())
     }
 
     fn leave_node(&self, traveller: &mut Traveller, name: &NodeName, outcome: &Outcome) -> Move {

@@ -2,6 +2,7 @@
 
 use crate::{
     Verdict, World,
+    alike::is_leaving,
     journey::{At, End, Party, Traveller},
     receive::{Listener, health_check_port, protocol},
 };
@@ -66,15 +67,8 @@ impl World {
             let why = format!("The address of {} is not known: it is taken as up.", member.label());
             return ProbeState { up: true, answer: "unknown".to_owned(), why };
         };
-        let packet = Packet {
-            protocol: netfilter::Protocol::Tcp,
-            source: if address.is_ipv4() { PROBE_SOURCE } else { PROBE_SOURCE_V6 },
-            source_port: SOURCE_PORT,
-            destination: address,
-            destination_port: probe.port,
-            mark: 0,
-        };
-        let traveller = Traveller::new(packet);
+        // Nobody reads the way of a probe.
+        let traveller = Traveller { quiet: true, ..Traveller::new(probe_packet(address, probe.port)) };
         let answers: Vec<(f64, Answer)> = self
             .walk(traveller, At::Fabric)
             .into_iter()
@@ -105,11 +99,7 @@ impl World {
         match (&party, listener) {
             (Party::Node(node), Listener::ServiceHealth) => self.service_health(node, port),
             (Party::Node(node), Listener::ProxyHealth) => {
-                let taint = |key: &str| key == "ToBeDeletedByClusterAutoscaler";
-                let leaving = self.model.nodes.get(node).is_some_and(|node| {
-                    node.metadata.deletion_timestamp.is_some()
-                        || node.spec.taints.iter().any(|entry| taint(&entry.key))
-                });
+                let leaving = self.model.nodes.get(node).is_some_and(|node| is_leaving(node));
                 let status = if leaving { 503 } else { 200 };
                 Answer::Status(
                     status,
@@ -160,6 +150,18 @@ impl World {
                 && !endpoint.conditions.terminating.unwrap_or(false)
         });
         order::set(local.filter_map(|endpoint| endpoint.addresses.first())).len()
+    }
+}
+
+/// The first packet of a probe.
+pub(crate) fn probe_packet(address: IpAddr, port: u16) -> Packet {
+    Packet {
+        protocol: netfilter::Protocol::Tcp,
+        source: if address.is_ipv4() { PROBE_SOURCE } else { PROBE_SOURCE_V6 },
+        source_port: SOURCE_PORT,
+        destination: address,
+        destination_port: port,
+        mark: 0,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rules that a caller gives for a node in place of the generated ones, and how the two differ.
 
-use crate::World;
+use crate::{World, programmed::NodeKernel};
 use kubernetes::kube_proxy;
 use model::{NodeName, kubernetes::IpFamily};
 use netfilter::{Family, Form, Parsed, RuleId, Ruleset, RulesetError};
@@ -107,8 +107,9 @@ impl World {
         given.ipv4 = rules.ipv4.or(given.ipv4.take());
         given.ipv6 = rules.ipv6.or(given.ipv6.take());
         let kernel = self.program(node).map_err(RulesError::Unusable)?;
-        self.nodes.insert(node.clone(), std::sync::Arc::new(kernel.into()));
+        self.nodes.insert(node.clone(), std::sync::Arc::new(NodeKernel::given(kernel)));
         self.probes = crate::probe::Probes::default();
+        self.alike = std::sync::Arc::default();
         Ok(self)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Action, Component, Endpoint, Flow, FlowError, PathOutcome, Paths, Run, RunRow, World, answer::Question,
-    state::State,
+    outcome::fold_key, state::State,
 };
 use model::{
     Key, NodeName,
@@ -16,6 +16,7 @@ use std::{
 };
 
 /// SplitMix64: small, good enough for sampling, the same everywhere.
+#[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -33,8 +34,19 @@ impl Random {
 
     /// Uniform in [0, 1).
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
-    fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Uniform below a count; 0 below none.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "counts are far below 2^52, and the product is not negative"
+    )]
+    pub(crate) fn below(&mut self, count: usize) -> usize {
+        ((self.unit() * count as f64) as usize).min(count.saturating_sub(1))
     }
 }
 
@@ -46,17 +58,12 @@ impl Paths {
 }
 
 impl World {
-    /// One branch, sampled with a seed, with the assumptions of the whole answer.
+    /// One branch, sampled with a seed while it is walked, with what was assumed on it.
     ///
     /// # Errors
     /// As [`World::paths`].
     pub fn trace(&self, flow: &Flow, seed: u64) -> Result<Paths, FlowError> {
-        let mut paths = self.paths(flow)?;
-        let chosen = paths.sample(seed);
-        if chosen < paths.outcomes.len() {
-            paths.outcomes = vec![paths.outcomes.swap_remove(chosen)];
-        }
-        Ok(paths)
+        Ok(self.branches(&Question::one(flow, Arc::default(), Random(seed)))?.paths)
     }
 
     /// Counts of `requests` connections sampled with a seed, beside the exact shares.
@@ -64,7 +71,7 @@ impl World {
     /// # Errors
     /// As [`World::paths`].
     pub fn run(&self, flow: &Flow, requests: u64, seed: u64) -> Result<Run, FlowError> {
-        let paths = self.paths(flow)?;
+        let paths = self.overview(flow)?;
         Ok(self.run_of(flow, &paths, requests, seed))
     }
 
@@ -74,7 +81,7 @@ impl World {
     /// # Errors
     /// As [`World::paths`].
     pub fn run_every(&self, flow: &Flow, requests: u64, seed: u64, interval: u64) -> Result<Run, FlowError> {
-        let paths = self.paths(flow)?;
+        let paths = self.overview(flow)?;
         Ok(self.sampled(flow, &paths, requests, seed, interval))
     }
 
@@ -104,13 +111,24 @@ impl World {
         let mut counts = vec![0_u64; paths.outcomes.len()];
         let mut random = Random(sample.seed);
         let mut state = State::default();
+        if paths.outcomes.iter().any(|outcome| outcome.count > 1) {
+            // Too many branches to walk all of them for each connection that leaves something behind.
+            for _ in 0..sample.requests {
+                let question = Question::one(flow, Arc::new(state.clone()), Random(random.next()));
+                let asked = self.branches(&question).ok()?;
+                let (outcome, effects) = asked.branch(0)?;
+                count(&mut counts, paths, outcome)?;
+                state.remember(effects);
+                state.wait(sample.interval);
+            }
+            return Some(counts);
+        }
         let ask = |state: &State| self.branches(&Question::new(flow, Arc::new(state.clone()))).ok();
         let mut asked = ask(&state)?;
         let mut sampler = Sampler::new(&asked.paths.outcomes);
         for request in 0..sample.requests {
             let (outcome, effects) = asked.branch(sampler.pick(&mut random))?;
-            let place = paths.outcomes.iter().position(|known| ends_alike(known, outcome))?;
-            *counts.get_mut(place)? += 1;
+            count(&mut counts, paths, outcome)?;
             let changes = state.is_news(effects) || sample.interval > 0;
             if changes && request + 1 < sample.requests {
                 state.remember(effects);
@@ -152,12 +170,16 @@ impl World {
                 node: endpoint.as_ref().and_then(|endpoint| self.node_of(endpoint)),
                 endpoint,
                 sources_seen: Vec::new(),
+                more_sources: 0,
                 count: 0,
                 exact: 0.0,
             });
             row.count += count;
             row.exact += outcome.probability;
             row.sources_seen.extend(outcome.source_seen);
+            if outcome.source_seen.is_some_and(|ip| ip != paths.flow.source) {
+                row.more_sources += outcome.count - 1;
+            }
         }
         for endpoint in self.idle_endpoints(flow, paths) {
             let key = (false, Some(endpoint.clone()), crate::Verdict::Delivered, None);
@@ -167,6 +189,7 @@ impl World {
                 node: self.node_of(&endpoint),
                 endpoint: Some(endpoint),
                 sources_seen: Vec::new(),
+                more_sources: 0,
                 count: 0,
                 exact: 0.0,
             });
@@ -266,6 +289,18 @@ fn independent(paths: &Paths, sample: Sample) -> Vec<u64> {
         }
     }
     counts
+}
+
+/// Counts a connection for the outcome that is the same to whoever counts, or stands for it.
+fn count(counts: &mut [u64], paths: &Paths, outcome: &PathOutcome) -> Option<()> {
+    let source = paths.flow.source;
+    let stands_for = |known: &PathOutcome| {
+        let folds = || known.count > 1 && fold_key(known, source) == fold_key(outcome, source);
+        ends_alike(known, outcome) || folds()
+    };
+    let place = paths.outcomes.iter().position(stands_for)?;
+    *counts.get_mut(place)? += 1;
+    Some(())
 }
 
 /// Whether two outcomes are the same to whoever counts them.

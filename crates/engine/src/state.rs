@@ -3,8 +3,8 @@
 
 use crate::{
     Cause, Flow, FlowError, NearMiss, PathOutcome, Paths, Place, Step, Verdict, World,
-    answer::Question,
-    run::{Random, Sampler},
+    answer::{Asked, Question},
+    run::Random,
 };
 use model::NodeName;
 use netfilter::{Connection, Packet, Protocol, RecentUpdate};
@@ -38,6 +38,11 @@ impl State {
     /// What a node's kernel remembers; `None` where it has seen nothing.
     pub fn node(&self, name: &NodeName) -> Option<&netfilter::State> {
         self.nodes.get(name)
+    }
+
+    /// The nodes that remember anything.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &NodeName> {
+        self.nodes.keys()
     }
 
     /// What a node's kernel remembers, as it is to begin with where it has seen nothing.
@@ -118,15 +123,28 @@ pub(crate) struct Effects {
     recent: Vec<(NodeName, Vec<RecentUpdate>)>,
     flows: Vec<(Packet, String)>,
     picks: Vec<(Pick, String)>,
+    /// The nodes to which it was brought from outside.
+    brought: Vec<NodeName>,
 }
 
 impl Effects {
+    /// Notes that the connection was brought to a node.
+    pub(crate) fn bring_to(&mut self, node: &NodeName) {
+        self.brought.push(node.clone());
+    }
+
+    /// The nodes to which the connection was brought from outside, in order.
+    pub(crate) fn brought(&self) -> &[NodeName] {
+        &self.brought
+    }
+
     /// What two connections leave behind, one that a proxy took and one that it opened.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.tracked.extend(other.tracked);
         self.recent.extend(other.recent);
         self.flows.extend(other.flows);
         self.picks.extend(other.picks);
+        self.brought.extend(other.brought);
         self
     }
 }
@@ -244,10 +262,9 @@ impl World {
     /// # Errors
     /// As [`World::paths`].
     pub fn open(&self, flow: &Flow, seed: u64, state: &mut State) -> Result<Opened, FlowError> {
-        let asked = self.branches(&Question::new(flow, Arc::new(state.clone())))?;
-        let mut answer = asked.paths;
-        let chosen = Sampler::new(&answer.outcomes).pick(&mut Random::new(seed));
-        let effects = asked.effects.get(chosen);
+        let Asked { paths: answer, effects } =
+            self.branches(&Question::one(flow, Arc::new(state.clone()), Random::new(seed)))?;
+        let effects = effects.first();
         let mut flow = flow.clone();
         let packet = effects.and_then(|effects| effects.opened);
         if let Some(packet) = packet {
@@ -259,7 +276,6 @@ impl World {
         }
         if let Some(effects) = effects {
             state.keep(effects);
-            answer.outcomes = vec![answer.outcomes.swap_remove(chosen)];
         }
         Ok(Opened { answer, flow, packet })
     }
@@ -294,7 +310,15 @@ impl World {
     /// # Errors
     /// As [`World::paths`].
     pub fn explain(&self, flow: &Flow, outcome: &mut PathOutcome) -> Result<(), FlowError> {
-        let mut question = Question::new(flow, Arc::default());
+        self.explain_in(flow, &State::default(), outcome)
+    }
+
+    /// The same for a branch of [`World::paths_in`] or [`World::open`], with the state that it was asked in.
+    ///
+    /// # Errors
+    /// As [`World::paths`].
+    pub fn explain_in(&self, flow: &Flow, state: &State, outcome: &mut PathOutcome) -> Result<(), FlowError> {
+        let mut question = Question::new(flow, Arc::new(state.clone()));
         question.follow = Follow::Branch(outcome.steps.as_slice().into());
         let told = self.branches(&question)?.paths.outcomes;
         let same = |told: &PathOutcome| {

@@ -88,6 +88,8 @@ const DEFAULT_VNET: &str = "10.224.0.0/12";
 const DEFAULT_SERVICES: &str = "10.0.0.0/16";
 /// AKS's default range of pod addresses.
 const DEFAULT_PODS: &str = "10.244.0.0/16";
+/// The ranges that count where no document gives others.
+pub(crate) const DEFAULTS: [&str; 3] = [DEFAULT_VNET, DEFAULT_SERVICES, DEFAULT_PODS];
 
 /// What the network plugin masquerades of what pods send (AKS, ip-masq-agent configuration).
 enum Masquerade {
@@ -384,7 +386,7 @@ fn alike<K: Eq, T>(a: &BTreeMap<K, Arc<T>>, b: &BTreeMap<K, Arc<T>>, alike: impl
         && pairs.all(|((key, a), (other, b))| Arc::ptr_eq(a, b) || (key == other && alike(a, b)))
 }
 
-fn pod_cidrs(node: &Node) -> impl Iterator<Item = IpNet> + '_ {
+pub(crate) fn pod_cidrs(node: &Node) -> impl Iterator<Item = IpNet> + '_ {
     let list = node.spec.pod_cidrs.iter();
     let single = node.spec.pod_cidrs.is_empty().then_some(&node.spec.pod_cidr);
     list.chain(single).filter_map(|range| range.parse().ok())

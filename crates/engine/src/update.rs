@@ -3,11 +3,17 @@
 use crate::{
     World,
     probe::Probes,
+    programmed::NodeKernel,
     topology::Topology,
-    world::{Prepared, Programmed, prepare, reported},
+    world::{Prepared, prepare, reported},
 };
+use azure::Cloud;
 use kubernetes::kube_proxy::ServiceMap;
-use model::{Model, NodeName, kubernetes::IpFamily, same_objects};
+use model::{
+    Model, NodeName,
+    kubernetes::{IpFamily, Pod},
+    same_objects,
+};
 use std::{
     collections::BTreeMap,
     sync::{Arc, OnceLock},
@@ -56,7 +62,21 @@ impl World {
         } else {
             Probes::default()
         };
+        let same_hosts = |(new, old): (&Arc<Pod>, &Arc<Pod>)| {
+            Arc::ptr_eq(new, old) || !(new.spec.host_network || old.spec.host_network)
+        };
+        let same_classes = same_addresses
+            && complete.same_surroundings(old)
+            && same_objects(&complete.nodes, &old.nodes)
+            && same_objects(&complete.services, &old.services)
+            && given.len() == self.given.len()
+            && cloud.guards_alike(&self.cloud)
+            && same_pools(&cloud, &self.cloud)
+            && complete.pods.len() == old.pods.len()
+            && complete.pods.values().zip(old.pods.values()).all(same_hosts);
+        let alike = if same_classes { Arc::clone(&self.alike) } else { Arc::default() };
         Self {
+            alike,
             input: model.clone(),
             space: cloud.space().clone(),
             allocated: allocated || !cloud.allocated().is_empty(),
@@ -83,7 +103,7 @@ impl World {
     }
 
     /// Programmed nodes whose objects are the same.
-    fn kept_nodes(&self, model: &Model) -> BTreeMap<NodeName, Programmed> {
+    fn kept_nodes(&self, model: &Model) -> BTreeMap<NodeName, Arc<NodeKernel>> {
         let kept = |name: &NodeName| {
             let same = Arc::ptr_eq(model.nodes.get(name)?, self.model.nodes.get(name)?);
             self.nodes.get(name).filter(|_| same).cloned()
@@ -92,6 +112,14 @@ impl World {
     }
 }
 
-fn unprogrammed(model: &Model) -> BTreeMap<NodeName, Programmed> {
+/// Whether two clouds share every backend pool.
+fn same_pools(a: &Cloud, b: &Cloud) -> bool {
+    let pools = |cloud: &'_ Cloud| {
+        cloud.balancers().flat_map(|own| cloud.pools(&own.name)).map(Arc::as_ptr).collect::<Vec<_>>()
+    };
+    pools(a) == pools(b)
+}
+
+fn unprogrammed(model: &Model) -> BTreeMap<NodeName, Arc<NodeKernel>> {
     model.nodes.keys().map(|name| (name.clone(), Arc::default())).collect()
 }

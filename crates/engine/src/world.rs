@@ -1,8 +1,11 @@
 //! A settled cluster: every controller has run, every node can be asked what it does with a packet.
 
 use crate::{
-    Assumption, Cause, Endpoint, NodeRules, Verdict, host,
+    Assumption, Cause, Endpoint, NodeRules, Verdict,
+    alike::Alike,
+    host,
     probe::Probes,
+    programmed::NodeKernel,
     topology::{Topology, UPLINK},
 };
 use azure::{AddressSpace, Cloud};
@@ -41,14 +44,13 @@ pub struct World {
     pub(crate) space: AddressSpace,
     pub(crate) topology: Arc<Topology>,
     pub(crate) services: [Arc<OnceLock<ServiceMap>>; 2],
-    pub(crate) nodes: BTreeMap<NodeName, Programmed>,
+    pub(crate) nodes: BTreeMap<NodeName, Arc<NodeKernel>>,
     /// Rules that the caller gave in place of the generated ones.
     pub(crate) given: BTreeMap<NodeName, NodeRules>,
     pub(crate) probes: Probes,
+    /// Which nodes are alike.
+    pub(crate) alike: Arc<OnceLock<Alike>>,
 }
-
-/// The kernel of a node, programmed when it is first asked. Worlds share those that no edit touched.
-pub(crate) type Programmed = Arc<OnceLock<Option<Kernel>>>;
 
 /// Why a flow cannot be asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,12 +112,20 @@ pub struct RunRow {
     pub endpoint: Option<Endpoint>,
     /// The node that the endpoint runs on.
     pub node: Option<NodeName>,
-    /// The source addresses that it saw, in order.
+    /// The source addresses that it saw, in order; of branches that are folded the first one's.
     pub sources_seen: Vec<IpAddr>,
+    /// How many other addresses it saw: those of nodes whose branches are folded into one.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more_sources: u32,
     /// How many of the sampled connections.
     pub count: u64,
     /// The exact share, 0 to 1.
     pub exact: f64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl World {
@@ -138,6 +148,7 @@ impl World {
             services: Default::default(),
             given: BTreeMap::new(),
             probes: Probes::default(),
+            alike: Arc::default(),
         }
     }
 
@@ -184,12 +195,6 @@ impl World {
         cell.get_or_init(|| ServiceMap::new(family, &self.model.services, &self.model.endpoint_slices))
     }
 
-    /// The kernel of a node, programmed at first use; `None` for a node that is not there.
-    pub(crate) fn kernel(&self, name: &NodeName) -> Option<&Kernel> {
-        // Generated rules have neither loops nor missing chains, and given ones were loaded when they were given.
-        self.nodes.get(name)?.get_or_init(|| self.program(name).ok().flatten()).as_ref()
-    }
-
     /// Whether Cilium takes kube-proxy's place.
     pub(crate) fn is_cilium(&self) -> bool {
         let profile = self.model.managed_cluster.as_ref().map(|cluster| &cluster.network_profile);
@@ -199,25 +204,34 @@ impl World {
 
     /// Loads a node's rules, given ones before generated ones; `None` for a node that is not there.
     pub(crate) fn program(&self, name: &NodeName) -> Result<Option<Kernel>, RulesetError> {
-        let Some(node) = self.model.nodes.get(name) else { return Ok(None) };
         let given = self.given.get(name);
         let ipv4 = given.and_then(|rules| rules.ipv4.clone());
         let ipv6 = given.and_then(|rules| rules.ipv6.clone());
-        let host = host::namespace(
-            &self.model,
-            &self.topology,
-            node,
+        self.load(
+            name,
             ipv4.unwrap_or_else(|| self.generated_rules(name, IpFamily::IPv4)),
             ipv6.unwrap_or_else(|| self.generated_rules(name, IpFamily::IPv6)),
-        );
-        Kernel::new(host).map(Some)
+        )
+    }
+
+    /// Loads these rules into a node's namespace; `None` for a node that is not there.
+    pub(crate) fn load(
+        &self,
+        name: &NodeName,
+        ipv4: Ruleset,
+        ipv6: Ruleset,
+    ) -> Result<Option<Kernel>, RulesetError> {
+        let Some(node) = self.model.nodes.get(name) else { return Ok(None) };
+        Kernel::new(host::namespace(&self.model, &self.topology, node, ipv4, ipv6)).map(Some)
     }
 
     /// What kube-proxy and ip-masq-agent write on a node, with the jumps to it.
     pub(crate) fn generated_rules(&self, name: &NodeName, family: IpFamily) -> Ruleset {
-        let mut rules = ProxyConfig::of_node(&self.model, name, family)
-            .map(|config| kube_proxy::installed(&config, self.services(family)).ruleset)
-            .unwrap_or_default();
+        self.rules_of(name, family, self.services(family))
+    }
+
+    /// kube-proxy's rules with what others write besides.
+    pub(crate) fn with_agents(&self, mut rules: Ruleset, family: IpFamily) -> Ruleset {
         if let Some(uplink) = InterfaceName::new(UPLINK).filter(|_| self.is_cilium()) {
             let of_family = |net: &IpNet| net.addr().is_ipv4() == (family == IpFamily::IPv4);
             let pods: Vec<IpNet> = self.topology.pods().iter().copied().filter(of_family).collect();

@@ -3,10 +3,10 @@
 use crate::{Link, Question, decode, encode, import, model_json, model_yaml, object_yaml};
 use wire::Wire;
 
-/// Answers a [`Question`], in the wire form of the type that stands with it.
-pub fn answer(question: Question) -> Vec<u8> {
+/// Answers a [`Question`] in its wire form; `None` if it is not one.
+pub fn answer(question: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
-    match question {
+    match wire::decode(question)? {
         Question::Import(sources) => import(&sources).write(&mut out),
         Question::ObjectYaml(object) => object_yaml(&object).write(&mut out),
         Question::ClusterYaml(model) => model_yaml(&model).write(&mut out),
@@ -14,7 +14,7 @@ pub fn answer(question: Question) -> Vec<u8> {
         Question::WriteLink(link) => encode(&link).map_err(|error| error.to_string()).write(&mut out),
         Question::ReadLink(link) => decode::<Link>(&link).map_err(|error| error.to_string()).write(&mut out),
     }
-    out
+    Some(out)
 }
 
 #[cfg(test)]
@@ -24,7 +24,7 @@ mod tests {
     use model::{Edit, kubernetes::Protocol};
 
     fn ask<T: Wire>(question: Question) -> T {
-        wire::decode(&answer(question)).expect("an answer of that type")
+        answer(&wire::encode(&question)).as_deref().and_then(wire::decode).expect("an answer of that type")
     }
 
     #[test]
@@ -56,5 +56,6 @@ mod tests {
         assert!(broken.has_errors());
         assert_eq!(broken, import(&[crate::Source::new("a", *b"a: [")]));
         assert!(ask::<Result<Link, String>>(Question::ReadLink("v1.AAAA".into())).is_err());
+        assert_eq!(answer(&[99]), None);
     }
 }

@@ -193,8 +193,8 @@ impl Cluster {
     /// # Errors
     /// The flow names something that is not there.
     pub fn paths(&self, flow: JsValue, fold: bool) -> Result<JsValue, JsError> {
-        let paths = self.world.paths(&flow_of(flow)?)?;
-        give(&if fold { paths.fold() } else { paths })
+        let flow = flow_of(flow)?;
+        give(&if fold { self.world.folded_paths(&flow)? } else { self.world.paths(&flow)? })
     }
 
     /// One branch, sampled with a seed.
@@ -266,7 +266,7 @@ impl Cluster {
     pub fn render(&self, flow: JsValue, options: JsValue) -> Result<String, JsError> {
         only(&options, Drawing::FIELDS)?;
         let options: Drawing = if options.is_undefined() { Drawing::default() } else { take(options)? };
-        let paths = if flow.is_undefined() { None } else { Some(self.world.paths(&flow_of(flow)?)?) };
+        let paths = if flow.is_undefined() { None } else { Some(self.world.overview(&flow_of(flow)?)?) };
         let chosen = match (options.branch, &paths) {
             (Some(branch), Some(paths)) => {
                 let there = paths.outcomes.len();

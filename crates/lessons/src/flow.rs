@@ -4,9 +4,10 @@ use engine::{DestinationError, Flow, Place, PlaceError, parse_destination};
 use model::kubernetes::Protocol;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
+use wire::Wire;
 
 /// Who talks to whom, in the words of the command line.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FlowSpec {
     /// The sender: an address, `pod/NAMESPACE/NAME`, `node/NAME` or `vm/NAME`.

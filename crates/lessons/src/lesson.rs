@@ -1,6 +1,6 @@
 //! A lesson: a cluster, and steps that change it and ask about it.
 
-use crate::{Expect, FlowSpec, Posed, Question, SpecError};
+use crate::{Claim, Expect, FlowSpec, Posed, Question, SpecError};
 use engine::{Flow, FlowError, Paths, PlanError, World};
 use formats::{Diagnostic, Source, import, read_document};
 use model::{Edit, EditError, Model};
@@ -86,45 +86,6 @@ impl Change {
         }
         edits.extend(self.reconcile.as_ref().and_then(|balancer| world.reconcile(balancer)));
         Ok(Edit::Many { edits })
-    }
-}
-
-/// A claim of the sources, marked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Claim {
-    /// The claim, as people put it.
-    pub says: String,
-    /// Whether it holds.
-    pub verdict: ClaimVerdict,
-    /// Why, in one or two sentences.
-    pub because: String,
-    /// The step, from 1, whose packet shows it.
-    pub step: usize,
-}
-
-/// Whether a claim holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClaimVerdict {
-    /// It does.
-    True,
-    /// The right idea with a detail left out or wrong.
-    Simplified,
-    /// It did once.
-    Outdated,
-    /// It does not.
-    False,
-}
-
-impl fmt::Display for ClaimVerdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::True => "true",
-            Self::Simplified => "simplified",
-            Self::Outdated => "outdated",
-            Self::False => "false",
-        })
     }
 }
 

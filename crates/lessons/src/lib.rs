@@ -7,20 +7,49 @@
 //! A page runs a lesson so: [`Lesson::model_at`] gives the cluster of a step, [`Step::play`] what becomes of its
 //! packet and the options of its question, [`Posed::grade`] the mark. Which lesson comes when stands in [`INDEX`].
 
+//!
+//! Without the feature `documents` only what the page and its reader say to each other is left: an [`Ask`] and the
+//! types of its answers. The reader answers by [`answer`].
+
+#[cfg(feature = "documents")]
+mod asked;
+#[cfg(feature = "documents")]
 mod check;
+mod claim;
+#[cfg(feature = "documents")]
 mod course;
+#[cfg(feature = "documents")]
 mod expect;
 mod flow;
+#[cfg(feature = "documents")]
 mod lesson;
+mod page;
+mod posed;
+#[cfg(feature = "documents")]
 mod question;
+#[cfg(feature = "documents")]
 mod share;
 
-pub use check::{Check, Checked, Checks};
-#[cfg(feature = "embedded")]
-pub use course::embedded;
-pub use course::{Entry, INDEX, find};
-pub use expect::{Expect, LoadBalancerFacts, Mismatch, OneOrMany, RuleFacts, StepPattern, deciding};
+pub use claim::{Claim, ClaimVerdict};
 pub use flow::{FlowSpec, NotAFlow, SpecError};
-pub use lesson::{Change, Claim, ClaimVerdict, Lesson, LessonError, Played, Step};
-pub use question::{About, Choice, Grade, Posed, PosedOption, Question};
-pub use share::Share;
+#[cfg(feature = "documents")]
+pub use page::answer;
+pub use page::{Answered, AnsweredCase, Ask, Begun, Contents, Listed, Sheet, SheetStep};
+pub use posed::{Grade, Posed, PosedOption};
+
+#[cfg(feature = "documents")]
+mod documents {
+    #[cfg(feature = "embedded")]
+    pub use crate::course::embedded;
+    pub use crate::{
+        asked::{ANSWERED, Asked, AskedCase, AskedFlow, AskedOutcome, AskedProbe},
+        check::{Check, Checked, Checks},
+        course::{Entry, INDEX, find},
+        expect::{Expect, LoadBalancerFacts, Mismatch, OneOrMany, RuleFacts, StepPattern, deciding},
+        lesson::{Change, Lesson, LessonError, Played, Step},
+        question::{About, Choice, Question},
+        share::Share,
+    };
+}
+#[cfg(feature = "documents")]
+pub use documents::*;

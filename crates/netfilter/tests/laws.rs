@@ -278,6 +278,25 @@ proptest! {
     }
 
     #[test]
+    fn a_way_that_is_drawn_is_one_of_all(
+        rules in ruleset(found().boxed()),
+        (packet, from) in (packet(), select(vec!["eth0", "azv1", "sent"])),
+        state in state(),
+        draws in vec(0.0_f64..1.0, 1..6),
+    ) {
+        let mut host = node("");
+        host.ipv4 = rules;
+        let kernel = Kernel::new(host).unwrap();
+        let mut all = kernel.pass(packet, entry(from), Segment::Opening, &state);
+        let left = std::cell::RefCell::new(draws.into_iter().cycle());
+        let draw = || left.borrow_mut().next().unwrap();
+        let mut one = kernel.pass_one(packet, entry(from), Segment::Opening, &state, &draw).unwrap();
+        all.retain(|way| (way.probability - one.probability).abs() < 1e-9);
+        all.iter_mut().chain([&mut one]).for_each(|way| way.probability = 0.0);
+        prop_assert!(all.contains(&one), "{}", story(&kernel, &one));
+    }
+
+    #[test]
     fn restore_text_is_read_as_it_was(rule in rule(), marks in select(vec![MarkText::EightDigits, MarkText::Short])) {
         let text = in_table(&rule, Form::Restore(marks));
         let read = parse(text.as_bytes(), Family::V4).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;

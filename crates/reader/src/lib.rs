@@ -1,4 +1,4 @@
-//! The page's second wasm: the engine, and the reading and writing of documents and links. `www/boot.js` loads it
+//! The page's second wasm: the engine, reading and writing documents and links, and teaching. `www/boot.js` loads it
 //! once the first picture stands. It shares no memory with the page: should it stop, the page goes on.
 
 use session::Session;
@@ -10,11 +10,20 @@ thread_local! {
 }
 
 /// Answers a `session::Call`; both are in the wire form.
-///
-/// # Errors
-/// The call is none, or names a cluster that is not kept: the page is of another version.
 #[wasm_bindgen]
-pub fn answer(call: &[u8]) -> Result<Vec<u8>, JsError> {
+pub fn compute(call: &[u8]) -> Result<Vec<u8>, JsError> {
     let answered = SESSION.with(|session| session.try_borrow_mut().ok()?.answer(call));
     answered.ok_or_else(|| JsError::new("the page and its engine are of different versions"))
+}
+
+/// Answers a `formats::Question`; both are in the wire form.
+#[wasm_bindgen]
+pub fn answer(question: &[u8]) -> Result<Vec<u8>, JsError> {
+    formats::answer(question).ok_or_else(|| JsError::new("the page and its reader are of different versions"))
+}
+
+/// Answers a `lessons::Ask`; both are in the wire form.
+#[wasm_bindgen]
+pub fn teach(ask: &[u8]) -> Result<Vec<u8>, JsError> {
+    lessons::answer(ask).ok_or_else(|| JsError::new("the page and its reader are of different versions"))
 }

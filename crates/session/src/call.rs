@@ -1,7 +1,6 @@
 //! The calls and the types of their answers.
 
 use engine::{Flow, MatrixQuestion, Paths, ProbeState, Run, World};
-use formats::Question;
 use model::{Edit, Key, Model, NodeName, azure::Probe, kubernetes::IpFamily};
 use render::{LoadBalancerView, Options, Probed, svg::Theme};
 use wire::Wire;
@@ -51,8 +50,10 @@ pub enum Call {
     Plan(WorldId, Edit),
     /// How is a branch drawn? `Scene`.
     Picture {
-        /// The flow.
-        asked: Asked,
+        /// The cluster.
+        world: WorldId,
+        /// The flow; `None` draws the cluster alone.
+        flow: Option<Flow>,
         /// The branch, as an index into the outcomes.
         outcome: usize,
         /// Whether the way back is drawn.
@@ -109,8 +110,6 @@ pub enum Call {
         /// Nodes whose way out is told at most.
         nodes: usize,
     },
-    /// Something about documents; the types of the answers stand with the question.
-    Documents(Question),
 }
 
 /// What a branch is made into.

@@ -64,8 +64,8 @@ impl Session {
             Call::Plan(id, edit) => {
                 self.world(id)?.plan(&edit).map_err(|error| error.to_string()).write(out);
             }
-            Call::Picture { asked, outcome, reply, options } => {
-                self.picture(&asked, outcome, reply, options)?.write(out);
+            Call::Picture { world, flow, outcome, reply, options } => {
+                self.picture(world, flow.as_ref(), outcome, reply, options)?.write(out);
             }
             Call::Export { asked, outcome, reply, export } => {
                 self.export(&asked, outcome, reply, export)?.write(out);
@@ -84,10 +84,6 @@ impl Session {
             }
             Call::Balancers(id) => Balancers::of(self.world(id)?).write(out),
             Call::Network { world, nodes } => Network::of(self.world(world)?, nodes).write(out),
-            #[cfg(feature = "documents")]
-            Call::Documents(question) => out.extend(formats::answer(question)),
-            #[cfg(not(feature = "documents"))]
-            Call::Documents(_) => return None,
         }
         Some(())
     }
@@ -98,7 +94,7 @@ impl Session {
 
     fn ask(&mut self, id: WorldId, flow: Flow, requests: u64, seed: u64) -> Option<Answer> {
         let world = self.world(id)?;
-        let paths = match world.paths(&flow) {
+        let paths = match world.overview(&flow) {
             Ok(paths) => paths,
             Err(error) => return Some(Err(error.to_string())),
         };
@@ -119,7 +115,7 @@ impl Session {
     fn paths(&mut self, (id, flow): &Asked) -> Option<Option<&Paths>> {
         let is_it = |(world, other, _): &(WorldId, Flow, Paths)| (world, other) == (id, flow);
         if !self.kept.iter().any(is_it)
-            && let Ok(paths) = self.world(*id)?.paths(flow)
+            && let Ok(paths) = self.world(*id)?.overview(flow)
         {
             self.keep(*id, flow.clone(), paths);
         }
@@ -128,14 +124,17 @@ impl Session {
 
     fn picture(
         &mut self,
-        asked: &Asked,
+        id: WorldId,
+        flow: Option<&Flow>,
         outcome: usize,
         reply: bool,
         options: render::Options,
     ) -> Option<Scene> {
-        self.paths(asked)?;
-        let paths = self.paths(asked)?.cloned();
-        let world = self.world(asked.0)?;
+        let paths = match flow {
+            Some(flow) => self.paths(&(id, flow.clone()))?.cloned(),
+            None => None,
+        };
+        let world = self.world(id)?;
         let paths = paths.as_ref();
         let load_balancers = render::load_balancers(world, Probed::Flow(paths));
         let service = paths.and_then(|paths| render::service_of(world, paths));
@@ -159,7 +158,7 @@ impl Session {
         export: Export,
     ) -> Option<Option<String>> {
         if let Export::Svg(theme) = export {
-            let scene = self.picture(asked, outcome, reply, render::Options::default())?;
+            let scene = self.picture(asked.0, Some(&asked.1), outcome, reply, render::Options::default())?;
             return Some(Some(render::svg::to_string(&scene, theme)));
         }
         let Some(paths) = self.paths(asked)? else { return Some(None) };

@@ -69,10 +69,10 @@ fn neighbour(node: IpAddr) -> Option<IpAddr> {
 /// The calls with which the page opens a cluster as its first, and their answers, in the wire form.
 pub fn opening(model: &Model) -> Vec<(Vec<u8>, Vec<u8>)> {
     let world = WorldId(0);
-    let asked = (world, first_flow(model));
     let ask = |flow: Flow| Call::Ask { world, flow, requests: REQUESTS, seed: SEED };
     let picture = |shape: Format| Call::Picture {
-        asked: asked.clone(),
+        world,
+        flow: Some(first_flow(model)),
         outcome: 0,
         reply: false,
         options: Options { shape },

@@ -9,9 +9,11 @@ use crate::{
     panic,
     picture::Picture,
     ptr::Ptr,
-    remote, saved,
-    state::{Action, Brought, Dialog, Dispatch, Message, State, link},
-    theme, ui,
+    reader, saved,
+    state::{Action, Brought, Dialog, Dispatch, Message, State, guide::Page, link},
+    theme,
+    tutor::{self, Lead},
+    ui,
 };
 use formats::Link;
 use std::rc::Rc;
@@ -35,10 +37,18 @@ pub(crate) fn App(props: &AppProps) -> Html {
     use_links(&dispatch);
     use_brought(&dispatch);
     use_kept(&dispatch);
-    use_remote(&dispatch);
+    use_engine(&dispatch);
     use_effect_with((state.model.clone(), state.flow.clone()), {
         let state = state.clone();
         move |_| keep(&state)
+    });
+    let led = use_mut_ref(|| false);
+    use_effect_with(state.guide.hash(), move |hash| {
+        // The address that the page was opened with stays until it is followed.
+        if hash.is_some() || led.replace(false) {
+            address::put(hash.as_deref().unwrap_or_default());
+        }
+        *led.borrow_mut() = hash.is_some();
     });
     use_effect_with(state.dark, |dark| {
         if let Some(dark) = dark {
@@ -56,7 +66,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
             }
         }
     });
-    let advice = (!*met).then_some(AttrValue::Static(
+    let advice = (!*met && state.guide.own.is_none()).then_some(AttrValue::Static(
         "Drag a node to the other pool, or select it and press M. Undo takes everything back.",
     ));
     let on_advised = {
@@ -71,7 +81,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
     html! {
         <>
             <a class="skip" href="#picture">{ "Skip to the picture" }</a>
-            <div class={classes!("app", state.compare.is_some().then_some("comparing"))}>
+            <div class={regions(&state)}>
                 <TopBar preset={state.origin.preset} model={(*settled).clone()} flow={state.flow.clone()}
                     undo={label(state.history.next_undo())} redo={label(state.history.next_redo())}
                     comparing={state.compare.is_some()} {dark} dispatch={dispatch.clone()} />
@@ -88,7 +98,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
                 </main>
                 <div class="right">
                     <Rail preset={state.origin.preset} origin={state.origin.model.clone()} model={state.model.clone()}
-                        dispatch={dispatch.clone()} />
+                        guide={state.guide.clone()} dispatch={dispatch.clone()} />
                     <aside class="side" aria-label="Inspector and watched flows">
                         <Inspector model={state.model.clone()} world={state.world.clone()} settled={(*settled).clone()}
                             selection={state.selection.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
@@ -109,9 +119,21 @@ pub(crate) fn App(props: &AppProps) -> Html {
     }
 }
 
+/// The page's regions, arranged for what is being done.
+fn regions(state: &State) -> Classes {
+    let comparing = state.compare.is_some();
+    classes!(
+        "app",
+        comparing.then_some("comparing"),
+        (!comparing && state.guide.page != Page::Story).then_some("guided"),
+        (!comparing && state.guide.own.is_some()).then_some("visiting"),
+    )
+}
+
 /// Keeps an edited cluster, against an error of the page and for the next visit. One as it was opened is not worth it.
 fn keep(state: &State) {
-    if state.history.next_undo().is_some() {
+    // The cluster of a lesson is not the person's own.
+    if state.guide.own.is_none() && state.history.next_undo().is_some() {
         let link = link::of(state);
         spawn_local(async move {
             if let Ok(link) = documents::write_link(link).await {
@@ -223,19 +245,24 @@ fn Told(props: &ToldProps) -> Html {
     }
 }
 
-/// A link followed while the page is open.
+/// A lesson that the page is opened with, and links followed while it is open.
 #[hook]
 fn use_links(dispatch: &Dispatch) {
-    let dispatch = dispatch.clone();
+    let (dispatch, opened) = (dispatch.clone(), dispatch.clone());
     use_effect_with((), move |()| {
         let listener = web_sys::window().map(|window| {
             gloo_events::EventListener::new(&window, "hashchange", move |_| {
                 let hash = address::hash();
-                if address::is_link(&hash) {
+                if let Some(lead) = Lead::read(&hash) {
+                    tutor::open(lead, dispatch.clone());
+                } else if address::is_link(&hash) {
                     follow(hash, dispatch.clone());
                 }
             })
         });
+        if let Some(lead) = Lead::read(&address::hash()) {
+            tutor::open(lead, opened);
+        }
         move || drop(listener)
     });
 }
@@ -255,11 +282,11 @@ fn use_kept(dispatch: &Dispatch) {
 
 /// Fetches the engine once the first picture stands.
 #[hook]
-fn use_remote(dispatch: &Dispatch) {
+fn use_engine(dispatch: &Dispatch) {
     let dispatch = dispatch.clone();
     use_effect_with((), move |()| {
-        if !remote::is_ready() {
-            spawn_local(async move { dispatch.dispatch(Action::EngineCame(remote::ready().await)) });
+        if !reader::is_ready() {
+            spawn_local(async move { dispatch.dispatch(Action::EngineCame(reader::ready().await)) });
         }
     });
 }

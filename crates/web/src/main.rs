@@ -10,10 +10,11 @@ mod panic;
 mod picture;
 mod presets;
 mod ptr;
-mod remote;
+mod reader;
 mod saved;
 mod state;
 mod theme;
+mod tutor;
 mod ui;
 mod world;
 

@@ -59,7 +59,7 @@ pub(crate) fn Picture(props: &PictureProps) -> Html {
         (props.world.clone(), props.answer.clone(), props.outcome, props.reply, *narrow),
         |(world, answer, outcome, reply, narrow)| {
             let shape = if *narrow { Format::Tall } else { Format::Wide };
-            Rc::new(world.picture(&answer.flow, *outcome, *reply, Options { shape }))
+            Rc::new(world.picture(answer.flow.as_ref(), *outcome, *reply, Options { shape }))
         },
     );
     let on_select = use_callback(props.dispatch.clone(), |object: ObjectRef, dispatch| {

@@ -41,3 +41,48 @@ pub(crate) fn meet() {
         let _ = storage.set_item(MET, "1");
     }
 }
+
+const COURSE: &str = "hopscope.course";
+
+/// How far somebody came with a lesson.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// The lesson.
+    pub(crate) id: String,
+    /// Steps that are done.
+    pub(crate) steps: u32,
+    /// Steps that there are.
+    pub(crate) of: u32,
+}
+
+impl Reached {
+    /// All steps are done.
+    pub(crate) fn is_done(&self) -> bool {
+        self.steps >= self.of
+    }
+}
+
+/// The lessons that were begun: `port-80 2/4`, one a line.
+pub(crate) fn reached() -> Vec<Reached> {
+    let text = storage().and_then(|storage| storage.get_item(COURSE).ok().flatten()).unwrap_or_default();
+    let line = |line: &str| {
+        let (id, rest) = line.split_once(' ')?;
+        let (steps, of) = rest.split_once('/')?;
+        Some(Reached { id: id.to_owned(), steps: steps.parse().ok()?, of: of.parse().ok()? })
+    };
+    text.lines().filter_map(line).collect()
+}
+
+/// From now on so many steps of a lesson are done, if not more already.
+pub(crate) fn reach(id: &str, steps: u32, of: usize) {
+    let (mut all, of) = (reached(), u32::try_from(of).unwrap_or(u32::MAX));
+    match all.iter_mut().find(|one| one.id == id) {
+        Some(one) => (one.steps, one.of) = (one.steps.max(steps), of),
+        None => all.push(Reached { id: id.to_owned(), steps, of }),
+    }
+    let lines: Vec<String> = all.iter().map(|one| format!("{} {}/{}", one.id, one.steps, one.of)).collect();
+    if let Some(storage) = storage() {
+        // A browser that stores nothing shows every lesson as new, no more.
+        let _ = storage.set_item(COURSE, &lines.join("\n"));
+    }
+}

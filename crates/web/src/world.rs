@@ -1,6 +1,6 @@
 //! A settled cluster. The engine keeps it; here are its number, its objects, and what can be asked about it.
 
-use crate::remote;
+use crate::reader;
 use engine::{Flow, Plan, Remedy, Stage};
 use model::{Edit, Key, Model, NodeName, kubernetes::IpFamily};
 use render::{Options, Scene};
@@ -27,7 +27,7 @@ struct Kept {
 impl Drop for Kept {
     fn drop(&mut self) {
         // Where the engine is gone, so is what it kept.
-        let _ = remote::call::<()>(&Call::Forget(self.id));
+        let _ = reader::compute::<()>(&Call::Forget(self.id));
     }
 }
 
@@ -39,7 +39,7 @@ impl World {
     /// Settles a cluster.
     pub(crate) fn new(input: &Model) -> Self {
         let id = next_id();
-        let settled = remote::call(&Call::New(id, input.clone())).unwrap_or_else(|| input.clone());
+        let settled = reader::compute(&Call::New(id, input.clone())).unwrap_or_else(|| input.clone());
         Self(Rc::new(Kept { id, input: input.clone(), settled }))
     }
 
@@ -48,7 +48,7 @@ impl World {
         let id = next_id();
         let edit = self.0.input.difference(input);
         let mut settled = self.0.settled.clone();
-        match remote::call(&Call::Update { from: self.0.id, to: id, edit }) {
+        match reader::compute(&Call::Update { from: self.0.id, to: id, edit }) {
             Some(SettledChange(Some(change))) if change.apply(&mut settled).is_err() => Self::new(input),
             Some(SettledChange(_)) => Self(Rc::new(Kept { id, input: input.clone(), settled })),
             None => Self::new(input),
@@ -63,18 +63,24 @@ impl World {
     /// What becomes of a flow, with a sampled run.
     pub(crate) fn ask(&self, flow: &Flow, seed: u64) -> Answer {
         let call = Call::Ask { world: self.0.id, flow: flow.clone(), requests: REQUESTS, seed };
-        remote::call(&call).unwrap_or_else(|| Err("the engine does not answer".to_owned()))
+        reader::compute(&call).unwrap_or_else(|| Err("the engine does not answer".to_owned()))
     }
 
     /// What an edit brings with it, or why it is refused.
     pub(crate) fn plan(&self, edit: &Edit) -> Result<Plan, String> {
-        let plan = remote::call(&Call::Plan(self.0.id, edit.clone()));
+        let plan = reader::compute(&Call::Plan(self.0.id, edit.clone()));
         plan.unwrap_or_else(|| Err("the engine does not answer".to_owned()))
     }
 
-    /// How a branch of a flow is drawn.
-    pub(crate) fn picture(&self, flow: &Flow, outcome: usize, reply: bool, options: Options) -> Scene {
-        self.call(&Call::Picture { asked: self.asked(flow), outcome, reply, options })
+    /// How a branch of a flow is drawn; `None` draws the cluster alone.
+    pub(crate) fn picture(
+        &self,
+        flow: Option<&Flow>,
+        outcome: usize,
+        reply: bool,
+        options: Options,
+    ) -> Scene {
+        self.call(&Call::Picture { world: self.0.id, flow: flow.cloned(), outcome, reply, options })
     }
 
     /// How a branch of a flow reads elsewhere; `None` if there is no such branch.
@@ -99,17 +105,17 @@ impl World {
 
     /// Who reaches whom; `None` while the engine is not here.
     pub(crate) fn matrix(&self, clients: usize, targets: usize) -> Option<Matrix> {
-        remote::call(&Call::Matrix { world: self.0.id, clients, targets })
+        reader::compute(&Call::Matrix { world: self.0.id, clients, targets })
     }
 
     /// The load balancers; `None` while the engine is not here.
     pub(crate) fn balancers(&self) -> Option<Balancers> {
-        remote::call(&Call::Balancers(self.0.id))
+        reader::compute(&Call::Balancers(self.0.id))
     }
 
     /// The network around the nodes; `None` while the engine is not here.
     pub(crate) fn network(&self, nodes: usize) -> Option<Network> {
-        remote::call(&Call::Network { world: self.0.id, nodes })
+        reader::compute(&Call::Network { world: self.0.id, nodes })
     }
 
     fn asked(&self, flow: &Flow) -> Asked {
@@ -117,6 +123,6 @@ impl World {
     }
 
     fn call<T: Wire + Default>(&self, call: &Call) -> T {
-        remote::call(call).unwrap_or_default()
+        reader::compute(call).unwrap_or_default()
     }
 }

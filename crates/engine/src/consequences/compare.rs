@@ -242,7 +242,7 @@ pub(super) fn members(before: &World, after: &World) -> Vec<MemberChange> {
 }
 
 fn shares(world: &World, flow: &Flow) -> Result<Vec<FlowShare>, String> {
-    let paths = world.paths(flow).map_err(|error| error.to_string())?;
+    let paths = world.folded_paths(flow).map_err(|error| error.to_string())?;
     let mut sums: BTreeMap<String, f64> = BTreeMap::new();
     for outcome in &paths.outcomes {
         let receiver = match (&outcome.endpoint, outcome.cause) {

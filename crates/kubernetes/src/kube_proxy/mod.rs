@@ -5,6 +5,7 @@
 
 mod canonical;
 mod compare;
+mod concern;
 mod config;
 mod endpoints;
 mod fixed;

@@ -1,7 +1,10 @@
 //! What kube-proxy remembers of Services and EndpointSlices: service ports and their endpoints, for one
 //! address family, before any node's point of view.
 
-use super::names::{ChainHash, ChainKind};
+use super::{
+    concern::Index,
+    names::{ChainHash, ChainKind},
+};
 use crate::{
     address::{parse_cidr, parse_ip},
     hashing::FastMap,
@@ -20,11 +23,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 /// Default of `sessionAffinityConfig.clientIP.timeoutSeconds`: three hours.
 const AFFINITY_TIMEOUT: u32 = 10_800;
+/// With more endpoints kube-proxy takes the cluster for a large one.
+const LARGE: usize = 1000;
 
 /// One port of one Service in one family: the unit for which kube-proxy writes chains.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,6 +130,9 @@ pub struct ServiceMap {
     family: IpFamily,
     entries: BTreeMap<Key, Entry>,
     ports: Vec<Arc<ServicePort>>,
+    /// Whether there are more than a thousand endpoints.
+    is_large: bool,
+    pub(super) index: OnceLock<Index>,
 }
 
 /// One Service with what it was made from.
@@ -153,7 +161,8 @@ impl ServiceMap {
         services: &BTreeMap<Key, Arc<Service>>,
         slices: &BTreeMap<Key, Arc<EndpointSlice>>,
     ) -> Self {
-        Self { family, entries: BTreeMap::new(), ports: Vec::new() }.next(services, slices)
+        Self { family, entries: BTreeMap::new(), ports: Vec::new(), is_large: false, index: OnceLock::new() }
+            .next(services, slices)
     }
 
     /// The map after a change; what is unchanged is shared.
@@ -185,7 +194,14 @@ impl ServiceMap {
         order::sort_by(&mut ports, |a, b| {
             (&*a.name, a.protocol.lower()).cmp(&(&*b.name, b.protocol.lower()))
         });
-        Self { family: self.family, entries, ports }
+        let is_large = ports.iter().map(|port| port.endpoints.len()).sum::<usize>() > LARGE;
+        Self { family: self.family, entries, ports, is_large, index: OnceLock::new() }
+    }
+
+    /// The same with other ports, in the order of this map.
+    pub(super) fn with_ports(&self, ports: Vec<Arc<ServicePort>>) -> Self {
+        let (family, is_large) = (self.family, self.is_large);
+        Self { family, entries: BTreeMap::new(), ports, is_large, index: OnceLock::new() }
     }
 
     /// The family.
@@ -201,7 +217,7 @@ impl ServiceMap {
     /// Whether there are so many endpoints that kube-proxy leaves comments out: more than 1,000, summed
     /// over all service ports, ready or not.
     pub fn is_large_cluster(&self) -> bool {
-        self.ports.iter().map(|port| port.endpoints.len()).sum::<usize>() > 1000
+        self.is_large
     }
 
     /// The Services whose chains a partial sync rewrites after the change from `previous`: those that

@@ -88,9 +88,18 @@ impl<'a> Walker<'a> {
                 Verdict::Split { chance, from } => {
                     let hook = at.hook;
                     self.at = Some(at);
-                    let mut other = self.split(chance);
-                    other.miss(hook, id, rule, from - 1);
-                    waiting.push(other);
+                    match self.draw(chance) {
+                        Some(true) => {}
+                        Some(false) => {
+                            self.miss(hook, id, rule, from - 1);
+                            continue;
+                        }
+                        None => {
+                            let mut other = self.split(chance);
+                            other.miss(hook, id, rule, from - 1);
+                            waiting.push(other);
+                        }
+                    }
                     if let Some(at) = &mut self.at {
                         at.resume = Some((index, from, before.unwrap_or(1.0) * chance));
                     }

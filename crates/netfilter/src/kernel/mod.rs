@@ -73,12 +73,26 @@ impl Kernel {
     /// Every way that a packet can take through the host, with exact probabilities that sum to 1, in the order
     /// of the rules that decide.
     pub fn pass(&self, packet: Packet, entry: Entry, segment: Segment, state: &State) -> Vec<Passage> {
-        path::walk(Question { kernel: self, packet, entry, segment, state, indexed: true })
+        path::walk(Question { kernel: self, packet, entry, segment, state, indexed: true, draw: None })
     }
 
-    /// The same, examining every rule of every chain: the definition that [`Kernel::pass`] is held to.
+    /// One of the ways of [`Kernel::pass`], drawn with its probability: numbers in [0, 1) come from `draw`, one for
+    /// each choice on the way. The others are not walked.
+    pub fn pass_one(
+        &self,
+        packet: Packet,
+        entry: Entry,
+        segment: Segment,
+        state: &State,
+        draw: &dyn Fn() -> f64,
+    ) -> Option<Passage> {
+        let draw = Some(draw);
+        path::walk(Question { kernel: self, packet, entry, segment, state, indexed: true, draw }).pop()
+    }
+
+    /// As [`Kernel::pass`], examining every rule of every chain: the definition that [`Kernel::pass`] is held to.
     pub fn pass_naive(&self, packet: Packet, entry: Entry, segment: Segment, state: &State) -> Vec<Passage> {
-        path::walk(Question { kernel: self, packet, entry, segment, state, indexed: false })
+        path::walk(Question { kernel: self, packet, entry, segment, state, indexed: false, draw: None })
     }
 
     /// The rules that were examined in vain before a decision, nearest first, at most five: those of which most
@@ -98,7 +112,7 @@ impl Kernel {
         decided: &[Event],
         since: usize,
     ) -> Vec<NearMiss> {
-        let question = Question { kernel: self, packet, entry, segment, state, indexed: false };
+        let question = Question { kernel: self, packet, entry, segment, state, indexed: false, draw: None };
         near::near_misses(question, decided, since)
     }
 

@@ -113,7 +113,11 @@ struct Shared<'a> {
     family: Family,
     /// The packet as it came.
     arrived: Packet,
+    draw: Option<Draw<'a>>,
 }
+
+/// Gives the next random number, in [0, 1).
+pub(super) type Draw<'a> = &'a dyn Fn() -> f64;
 
 /// A packet on one of its ways.
 #[derive(Clone)]
@@ -148,11 +152,13 @@ pub(super) struct Question<'a> {
     pub(super) state: &'a State,
     /// Whether long chains are looked up rather than walked.
     pub(super) indexed: bool,
+    /// Where one way is followed, drawn at random, instead of all.
+    pub(super) draw: Option<Draw<'a>>,
 }
 
 /// A packet at the beginning of its way.
 pub(super) fn start(question: Question<'_>) -> Walker<'_> {
-    let Question { kernel, packet, entry, segment, state, indexed } = question;
+    let Question { kernel, packet, entry, segment, state, indexed, draw } = question;
     let family = Family::of(packet.destination);
     let shared = Shared {
         kernel,
@@ -163,6 +169,7 @@ pub(super) fn start(question: Question<'_>) -> Walker<'_> {
         indexed,
         family,
         arrived: packet,
+        draw,
     };
     let (steps, input) = match entry {
         Entry::Received(interface) => (RECEIVED, Some(interface)),
@@ -399,6 +406,13 @@ impl<'a> Walker<'a> {
         other.probability *= 1.0 - chance;
         self.probability *= chance;
         other
+    }
+
+    /// Where one way is drawn: whether something of this chance happens on it.
+    pub(super) fn draw(&mut self, chance: f64) -> Option<bool> {
+        let happens = self.shared.draw?() < chance;
+        self.probability *= if happens { chance } else { 1.0 - chance };
+        Some(happens)
     }
 
     /// The interface that `-i` sees.

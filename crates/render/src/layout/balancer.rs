@@ -221,7 +221,8 @@ impl Parts<'_> {
                 (format!("Rule, floating IP {floating}"), rule_line(rule), all.saturating_sub(1))
             }
             None if all == 0 => ("Rules".into(), "none".into(), 0),
-            None => ("Rule".into(), "none for this flow".into(), all),
+            None if flow.asked => ("Rule".into(), "none for this flow".into(), all),
+            None => ("Rules".into(), all.to_string(), 0),
         };
         let draft = self.row(bounds, Kind::Rule, "", flow.rule.is_some());
         let draft = Self::lines(draft, bounds, &heading, &line, more);

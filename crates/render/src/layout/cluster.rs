@@ -167,6 +167,8 @@ pub(super) struct FlowBalancer<'a> {
     members: BTreeSet<&'a NodeName>,
     /// Whether a way passes it.
     pub passed: bool,
+    /// Whether there is a flow at all.
+    pub asked: bool,
 }
 
 /// The load balancer drawn in full: the one that the flow passes or is addressed to, else the first.
@@ -206,7 +208,16 @@ pub(super) fn flow_balancer<'a>(view: &View<'a>, ways: &[Way]) -> Option<FlowBal
         .find(|pool| pool_id.is_some_and(|id| id.id.name() == pool.name));
     let frontend = frontend.map(|(name, ip)| (name.as_str(), *ip));
     let members = pool.and_then(|pool| balancer.members.get(&pool.name)).into_iter().flatten().collect();
-    Some(FlowBalancer { view: balancer, frontend, rule, probe, pool, members, passed: chosen.is_some() })
+    Some(FlowBalancer {
+        view: balancer,
+        frontend,
+        rule,
+        probe,
+        pool,
+        members,
+        passed: chosen.is_some(),
+        asked: view.paths.is_some(),
+    })
 }
 
 /// What the flow's load balancer thinks of a node.

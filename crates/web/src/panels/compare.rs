@@ -52,7 +52,7 @@ pub(crate) fn Comparison(props: &CompareProps) -> Html {
         (props.variant.clone(), props.world.clone(), props.answer.clone(), props.outcome, props.reply),
         |(variant, world, answer, outcome, reply)| {
             let scene = |world: &World, answer: &Answer| {
-                world.picture(&answer.flow, *outcome, *reply, Options::default())
+                world.picture(answer.flow.as_ref(), *outcome, *reply, Options::default())
             };
             Rc::new(differences(&scene(&variant.world, &variant.answer), &scene(world, answer)))
         },

@@ -3,9 +3,16 @@
 use crate::{
     presets::PRESETS,
     ptr::Ptr,
-    state::{Action, Dialog, Dispatch, State, Tab, compare::Baseline, describe, facts},
+    state::{
+        Action, Dialog, Dispatch, State, Tab,
+        compare::Baseline,
+        describe, facts,
+        guide::{Page, Turn},
+    },
+    tutor::{self, Lead},
     ui::Dialog as DialogBox,
 };
+use lessons::Contents;
 use model::{Edit, Kind, ObjectRef};
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
@@ -23,7 +30,14 @@ pub(crate) struct PaletteProps {
 struct Command {
     name: String,
     keys: &'static str,
-    action: Action,
+    run: Run,
+}
+
+/// What a line does.
+#[derive(Clone)]
+enum Run {
+    Act(Action),
+    Open(Lead),
 }
 
 /// Lines that are shown; typing finds the others.
@@ -37,6 +51,16 @@ pub(crate) fn Palette(props: &PaletteProps) -> Html {
     let typed = use_state(String::new);
     let at = use_state(|| 0_usize);
     let commands = use_memo((), |()| commands(&props.state));
+    // Lessons and questions are listed by the reader, and found when it is there.
+    let course = use_state(Vec::new);
+    use_effect_with((), {
+        let course = course.setter();
+        move |()| {
+            wasm_bindgen_futures::spawn_local(async move {
+                course.set(tutor::contents().await.map(leads).unwrap_or_default());
+            });
+        }
+    });
     let field = use_node_ref();
     use_effect_with(field.clone(), |field| {
         if let Some(field) = field.cast::<HtmlInputElement>() {
@@ -44,18 +68,25 @@ pub(crate) fn Palette(props: &PaletteProps) -> Html {
             let _ = field.focus();
         }
     });
-    let found: Vec<&Command> =
-        commands.iter().filter(|command| fits(&command.name, &typed)).take(MOST).collect();
+    let found: Vec<&Command> = commands
+        .iter()
+        .chain(course.iter())
+        .filter(|command| fits(&command.name, &typed))
+        .take(MOST)
+        .collect();
     let chosen = (*at).min(found.len().saturating_sub(1));
     let close = {
         let dispatch = props.dispatch.clone();
         Callback::from(move |()| dispatch.dispatch(Action::Show(None)))
     };
-    let run = |action: &Action| {
-        let (dispatch, action) = (props.dispatch.clone(), action.clone());
+    let run = |run: &Run| {
+        let (dispatch, run) = (props.dispatch.clone(), run.clone());
         move || {
             dispatch.dispatch(Action::Show(None));
-            dispatch.dispatch(action.clone());
+            match &run {
+                Run::Act(action) => dispatch.dispatch(action.clone()),
+                Run::Open(lead) => tutor::open(lead.clone(), dispatch.clone()),
+            }
         }
     };
     let oninput = {
@@ -69,7 +100,7 @@ pub(crate) fn Palette(props: &PaletteProps) -> Html {
     };
     let onkeydown = {
         let (at, count) = (at.clone(), found.len());
-        let enter = found.get(chosen).map(|command| run(&command.action));
+        let enter = found.get(chosen).map(|command| run(&command.run));
         Callback::from(move |event: KeyboardEvent| {
             match event.key().as_str() {
                 "ArrowDown" if count > 0 => at.set((chosen + 1) % count),
@@ -85,7 +116,7 @@ pub(crate) fn Palette(props: &PaletteProps) -> Html {
         })
     };
     let line = |index: usize, command: &Command| {
-        let run = run(&command.action);
+        let run = run(&command.run);
         html! {
             <li key={command.name.clone()} id={format!("command-{index}")} role="option"
                 aria-selected={(index == chosen).to_string()} class="command" onclick={move |_| run()}>
@@ -114,9 +145,22 @@ fn fits(name: &str, typed: &str) -> bool {
     typed.to_lowercase().split_whitespace().all(|word| name.contains(word))
 }
 
+/// A line for each lesson and question.
+fn leads(contents: Contents) -> Vec<Command> {
+    let lessons =
+        contents.lessons.into_iter().map(|one| (format!("Lesson: {}", one.title), Lead::Lesson(one.id, 0)));
+    let questions = contents
+        .questions
+        .into_iter()
+        .map(|one| (format!("Question: {}", one.title), Lead::Question(one.id, 0)));
+    lessons.chain(questions).map(|(name, lead)| Command { name, keys: "", run: Run::Open(lead) }).collect()
+}
+
 fn commands(state: &State) -> Vec<Command> {
     let mut all = Vec::new();
-    let mut add = |name: String, keys: &'static str, action: Action| all.push(Command { name, keys, action });
+    let mut add = |name: String, keys: &'static str, action: Action| {
+        all.push(Command { name, keys, run: Run::Act(action) });
+    };
     if let Some(label) = state.history.next_undo() {
         add(format!("Undo: {label}"), "Ctrl+Z", Action::Undo);
     }
@@ -147,6 +191,13 @@ fn commands(state: &State) -> Vec<Command> {
         (Dialog::Help, "Show the keyboard shortcuts", "?"),
     ] {
         add(name.into(), keys, Action::Show(Some(dialog)));
+    }
+    for (page, name) in [
+        (Page::Lessons, "Show the lessons"),
+        (Page::Questions, "Show the questions people ask"),
+        (Page::Story, "Show the story of the cluster"),
+    ] {
+        add(name.into(), "", Action::Guide(Turn::Show(page)));
     }
     add("Light or dark theme".into(), "", Action::ToggleTheme);
     for preset in PRESETS {

@@ -3,7 +3,7 @@
 use crate::{
     address, documents, hand_over,
     ptr::Ptr,
-    remote,
+    reader,
     state::{Action, Dispatch, Message, State, link},
     ui::{Choice, Dialog, Segmented},
 };
@@ -76,7 +76,7 @@ impl Export {
 }
 
 async fn text(state: &State, export: Export) -> Result<String, String> {
-    remote::ready().await.map_err(|error| error.to_string())?;
+    reader::ready().await.map_err(|error| error.to_string())?;
     Ok(match export {
         Export::Link => address::full(&documents::write_link(link::of(state)).await?),
         Export::Yaml => cluster(state, documents::Format::Yaml).await?,
@@ -157,8 +157,7 @@ pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
         })
     };
     let on_download = {
-        let (shown, export, dispatch, state) =
-            (shown.clone(), *export, props.dispatch.clone(), props.state.clone());
+        let (shown, export, dispatch) = (shown.clone(), *export, props.dispatch.clone());
         Callback::from(move |_: MouseEvent| {
             let Some(Ok(text)) = shown.clone() else { return };
             let dispatch = dispatch.clone();

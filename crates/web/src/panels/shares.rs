@@ -4,7 +4,7 @@ use crate::world::World;
 use crate::{
     ptr::Ptr,
     state::{
-        Answer,
+        Answer, Unanswered,
         answer::{fraction, per_cent, receiver, verdict_words},
     },
     ui::{Cell, Choice, Segmented, Table},
@@ -66,6 +66,7 @@ pub(super) fn Shares(props: &SharesProps) -> Html {
     let grouping = use_state(|| Grouping::Receiver);
     let (paths, run) = match &props.answer.result {
         Ok(answer) => answer,
+        Err(veiled @ Unanswered::Veiled) => return super::trace::veil(veiled),
         Err(error) => {
             return html! { <p class="empty">{ format!("This flow cannot be run: {error}.") }</p> };
         }

@@ -4,7 +4,7 @@ use super::{packet::Packet, words};
 use crate::{
     ptr::Ptr,
     state::{
-        Action, Answer, Dispatch,
+        Action, Answer, Dispatch, Unanswered,
         answer::{per_cent, verdict_words},
     },
     ui::{Choice, Segmented, arrow},
@@ -32,11 +32,17 @@ pub(super) struct TraceProps {
 /// Branches by one node up to which each is a button of its own.
 const FEW: usize = 4;
 
+/// What stands in the place of an answer that is to be predicted.
+pub(super) fn veil(veiled: &Unanswered) -> Html {
+    html! { <p class="empty">{ format!("Not yet: {veiled}.") }</p> }
+}
+
 /// The trace.
 #[component]
 pub(super) fn Trace(props: &TraceProps) -> Html {
     let paths = match &props.answer.result {
         Ok((paths, _)) => paths,
+        Err(veiled @ Unanswered::Veiled) => return veil(veiled),
         Err(error) => {
             let dispatch = props.dispatch.clone();
             let onclick = Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::AskFirst));

@@ -3,23 +3,49 @@
 use crate::world::World;
 use engine::{Action, Cause, Flow, PathOutcome, Paths, Run, RunRow, Step, Verdict};
 use session::Export;
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 /// The engine's answer about one flow.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     /// The cluster.
     pub(crate) world: World,
-    /// The flow.
-    pub(crate) flow: Flow,
-    /// Every branch and the sampled run, or why the flow cannot be asked about.
-    pub(crate) result: session::Answer,
+    /// The flow, if it may be told about.
+    pub(crate) flow: Option<Flow>,
+    /// Every branch, those that are alike folded where there are many, and the sampled run; or why there is none.
+    pub(crate) result: Result<(Paths, Run), Unanswered>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Unanswered {
+    /// The flow cannot be asked about.
+    Flow(String),
+    /// A lesson asks for a prediction first.
+    Veiled,
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flow(error) => f.write_str(error),
+            Self::Veiled => {
+                f.write_str("predict first: the packet is sent when you have checked your prediction")
+            }
+        }
+    }
 }
 
 impl Answer {
     /// Asks.
     pub(crate) fn of(world: &World, flow: &Flow, seed: u64) -> Self {
-        Self { world: world.clone(), flow: flow.clone(), result: world.ask(flow, seed) }
+        let result = world.ask(flow, seed).map_err(Unanswered::Flow);
+        Self { world: world.clone(), flow: Some(flow.clone()), result }
+    }
+
+    /// No answer before the prediction.
+    pub(crate) fn veiled(world: &World) -> Self {
+        Self { world: world.clone(), flow: None, result: Err(Unanswered::Veiled) }
     }
 
     /// Every branch.
@@ -34,13 +60,15 @@ impl Answer {
 
     /// A branch as plain text, every step of it.
     pub(crate) fn text(&self, outcome: usize) -> Option<String> {
-        self.world.export(&self.flow, outcome, false, Export::Trace)
+        self.world.export(self.flow.as_ref()?, outcome, false, Export::Trace)
     }
 
     /// What a person would compare before and after an edit.
     pub(crate) fn digest(&self) -> Digest {
         match &self.result {
-            Err(error) => Digest { shares: Vec::new(), sources: Vec::new(), failure: Some(error.clone()) },
+            Err(error) => {
+                Digest { shares: Vec::new(), sources: Vec::new(), failure: Some(error.to_string()) }
+            }
             Ok((_, run)) => Digest::of(run),
         }
     }
@@ -152,7 +180,7 @@ pub(crate) fn fraction(share: f64) -> Option<String> {
 /// Why a flow ends differently than before: the sentence of the first step that differs on its most probable way.
 pub(crate) fn cause(before: &Answer, after: &Answer) -> Option<String> {
     let (Some(before_paths), Some(after_paths)) = (before.paths(), after.paths()) else {
-        return after.result.as_ref().err().cloned();
+        return after.result.as_ref().err().map(ToString::to_string);
     };
     let (was, is) = (before_paths.outcomes.first()?, after_paths.outcomes.first()?);
     if before.digest().shares_like(&after.digest()) {

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod compare;
 pub(crate) mod describe;
 pub(crate) mod facts;
+pub(crate) mod guide;
 mod history;
 pub(crate) mod link;
 pub(crate) mod objects;
@@ -11,14 +12,14 @@ mod reduce;
 pub(crate) mod stories;
 mod watch;
 
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, Unanswered};
 pub(crate) use compare::Variant;
 pub(crate) use history::History;
 pub(crate) use watch::{Trend, Watched};
 
 use crate::presets::{PRESETS, Preset};
 use crate::ptr::Ptr;
-use crate::remote::EngineError;
+use crate::reader::ReaderError;
 use crate::world::World;
 use engine::Flow;
 use formats::Link;
@@ -77,6 +78,8 @@ pub(crate) struct State {
     pub(crate) dark: Option<bool>,
     /// What is said to screen readers. The number makes equal sentences distinct.
     pub(crate) announcement: (u32, AttrValue),
+    /// What the rail shows: a story, a lesson, a question.
+    pub(crate) guide: guide::Guide,
 }
 
 /// An edit that was made, for telling what followed from it.
@@ -144,7 +147,9 @@ pub(crate) enum Action {
     /// Say something to screen readers.
     Announce(String),
     /// The engine is here, or why it is not.
-    EngineCame(Result<(), EngineError>),
+    EngineCame(Result<(), ReaderError>),
+    /// Something happens in the rail.
+    Guide(guide::Turn),
 }
 
 /// Tabs of the dock.
@@ -301,6 +306,7 @@ impl State {
             message: None,
             dark: None,
             announcement: (0, AttrValue::default()),
+            guide: guide::Guide::default(),
         }
     }
 }

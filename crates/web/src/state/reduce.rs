@@ -6,7 +6,7 @@ use super::{
     watch,
 };
 use crate::ptr::Ptr;
-use crate::remote;
+use crate::reader;
 use engine::{Flow, Note};
 use model::{Edit, EditError, Model};
 use std::rc::Rc;
@@ -20,11 +20,11 @@ impl Reducible for State {
 
     fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
         let mut next = (*self).clone();
-        if !next.waiting.is_empty() && remote::is_ready() {
+        if !next.waiting.is_empty() && reader::is_ready() {
             let waiting = std::mem::take(&mut next.waiting);
             return waiting.into_iter().fold(Rc::new(next), Self::reduce).reduce(action);
         }
-        if action.asks_engine() && !remote::is_ready() {
+        if action.asks_engine() && !reader::is_ready() {
             next.waiting.push(action);
             next.announce("The engine is being loaded.".to_owned());
             return Rc::new(next);
@@ -47,6 +47,9 @@ impl Reducible for State {
                 next.watched = Ptr::new(watched);
             }
             Action::Select(selection) => next.selection = selection,
+            Action::Send(_) | Action::Run(_) if next.guide.veils() => {
+                next.message = Some(Message::note(format!("Not yet: {}.", super::Unanswered::Veiled)));
+            }
             Action::Send(flow) => next.send(flow),
             Action::Run(flow) => next.run(flow),
             Action::AskFirst => next.ask_first(),
@@ -96,6 +99,7 @@ impl Reducible for State {
             Action::EngineCame(Err(error)) => {
                 next.refuse(&format!("Nothing can be changed or asked: {error}."));
             }
+            Action::Guide(turn) => next.turn_guide(turn),
         }
         Rc::new(next)
     }
@@ -108,6 +112,7 @@ impl Action {
             self,
             Self::Unwatch(_)
                 | Self::Select(_)
+                | Self::ChooseOutcome(_)
                 | Self::Highlight(_)
                 | Self::Compare(None)
                 | Self::ToggleTheme
@@ -132,7 +137,7 @@ impl State {
         }
     }
 
-    fn edit(&mut self, edit: &Edit, label: String, notes: Vec<Note>) {
+    pub(super) fn edit(&mut self, edit: &Edit, label: String, notes: Vec<Note>) {
         let mut model = (*self.model).clone();
         let mut history = (*self.history).clone();
         match history.apply(&mut model, edit, label.clone()) {
@@ -225,8 +230,8 @@ impl State {
     }
 
     /// Asks the engine about the flow anew.
-    fn ask(&mut self) {
-        self.show(Answer::of(&self.world, &self.flow, self.seed));
+    pub(super) fn ask(&mut self) {
+        self.show(self.answer_now());
     }
 
     fn show(&mut self, answer: Answer) {
@@ -279,6 +284,7 @@ impl State {
 
     /// Starts over with another cluster; one step of history leads back to this one.
     fn replace(&mut self, next: Self, what: &str) {
+        self.leave();
         let mut model = (*self.model).clone();
         let mut history = (*self.history).clone();
         if let Some(edit) = model.difference(&next.model) {
@@ -296,7 +302,7 @@ impl State {
         self.message = Some(Message::error(text.to_owned()));
     }
 
-    fn announce(&mut self, text: String) {
+    pub(super) fn announce(&mut self, text: String) {
         self.announcement = (self.announcement.0.wrapping_add(1), text.into());
     }
 }

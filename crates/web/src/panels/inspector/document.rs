@@ -4,7 +4,7 @@ use super::super::editor::Editor;
 use crate::{
     documents,
     ptr::Ptr,
-    remote::EngineError,
+    reader::ReaderError,
     state::{Action, Dispatch, describe, facts, objects},
 };
 use engine::{Flow, Place};
@@ -93,7 +93,7 @@ pub(super) fn Document(props: &DocumentProps) -> Html {
 }
 
 /// The document, or why there is none.
-fn shown(yaml: Result<String, EngineError>) -> AttrValue {
+fn shown(yaml: Result<String, ReaderError>) -> AttrValue {
     yaml.unwrap_or_else(|error| format!("Not shown: {error}.")).into()
 }
 

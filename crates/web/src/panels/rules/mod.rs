@@ -7,7 +7,7 @@ mod tree;
 use crate::world::World;
 use crate::{
     ptr::Ptr,
-    remote,
+    reader,
     state::{Action, Answer, Dispatch, answer::per_cent},
     ui::{self, Choice, Segmented},
 };
@@ -66,7 +66,7 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
     let Some(node) = node else {
         return html! { <p class="empty">{ "The cluster has no node." }</p> };
     };
-    if !remote::is_ready() {
+    if !reader::is_ready() {
         return ui::loading();
     }
     let Some(lines) = (*lines).clone() else {

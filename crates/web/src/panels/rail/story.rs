@@ -1,29 +1,10 @@
-//! The lesson rail: the preset's story.
+//! The story of the cluster: states of it that a press brings about.
 
-use crate::presets::Preset;
-use crate::{
-    ptr::Ptr,
-    state::{Action, Dispatch, stories},
-};
-use model::Model;
+use super::RailProps;
+use crate::state::{Action, stories};
 use yew::prelude::*;
 
-/// What the rail needs.
-#[derive(Properties, PartialEq)]
-pub(crate) struct RailProps {
-    /// The preset that the cluster began as.
-    pub(crate) preset: Option<&'static Preset>,
-    /// The cluster as it began.
-    pub(crate) origin: Ptr<Model>,
-    /// The cluster now.
-    pub(crate) model: Ptr<Model>,
-    /// How to change the store.
-    pub(crate) dispatch: Dispatch,
-}
-
-/// The lesson rail.
-#[component]
-pub(crate) fn Rail(props: &RailProps) -> Html {
+pub(super) fn story(props: &RailProps) -> Html {
     let lesson = stories::lesson(props.preset);
     let button = |at: usize, story: &stories::Story| {
         let edit = props.model.difference(&story.target(&props.origin));
@@ -46,8 +27,8 @@ pub(crate) fn Rail(props: &RailProps) -> Html {
         }
     };
     html! {
-        <section class="rail" aria-labelledby="lesson-title">
-            <h2 id="lesson-title">{ lesson.title }</h2>
+        <>
+            <h2 id="rail-title">{ lesson.title }</h2>
             { for lesson.intro.iter().map(|text| html! { <p>{ *text }</p> }) }
             if !lesson.stories.is_empty() {
                 <ol class="stories">
@@ -55,6 +36,6 @@ pub(crate) fn Rail(props: &RailProps) -> Html {
                 </ol>
             }
             { for lesson.outro.iter().map(|text| html! { <p>{ *text }</p> }) }
-        </section>
+        </>
     }
 }

@@ -1,0 +1,315 @@
+//! Which nodes are alike to a packet: nothing that decides tells them apart but their name and address.
+//!
+//! It is said by a key of everything that a walk asks of a node that a packet enters by. Nodes with equal keys do
+//! the same, so that one of them can be walked for all; a node about which anything is unusual is a case of its own.
+
+use crate::{
+    World,
+    journey::Traveller,
+    topology::{AddressOwner, Site},
+};
+use azure::Sender;
+use ipnet::IpNet;
+use model::{
+    Model, NodeName,
+    kubernetes::{IpFamily, Node, Protocol},
+};
+use netfilter::Match;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+/// The classes of nodes, apart from any packet.
+#[derive(Debug, Default)]
+pub(crate) struct Alike {
+    profiles: BTreeMap<NodeName, u32>,
+}
+
+/// What a walk asks of a node, whatever the packet.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Profile {
+    /// The node itself, where it is a case of its own.
+    alone: Option<NodeName>,
+    /// Subnet and security groups, for each address.
+    network: Vec<(bool, Option<String>, [Option<String>; 2])>,
+    zone: Option<String>,
+    /// Whether kube-proxy's health server says that the node is leaving.
+    leaving: bool,
+    /// Families of its ranges of pod addresses.
+    pod_ranges: Vec<bool>,
+    /// The ports of pods in its own network.
+    host_ports: BTreeSet<(Protocol, u16)>,
+    /// The backend pools that it is in: they decide about outbound connections.
+    pools: Vec<u32>,
+    /// The ranges of some rule that hold one of its addresses.
+    ranges: Vec<u32>,
+}
+
+/// What tells nodes apart for one packet.
+pub(crate) struct Apart {
+    /// Nodes that are a case of their own for this packet.
+    alone: BTreeSet<NodeName>,
+    /// Nodes whose endpoints of the packet's Services matter, with these: service port and endpoint.
+    endpoints: BTreeMap<NodeName, Vec<(u32, u32)>>,
+}
+
+/// Nodes with equal classes are alike.
+pub(crate) type NodeClass = (u32, Option<NodeName>, Vec<(u32, u32)>);
+
+impl Apart {
+    /// The class of a node.
+    pub(crate) fn class(&self, alike: &Alike, node: &NodeName) -> NodeClass {
+        let profile = alike.profiles.get(node).copied().unwrap_or(u32::MAX);
+        let alone = (self.alone.contains(node) || profile == u32::MAX).then(|| node.clone());
+        (profile, alone, self.endpoints.get(node).cloned().unwrap_or_default())
+    }
+}
+
+impl World {
+    /// The classes of nodes, found at the first question that needs them.
+    pub(crate) fn alike(&self) -> &Alike {
+        self.alike.get_or_init(|| Alike::new(self))
+    }
+
+    /// What tells nodes apart for a packet that enters one of them for this socket. Where `near` is set, a node that
+    /// has one of the Services' endpoints is told from one that has none.
+    pub(crate) fn apart(&self, traveller: &Traveller, to: (IpAddr, u16), near: bool) -> Apart {
+        let packet = &traveller.packet;
+        let mut alone: BTreeSet<NodeName> = traveller.carried.before.nodes().cloned().collect();
+        alone.extend(traveller.tracked.iter().map(|(node, _)| node.clone()));
+        alone.extend(self.node_at(packet.source).cloned());
+        alone.extend(self.topology.node_of_pod_range(packet.source).cloned());
+        Apart { alone, endpoints: self.endpoints_apart(to, near) }
+    }
+
+    /// The nodes on which the rules of the Services that a socket concerns are others.
+    pub(crate) fn endpoints_apart(
+        &self,
+        to: (IpAddr, u16),
+        near: bool,
+    ) -> BTreeMap<NodeName, Vec<(u32, u32)>> {
+        let mut endpoints: BTreeMap<NodeName, Vec<(u32, u32)>> = BTreeMap::new();
+        let services = self.services(IpFamily::of(to.0));
+        for at in services.concerning([to]) {
+            let Some(port) = services.ports().get(at as usize) else { continue };
+            for (node, own) in port.nodes_apart() {
+                endpoints.entry(node.into()).or_default().extend(own.into_iter().map(|own| (at, own)));
+            }
+            let on_nodes = (0_u32..).zip(&port.endpoints).filter(|_| near);
+            for (own, endpoint) in on_nodes {
+                if let Some(node) = self.node_at(endpoint.ip) {
+                    endpoints.entry(node.clone()).or_default().push((at, own));
+                }
+            }
+        }
+        endpoints
+    }
+
+    /// The node that has an address, or on which the pod or endpoint with it is.
+    pub(crate) fn node_at(&self, ip: IpAddr) -> Option<&NodeName> {
+        let site = match self.topology.owner(ip)? {
+            AddressOwner::Node(name) => return Some(name),
+            AddressOwner::Pod(key) => Site::Pod(key.clone()),
+            AddressOwner::Endpoint => Site::Endpoint(ip),
+            _ => return None,
+        };
+        self.topology.attachment(&site).map(|(node, _)| node)
+    }
+
+    /// Whether something may tell a packet for a pod of the node that it enters from one for a pod elsewhere.
+    pub(crate) fn tells_near_from_far(&self) -> bool {
+        !self.model.network_policies.is_empty()
+            || !self.model.network_security_groups.is_empty()
+            || !self.model.route_tables.is_empty()
+            || !self.given.is_empty()
+    }
+}
+
+impl Alike {
+    fn new(world: &World) -> Self {
+        let ranges = Ranges::of(world);
+        let mut pools: BTreeMap<&NodeName, Vec<u32>> = BTreeMap::new();
+        let all = world.cloud.balancers().flat_map(|balancer| world.cloud.pools(&balancer.name));
+        for (at, pool) in (0_u32..).zip(all) {
+            for node in pool.members.iter().filter_map(|member| member.node.as_ref()) {
+                pools.entry(node).or_default().push(at);
+            }
+        }
+        let mut host_ports = host_ports(&world.model);
+        let mut known: BTreeMap<Profile, u32> = BTreeMap::new();
+        let mut profiles = BTreeMap::new();
+        for (name, node) in &world.model.nodes {
+            let profile = Profile {
+                alone: is_alone(world, name, node).then(|| name.clone()),
+                network: node.internal_ips().map(|ip| network(world, name, ip)).collect(),
+                zone: node.metadata.labels.get(kubernetes::kube_proxy::ProxyConfig::ZONE_LABEL).cloned(),
+                leaving: is_leaving(node),
+                pod_ranges: crate::topology::pod_cidrs(node).map(|range| range.addr().is_ipv4()).collect(),
+                host_ports: host_ports.remove(name.as_str()).unwrap_or_default(),
+                pools: pools.remove(name).unwrap_or_default(),
+                ranges: node.internal_ips().flat_map(|ip| ranges.holding(ip)).collect(),
+            };
+            let next = u32::try_from(known.len()).unwrap_or(u32::MAX);
+            profiles.insert(name.clone(), *known.entry(profile).or_insert(next));
+        }
+        Self { profiles }
+    }
+
+    /// The class of a node, apart from any packet.
+    pub(crate) fn profile(&self, node: &NodeName) -> Option<u32> {
+        self.profiles.get(node).copied()
+    }
+}
+
+/// Whether kube-proxy's health server answers 503 because the node is on its way out.
+pub(crate) fn is_leaving(node: &Node) -> bool {
+    node.metadata.deletion_timestamp.is_some()
+        || node.spec.taints.iter().any(|taint| taint.key == "ToBeDeletedByClusterAutoscaler")
+}
+
+/// Whether a node is a case of its own: rules that somebody gave, a public address, an address that is also a
+/// Service's.
+fn is_alone(world: &World, name: &NodeName, node: &Node) -> bool {
+    let public = |ip| world.cloud.nic(ip).is_some_and(|(_, own)| own.public_ip_address.is_some());
+    let of_vm = world.cloud.vm(name).and_then(|vm| vm.public_address);
+    world.given.contains_key(name)
+        || node.internal_ips().any(|ip| !world.services(IpFamily::of(ip)).concerning([(ip, 0)]).is_empty())
+        || of_vm.is_some()
+        || node.internal_ips().any(public)
+}
+
+fn network(world: &World, name: &NodeName, ip: IpAddr) -> (bool, Option<String>, [Option<String>; 2]) {
+    let guards = world.cloud.guards(Sender::node(name, ip));
+    let group =
+        |group: Option<&std::sync::Arc<azure::SecurityGroup>>| group.map(|group| group.name().to_owned());
+    let subnet = world.cloud.subnet(ip).map(|subnet| subnet.name.clone());
+    (ip.is_ipv4(), subnet, [group(guards.subnet.as_ref()), group(guards.nic.as_ref())])
+}
+
+/// The ports that pods in the nodes' own network declare, by node.
+fn host_ports(model: &Model) -> BTreeMap<&str, BTreeSet<(Protocol, u16)>> {
+    let mut ports: BTreeMap<&str, BTreeSet<(Protocol, u16)>> = BTreeMap::new();
+    for pod in model.pods.values().filter(|pod| pod.spec.host_network && !pod.is_finished()) {
+        let own = pod.spec.containers.iter().flat_map(|container| &container.ports);
+        let own = own.map(|port| (port.protocol, port.container_port));
+        ports.entry(pod.spec.node_name.as_str()).or_default().extend(own);
+    }
+    ports
+}
+
+/// Ranges that some rule names, in groups of which each is one condition: an address is in one of its ranges, or
+/// in none.
+struct Ranges {
+    nets: BTreeMap<IpNet, Vec<u32>>,
+    lengths: [BTreeSet<u8>; 2],
+    groups: u32,
+}
+
+impl Ranges {
+    fn of(world: &World) -> Self {
+        let mut ranges = Self { nets: BTreeMap::new(), lengths: Default::default(), groups: 0 };
+        let model = &world.model;
+        for range in model.services.values().flat_map(|own| &own.spec.load_balancer_source_ranges) {
+            ranges.add([range.trim()]);
+        }
+        for policy in model.network_policies.values() {
+            let ingress = policy.spec.ingress.iter().flatten().flat_map(|rule| &rule.peers);
+            let egress = policy.spec.egress.iter().flatten().flat_map(|rule| &rule.peers);
+            for block in ingress.chain(egress).filter_map(|peer| peer.ip_block.as_ref()) {
+                ranges.add([block.cidr.as_str()]);
+                ranges.add(block.except.iter().map(String::as_str));
+            }
+        }
+        let groups = world.cloud.security_groups().values().map(|group| &group.document);
+        for rule in groups.flat_map(|document| &document.security_rules) {
+            let sources = rule.source_address_prefix.iter().chain(&rule.source_address_prefixes);
+            let destinations =
+                rule.destination_address_prefix.iter().chain(&rule.destination_address_prefixes);
+            ranges.add(sources.map(String::as_str));
+            ranges.add(destinations.map(String::as_str));
+        }
+        let pods_of = |ip: &str| {
+            let owner = ip.parse().ok().and_then(|ip| world.node_at(ip))?;
+            Some(crate::topology::pod_cidrs(model.nodes.get(owner)?).collect::<Vec<_>>())
+        };
+        for route in model.route_tables.values().flat_map(|table| &table.routes) {
+            ranges.add([route.address_prefix.as_str()]);
+            // kubenet's routes lead to each node for its own pods, to each alike.
+            if let Some(hop) = &route.next_hop_ip_address {
+                let own = route.address_prefix.parse().ok();
+                if !pods_of(hop).is_some_and(|pods| own.is_some_and(|own| pods.contains(&own))) {
+                    ranges.add([hop.as_str()]);
+                }
+            }
+        }
+        ranges.add_network(model);
+        ranges.add_given(world);
+        ranges
+    }
+
+    fn add_network(&mut self, model: &Model) {
+        if let Some(proxy) = &model.kube_proxy {
+            self.add(proxy.cluster_cidr.split(','));
+            for range in &proxy.node_port_addresses {
+                self.add([range.as_str()]);
+            }
+        }
+        for network in model.virtual_networks.values() {
+            self.add(network.address_space.address_prefixes.iter().map(String::as_str));
+            let remote = network.virtual_network_peerings.iter();
+            let remote = remote.filter_map(|peering| peering.remote_address_space.as_ref());
+            self.add(remote.flat_map(|space| &space.address_prefixes).map(String::as_str));
+        }
+        for gateway in model.local_network_gateways.values() {
+            self.add(gateway.local_network_address_space.address_prefixes.iter().map(String::as_str));
+        }
+        let profile = model.managed_cluster.iter().map(|cluster| &cluster.network_profile);
+        for profile in profile {
+            self.add(profile.pod_cidrs.iter().chain(&profile.pod_cidr).map(String::as_str));
+            self.add(profile.service_cidrs.iter().chain(&profile.service_cidr).map(String::as_str));
+        }
+        for default in crate::topology::DEFAULTS {
+            self.add([default]);
+        }
+    }
+
+    /// The ranges of rules that somebody gave to other nodes.
+    fn add_given(&mut self, world: &World) {
+        let rulesets = world.given.values().flat_map(|rules| rules.ipv4.iter().chain(&rules.ipv6));
+        let chains = rulesets.flat_map(|rules| rules.tables.values()).flat_map(|table| &table.chains);
+        let matches = chains.flat_map(|chain| &chain.rules).flat_map(|rule| &rule.matches);
+        let mut given: BTreeSet<String> = BTreeSet::new();
+        given.extend(matches.filter_map(|found| match found {
+            Match::Source { net, .. } | Match::Destination { net, .. } => Some(net.to_string()),
+            _ => None,
+        }));
+        for range in &given {
+            self.add([range.as_str()]);
+        }
+    }
+
+    fn add<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) {
+        let group = self.groups;
+        self.groups += 1;
+        for text in texts {
+            let single = || text.parse().ok().map(|ip: IpAddr| IpNet::from(ip));
+            let Some(net) = text.parse::<IpNet>().ok().or_else(single) else { continue };
+            let net = net.trunc();
+            if let Some(lengths) = self.lengths.get_mut(usize::from(net.addr().is_ipv6())) {
+                lengths.insert(net.prefix_len());
+            }
+            self.nets.entry(net).or_default().push(group);
+        }
+    }
+
+    /// The groups of which a range holds the address.
+    fn holding(&self, ip: IpAddr) -> Vec<u32> {
+        let lengths = self.lengths.get(usize::from(ip.is_ipv6())).into_iter().flatten();
+        let nets = lengths.filter_map(|length| Some(IpNet::new(ip, *length).ok()?.trunc()));
+        let mut groups: Vec<u32> = nets.filter_map(|net| self.nets.get(&net)).flatten().copied().collect();
+        order::sort(&mut groups);
+        groups.dedup();
+        groups
+    }
+}

@@ -1,0 +1,105 @@
+//! The kernels of nodes, programmed when a packet first reaches them.
+//!
+//! A node's whole rules are those of every Service: too many to write for each node that a packet of one Service
+//! passes. Generated rules ask for the destination before all else, so the rules of the Services that a packet
+//! concerns are all that it can meet.
+
+use crate::World;
+use kubernetes::kube_proxy::{self, ProxyConfig, ServiceMap};
+use model::{NodeName, kubernetes::IpFamily};
+use netfilter::{Kernel, Packet, Ruleset, State};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+/// A node with more service ports than this is never programmed in full for a packet.
+const MOST_PORTS: usize = 512;
+/// So many times a node's whole rules are worth the rules of one packet's Services.
+const WORTH: usize = 8;
+/// So many parts of a node's rules are kept.
+const MOST_PARTS: usize = 64;
+
+/// The kernel of one node. Worlds share those that no edit touched.
+#[derive(Debug, Default)]
+pub(crate) struct NodeKernel {
+    /// With all its rules.
+    whole: OnceLock<Option<Arc<Kernel>>>,
+    /// With the rules of some service ports of a family.
+    parts: Mutex<Parts>,
+}
+
+type Parts = BTreeMap<(IpFamily, BTreeSet<u32>), Option<Arc<Kernel>>>;
+
+impl NodeKernel {
+    /// A node with rules that were loaded.
+    pub(crate) fn given(kernel: Option<Kernel>) -> Self {
+        Self { whole: kernel.map(Arc::new).into(), ..Self::default() }
+    }
+
+    fn parts(&self) -> MutexGuard<'_, Parts> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl World {
+    /// The kernel of a node with all its rules; `None` for a node that is not there.
+    pub(crate) fn kernel(&self, name: &NodeName) -> Option<&Arc<Kernel>> {
+        // Generated rules have neither loops nor missing chains, and given ones were loaded when they were given.
+        let program = || self.program(name).ok().flatten().map(Arc::new);
+        self.nodes.get(name)?.whole.get_or_init(program).as_ref()
+    }
+
+    /// The kernel of a node with at least the rules that a packet can meet, given what the node tracks.
+    pub(crate) fn kernel_for(&self, name: &NodeName, packet: &Packet, state: &State) -> Option<Arc<Kernel>> {
+        let node = self.nodes.get(name)?;
+        if self.given.contains_key(name) || matches!(node.whole.get(), Some(Some(_))) {
+            return self.kernel(name).cloned();
+        }
+        let family = IpFamily::of(packet.destination);
+        let services = self.services(family);
+        let concerned = services.concerning(sockets(packet, state));
+        let known = node.parts().len();
+        let ports = services.ports().len();
+        if ports <= MOST_PORTS && known * WORTH >= ports {
+            return self.kernel(name).cloned();
+        }
+        let key = (family, concerned);
+        if let Some(part) = node.parts().get(&key) {
+            return part.clone();
+        }
+        let rules = self.rules_of(name, family, &services.only(&key.1));
+        let (ipv4, ipv6) = match family {
+            IpFamily::IPv4 => (rules, Ruleset::default()),
+            IpFamily::IPv6 => (Ruleset::default(), rules),
+        };
+        let part = self.load(name, ipv4, ipv6).ok().flatten().map(Arc::new);
+        let mut parts = node.parts();
+        if parts.len() >= MOST_PARTS {
+            parts.clear();
+        }
+        parts.insert(key, part.clone());
+        part
+    }
+
+    /// What kube-proxy and ip-masq-agent write on a node for these Services, with the jumps to it.
+    pub(crate) fn rules_of(&self, name: &NodeName, family: IpFamily, services: &ServiceMap) -> Ruleset {
+        let rules = ProxyConfig::of_node(&self.model, name, family)
+            .map(|config| kube_proxy::installed(&config, services).ruleset)
+            .unwrap_or_default();
+        self.with_agents(rules, family)
+    }
+}
+
+/// Every socket that a packet names or can be translated to without a rule.
+fn sockets(packet: &Packet, state: &State) -> Vec<(IpAddr, u16)> {
+    let ends = |packet: &Packet| {
+        [(packet.source, packet.source_port), (packet.destination, packet.destination_port)]
+    };
+    let tracked = state.conntrack.find(packet).map(|found| found.connection);
+    let tracked = tracked.iter().flat_map(|connection| [connection.original, connection.reply]);
+    let mut sockets = vec![(packet.destination, packet.destination_port)];
+    sockets.extend(tracked.flat_map(|packet| ends(&packet)));
+    sockets
+}

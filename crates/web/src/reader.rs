@@ -1,0 +1,145 @@
+//! The second wasm: it computes, reads and writes documents and links, and teaches. It is fetched once the first
+//! picture stands. What is asked of the engine before is answered by what the build left in the page, or not yet.
+
+use formats::{Question, Source};
+use js_sys::{Function, Uint8Array};
+use lessons::Ask;
+use session::Call;
+use std::{cell::RefCell, fmt};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wire::Wire;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The reader's function from a door and a question to its answer, both as bytes (`www/boot.js`).
+    #[wasm_bindgen(js_namespace = hopscope, js_name = reader, catch)]
+    async fn load() -> Result<JsValue, JsValue>;
+
+    /// The text of a file beside the page (`www/boot.js`).
+    #[wasm_bindgen(js_namespace = hopscope, js_name = text, catch)]
+    async fn text(path: &str) -> Result<JsValue, JsValue>;
+}
+
+thread_local! {
+    static HERE: RefCell<Here> = RefCell::default();
+}
+
+#[derive(Debug, Default)]
+struct Here {
+    /// The reader's function, when it is here.
+    function: Option<Function>,
+    /// What the engine must be told when it comes: the cluster that the build answered for.
+    untold: Vec<Vec<u8>>,
+    /// In a test: the engine itself.
+    #[cfg(not(target_arch = "wasm32"))]
+    session: session::Session,
+}
+
+/// What the page asks of the engine when it opens with the first example, and the answers, as the build left them.
+/// The first call gives the cluster its number.
+const OPENING: &[(&[u8], &[u8])] = include!(concat!(env!("OUT_DIR"), "/opening.rs"));
+
+/// Why the reader did not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ReaderError {
+    /// It could not be fetched, or it stopped; what the browser says about it.
+    Failed(String),
+    /// It answered what the page does not understand.
+    OtherVersion,
+}
+
+impl fmt::Display for ReaderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(why) => {
+                write!(f, "the part of the page that computes and reads could not be used ({why})")
+            }
+            Self::OtherVersion => f.write_str("the page was updated meanwhile; reload it"),
+        }
+    }
+}
+
+impl std::error::Error for ReaderError {}
+
+/// Whether the reader, and with it the engine, is here.
+pub(crate) fn is_ready() -> bool {
+    cfg!(not(target_arch = "wasm32")) || HERE.with_borrow(|here| here.function.is_some())
+}
+
+/// Fetches the reader, unless it is here.
+pub(crate) async fn ready() -> Result<(), ReaderError> {
+    function().await.map(drop)
+}
+
+/// Asks the engine what can be answered at once; `None` if it is not here yet, or stopped.
+pub(crate) fn compute<T: Wire>(call: &Call) -> Option<T> {
+    wire::decode(&computed(&wire::encode(call))?)
+}
+
+#[cfg(target_arch = "wasm32")]
+fn computed(call: &[u8]) -> Option<Vec<u8>> {
+    match HERE.with_borrow(|here| here.function.clone()) {
+        Some(function) => at_door(&function, "compute", call).ok(),
+        None => left_by_build(call),
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn computed(call: &[u8]) -> Option<Vec<u8>> {
+    HERE.with_borrow_mut(|here| here.session.answer(call))
+}
+
+/// The answer that the build left. A cluster is named to the engine when it comes.
+#[cfg(any(test, target_arch = "wasm32"))]
+fn left_by_build(call: &[u8]) -> Option<Vec<u8>> {
+    let (at, (_, answer)) = OPENING.iter().enumerate().find(|(_, (asked, _))| *asked == call)?;
+    if at == 0 {
+        HERE.with_borrow_mut(|here| here.untold.push(call.to_vec()));
+    }
+    Some(answer.to_vec())
+}
+
+/// Asks a question. The type of the answer stands with the question.
+pub(crate) async fn ask<T: Wire>(question: &Question) -> Result<T, ReaderError> {
+    let answer = call("answer", &wire::encode(question)).await?;
+    wire::decode(&answer).ok_or(ReaderError::OtherVersion)
+}
+
+/// Asks about lessons. The type of the answer stands with the question.
+pub(crate) async fn teach<T: Wire>(ask: &Ask) -> Result<T, ReaderError> {
+    let answer = call("teach", &wire::encode(ask)).await?;
+    wire::decode(&answer).ok_or(ReaderError::OtherVersion)
+}
+
+/// A file beside the page, or what the browser says in its place.
+pub(crate) async fn file(path: &str) -> Result<Source, ReaderError> {
+    let text = text(path).await.map_err(|error| failed(&error))?;
+    Ok(Source::new(path, text.as_string().unwrap_or_default()))
+}
+
+async fn call(door: &str, question: &[u8]) -> Result<Vec<u8>, ReaderError> {
+    at_door(&function().await?, door, question)
+}
+
+fn at_door(function: &Function, door: &str, question: &[u8]) -> Result<Vec<u8>, ReaderError> {
+    let answer = function.call2(&JsValue::NULL, &door.into(), &Uint8Array::from(question));
+    Ok(Uint8Array::new(&answer.map_err(|error| failed(&error))?).to_vec())
+}
+
+async fn function() -> Result<Function, ReaderError> {
+    if let Some(function) = HERE.with_borrow(|here| here.function.clone()) {
+        return Ok(function);
+    }
+    let function = load().await.map_err(|error| failed(&error))?;
+    let function: Function = function.dyn_into().map_err(|_| ReaderError::OtherVersion)?;
+    for call in HERE.with_borrow_mut(|here| std::mem::take(&mut here.untold)) {
+        at_door(&function, "compute", &call)?;
+    }
+    HERE.with_borrow_mut(|here| here.function = Some(function.clone()));
+    Ok(function)
+}
+
+fn failed(error: &JsValue) -> ReaderError {
+    let message = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
+    ReaderError::Failed(message.unwrap_or_default())
+}
