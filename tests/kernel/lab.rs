@@ -75,6 +75,10 @@ pub(crate) enum Role {
         ipv4: String,
         /// What `ip6tables-restore` loads.
         ipv6: String,
+        /// What `nft -f` loads; empty for nothing.
+        nft: String,
+        /// `net.ipv4.conf.all.route_localnet`.
+        route_localnet: bool,
     },
     /// A pod on the node of this name.
     Pod {
@@ -164,7 +168,6 @@ impl Lab {
             ("net/ipv6/conf/default/accept_dad", "0"),
         ];
         let forwards = [("net/ipv4/ip_forward", "1"), ("net/ipv6/conf/all/forwarding", "1")];
-        let node = [("net/ipv4/conf/all/route_localnet", "1")];
         // By default IPv6 hashes the flow label too, which differs from connection to connection.
         let policy = match self.plan.hash {
             Hash::FiveTuple => "1",
@@ -182,7 +185,10 @@ impl Lab {
         };
         for (agent, host) in self.agents.iter_mut().zip(&self.plan.hosts) {
             agent.request(&match host.role {
-                Role::Node { .. } => request(&[&common, &forwards, &node]),
+                Role::Node { route_localnet, .. } => {
+                    let value = if route_localnet { "1" } else { "0" };
+                    request(&[&common, &forwards, &[("net/ipv4/conf/all/route_localnet", value)]])
+                }
                 Role::Pod { .. } | Role::Outside => request(&[&common]),
             })?;
         }
@@ -239,9 +245,12 @@ impl Lab {
         }
         for ((agent, host), commands) in self.agents.iter_mut().zip(&self.plan.hosts).zip(&commands) {
             agent.run(&["ip", "-batch", "-"], commands)?;
-            if let Role::Node { ipv4, ipv6, .. } = &host.role {
+            if let Role::Node { ipv4, ipv6, nft, .. } = &host.role {
                 agent.run(&["iptables-restore"], ipv4)?;
                 agent.run(&["ip6tables-restore"], ipv6)?;
+                if !nft.is_empty() {
+                    agent.run(&["nft", "-f", "-"], nft)?;
+                }
             }
             for Server { name, address, ports } in &host.servers {
                 let at = ports.iter().map(|&(transport, port)| (transport, SocketAddr::new(*address, port)));

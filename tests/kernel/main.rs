@@ -4,7 +4,7 @@
 //! `ip6tables-restore`, and real TCP and UDP connections are opened. Who answered, which source it saw, and in what
 //! shares, must be what `World::paths` says. The kernel is the judge.
 //!
-//! Needs root and the programs of `iproute2` and `iptables`. Without root the test says so and passes; without the
+//! In mode nftables the table is loaded with `nft`. Needs root and the programs of `iproute2`, `iptables` and `nftables`. Without root the test says so and passes; without the
 //! programs likewise, but fails where `CI` is set.
 
 mod agent;
@@ -52,19 +52,37 @@ fn main() -> ExitCode {
         let trials = report.select("lab", trials);
         if trials.is_empty() { Ok(Vec::new()) } else { run::run(&mut Lab::build(plan)?, &trials) }
     });
+    let nft = !is_missing("nft");
+    if !nft && !report.arguments.list {
+        println!("\nkernel test SKIPPED in part: not installed: nft, so mode nftables is not tried");
+    }
     for topology in topologies::all() {
-        report.topology(topology.name, |report| {
+        if topology.needs_nft() && !nft {
+            continue;
+        }
+        report.topology(&topology.name, |report| {
             let world = topology.world()?;
             let (trials, azure) = ask::trials(&topology, &world)?;
-            let trials = report.select(topology.name, trials);
-            report.leave_to_azure(topology.name, &azure);
+            let trials = report.select(&topology.name, trials);
+            report.leave_to_azure(&topology.name, &azure);
             if trials.is_empty() {
                 return Ok(Vec::new());
             }
             run::run(&mut Lab::build(plan::plan(&world, topology.sticky))?, &trials)
         });
     }
+    if !nft && is_ci() {
+        return ExitCode::FAILURE;
+    }
     report.close(start)
+}
+
+fn is_missing(program: &str) -> bool {
+    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
+}
+
+fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
 }
 
 /// Why the test cannot run here.
@@ -76,7 +94,7 @@ struct Obstacle {
 impl Obstacle {
     /// In CI the programs must be there; that root is missing is only said.
     fn is_failure(&self) -> bool {
-        self.tools && std::env::var("CI").is_ok_and(|value| value == "true")
+        self.tools && is_ci()
     }
 }
 
@@ -90,10 +108,7 @@ fn obstacle() -> Option<Obstacle> {
         let why = "it needs root, for network namespaces and iptables".into();
         return Some(Obstacle { why, tools: false });
     }
-    let missing = |program: &&str| {
-        let run = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        run.is_err()
-    };
+    let missing = |program: &&str| is_missing(program);
     let programs: Vec<_> =
         ["ip", "iptables-restore", "ip6tables-restore"].into_iter().filter(missing).collect();
     if programs.is_empty() {

@@ -10,9 +10,9 @@ use engine::World;
 use ipnet::IpNet;
 use model::{
     Key, Model, NodeName,
-    kubernetes::{IpFamily, Node, Pod, Protocol},
+    kubernetes::{IpFamily, Node, Pod, Protocol, ProxyMode},
 };
-use netfilter::Form;
+use netfilter::{Form, nft};
 use std::net::IpAddr;
 
 /// The plan of a settled cluster, with a VM and a host on the internet beside it.
@@ -57,6 +57,8 @@ fn node_host(world: &World, name: &NodeName, node: &Node) -> Host {
         let rules = world.rules(name, ip_family);
         rules.map(|rules| rules.text(family, Form::KUBE_PROXY).to_string()).unwrap_or_default()
     };
+    let nft = [IpFamily::IPv4, IpFamily::IPv6].into_iter().filter_map(|family| world.nft_table(name, family));
+    let nft = nft.map(|table| table.text(nft::Form::Load).to_string()).collect();
     let mut servers: Vec<_> = pods.map(|pod| server(&pod.metadata.key(), pod)).collect();
     servers.push(Server::at_any(node_name(name.as_str()), health_ports(model)));
     Host {
@@ -65,6 +67,8 @@ fn node_host(world: &World, name: &NodeName, node: &Node) -> Host {
             pod_ranges: node.spec.pod_cidrs.iter().filter_map(|range| range.parse::<IpNet>().ok()).collect(),
             ipv4: rules(IpFamily::IPv4, netfilter::Family::V4),
             ipv6: rules(IpFamily::IPv6, netfilter::Family::V6),
+            nft,
+            route_localnet: world.model().proxy_mode() == ProxyMode::Iptables,
         },
         addresses: node.internal_ips().collect(),
         servers,

@@ -110,7 +110,13 @@ pub(crate) fn selfcheck() -> Option<(Plan, Vec<Trial>)> {
     let families = addresses()?;
     let [v4, v6] = &families;
     let both = |pick: fn(&Addresses) -> IpAddr| vec![pick(v4), pick(v6)];
-    let node = |ipv4, ipv6| Role::Node { pod_ranges: Vec::new(), ipv4, ipv6 };
+    let node = |ipv4, ipv6| Role::Node {
+        pod_ranges: Vec::new(),
+        ipv4,
+        ipv6,
+        nft: String::new(),
+        route_localnet: true,
+    };
     let host = |name: &str, role, addresses| {
         let servers = vec![Server::at_any(name.into(), vec![(Transport::Tcp, 8080), (Transport::Udp, 8080)])];
         Host { name: name.into(), role, addresses, servers }
@@ -120,6 +126,8 @@ pub(crate) fn selfcheck() -> Option<(Plan, Vec<Trial>)> {
         pod_ranges: both(|of| of.a).into_iter().map(range).collect(),
         ipv4: rules(v4),
         ipv6: rules(v6),
+        nft: String::new(),
+        route_localnet: true,
     };
     let mut n1 = node(String::new(), String::new());
     if let Role::Node { pod_ranges, .. } = &mut n1 {

@@ -3,7 +3,7 @@
 use crate::output::Failure;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::{Flow, Place, parse_destination};
-use model::kubernetes::Protocol;
+use model::kubernetes::{IpFamily, Protocol};
 
 /// See every hop a packet takes through AKS.
 #[derive(Debug, Parser)]
@@ -17,6 +17,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// The iptables rules that kube-proxy writes on a node
     Iptables(IptablesArguments),
+    /// The table of nftables that kube-proxy writes on a node in mode nftables
+    Nftables(NftablesArguments),
     /// Every path that a flow can take, with exact probabilities
     Paths(PathsArguments),
     /// One sampled path, every step
@@ -63,6 +65,28 @@ pub(crate) struct IptablesArguments {
     pub(crate) output: CompareFormat,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct NftablesArguments {
+    /// Files or folders of YAML and JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// The node
+    #[arg(long)]
+    pub(crate) node: String,
+    /// load: commands for nft -f, as kube-proxy gives them; list: as nft list table prints it
+    #[arg(long, value_enum, default_value_t = TableForm::Load)]
+    pub(crate) format: TableForm,
+    /// The address family
+    #[arg(long, value_enum, default_value_t = Family::Ipv4)]
+    pub(crate) family: Family,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableForm {
+    Load,
+    List,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CompareFormat {
     Text,
@@ -80,6 +104,15 @@ pub(crate) enum RulesFormat {
 pub(crate) enum Family {
     Ipv4,
     Ipv6,
+}
+
+impl From<Family> for IpFamily {
+    fn from(family: Family) -> Self {
+        match family {
+            Family::Ipv4 => Self::IPv4,
+            Family::Ipv6 => Self::IPv6,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! The command line: `hopscope iptables|paths|trace|run|lb|matrix|diff|render|check|lessons`.
+//! The command line: `hopscope iptables|nftables|paths|trace|run|lb|matrix|diff|render|check|lessons`.
 //!
 //! Exit codes: 0 done, 1 a check failed, 2 bad usage or bad input.
 
@@ -10,6 +10,7 @@ mod drift;
 mod input;
 mod junit;
 mod learn;
+mod modes;
 mod output;
 mod reach;
 mod rules;
@@ -53,6 +54,7 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
     };
     match &arguments.command {
         Command::Iptables(arguments) => iptables(arguments),
+        Command::Nftables(arguments) => modes::nftables(arguments).map(Done::from),
         Command::Paths(arguments) => paths(arguments).map(Done::from),
         Command::Trace(arguments) => trace(&arguments.flow, arguments.seed).map(Done::from),
         Command::Run(arguments) => sample(arguments).map(Done::from),
@@ -76,9 +78,10 @@ fn iptables(arguments: &IptablesArguments) -> Result<Done, Failure> {
     if let Some(saved) = &arguments.compare {
         return rules::compare(&world, &node, saved, &arguments.files, arguments.output);
     }
-    let (family, of_api) = match arguments.family {
-        args::Family::Ipv4 => (netfilter::Family::V4, IpFamily::IPv4),
-        args::Family::Ipv6 => (netfilter::Family::V6, IpFamily::IPv6),
+    let of_api = IpFamily::from(arguments.family);
+    let family = match arguments.family {
+        args::Family::Ipv4 => netfilter::Family::V4,
+        args::Family::Ipv6 => netfilter::Family::V6,
     };
     let text = match arguments.format {
         RulesFormat::Payload => world.payload(&node, of_api).map(|rules| {

@@ -239,7 +239,7 @@ fn a_run_counts_beside_exact_shares() {
 
 #[test]
 fn another_mode_of_kube_proxy_is_told_as_an_assumption() {
-    for (mode, told) in [("iptables", false), ("ipvs", true), ("nftables", true)] {
+    for (mode, told) in [("iptables", false), ("ipvs", true), ("nftables", false)] {
         let config = format!(
             "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: {mode}\n"
         );

@@ -13,7 +13,7 @@ use crate::{
     state::{Effects, Follow, State},
     storage::Way,
 };
-use model::kubernetes::Protocol;
+use model::kubernetes::{Protocol, ProxyMode};
 use netfilter::{Packet, Segment};
 use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
 
@@ -270,8 +270,9 @@ impl World {
         let is_given = |step: &Step| {
             step.station.kind == StationKind::Node && self.given.contains_key(&*step.station.name)
         };
-        let mode = self.model.kube_proxy.as_ref().map_or("", |config| config.mode.as_str());
-        if !matches!(mode, "" | "iptables") && steps().any(|step| step.component == Component::KubeProxy) {
+        if self.model.proxy_mode() == ProxyMode::Ipvs
+            && steps().any(|step| step.component == Component::KubeProxy)
+        {
             codes.insert(AssumptionCode::IptablesMode);
         }
         if !self.given.is_empty() && steps().chain(replies).any(is_given) {

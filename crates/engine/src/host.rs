@@ -2,30 +2,35 @@
 
 use crate::topology::{Site, Topology, UPLINK};
 use ipnet::IpNet;
-use model::{Model, NodeName, kubernetes::Node};
-use netfilter::{Host, Interface, InterfaceName, Route, Ruleset};
+use kubernetes::kube_proxy::Programming;
+use model::{
+    Model, NodeName,
+    kubernetes::{Node, ProxyMode},
+};
+use netfilter::{Host, Interface, InterfaceName, Route};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Builds a node's namespace around the given rules.
+/// Builds a node's namespace around what programs of both families made of it.
 pub(crate) fn namespace(
     model: &Model,
     topology: &Topology,
     node: &Node,
-    ipv4: Ruleset,
-    ipv6: Ruleset,
+    [ipv4, ipv6]: [Programming; 2],
 ) -> Host {
     let name = node.name();
     Host {
         interfaces: interfaces(model, topology, node),
         routes: routes(model, topology, &name),
-        ipv4,
-        ipv6,
+        ipv4: ipv4.iptables,
+        ipv6: ipv6.iptables,
+        nft: ipv4.nftables.into_iter().chain(ipv6.nftables).collect(),
         forwarding: true,
-        // kube-proxy sets it while node ports answer on 127.0.0.1, its default.
-        route_localnet: model
-            .kube_proxy
-            .as_ref()
-            .is_none_or(|config| config.iptables.localhost_node_ports.unwrap_or(true)),
+        // kube-proxy in mode iptables sets it while node ports answer on 127.0.0.1, its default.
+        route_localnet: model.proxy_mode() == ProxyMode::Iptables
+            && model
+                .kube_proxy
+                .as_ref()
+                .is_none_or(|config| config.iptables.localhost_node_ports.unwrap_or(true)),
     }
 }
 

@@ -17,6 +17,7 @@ mod ingress;
 mod journey;
 mod matrix;
 mod narrate;
+mod narrate_nft;
 mod node;
 mod outbound;
 mod outcome;

@@ -9,7 +9,7 @@ use crate::{
 use model::{Key, Kind, NodeName, ObjectRef};
 use netfilter::{
     Chain, CtState, Entry, Event, Family, Form, Hook, Host, Kernel, Match, Outcome, Packet, Passage, Policy,
-    Rule, RuleId, Ruleset, TableName, Target,
+    Rule, RuleId, Ruleset, TableName, Target, nft,
 };
 
 /// In one passage so many decisions are told; after them, jumps no more. kube-proxy's rules make fewer than ten;
@@ -18,16 +18,17 @@ const MOST_TOLD: usize = 200;
 
 /// Turns one passage through a node into steps.
 pub(crate) struct Narrator<'a> {
-    node: &'a NodeName,
+    pub(crate) node: &'a NodeName,
     rules: &'a Ruleset,
-    entry: Entry,
+    pub(crate) nft: &'a [nft::Table],
+    pub(crate) entry: Entry,
     family: Family,
-    station: Station,
-    hook: Hook,
+    pub(crate) station: Station,
+    pub(crate) hook: Hook,
     /// The Service that the last rule with a comment spoke of.
-    service: Option<Key>,
+    pub(crate) service: Option<Key>,
     /// Whether a rule translated the destination in this passage.
-    translated: bool,
+    pub(crate) translated: bool,
     /// The steps that a rule or a policy decided, from the passage's first step, each with its event.
     pub(crate) decisions: Vec<(usize, usize)>,
 }
@@ -39,6 +40,7 @@ impl<'a> Narrator<'a> {
         Self {
             node,
             rules,
+            nft: &host.nft,
             entry,
             family,
             station,
@@ -85,7 +87,11 @@ impl<'a> Narrator<'a> {
 
     fn event(&mut self, traveller: &mut Traveller, event: &Event, rest: &[Event]) {
         match event {
-            Event::Hook { hook, .. } => self.hook = *hook,
+            Event::Hook { hook, .. } | Event::BaseChain { hook, .. } => self.hook = *hook,
+            Event::NftRule { rule, probability, packet } => {
+                traveller.packet = *packet;
+                self.nft_rule(traveller, *rule, *probability, rest);
+            }
             Event::Track(CtState::Invalid) => {
                 let why = "Connection tracking knows no connection that this packet could belong to: it is INVALID.";
                 self.step(traveller, Component::LinuxNetfilter, Action::Track, why.to_owned());
@@ -159,7 +165,7 @@ impl<'a> Narrator<'a> {
                 self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
             }
             Target::Return if chain.name.as_str() == "KUBE-POSTROUTING" && self.translated => {
-                let why = "The packet carries no masquerade mark, so its source stays as it is: the receiver sees it.".to_owned();
+                let why = UNMARKED.to_owned();
                 self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
             }
             Target::Return if is_masq_agent(chain) && self.asks_masq_agent() => {
@@ -218,14 +224,25 @@ impl<'a> Narrator<'a> {
 
     fn dnat(&mut self, traveller: &mut Traveller, id: RuleId, chain: &Chain, rule: &Rule, rest: &[Event]) {
         let Some(Event::Dnat { before, after }) = rest.first() else { return };
+        let step = self.with_rule(id, chain, rule, Action::Dnat, String::new());
+        self.dnat_step(traveller, step, *before, *after);
+    }
+
+    /// The step of a translated destination, and that nobody has to listen on the old one.
+    pub(crate) fn dnat_step(
+        &mut self,
+        traveller: &mut Traveller,
+        mut step: Step,
+        before: Packet,
+        after: Packet,
+    ) {
         self.translated = true;
-        let why = format!(
+        step.why = format!(
             "The destination becomes {}. From now on connection tracking does the same for every packet of this connection, and the reverse for its answers.",
             socket(after.destination, after.destination_port)
         );
-        let step = self.with_rule(id, chain, rule, Action::Dnat, why);
-        traveller.packet = *before;
-        traveller.rewrite(*after, step);
+        traveller.packet = before;
+        traveller.rewrite(after, step);
         let at = if self.entry == Entry::Sent { "OUTPUT" } else { "PREROUTING" };
         let why = format!(
             "No socket was looked up for {}: {at} runs before the kernel asks who listens, so nothing on the node has to listen on port {}.",
@@ -247,10 +264,7 @@ impl<'a> Narrator<'a> {
                 after.source
             )
         } else if chain.name.as_str() == "KUBE-POSTROUTING" {
-            format!(
-                "The mark asks for it: the source becomes {}, this node's address on the way out, so that the answer comes back here. The receiver sees the node, not the client.",
-                after.source
-            )
+            masquerade_words(*after)
         } else {
             format!(
                 "A rule in {} replaces the source by {}; the receiver sees that address.",
@@ -306,6 +320,9 @@ impl<'a> Narrator<'a> {
             Event::Matched { rule, .. } => Some(*rule),
             _ => None,
         });
+        if let Some(cause) = self.nft_cause(passage) {
+            return cause;
+        }
         let Some((chain, rule)) = deciding.and_then(|id| self.rule(id)) else { return otherwise };
         let comment = comment(rule).unwrap_or_default();
         let invalid = rule.matches.iter().any(
@@ -359,7 +376,7 @@ impl<'a> Narrator<'a> {
         Some((chain, chain.rules.get(usize::try_from(id.rule).ok()?)?))
     }
 
-    fn step(&self, traveller: &mut Traveller, component: Component, action: Action, why: String) {
+    pub(crate) fn step(&self, traveller: &mut Traveller, component: Component, action: Action, why: String) {
         traveller.note(self.station.clone(), component, Owner::Node, action, why);
     }
 
@@ -447,6 +464,18 @@ fn commented_service(rule: &Rule) -> Option<Key> {
     let word = comment(rule)?.split(' ').find(|word| word.contains('/'))?;
     let name = word.split(':').next()?;
     name.parse().ok()
+}
+
+/// Why a packet is not masqueraded.
+pub(crate) const UNMARKED: &str =
+    "The packet carries no masquerade mark, so its source stays as it is: the receiver sees it.";
+
+/// Why a packet is masqueraded.
+pub(crate) fn masquerade_words(after: Packet) -> String {
+    format!(
+        "The mark asks for it: the source becomes {}, this node's address on the way out, so that the answer comes back here. The receiver sees the node, not the client.",
+        after.source
+    )
 }
 
 /// `10.0.0.1:80`, `[fd00::1]:80`.

@@ -5,9 +5,9 @@
 //! concerns are all that it can meet.
 
 use crate::World;
-use kubernetes::kube_proxy::{self, ProxyConfig, ServiceMap};
+use kubernetes::kube_proxy::{self, Programming, ProxyConfig, ServiceMap};
 use model::{NodeName, kubernetes::IpFamily};
-use netfilter::{Kernel, Packet, Ruleset, State};
+use netfilter::{Kernel, Packet, State};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -69,10 +69,10 @@ impl World {
         if let Some(part) = node.parts().get(&key) {
             return part.clone();
         }
-        let rules = self.rules_of(name, family, &services.only(&key.1));
+        let programming = self.programming(name, family, &services.only(&key.1));
         let (ipv4, ipv6) = match family {
-            IpFamily::IPv4 => (rules, Ruleset::default()),
-            IpFamily::IPv6 => (Ruleset::default(), rules),
+            IpFamily::IPv4 => (programming, Programming::default()),
+            IpFamily::IPv6 => (Programming::default(), programming),
         };
         let part = self.load(name, ipv4, ipv6).ok().flatten().map(Arc::new);
         let mut parts = node.parts();
@@ -83,12 +83,18 @@ impl World {
         part
     }
 
-    /// What kube-proxy and ip-masq-agent write on a node for these Services, with the jumps to it.
-    pub(crate) fn rules_of(&self, name: &NodeName, family: IpFamily, services: &ServiceMap) -> Ruleset {
-        let rules = ProxyConfig::of_node(&self.model, name, family)
-            .map(|config| kube_proxy::installed(&config, services).ruleset)
+    /// What kube-proxy, in its mode, and ip-masq-agent make of a node for these Services.
+    pub(crate) fn programming(
+        &self,
+        name: &NodeName,
+        family: IpFamily,
+        services: &ServiceMap,
+    ) -> Programming {
+        let mut programming = ProxyConfig::of_node(&self.model, name, family)
+            .map(|config| kube_proxy::program(&config, services))
             .unwrap_or_default();
-        self.with_agents(rules, family)
+        programming.iptables = self.with_agents(programming.iptables, family);
+        programming
     }
 }
 

@@ -106,7 +106,9 @@ impl State {
                 self.nodes.get(name).is_some_and(|node| !node.recent.times(list, ip).is_empty())
             };
             updates.iter().any(|update| match update {
-                RecentUpdate::Seen { list, address } => !knows(list, *address),
+                RecentUpdate::Seen { list, address } | RecentUpdate::Refreshed { list, address } => {
+                    !knows(list, *address)
+                }
                 RecentUpdate::Removed { list, address } => knows(list, *address),
             })
         });

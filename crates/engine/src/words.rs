@@ -1,7 +1,10 @@
 //! What a rule means, in a sentence. The rules are kube-proxy's and ip-masq-agent's; any other rule is
 //! told by what it does.
 
-use crate::narrate::{comment, jump_target};
+use crate::{
+    Cause,
+    narrate::{comment, jump_target},
+};
 use kubernetes::kube_proxy::ChainKind;
 use model::Key;
 use netfilter::{Chain, Hook, Match, RejectWith, Rule, Statistic};
@@ -9,6 +12,74 @@ use netfilter::{Chain, Hook, Match, RejectWith, Rule, Statistic};
 /// A Service as the sentences name it.
 pub(crate) fn service_words(service: Option<&Key>) -> String {
     service.map_or_else(|| "the Service".to_owned(), |key| format!("Service {key}"))
+}
+
+/// Why a packet is handed on, whatever kind of rules kube-proxy writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// To the chain of a cluster IP; with internal policy Local.
+    ClusterIp { local: bool },
+    /// The address is one of `externalIPs`.
+    ExternalIp,
+    /// The address is the load balancer's.
+    LoadBalancer,
+    /// The port is a node port.
+    NodePort,
+    /// The client is in a source range.
+    Allowed,
+    /// External policy Local.
+    Local,
+    /// External policy Local, and the client is a pod.
+    LocalFromPod,
+    /// External policy Local, and the client is the node.
+    LocalFromNode,
+    /// External policy Cluster.
+    Cluster,
+    /// To an endpoint that remembers the client.
+    Affinity,
+    /// To one of so many endpoints, on this node or anywhere.
+    Endpoint { count: usize, local: bool },
+}
+
+/// The sentence of a way.
+pub(crate) fn way_words(way: Way, service: Option<&Key>) -> String {
+    let service = service_words(service);
+    match way {
+        Way::NodePort => format!("The destination port is the node port of {service}."),
+        Way::ClusterIp { local: false } => {
+            format!("The destination is the cluster IP of {service}; any ready endpoint will do.")
+        }
+        Way::ClusterIp { local: true } => format!(
+            "The destination is the cluster IP of {service}; its internal policy Local allows endpoints on this node only."
+        ),
+        Way::ExternalIp => format!("The destination is an external IP of {service}."),
+        Way::LoadBalancer => format!(
+            "The destination is the load balancer address of {service}: kube-proxy knows it and takes the packet, on every node."
+        ),
+        Way::Allowed => "The client is in loadBalancerSourceRanges.".to_owned(),
+        Way::Local => {
+            "External policy Local: only endpoints on this node, and the client's address is kept.".to_owned()
+        }
+        Way::LocalFromPod => {
+            "The client is a pod of this cluster: for it Local does not apply, every endpoint will do, and its address is kept.".to_owned()
+        }
+        Way::LocalFromNode => {
+            "The client is this node itself: for it Local does not apply, every endpoint will do.".to_owned()
+        }
+        Way::Cluster => "External policy Cluster: every ready endpoint, on whatever node.".to_owned(),
+        Way::Affinity => {
+            "Session affinity: this client was here before and stays with its endpoint.".to_owned()
+        }
+        Way::Endpoint { count, local } => {
+            let place = if local { "on this node" } else { "in the cluster" };
+            match count {
+                1 => format!("There is one ready endpoint {place}."),
+                _ => format!(
+                    "One of {count} ready endpoints {place} is chosen at random, each with the same probability."
+                ),
+            }
+        }
+    }
 }
 
 /// Why a rule hands the packet to a chain.
@@ -21,41 +92,34 @@ pub(crate) fn jump_words(
 ) -> String {
     let from = ChainKind::of(&chain.name);
     let to = ChainKind::of(target);
-    let service = service_words(service);
     let comment = comment(rule).unwrap_or_default();
     let node_port = chain.name.as_str() == "KUBE-NODEPORTS";
-    match (from, to) {
-        (_, None) => shared_chain_words(hook, target),
-        (None, _) if node_port => format!("The destination port is the node port of {service}."),
-        (None, Some(ChainKind::ServiceCluster)) => {
-            format!("The destination is the cluster IP of {service}; any ready endpoint will do.")
+    let endpoint = |local| {
+        if is_affinity(rule) {
+            Way::Affinity
+        } else {
+            Way::Endpoint { count: endpoint_rules(chain).count(), local }
         }
-        (None, Some(ChainKind::ServiceLocal)) => format!(
-            "The destination is the cluster IP of {service}; its internal policy Local allows endpoints on this node only."
-        ),
-        (None, Some(_)) if comment.ends_with("external IP") => {
-            format!("The destination is an external IP of {service}.")
-        }
-        (None, Some(_)) => format!(
-            "The destination is the load balancer address of {service}: kube-proxy knows it and takes the packet, on every node."
-        ),
-        (Some(ChainKind::Firewall), _) => "The client is in loadBalancerSourceRanges.".to_owned(),
-        (Some(ChainKind::External), Some(ChainKind::ServiceLocal)) => {
-            "External policy Local: only endpoints on this node, and the client's address is kept.".to_owned()
-        }
-        (Some(ChainKind::External), _) if comment.starts_with("pod traffic") => {
-            "The client is a pod of this cluster: for it Local does not apply, every endpoint will do, and its address is kept.".to_owned()
-        }
-        (Some(ChainKind::External), _) if comment.starts_with("route LOCAL") => {
-            "The client is this node itself: for it Local does not apply, every endpoint will do.".to_owned()
-        }
-        (Some(ChainKind::External), _) => "External policy Cluster: every ready endpoint, on whatever node.".to_owned(),
-        (Some(ChainKind::ServiceLocal), _) => endpoint_words(chain, rule, "on this node"),
-        (Some(_), _) => endpoint_words(chain, rule, "in the cluster"),
-    }
+    };
+    let way = match (from, to) {
+        (_, None) => return shared_chain_words(hook, target),
+        (None, _) if node_port => Way::NodePort,
+        (None, Some(ChainKind::ServiceCluster)) => Way::ClusterIp { local: false },
+        (None, Some(ChainKind::ServiceLocal)) => Way::ClusterIp { local: true },
+        (None, Some(_)) if comment.ends_with("external IP") => Way::ExternalIp,
+        (None, Some(_)) => Way::LoadBalancer,
+        (Some(ChainKind::Firewall), _) => Way::Allowed,
+        (Some(ChainKind::External), Some(ChainKind::ServiceLocal)) => Way::Local,
+        (Some(ChainKind::External), _) if comment.starts_with("pod traffic") => Way::LocalFromPod,
+        (Some(ChainKind::External), _) if comment.starts_with("route LOCAL") => Way::LocalFromNode,
+        (Some(ChainKind::External), _) => Way::Cluster,
+        (Some(ChainKind::ServiceLocal), _) => endpoint(true),
+        (Some(_), _) => endpoint(false),
+    };
+    way_words(way, service)
 }
 
-fn shared_chain_words(hook: Hook, target: &str) -> String {
+pub(crate) fn shared_chain_words(hook: Hook, target: &str) -> String {
     match target {
         "KUBE-SERVICES" if hook == Hook::Output => {
             "OUTPUT shows every packet that the node itself sends to kube-proxy's rules, before it is routed.".to_owned()
@@ -69,18 +133,6 @@ fn shared_chain_words(hook: Hook, target: &str) -> String {
         "KUBE-POSTROUTING" => "On the way out, kube-proxy looks whether the source must change.".to_owned(),
         "IP-MASQ-AGENT" => "On the way out, ip-masq-agent looks whether a pod's address may leave as it is.".to_owned(),
         _ => format!("The rule matches and sends the packet to the chain {target}."),
-    }
-}
-
-fn endpoint_words(chain: &Chain, rule: &Rule, place: &str) -> String {
-    if is_affinity(rule) {
-        return "Session affinity: this client was here before and stays with its endpoint.".to_owned();
-    }
-    match endpoint_rules(chain).count() {
-        1 => format!("There is one ready endpoint {place}."),
-        count => format!(
-            "One of {count} ready endpoints {place} is chosen at random, each with the same probability."
-        ),
     }
 }
 
@@ -114,50 +166,84 @@ fn is_random(rule: &Rule) -> bool {
 }
 
 /// Why a packet is marked for masquerade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Marked {
+    /// The client is the endpoint.
+    Hairpin,
+    /// The client is the node, and the policy Local.
+    FromNode,
+    /// External policy Cluster.
+    Cluster,
+    /// The client is no pod, the address a cluster IP.
+    NotAPod,
+}
+
+/// The sentence of a mark.
+pub(crate) fn marked_words(marked: Marked) -> String {
+    match marked {
+        Marked::Hairpin => {
+            "The client is the very endpoint that was chosen: it is marked, since its answer must come back through the node."
+        }
+        Marked::FromNode => "The client is this node itself, so the packet is marked for masquerade.",
+        Marked::Cluster => {
+            "External policy Cluster: the packet is marked, so that on the way out its source becomes this node's address. The endpoint may be on another node, and its answer must come back through here."
+        }
+        Marked::NotAPod => {
+            "The client is not a pod of this cluster, so the packet to the cluster IP is marked for masquerade."
+        }
+    }
+    .to_owned()
+}
+
+/// Why a rule of iptables marks a packet for masquerade.
 pub(crate) fn mark_words(chain: &Chain, rule: &Rule) -> String {
     let comment = comment(rule).unwrap_or_default();
-    match ChainKind::of(&chain.name) {
-        Some(ChainKind::Endpoint) => {
-            "The client is the very endpoint that was chosen: it is marked, since its answer must come back through the node.".to_owned()
-        }
-        _ if comment.starts_with("masquerade LOCAL") => {
-            "The client is this node itself, so the packet is marked for masquerade.".to_owned()
-        }
-        _ if comment.starts_with("masquerade traffic") => {
-            "External policy Cluster: the packet is marked, so that on the way out its source becomes this node's address. The endpoint may be on another node, and its answer must come back through here.".to_owned()
-        }
-        _ => "The client is not a pod of this cluster, so the packet to the cluster IP is marked for masquerade.".to_owned(),
-    }
+    marked_words(match ChainKind::of(&chain.name) {
+        Some(ChainKind::Endpoint) => Marked::Hairpin,
+        _ if comment.starts_with("masquerade LOCAL") => Marked::FromNode,
+        _ if comment.starts_with("masquerade traffic") => Marked::Cluster,
+        _ => Marked::NotAPod,
+    })
+}
+
+/// Why kube-proxy refuses or drops, whatever kind of rules it writes.
+pub(crate) fn refusal_words(cause: Cause, service: Option<&Key>) -> Option<String> {
+    let service = service_words(service);
+    Some(match cause {
+        Cause::SourceRange => format!(
+            "The client is not in loadBalancerSourceRanges of {service}, so its packet was not translated and is dropped here. The client times out."
+        ),
+        Cause::NoLocalEndpoints => format!(
+            "{service} has policy Local and no endpoint on this node: the packet is dropped in silence, and the client times out."
+        ),
+        Cause::NoEndpoints => format!(
+            "{service} has no ready endpoint anywhere: the node answers with an error at once (\"connection refused\")."
+        ),
+        _ => return None,
+    })
 }
 
 /// Why a packet is dropped.
 pub(crate) fn drop_words(chain: &Chain, rule: &Rule, service: Option<&Key>) -> String {
-    let service = service_words(service);
     let comment = comment(rule).unwrap_or_default();
+    let refused = |cause| refusal_words(cause, service).unwrap_or_default();
     match chain.name.as_str() {
-        "KUBE-PROXY-FIREWALL" => format!(
-            "The client is not in loadBalancerSourceRanges of {service}, so its packet was not translated and is dropped here. The client times out."
-        ),
+        "KUBE-PROXY-FIREWALL" => refused(Cause::SourceRange),
         "KUBE-FIREWALL" => {
             "A packet for 127.0.0.0/8 from outside is dropped: node ports on localhost are for the node itself.".to_owned()
         }
         "KUBE-FORWARD" => {
             "Connection tracking calls the packet INVALID: kube-proxy does not let it be forwarded.".to_owned()
         }
-        _ if comment.ends_with("has no local endpoints") => format!(
-            "{service} has policy Local and no endpoint on this node: the packet is dropped in silence, and the client times out."
-        ),
+        _ if comment.ends_with("has no local endpoints") => refused(Cause::NoLocalEndpoints),
         name => format!("A rule in {name} drops the packet."),
     }
 }
 
 /// Why a packet is answered with an error.
 pub(crate) fn reject_words(rule: &Rule, with: Option<RejectWith>, service: Option<&Key>) -> String {
-    let service = service_words(service);
     if comment(rule).unwrap_or_default().ends_with("has no endpoints") {
-        return format!(
-            "{service} has no ready endpoint anywhere: the node answers with an error at once (\"connection refused\")."
-        );
+        return refusal_words(Cause::NoEndpoints, service).unwrap_or_default();
     }
     match with {
         Some(RejectWith::TcpReset) => "The rule answers with a TCP reset.".to_owned(),

@@ -12,10 +12,10 @@ use azure::{AddressSpace, Cloud};
 use ipnet::IpNet;
 use kubernetes::{
     Field, Settled, Unsettled, cilium, ip_masq_agent,
-    kube_proxy::{self, ProxyConfig, ServiceMap},
+    kube_proxy::{self, Programming, ProxyConfig, ServiceMap},
 };
 use model::{Model, NodeName, kubernetes::IpFamily};
-use netfilter::{InterfaceName, Kernel, Ruleset, RulesetError};
+use netfilter::{InterfaceName, Kernel, Ruleset, RulesetError, nft};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -207,27 +207,33 @@ impl World {
         let given = self.given.get(name);
         let ipv4 = given.and_then(|rules| rules.ipv4.clone());
         let ipv6 = given.and_then(|rules| rules.ipv6.clone());
-        self.load(
-            name,
-            ipv4.unwrap_or_else(|| self.generated_rules(name, IpFamily::IPv4)),
-            ipv6.unwrap_or_else(|| self.generated_rules(name, IpFamily::IPv6)),
-        )
+        let of_family = |family, given: Option<Ruleset>| {
+            let mut programming = self.programming(name, family, self.services(family));
+            programming.iptables = given.unwrap_or(programming.iptables);
+            programming
+        };
+        self.load(name, of_family(IpFamily::IPv4, ipv4), of_family(IpFamily::IPv6, ipv6))
     }
 
-    /// Loads these rules into a node's namespace; `None` for a node that is not there.
+    /// Loads this into a node's namespace; `None` for a node that is not there.
     pub(crate) fn load(
         &self,
         name: &NodeName,
-        ipv4: Ruleset,
-        ipv6: Ruleset,
+        ipv4: Programming,
+        ipv6: Programming,
     ) -> Result<Option<Kernel>, RulesetError> {
         let Some(node) = self.model.nodes.get(name) else { return Ok(None) };
-        Kernel::new(host::namespace(&self.model, &self.topology, node, ipv4, ipv6)).map(Some)
+        Kernel::new(host::namespace(&self.model, &self.topology, node, [ipv4, ipv6])).map(Some)
     }
 
-    /// What kube-proxy and ip-masq-agent write on a node, with the jumps to it.
+    /// The table that kube-proxy writes on a node in mode nftables; `None` in other modes.
+    pub fn nft_table(&self, node: &NodeName, family: IpFamily) -> Option<nft::Table> {
+        self.programming(node, family, self.services(family)).nftables
+    }
+
+    /// What kube-proxy and ip-masq-agent write on a node with iptables, with the jumps to it.
     pub(crate) fn generated_rules(&self, name: &NodeName, family: IpFamily) -> Ruleset {
-        self.rules_of(name, family, self.services(family))
+        self.programming(name, family, self.services(family)).iptables
     }
 
     /// kube-proxy's rules with what others write besides.

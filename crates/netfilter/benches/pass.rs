@@ -160,6 +160,7 @@ fn host(ipv4: Ruleset) -> Host {
         metric: 0,
     };
     Host {
+        nft: Vec::new(),
         interfaces: vec![Interface {
             name: eth0,
             addresses: vec!["10.224.0.4/16".parse().unwrap()],

@@ -15,6 +15,8 @@ pub struct Host {
     pub ipv4: Ruleset,
     /// ip6tables rules.
     pub ipv6: Ruleset,
+    /// Tables of nftables, of both families.
+    pub nft: Vec<crate::nft::Table>,
     /// `net.ipv4.ip_forward` and its IPv6 twin.
     pub forwarding: bool,
     /// `net.ipv4.conf.all.route_localnet`: kube-proxy sets it for node ports on 127.0.0.1.

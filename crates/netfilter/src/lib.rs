@@ -10,6 +10,7 @@ mod kernel;
 mod links;
 mod matches;
 mod net;
+pub mod nft;
 mod packet;
 mod parse;
 mod passage;

@@ -50,6 +50,13 @@ pub enum RecentUpdate {
         /// The address.
         address: IpAddr,
     },
+    /// The address was put into a set of nftables now, or its time there begins anew.
+    Refreshed {
+        /// The set.
+        list: Box<str>,
+        /// The address.
+        address: IpAddr,
+    },
     /// The address was removed, or expired.
     Removed {
         /// The list.
@@ -153,6 +160,24 @@ pub enum Event {
         hook: Hook,
         /// The table.
         table: TableName,
+    },
+    /// A base chain of nftables begins.
+    BaseChain {
+        /// The hook.
+        hook: Hook,
+        /// Index into `Host::nft`.
+        table: u32,
+        /// The chain.
+        chain: crate::nft::ChainId,
+    },
+    /// A rule of nftables came to a change or a verdict. What that does to the packet follows as further events.
+    NftRule {
+        /// The rule.
+        rule: crate::nft::RuleId,
+        /// The probability that `numgen` gave it; `None` without it.
+        probability: Option<f64>,
+        /// The packet as the rule saw it.
+        packet: Packet,
     },
     /// A rule matched. What its target does to the packet follows as further events.
     Matched {

@@ -36,6 +36,9 @@ impl RecentLists {
         for update in updates {
             match update {
                 RecentUpdate::Seen { list, address } => self.see(list, *address, now),
+                RecentUpdate::Refreshed { list, address } => {
+                    self.lists.entry(list.clone()).or_default().insert(*address, vec![now]);
+                }
                 RecentUpdate::Removed { list, address } => {
                     if let Some(list) = self.lists.get_mut(list) {
                         list.remove(address);

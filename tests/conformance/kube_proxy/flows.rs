@@ -60,13 +60,34 @@ pub(super) fn check(value: &Value) -> Result<Outcome, String> {
     Ok(Outcome { file: Vec::new(), rows: rows.collect() })
 }
 
+/// The packets of a case, each with what the case expects of it.
+pub(super) fn packets(value: &Value) -> Result<Vec<(netfilter::Packet, String)>, String> {
+    let case: Case = strict(value)?;
+    let packet = |packet: Packet| {
+        let sent = netfilter::Packet {
+            protocol: packet.protocol(),
+            source: packet.source_ip,
+            source_port: 40_000,
+            destination: packet.dest_ip,
+            destination_port: packet.dest_port,
+            mark: 0,
+        };
+        (sent, packet.output)
+    };
+    Ok(case.packets.into_iter().map(packet).collect())
+}
+
 impl Packet {
-    fn check(&self, ruleset: &Ruleset, node: &Node) -> Vec<String> {
-        let protocol = match self.protocol {
+    fn protocol(&self) -> netfilter::Protocol {
+        match self.protocol {
             Protocol::Tcp => netfilter::Protocol::Tcp,
             Protocol::Udp => netfilter::Protocol::Udp,
             Protocol::Sctp => netfilter::Protocol::Sctp,
-        };
+        }
+    }
+
+    fn check(&self, ruleset: &Ruleset, node: &Node) -> Vec<String> {
+        let protocol = self.protocol();
         let probe =
             Probe { protocol, source: self.source_ip, destination: self.dest_ip, port: self.dest_port };
         let traced = Tracer::new(ruleset, node).trace(probe);

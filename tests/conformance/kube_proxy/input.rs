@@ -3,7 +3,7 @@
 use kubernetes::kube_proxy::{LocalDetector, NfacctCounter, ProxyConfig, ServiceMap};
 use model::{
     Key, NodeName,
-    kubernetes::{EndpointSlice, IpFamily, Service},
+    kubernetes::{EndpointSlice, IpFamily, ProxyMode, Service},
 };
 use netfilter::{Family, Form, InterfaceName, MarkText, Ruleset};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -80,6 +80,7 @@ impl Node {
                 .ok_or_else(|| format!("nfacctCounters: unknown counter {name}"))
         };
         let config = ProxyConfig {
+            mode: ProxyMode::Iptables,
             node: NodeName::from(fields.name),
             family: fields.ip_family,
             node_ips: vec![fields.node_ip],
@@ -92,6 +93,7 @@ impl Node {
             nfacct_counters: fields.nfacct_counters.iter().map(counter).collect::<Result<_, _>>()?,
             random_fully: fields.random_fully,
             conntrack_tcp_liberal: fields.conntrack_tcp_liberal,
+            service_ranges: Vec::new(),
             topology_labels: fields.topology_labels,
         };
         Ok(Self { config, mark })

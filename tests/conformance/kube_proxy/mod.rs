@@ -6,6 +6,7 @@
 mod flows;
 pub(crate) mod input;
 mod misc;
+mod modes;
 mod mutations;
 mod rules;
 mod topology;

@@ -6,7 +6,7 @@ use kubernetes::kube_proxy::{
 };
 use model::{
     Key, NodeName,
-    kubernetes::{EndpointHints, HintNode, HintZone, IpFamily, Protocol},
+    kubernetes::{EndpointHints, HintNode, HintZone, IpFamily, Protocol, ProxyMode},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -88,6 +88,7 @@ pub(super) fn check(value: &Value) -> Result<Outcome, String> {
 
 fn config(case: &Case, family: IpFamily) -> ProxyConfig {
     ProxyConfig {
+        mode: ProxyMode::Iptables,
         node: NodeName::from(case.node_name.as_str()),
         family,
         node_ips: Vec::new(),
@@ -100,6 +101,7 @@ fn config(case: &Case, family: IpFamily) -> ProxyConfig {
         nfacct_counters: BTreeSet::new(),
         random_fully: true,
         conntrack_tcp_liberal: false,
+        service_ranges: Vec::new(),
         topology_labels: case.node_labels.clone(),
     }
 }

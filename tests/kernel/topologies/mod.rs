@@ -9,14 +9,17 @@ mod settings;
 
 use crate::{cluster::Cluster, flows::Question, lab::LabError};
 use engine::World;
-use model::{NodeName, kubernetes::IpFamily};
+use model::{
+    NodeName,
+    kubernetes::{IpFamily, ProxyMode},
+};
 use netfilter::{Family, Form, parse};
 
 /// A cluster and the questions to ask of it.
 #[derive(Debug)]
 pub(crate) struct Topology {
     /// The name in reports.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// The cluster.
     pub(crate) cluster: Cluster,
     /// The flows.
@@ -28,12 +31,35 @@ pub(crate) struct Topology {
 }
 
 impl Topology {
-    fn new(name: &'static str, cluster: Cluster, questions: Vec<Question>) -> Self {
-        Self { name, cluster, questions, sticky: false, hand_made: None }
+    fn new(name: impl Into<String>, cluster: Cluster, questions: Vec<Question>) -> Self {
+        Self { name: name.into(), cluster, questions, sticky: false, hand_made: None }
     }
 }
 
 impl Topology {
+    /// The same with kube-proxy in another mode; `None` where its rules were not written by kube-proxy.
+    fn in_mode(&self, mode: ProxyMode) -> Option<Self> {
+        let word = mode.name().to_owned();
+        let cluster = self.cluster.clone().kube_proxy(|config| {
+            // The same settings, where the mode has them of its own.
+            config.nftables.masquerade_all = config.iptables.masquerade_all;
+            config.nftables.masquerade_bit = config.iptables.masquerade_bit;
+            config.mode.clone_from(&word);
+        });
+        let topology = Self {
+            name: format!("{word}: {}", self.name),
+            cluster,
+            questions: self.questions.clone(),
+            ..*self
+        };
+        self.hand_made.is_none().then_some(topology)
+    }
+
+    /// Whether its nodes are programmed with nftables.
+    pub(crate) fn needs_nft(&self) -> bool {
+        self.name.starts_with(ProxyMode::Nftables.name())
+    }
+
     /// The settled cluster, with the rules of its nodes.
     pub(crate) fn world(&self) -> Result<World, LabError> {
         let mut world = World::new(&self.cluster.clone().model());
@@ -57,9 +83,12 @@ impl Topology {
     }
 }
 
-/// Every topology.
+/// Every topology, in the modes that a lab's kernel is sure to have.
 pub(crate) fn all() -> Vec<Topology> {
     let groups =
         [policies::topologies(), endpoints::topologies(), settings::topologies(), given::topologies()];
-    groups.into_iter().flatten().collect()
+    let topologies: Vec<Topology> = groups.into_iter().flatten().collect();
+    let nftables: Vec<_> =
+        topologies.iter().filter_map(|topology| topology.in_mode(ProxyMode::Nftables)).collect();
+    topologies.into_iter().chain(nftables).collect()
 }

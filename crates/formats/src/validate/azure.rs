@@ -54,6 +54,14 @@ impl Check<'_> {
         ] {
             self.word(id, &format!("networkProfile.{field}"), word.as_deref(), known);
         }
+        if let Some(config) = &network.kube_proxy_config {
+            let path = "networkProfile.kubeProxyConfig";
+            let modes = ["IPTABLES", "IPVS", "NFTABLES"];
+            self.word(id, &format!("{path}.mode"), config.mode.as_deref(), &modes);
+            let scheduler = config.ipvs_config.as_ref().and_then(|config| config.scheduler.as_deref());
+            let schedulers = ["RoundRobin", "LeastConnection"];
+            self.word(id, &format!("{path}.ipvsConfig.scheduler"), scheduler, &schedulers);
+        }
         for (field, range) in [("podCidr", &network.pod_cidr), ("serviceCidr", &network.service_cidr)] {
             if let Some(range) = range {
                 self.range(id, &format!("networkProfile.{field}"), range);

@@ -4,7 +4,7 @@ use crate::address::{first_of_family, parse_cidr};
 use ipnet::IpNet;
 use model::{
     Model, NodeName,
-    kubernetes::{IpFamily, KubeProxyConfiguration, Node},
+    kubernetes::{IpFamily, KubeProxyConfiguration, Node, ProxyMode},
 };
 use netfilter::InterfaceName;
 use std::{
@@ -53,6 +53,8 @@ impl NfacctCounter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "kube-proxy has as many switches")]
 pub struct ProxyConfig {
+    /// What it programs.
+    pub mode: ProxyMode,
     /// The node; an endpoint is local if its `nodeName` equals it.
     pub node: NodeName,
     /// The family of this proxier.
@@ -63,9 +65,9 @@ pub struct ProxyConfig {
     pub local_addresses: Vec<IpAddr>,
     /// How pod traffic is recognised.
     pub local_detector: LocalDetector,
-    /// `iptables.masqueradeAll`: masquerade everything that goes to a cluster IP.
+    /// `masqueradeAll` of the mode's settings: masquerade everything that goes to a cluster IP.
     pub masquerade_all: bool,
-    /// The mark of packets to masquerade: 1 shifted left by `iptables.masqueradeBit`.
+    /// The mark of packets to masquerade: 1 shifted left by `masqueradeBit` of the mode's settings.
     pub masquerade_mark: u32,
     /// `iptables.localhostNodePorts`, before `nodePortAddresses` is considered; see
     /// [`Self::serves_localhost_node_ports`].
@@ -78,6 +80,8 @@ pub struct ProxyConfig {
     pub random_fully: bool,
     /// Whether `nf_conntrack_tcp_be_liberal` was set when kube-proxy started.
     pub conntrack_tcp_liberal: bool,
+    /// The ranges of cluster IPs of both families (`ServiceCIDR` objects); only mode nftables looks at them.
+    pub service_ranges: Vec<IpNet>,
     /// The node's labels that hints are compared with.
     pub topology_labels: BTreeMap<String, String>,
 }
@@ -93,23 +97,31 @@ impl ProxyConfig {
     pub fn of_node(model: &Model, node: &NodeName, family: IpFamily) -> Option<Self> {
         let object = model.nodes.get(node)?;
         let settings = model.kube_proxy.as_deref().cloned().unwrap_or_default();
+        let mode = model.proxy_mode();
+        // IPVS uses the settings of iptables.
+        let (masquerade_all, masquerade_bit) = match mode {
+            ProxyMode::Nftables => (settings.nftables.masquerade_all, settings.nftables.masquerade_bit),
+            ProxyMode::Iptables | ProxyMode::Ipvs => {
+                (settings.iptables.masquerade_all, settings.iptables.masquerade_bit)
+            }
+        };
         let addresses: Vec<IpAddr> = object.internal_ips().collect();
         let primary = |ipv4: bool| addresses.iter().copied().find(|ip| ip.is_ipv4() == ipv4);
         Some(Self {
+            mode,
             node: node.clone(),
             family,
             node_ips: [primary(true), primary(false)].into_iter().flatten().collect(),
             local_detector: detector(model, object, &settings, family),
-            masquerade_all: settings.iptables.masquerade_all,
-            masquerade_mark: 1_u32
-                .checked_shl(settings.iptables.masquerade_bit.unwrap_or(14).into())
-                .unwrap_or(1 << 14),
+            masquerade_all,
+            masquerade_mark: 1_u32.checked_shl(masquerade_bit.unwrap_or(14).into()).unwrap_or(1 << 14),
             localhost_node_ports: settings.iptables.localhost_node_ports.unwrap_or(true),
             node_port_addresses: node_port_addresses(&settings.node_port_addresses, &addresses),
             local_addresses: addresses,
             nfacct_counters: BTreeSet::new(),
             random_fully: true,
             conntrack_tcp_liberal: settings.conntrack.tcp_be_liberal,
+            service_ranges: crate::settle::service_ranges(model),
             topology_labels: object.metadata.labels.clone(),
         })
     }
@@ -119,7 +131,7 @@ impl ProxyConfig {
         IpFamily::of(ip) == self.family
     }
 
-    /// Whether node ports answer on 127.0.0.0/8: wanted, IPv4, and the loopback is among
+    /// Whether node ports answer on 127.0.0.0/8: wanted, mode iptables, IPv4, and the loopback is among
     /// `nodePortAddresses` (it is when there are none).
     pub fn serves_localhost_node_ports(&self) -> bool {
         let loopback = Ipv4Addr::new(127, 0, 0, 0);
@@ -132,16 +144,23 @@ impl ProxyConfig {
             any = true;
             net.network().is_loopback() || net.contains(&loopback)
         });
-        self.localhost_node_ports && self.family == IpFamily::IPv4 && (listed || !any)
+        self.localhost_node_ports
+            && self.mode == ProxyMode::Iptables
+            && self.family == IpFamily::IPv4
+            && (listed || !any)
     }
 
     /// The addresses on which node ports answer; `None` for every local address.
     ///
-    /// In the order of `nodePortAddresses`, then of the interfaces.
+    /// In the order of `nodePortAddresses`, then of the interfaces. Without `nodePortAddresses` mode nftables takes the
+    /// node's primary addresses, the others take all.
     pub fn node_port_ips(&self) -> Option<Vec<IpAddr>> {
         let ranges: Vec<&IpNet> = (self.node_port_addresses.iter())
             .filter(|net| matches!(net, IpNet::V4(_)) == (self.family == IpFamily::IPv4))
             .collect();
+        if self.mode == ProxyMode::Nftables && self.node_port_addresses.is_empty() {
+            return Some(self.node_ip().into_iter().collect());
+        }
         if ranges.is_empty() || ranges.iter().any(|net| net.prefix_len() == 0) {
             return None;
         }

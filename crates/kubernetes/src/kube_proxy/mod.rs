@@ -1,7 +1,8 @@
-//! kube-proxy in iptables mode.
+//! kube-proxy, in its three modes.
 //!
 //! [`ServiceMap`] holds what kube-proxy knows of Services and endpoints; [`sync`] writes the payload that
-//! it feeds to `iptables-restore`; [`installed`] is the whole ruleset of a host that has loaded it.
+//! it feeds to `iptables-restore` in mode iptables; [`installed`] is the whole ruleset of a host that has loaded it.
+//! [`nftables`] writes the table of that mode.
 
 mod canonical;
 mod compare;
@@ -10,6 +11,8 @@ mod config;
 mod endpoints;
 mod fixed;
 mod names;
+pub mod nftables;
+mod program;
 mod programmed;
 mod service_map;
 mod service_rules;
@@ -22,7 +25,8 @@ pub use config::{LocalDetector, NfacctCounter, ProxyConfig, pods_are_in_network}
 pub use endpoints::{Choice, Needs, categorize};
 pub use fixed::{Jump, jumps};
 pub use names::{ChainHash, ChainKind};
+pub use program::{Programming, program};
 pub use programmed::{Owner, Programmed};
 pub use service_map::{ProxyEndpoint, ServiceMap, ServicePort, endpoints_by_port};
 pub use service_rules::probability;
-pub use sync::{Sync, installed, sync};
+pub use sync::{Sync, bare_host, installed, sync};

@@ -65,6 +65,11 @@ impl ChainHash {
         Self(text)
     }
 
+    /// The characters.
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
     /// The name of the chain of a kind.
     pub fn chain(self, kind: ChainKind) -> ChainName {
         let prefix = kind.prefix().as_bytes();

@@ -13,13 +13,13 @@ use std::sync::Arc;
 
 /// One service port seen from one node.
 pub(super) struct View<'a> {
-    config: &'a ProxyConfig,
-    service: &'a ServicePort,
-    choice: Choice,
+    pub(super) config: &'a ProxyConfig,
+    pub(super) service: &'a ServicePort,
+    pub(super) choice: Choice,
     /// Large-cluster mode: no comments on the rules of endpoints.
     terse: bool,
-    has_internal: bool,
-    has_external: bool,
+    pub(super) has_internal: bool,
+    pub(super) has_external: bool,
 }
 
 /// Where rules that share a chain with other services go.
@@ -53,7 +53,7 @@ impl<'a> View<'a> {
         self.service.chain(if local { ChainKind::ServiceLocal } else { ChainKind::ServiceCluster })
     }
 
-    fn uses_external_chain(&self) -> bool {
+    pub(super) fn uses_external_chain(&self) -> bool {
         self.choice.has_endpoints && self.service.is_externally_accessible()
     }
 

@@ -9,7 +9,7 @@ use super::{
     words::chains,
 };
 use model::Key;
-use netfilter::{Chain, ChainName, Policy, Rule, Ruleset, Table, TableName};
+use netfilter::{Chain, ChainName, Hook, Policy, Rule, Ruleset, Table, TableName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a sync knows besides settings and Services.
@@ -34,24 +34,14 @@ pub fn sync(config: &ProxyConfig, services: &ServiceMap) -> Programmed {
 /// kube-proxy's jumps, the canary chains, and the payload.
 pub fn installed(config: &ProxyConfig, services: &ServiceMap) -> Programmed {
     let mut programmed = sync(config, services);
-    let built_in: [(TableName, &[&'static str]); 3] = [
-        (TableName::Mangle, &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]),
-        (TableName::Nat, &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]),
-        (TableName::Filter, &["INPUT", "FORWARD", "OUTPUT"]),
-    ];
     let jumps = jumps();
-    for (table_name, built_in) in built_in {
+    for (table_name, bare) in bare_host().tables {
         let table = programmed.ruleset.tables.entry(table_name).or_default();
-        let mut chains: Vec<Chain> = (built_in.iter())
-            .map(|name| Chain {
-                name: chain_name(name),
-                policy: Some(Policy::Accept),
-                rules: (jumps.iter())
-                    .filter(|jump| jump.table == table_name && jump.chain == *name)
-                    .map(|jump| jump.rule.clone())
-                    .collect(),
-            })
-            .collect();
+        let mut chains = bare.chains;
+        for chain in &mut chains {
+            let own = jumps.iter().filter(|jump| jump.table == table_name && *chain.name == *jump.chain);
+            chain.rules = own.map(|jump| jump.rule.clone()).collect();
+        }
         chains.push(chain(chains::CANARY, Vec::new()));
         let firewall = chain_name(chains::FIREWALL);
         if table_name == TableName::Filter && !table.chains.iter().any(|chain| chain.name == firewall) {
@@ -65,6 +55,19 @@ pub fn installed(config: &ProxyConfig, services: &ServiceMap) -> Programmed {
         table.chains = chains;
     }
     programmed
+}
+
+/// The rules of a host without any: built-in chains that accept.
+pub fn bare_host() -> Ruleset {
+    let table = |name: TableName| {
+        let chain = |hook: &Hook| Chain {
+            name: chain_name(hook.chain()),
+            policy: Some(Policy::Accept),
+            rules: Vec::new(),
+        };
+        (name, Table { chains: name.hooks().iter().map(chain).collect(), deletions: Vec::new() })
+    };
+    Ruleset { tables: order::map([TableName::Mangle, TableName::Nat, TableName::Filter].map(table)) }
 }
 
 impl Sync<'_> {

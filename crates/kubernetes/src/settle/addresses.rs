@@ -23,7 +23,7 @@ pub(crate) fn pod_ranges(model: &Model) -> Vec<IpNet> {
 }
 
 /// The ranges of cluster IPs, the primary family first.
-pub(super) fn service_ranges(model: &Model) -> Vec<IpNet> {
+pub(crate) fn service_ranges(model: &Model) -> Vec<IpNet> {
     let profile = model.managed_cluster.as_ref().map(|cluster| &cluster.network_profile);
     let texts =
         profile.into_iter().flat_map(|profile| profile.service_cidrs.iter().chain(&profile.service_cidr));

@@ -7,7 +7,7 @@ mod owners;
 mod service_defaults;
 mod workloads;
 
-pub(crate) use addresses::pod_ranges;
+pub(crate) use addresses::{pod_ranges, service_ranges};
 pub use owners::Owners;
 
 use crate::scheduler;

@@ -71,6 +71,30 @@ pub struct NetworkProfile {
     /// Outbound settings of a NAT gateway that AKS manages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nat_gateway_profile: Option<NatGatewayProfile>,
+    /// Settings of AKS's own kube-proxy (preview).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kube_proxy_config: Option<KubeProxyConfig>,
+}
+
+/// `networkProfile.kubeProxyConfig`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[serde(rename_all = "camelCase", default)]
+pub struct KubeProxyConfig {
+    /// `IPTABLES` (default), `IPVS` or `NFTABLES` (Kubernetes 1.33 and later).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// With mode `IPVS`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipvs_config: Option<IpvsConfig>,
+}
+
+/// `networkProfile.kubeProxyConfig.ipvsConfig`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[serde(rename_all = "camelCase", default)]
+pub struct IpvsConfig {
+    /// `RoundRobin` or `LeastConnection`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduler: Option<String>,
 }
 
 /// `networkProfile.natGatewayProfile`.

@@ -12,8 +12,9 @@ pub use load_balancer::{
     SubResource,
 };
 pub use managed_cluster::{
-    AgentPool, AgentPoolMode, AgentPoolType, LoadBalancerProfile, ManagedCluster, ManagedOutboundIps,
-    NatGatewayProfile, NetworkProfile, OsType, OutboundIps, ScaleSetPriority, UpgradeSettings, VmSizeFigures,
+    AgentPool, AgentPoolMode, AgentPoolType, IpvsConfig, KubeProxyConfig, LoadBalancerProfile,
+    ManagedCluster, ManagedOutboundIps, NatGatewayProfile, NetworkProfile, OsType, OutboundIps,
+    ScaleSetPriority, UpgradeSettings, VmSizeFigures,
 };
 pub use network::{
     Access, AddressSpace, Direction, NatGateway, NetworkInterface, NetworkSecurityGroup, NicIpConfiguration,

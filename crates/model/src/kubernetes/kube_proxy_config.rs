@@ -20,8 +20,18 @@ pub struct KubeProxyConfiguration {
     pub node_port_addresses: Vec<String>,
     /// Settings of the iptables mode.
     pub iptables: KubeProxyIptables,
+    /// Settings of the nftables mode.
+    #[serde(skip_serializing_if = "is_default")]
+    pub nftables: KubeProxyNftables,
+    /// Settings of the IPVS mode.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ipvs: KubeProxyIpvs,
     /// Connection tracking.
     pub conntrack: KubeProxyConntrack,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// `detectLocal`.
@@ -56,4 +66,72 @@ pub struct KubeProxyIptables {
 pub struct KubeProxyConntrack {
     /// Sets `nf_conntrack_tcp_be_liberal`; then the INVALID rule is not written.
     pub tcp_be_liberal: bool,
+}
+
+/// `nftables`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[serde(rename_all = "camelCase", default)]
+pub struct KubeProxyNftables {
+    /// Bit of the masquerade mark, 0 to 31; absent means 14.
+    pub masquerade_bit: Option<u8>,
+    /// Masquerade every packet to a cluster IP.
+    pub masquerade_all: bool,
+}
+
+/// `ipvs`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[serde(rename_all = "camelCase", default)]
+pub struct KubeProxyIpvs {
+    /// How a virtual server picks: `rr` (default), `wrr`, `lc`, `wlc`, `sh`, `dh`, `sed`, `nq` and others of the kernel.
+    pub scheduler: String,
+}
+
+/// What kube-proxy programs a node with (`mode`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProxyMode {
+    /// Rules of iptables.
+    #[default]
+    Iptables,
+    /// A table of nftables.
+    Nftables,
+    /// Virtual servers of IPVS, sets of ipset and few rules of iptables.
+    Ipvs,
+}
+
+impl ProxyMode {
+    /// Every mode, the default first.
+    pub const ALL: [Self; 3] = [Self::Iptables, Self::Nftables, Self::Ipvs];
+
+    /// kube-proxy's word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Iptables => "iptables",
+            Self::Nftables => "nftables",
+            Self::Ipvs => "ipvs",
+        }
+    }
+
+    /// The mode of a word, in any case: kube-proxy's are small, AKS's are `IPTABLES`, `IPVS` and `NFTABLES`. `None` for
+    /// an empty or unknown one.
+    pub fn from_name(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name().eq_ignore_ascii_case(word))
+    }
+}
+
+impl std::fmt::Display for ProxyMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl crate::Model {
+    /// The mode of every kube-proxy: that of its configuration, else of the cluster's `kubeProxyConfig`, else iptables.
+    pub fn proxy_mode(&self) -> ProxyMode {
+        let own = self.kube_proxy.as_ref().and_then(|config| ProxyMode::from_name(&config.mode));
+        let cluster = || {
+            let profile = &self.managed_cluster.as_ref()?.network_profile;
+            ProxyMode::from_name(profile.kube_proxy_config.as_ref()?.mode.as_deref()?)
+        };
+        own.or_else(cluster).unwrap_or_default()
+    }
 }

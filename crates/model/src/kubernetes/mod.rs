@@ -23,7 +23,10 @@ pub use ingress::{
     HttpIngressPath, HttpIngressRule, Ingress, IngressBackend, IngressClass, IngressClassSpec, IngressRule,
     IngressServiceBackend, IngressSpec, IngressTls, PathType, ServiceBackendPort,
 };
-pub use kube_proxy_config::{DetectLocal, KubeProxyConfiguration, KubeProxyConntrack, KubeProxyIptables};
+pub use kube_proxy_config::{
+    DetectLocal, KubeProxyConfiguration, KubeProxyConntrack, KubeProxyIptables, KubeProxyIpvs,
+    KubeProxyNftables, ProxyMode,
+};
 pub use network_policy::{
     IpBlock, LabelSelector, LabelSelectorOperator, LabelSelectorRequirement, Namespace, NetworkPolicy,
     NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,

@@ -168,7 +168,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn mark(&mut self, after: u32) {
+    pub(super) fn mark(&mut self, after: u32) {
         let before = self.packet.mark;
         if before != after {
             self.packet.mark = after;

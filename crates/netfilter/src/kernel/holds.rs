@@ -187,11 +187,14 @@ impl Walker<'_> {
     }
 
     /// When the address was seen, this packet's own changes included.
-    fn times(&self, list: &str, address: IpAddr) -> Vec<u64> {
+    pub(super) fn times(&self, list: &str, address: IpAddr) -> Vec<u64> {
         let mut times = self.state().recent.times(list, address).to_vec();
         for update in &self.recent {
             match update {
-                RecentUpdate::Seen { list: name, address: seen } if **name == *list && *seen == address => {
+                RecentUpdate::Seen { list: name, address: seen }
+                | RecentUpdate::Refreshed { list: name, address: seen }
+                    if **name == *list && *seen == address =>
+                {
                     times.push(self.state().now);
                 }
                 RecentUpdate::Removed { list: name, address: gone }
@@ -210,6 +213,7 @@ impl Walker<'_> {
         let Some((address, last)) = self.state().recent.oldest(list) else { return };
         let touched = |update: &RecentUpdate| match update {
             RecentUpdate::Seen { list: name, address: other }
+            | RecentUpdate::Refreshed { list: name, address: other }
             | RecentUpdate::Removed { list: name, address: other } => **name == *list && *other == address,
         };
         if last < since && !self.recent.iter().any(touched) {

@@ -8,6 +8,7 @@ mod holds;
 mod index;
 mod nat;
 mod near;
+mod nft;
 mod path;
 
 use crate::{
@@ -25,6 +26,8 @@ pub struct Kernel {
     addresses: Addresses,
     v4: Compiled,
     v6: Compiled,
+    /// Base chains of nftables: IPv4, IPv6.
+    bases: [nft::Bases; 2],
 }
 
 /// What a host remembers between packets.
@@ -54,7 +57,8 @@ impl Kernel {
         let v4 = Compiled::new(&host.ipv4, Family::V4)?;
         let v6 = Compiled::new(&host.ipv6, Family::V6)?;
         let addresses = Addresses::new(&host);
-        Ok(Self { host, addresses, v4, v6 })
+        let bases = [Family::V4, Family::V6].map(|family| nft::Bases::new(&host, family));
+        Ok(Self { host, addresses, v4, v6, bases })
     }
 
     /// The host.
@@ -121,6 +125,11 @@ impl Kernel {
         let rule = self.ruleset(Family::of(miss.packet.destination)).rule(miss.rule);
         let failed = rule.and_then(|rule| rule.matches.get(miss.failed as usize));
         failed.map_or_else(String::new, |failed| describe::failure(failed, miss))
+    }
+
+    fn bases(&self, family: Family) -> &nft::Bases {
+        let [ipv4, ipv6] = &self.bases;
+        if family == Family::V4 { ipv4 } else { ipv6 }
     }
 
     fn compiled(&self, family: Family) -> &Compiled {

@@ -22,6 +22,8 @@ impl Walker<'_> {
     /// The hook's translation: by rules for the first packet of a connection, as the connection says for others.
     pub(super) fn translate(&mut self, hook: Hook) -> Result<(), End> {
         match self.tracked {
+            // A chain of nftables was first.
+            Tracked::New(_) if self.nft.take_translated() => Ok(()),
             Tracked::New(_) => {
                 self.enter(hook, TableName::Nat);
                 if self.at.is_none() { self.leave_alone(hook) } else { Ok(()) }
@@ -76,7 +78,8 @@ impl Walker<'_> {
 
     /// No rule translates. The kernel still sees to it that no two connections have the same answers.
     pub(super) fn leave_alone(&mut self, hook: Hook) -> Result<(), End> {
-        if side(hook) == Side::Destination || !self.ruleset().tables.contains_key(&TableName::Nat) {
+        let translates = self.ruleset().tables.contains_key(&TableName::Nat) || self.bases().translates();
+        if side(hook) == Side::Destination || !translates {
             return Ok(());
         }
         let before = self.packet;

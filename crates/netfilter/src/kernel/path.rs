@@ -6,6 +6,7 @@ use super::{
     chains::At,
     compile::Compiled,
     near::Guide,
+    nft::{Bases, Progress},
 };
 use crate::{
     Connection, CtState, CtStates, Entry, Event, Family, Hook, InterfaceName, Outcome, Packet, Passage,
@@ -86,6 +87,17 @@ const LOOPED: &[Step] = &[
     Step::Deliver,
 ];
 
+/// The priority of a table's hooks (`NF_IP_PRI_*`).
+fn priority(table: TableName) -> i32 {
+    match table {
+        Raw => -300,
+        Mangle => -150,
+        TableName::Nat => -100,
+        Filter => 0,
+        Security => 50,
+    }
+}
+
 /// What connection tracking says of the packet.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Tracked {
@@ -108,6 +120,7 @@ struct Shared<'a> {
     state: &'a State,
     ruleset: &'a Ruleset,
     compiled: &'a Compiled,
+    bases: &'a Bases,
     segment: Segment,
     indexed: bool,
     family: Family,
@@ -125,6 +138,7 @@ pub(super) struct Walker<'a> {
     shared: Shared<'a>,
     steps: &'static [Step],
     pub(super) at: Option<At<'a>>,
+    pub(super) nft: Progress<'a>,
     pub(super) packet: Packet,
     pub(super) tracked: Tracked,
     probability: f64,
@@ -165,6 +179,7 @@ pub(super) fn start(question: Question<'_>) -> Walker<'_> {
         state,
         ruleset: kernel.ruleset(family),
         compiled: kernel.compiled(family),
+        bases: kernel.bases(family),
         segment,
         indexed,
         family,
@@ -179,6 +194,7 @@ pub(super) fn start(question: Question<'_>) -> Walker<'_> {
         shared,
         steps,
         at: None,
+        nft: Progress::new(if input.is_some() { Prerouting } else { Output }),
         packet,
         tracked: Tracked::Unseen,
         probability: 1.0,
@@ -219,6 +235,8 @@ impl<'a> Walker<'a> {
     pub(super) fn advance(&mut self, waiting: &mut Vec<Self>, budget: &mut u32) -> Result<(), End> {
         if self.at.is_some() {
             self.traverse(waiting, budget)
+        } else if self.nft.is_inside() {
+            self.traverse_nft(waiting, budget)
         } else if self.arrives_as_martian() {
             Err(End(Outcome::Martian))
         } else {
@@ -240,6 +258,9 @@ impl<'a> Walker<'a> {
 
     fn step(&mut self) -> Result<(), End> {
         let Some((step, rest)) = self.steps.split_first() else { return Err(End(Outcome::Local)) };
+        if self.chain_comes_before(*step) {
+            return Ok(());
+        }
         self.steps = rest;
         match *step {
             Step::Table(hook, table) => self.enter(hook, table),
@@ -259,6 +280,23 @@ impl<'a> Walker<'a> {
             Step::Deliver => return Err(End(Outcome::Local)),
         }
         Ok(())
+    }
+
+    /// Begins a base chain of nftables that comes before a step, if there is one.
+    fn chain_comes_before(&mut self, step: Step) -> bool {
+        let (hook, priority, translation) = match step {
+            Step::Table(hook, table) => (hook, priority(table), false),
+            Step::Track => (self.hook(), -200, false),
+            Step::Nat(hook) => {
+                let priority = if matches!(hook, Prerouting | Output) { -100 } else { 100 };
+                (hook, priority, matches!(self.tracked, Tracked::New(_)))
+            }
+            Step::RouteInput => (Prerouting, i32::MAX, false),
+            Step::Deliver => (Input, i32::MAX, false),
+            Step::Leave => (Postrouting, i32::MAX, false),
+            Step::RouteOutput | Step::Reroute => return false,
+        };
+        self.enter_before(hook, priority, translation)
     }
 
     fn track(&mut self) {
@@ -415,6 +453,19 @@ impl<'a> Walker<'a> {
         Some(happens)
     }
 
+    /// Where one way is drawn: which of so many that are equally likely.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "numbers of endpoints are small, and what is drawn is not negative"
+    )]
+    pub(super) fn draw_way(&mut self, count: usize) -> Option<usize> {
+        let way = (self.shared.draw?() * count as f64) as usize;
+        self.probability /= count.max(1) as f64;
+        Some(way.min(count.saturating_sub(1)))
+    }
+
     /// The interface that `-i` sees.
     pub(super) fn in_interface(&self, hook: Hook) -> Option<InterfaceName> {
         if hook == Output { None } else { self.input }
@@ -446,6 +497,23 @@ impl<'a> Walker<'a> {
         let interfaces = self.kernel().host.interfaces.iter().filter(|interface| interface.name == input);
         let mut addresses = interfaces.flat_map(|interface| &interface.addresses).map(ipnet::IpNet::addr);
         addresses.find(|ip| Family::of(*ip) == self.family())
+    }
+
+    pub(super) fn probability(&self) -> f64 {
+        self.probability
+    }
+
+    pub(super) fn set_probability(&mut self, probability: f64) {
+        self.probability = probability;
+    }
+
+    /// Whether an address is one of this host.
+    pub(super) fn is_local(&self, ip: IpAddr) -> bool {
+        self.kernel().addresses.is_local(ip)
+    }
+
+    pub(super) fn bases(&self) -> &'a Bases {
+        self.shared.bases
     }
 
     pub(super) fn kernel(&self) -> &'a Kernel {

@@ -99,6 +99,7 @@ pub fn node(rules: &str) -> Host {
         metric: 0,
     };
     Host {
+        nft: Vec::new(),
         interfaces: vec![
             device("lo", &["127.0.0.1/8", "::1/128"], true),
             device("eth0", &["10.224.0.4/16", "fd01::4/64"], true),
