@@ -285,10 +285,16 @@ impl<K: Wire + Ord, V: Wire> Wire for BTreeMap<K, V> {
             if input.failed {
                 break;
             }
-            map.insert(K::read(input), V::read(input));
+            insert(&mut map, K::read(input), V::read(input));
         }
         map
     }
+}
+
+/// Not in line: maps of one layout can share it then.
+#[inline(never)]
+fn insert<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: V) {
+    map.insert(key, value);
 }
 
 impl Wire for () {
