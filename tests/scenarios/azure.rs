@@ -94,6 +94,13 @@ fn expect(name: &str, paths: &Paths, expected: &Result<&str, Cause>) {
     }
 }
 
+/// Asks one cluster about several flows.
+fn each(name: &str, world: &World, flows: &[(&str, &str, Result<&str, Cause>)]) {
+    for (from, to, expected) in flows {
+        expect(&format!("{name}: {from} to {to}"), &ask(world, from, to), expected);
+    }
+}
+
 #[test]
 fn the_way_out_that_wins() {
     let udr = table(&[("out", "0.0.0.0/0", "VirtualAppliance 10.225.0.4")]);
@@ -150,8 +157,7 @@ fn the_way_out_that_wins() {
         ("outbound type block", cluster("outboundType: block", ""), Ok("20.50.60.70")),
     ];
     for (name, world, expected) in &cases {
-        expect(name, &ask(world, "pod/default/p0", "198.51.100.1:443"), expected);
-        expect(name, &ask(world, "node/n0", "198.51.100.1:443"), expected);
+        each(name, world, &["pod/default/p0", "node/n0"].map(|from| (from, "198.51.100.1:443", *expected)));
     }
 }
 
@@ -201,11 +207,15 @@ fn a_firewall_between_a_network_and_its_peer_must_see_both_ways() {
     // The peer's side is not in the input: its packets come straight in.
     let to_peer = ("peer", "10.1.0.0/16", "VirtualAppliance 10.225.0.4");
     let world = cluster("", &(network(RT) + &table(&[to_peer]) + &firewall()));
-    expect("from the peer", &ask(&world, "10.1.0.9", "10.224.0.200:80"), &Err(Cause::AsymmetricReturn));
+    let late = Err(Cause::AsymmetricReturn);
     // Out by the firewall, back without it: the firewall would not know what follows.
-    expect("to the peer", &ask(&world, "node/n0", "10.1.0.9:80"), &Err(Cause::AsymmetricReturn));
+    each(
+        "by the firewall",
+        &world,
+        &[("10.1.0.9", "10.224.0.200:80", late), ("node/n0", "10.1.0.9:80", late)],
+    );
     let world = cluster("", &network(""));
-    expect("without", &ask(&world, "node/n0", "10.1.0.9:80"), &Ok("10.224.0.4"));
+    each("without", &world, &[("node/n0", "10.1.0.9:80", Ok("10.224.0.4"))]);
     let in_by = ask(&world, "10.1.0.9", "10.224.0.200:80");
     assert!(in_by.outcomes.iter().all(|outcome| outcome.cause.is_none()), "{}", deciding(&in_by));
 }
@@ -232,15 +242,19 @@ fn security_groups_in_both_directions() {
             "198.51.100.1:443",
             Err(Cause::NsgDenied),
         ),
-        // Stateful: nothing is asked about answers, whatever the outbound rules say.
-        (
-            rule(100, "Outbound", "Deny", "*", "Internet", "*"),
-            "203.0.113.9",
-            "20.50.60.70:80",
-            Err(Cause::NsgDenied),
-        ),
+        // A group of one's own lets nobody in from outside until a rule does.
+        (String::new(), "203.0.113.9", "20.50.60.70:80", Err(Cause::NsgDenied)),
         (
             rule(100, "Inbound", "Allow", "Internet", "20.50.60.70", "80"),
+            "203.0.113.9",
+            "20.50.60.70:80",
+            Ok("node"),
+        ),
+        // Stateful: nothing is asked about answers, whatever the outbound rules say.
+        (
+            rule(100, "Outbound", "Deny", "*", "Internet", "*")
+                + ", "
+                + &rule(110, "Inbound", "Allow", "Internet", "20.50.60.70", "80"),
             "203.0.113.9",
             "20.50.60.70:80",
             Ok("node"),
@@ -291,17 +305,18 @@ fn security_groups_in_both_directions() {
 fn security_groups_of_vms() {
     let group = "---\n{\"name\": \"vm\", \"type\": \"Microsoft.Network/networkSecurityGroups\", \"securityRules\": [{\"name\": \"no-http\", \"priority\": 100, \"direction\": \"Inbound\", \"access\": \"Deny\", \"protocol\": \"Tcp\", \"sourceAddressPrefix\": \"*\", \"destinationAddressPrefix\": \"*\", \"destinationPortRange\": \"80\"}]}\n---\n{\"name\": \"vm-nic\", \"type\": \"Microsoft.Network/networkInterfaces\", \"networkSecurityGroup\": {\"id\": \"/vm\"}, \"ipConfigurations\": [{\"name\": \"c\", \"privateIPAddress\": \"10.226.0.4\", \"publicIPAddress\": {\"id\": \"/vm-ip\"}}]}\n---\n{\"name\": \"vm-ip\", \"type\": \"Microsoft.Network/publicIPAddresses\", \"ipAddress\": \"51.0.0.10\"}\n";
     let world = cluster("", &(network("") + group));
-    expect("denied", &ask(&world, "node/n0", "10.226.0.4:80"), &Err(Cause::NsgDenied));
-    expect("allowed", &ask(&world, "node/n0", "10.226.0.4:81"), &Ok("10.224.0.4"));
-    expect("from outside", &ask(&world, "203.0.113.9", "51.0.0.10:81"), &Err(Cause::NsgDenied));
-    expect("its own address", &ask(&world, "10.226.0.4", "198.51.100.1:443"), &Ok("51.0.0.10"));
-    expect("default access", &ask(&world, "10.226.0.5", "198.51.100.1:443"), &Ok("20.50.62.200"));
+    let flows = [
+        ("node/n0", "10.226.0.4:80", Err(Cause::NsgDenied)),
+        ("node/n0", "10.226.0.4:81", Ok("10.224.0.4")),
+        ("203.0.113.9", "51.0.0.10:81", Err(Cause::NsgDenied)),
+        ("10.226.0.4", "198.51.100.1:443", Ok("51.0.0.10")),
+        // Default access, which a private subnet has not.
+        ("10.226.0.5", "198.51.100.1:443", Ok("20.50.62.200")),
+    ];
+    each("VMs", &world, &flows);
     let private = network("").replace("10.226.0.0/24", "10.226.0.0/24, defaultOutboundAccess: false");
-    expect(
-        "private subnet",
-        &ask(&cluster("", &private), "10.226.0.5", "198.51.100.1:443"),
-        &Err(Cause::NoOutbound),
-    );
+    let flow = ("10.226.0.5", "198.51.100.1:443", Err(Cause::NoOutbound));
+    each("private subnet", &cluster("", &private), &[flow]);
 }
 
 #[test]
@@ -319,6 +334,6 @@ fn kubenet_needs_a_route_for_each_node() {
         (network(RT) + &table(&[route(0), route(1)]), Ok("10.244.0.10")),
         (network(RT) + &table(&[route(0)]), Err(Cause::NoRoute)),
     ] {
-        expect(&more, &ask(&cluster(kubenet, &more), "pod/default/p0", "pod/default/p1:8080"), &expected);
+        each(&more, &cluster(kubenet, &more), &[("pod/default/p0", "pod/default/p1:8080", expected)]);
     }
 }

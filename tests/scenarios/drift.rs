@@ -2,7 +2,7 @@
 
 use super::azure::cluster;
 use azure::{Difference, Fate, Part};
-use engine::World;
+use engine::{BackendPoolName, World};
 use model::{
     ArmId, BalancerEdit, Edit,
     azure::{BackendAddress, LoadBalancingRule, OutboundRule, Probe, RuleProtocol},
@@ -209,4 +209,49 @@ fn an_explicit_load_balancer_is_used_as_it_is() {
             Fate::PutBackByAks
         )]
     );
+}
+
+#[test]
+fn a_nic_dragged_from_pool_to_pool_is_put_back() {
+    let world = start();
+    let pool = |balancer: &'static str| BackendPoolName { balancer, pool: POOL };
+    let nodes = |world: &World, balancer: &str| {
+        let members = &world.cloud().pool(balancer, POOL).expect("a pool").members;
+        let mut labels: Vec<String> = members.iter().map(|member| member.label()).collect();
+        labels.sort();
+        labels.join(" ")
+    };
+    // Out of the public pool; that of the internal load balancer has the node already.
+    let out = world.move_member(&"n0".into(), Some(pool("kubernetes")), None).expect("an edit");
+    let mut model = world.input().clone();
+    let undo = out.apply(&mut model).expect("the edit applies");
+    let dragged = world.update(&model);
+    assert_eq!((&*nodes(&dragged, "kubernetes"), &*nodes(&dragged, "kubernetes-internal")), ("n1", "n0 n1"));
+    // From one pool to another, where it is not there yet.
+    let back = dragged.move_member(&"n0".into(), Some(pool("kubernetes-internal")), Some(pool("kubernetes")));
+    back.expect("an edit").apply(&mut model).expect("the edit applies");
+    let moved = dragged.update(&model);
+    assert_eq!((&*nodes(&moved, "kubernetes"), &*nodes(&moved, "kubernetes-internal")), ("n0 n1", "n1"));
+    // The next reconcile puts each where it belongs.
+    for balancer in ["kubernetes", "kubernetes-internal"] {
+        if let Some(edit) = moved.reconcile(balancer) {
+            edit.apply(&mut model).expect("the edit applies");
+        }
+    }
+    let settled = moved.update(&model);
+    assert_eq!(
+        (&*nodes(&settled, "kubernetes"), &*nodes(&settled, "kubernetes-internal")),
+        ("n0 n1", "n0 n1")
+    );
+    let mut undone = dragged.input().clone();
+    undo.apply(&mut undone).expect("undo");
+    assert_eq!(&undone, world.input());
+    for nothing in [
+        world.move_member(&"n0".into(), None, Some(pool("kubernetes"))),
+        world.move_member(&"nobody".into(), Some(pool("kubernetes")), None),
+        world.move_member(&"n0".into(), Some(pool("nowhere")), None),
+        world.move_member(&"n0".into(), None, None),
+    ] {
+        assert_eq!(nothing, None);
+    }
 }

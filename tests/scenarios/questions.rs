@@ -5,9 +5,9 @@
 //! by verdict, cause, endpoint and source seen; `says` are words that some step must say, `neverSays` words that
 //! none may. `probes` expects what a health probe sees, by node.
 
-use engine::{Flow, Paths, World};
+use engine::{Flow, Paths, State, World, parse_destination};
 use formats::Source;
-use lessons::{ANSWERED, Asked, AskedCase, AskedFlow, AskedProbe};
+use lessons::{ANSWERED, Asked, AskedCase, AskedFlow, AskedLater, AskedProbe, AskedRun};
 use std::{
     collections::BTreeMap,
     fmt::Write,
@@ -19,17 +19,21 @@ fn folder() -> PathBuf {
 }
 
 fn world(folder: &Path, case: &AskedCase) -> Result<World, String> {
+    world_of(folder, &case.given, &case.warnings)
+}
+
+fn world_of(folder: &Path, given: &[String], warnings: &[String]) -> Result<World, String> {
     let read = |name: &String| {
         let path = folder.join(name);
         let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Source::new(name.as_str(), bytes))
     };
-    let sources = case.given.iter().map(read).collect::<Result<Vec<_>, String>>()?;
+    let sources = given.iter().map(read).collect::<Result<Vec<_>, String>>()?;
     let import = formats::import(&sources);
     if import.has_errors() {
         return Err(format!("{:#?}", import.diagnostics));
     }
-    for wanted in &case.warnings {
+    for wanted in warnings {
         if !import.diagnostics.iter().any(|remark| remark.to_string().contains(wanted)) {
             return Err(format!("no remark says {wanted:?}: {:#?}", import.diagnostics));
         }
@@ -37,9 +41,42 @@ fn world(folder: &Path, case: &AskedCase) -> Result<World, String> {
     Ok(World::new(&import.model))
 }
 
-fn expected_paths(world: &World, expected: &AskedFlow) -> Result<Paths, String> {
-    let flow = Flow::try_from(&expected.spec()).map_err(|error| error.to_string())?;
-    world.paths(&flow).map_err(|error| error.to_string())
+fn flow(expected: &AskedFlow) -> Result<Flow, String> {
+    Flow::try_from(&expected.spec()).map_err(|error| error.to_string())
+}
+
+fn check_later(folder: &Path, world: &World, later: &AskedLater) -> Result<(), String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let expected = later.flow();
+    let mut state = State::default();
+    let opened = world.open(&flow(&expected)?, 1, &mut state).map_err(|error| text(&error))?;
+    if let Some(cause) = opened.answer.outcomes.first().and_then(|outcome| outcome.cause) {
+        return Err(format!("the connection is not opened: {cause}{}", deciding(&opened.answer)));
+    }
+    state.wait(later.idle);
+    let then = match later.then.as_slice() {
+        [] => None,
+        names => Some(world_of(folder, names, &[])?),
+    };
+    let paths = then.as_ref().unwrap_or(world).later(&opened, &state).map_err(|error| text(&error))?;
+    check_outcomes(&paths, &expected)
+}
+
+fn check_run(world: &World, expected: &AskedRun) -> Result<(), String> {
+    let (to, port) = parse_destination(&expected.to).map_err(|error| error.to_string())?;
+    let from = expected.from.parse().map_err(|error| format!("{error:?}"))?;
+    let how_many = (expected.requests, expected.interval);
+    let run = world.run_held(&Flow::tcp(from, to, port), how_many, expected.hold, 1);
+    let mut got: BTreeMap<String, u64> = BTreeMap::new();
+    for row in run.map_err(|error| error.to_string())?.rows.iter().filter(|row| row.count > 0) {
+        let word = row.cause.map_or_else(|| "delivered".to_owned(), |cause| cause.to_string());
+        *got.entry(word).or_default() += row.count;
+    }
+    if got == expected.counts {
+        Ok(())
+    } else {
+        Err(format!("{} → {}: {got:?}, expected {:?}", expected.from, expected.to, expected.counts))
+    }
 }
 
 /// Verdict, cause, endpoint, source seen.
@@ -78,9 +115,13 @@ fn deciding(paths: &Paths) -> String {
 }
 
 fn check_flow(world: &World, expected: &AskedFlow) -> Result<(), String> {
-    let paths = expected_paths(world, expected)?;
-    let fail = |what: String| Err(format!("{} → {}: {what}{}", expected.from, expected.to, deciding(&paths)));
-    let mut got = rows(&paths);
+    let paths = world.paths(&flow(expected)?).map_err(|error| error.to_string())?;
+    check_outcomes(&paths, expected)
+}
+
+fn check_outcomes(paths: &Paths, expected: &AskedFlow) -> Result<(), String> {
+    let fail = |what: String| Err(format!("{} → {}: {what}{}", expected.from, expected.to, deciding(paths)));
+    let mut got = rows(paths);
     for wanted in &expected.outcomes {
         let same = |wanted: &Option<String>, got: &str| wanted.as_deref().is_none_or(|wanted| wanted == got);
         let fits = |row: &Row| {
@@ -98,7 +139,7 @@ fn check_flow(world: &World, expected: &AskedFlow) -> Result<(), String> {
     if !got.is_empty() {
         return fail(format!("not expected: {got:#?}"));
     }
-    let said = deciding(&paths);
+    let said = deciding(paths);
     for words in &expected.says {
         if !said.contains(words) {
             return fail(format!("no step says {words:?}"));
@@ -144,9 +185,14 @@ fn check_probe(world: &World, expected: &AskedProbe) -> Result<(), String> {
     let mut got = BTreeMap::new();
     let mut why = String::new();
     for member in &pool.members {
-        let state = world.probe_state(&expected.balancer, probe, member);
+        let state = world.probe_state(probe, member);
         let _ = write!(why, "\n    {}: {}", member.label(), state.why);
         let node = member.node.as_ref().map(ToString::to_string).unwrap_or_default();
+        let rule = state.stopped.and_then(|stopped| stopped.rule);
+        let rule = rule.map(|rule| format!("{}: {}", rule.place, rule.text)).unwrap_or_default();
+        if let Some(words) = expected.stopped_by.as_ref().filter(|words| !rule.contains(words.as_str())) {
+            return Err(format!("{node} is stopped by {rule:?}, not by {words:?}"));
+        }
         got.insert(node, state.answer);
     }
     if got == expected.answers {
@@ -192,7 +238,10 @@ fn questions_are_answered() {
                 let flows = case.flows.iter().map(|expected| check_flow(&world, expected));
                 let probes = case.probes.iter().map(|expected| check_probe(&world, expected));
                 let members = case.members.iter().map(|expected| check_members(&world, expected));
-                flows.chain(probes).chain(members).collect::<Result<Vec<()>, String>>()
+                let later = case.later.iter().map(|expected| check_later(folder, &world, expected));
+                let runs = case.runs.iter().map(|expected| check_run(&world, expected));
+                let facts = flows.chain(probes).chain(members).chain(later).chain(runs);
+                facts.collect::<Result<Vec<()>, String>>()
             });
             match checked {
                 Ok(facts) => passed += facts.len(),

@@ -21,6 +21,8 @@ const PRIORITIES: std::ops::RangeInclusive<u32> = 500..=4096;
 
 /// Rules that one security group can hold.
 pub const MAX_RULES: usize = 1000;
+/// Source addresses in the rules of one security group, and destinations likewise.
+pub const MAX_ADDRESSES: usize = 4000;
 
 /// Whether the controller regards a rule as its own: by name and priority.
 pub fn is_managed(rule: &SecurityRule) -> bool {
@@ -85,19 +87,17 @@ impl AccessControl {
             let parsed = texts.into_iter().map(|text| parse_range(text.trim()));
             parsed.inspect(|range| invalid |= range.is_none()).flatten().collect()
         };
-        let mut source_texts: Vec<&str> =
-            service.spec.load_balancer_source_ranges.iter().map(String::as_str).collect();
-        if source_texts.is_empty() {
-            source_texts = annotations.commas("load-balancer-source-ranges");
-        }
-        let source_ranges = parse(source_texts);
-        let allowed_ranges = parse(annotations.commas("azure-allowed-ip-ranges"));
+        let source_ranges =
+            parse(service.spec.load_balancer_source_ranges.iter().map(String::as_str).collect());
+        // The older annotation counts as the newer one, not as the field of the same name.
+        let allowed = ["azure-allowed-ip-ranges", "load-balancer-source-ranges"];
+        let allowed_ranges = parse(allowed.iter().flat_map(|name| annotations.pieces(name)).collect());
         if !source_ranges.is_empty() && !allowed_ranges.is_empty() {
             return Err(Reason::BothRanges);
         }
         let ranges = [source_ranges, allowed_ranges].concat();
-        let mut tags: Vec<String> =
-            annotations.commas("azure-allowed-service-tags").into_iter().map(str::to_owned).collect();
+        let tags = annotations.pieces("azure-allowed-service-tags");
+        let mut tags: Vec<String> = tags.into_iter().map(str::to_owned).collect();
         // An internal Service with an explicit "all" is open too, but its own range already says so.
         let open = tags.is_empty() && ranges.is_empty() && !invalid && !annotations.is_internal();
         let deny_others = invalid || (annotations.denies_all_but_ranges() && !ranges.is_empty());
@@ -172,6 +172,18 @@ impl Writer {
                     self.deny_all(*family, addresses)?;
                 }
             }
+        }
+        self.check_addresses()
+    }
+
+    /// ARM counts addresses over all rules of a group; upstream checks before it writes.
+    fn check_addresses(&self) -> Result<(), Reason> {
+        let sources = self.rules.iter().map(|rule| {
+            rule.source_address_prefixes.len() + usize::from(rule.source_address_prefix.is_some())
+        });
+        let destinations = self.destinations.values().map(BTreeSet::len);
+        if sources.sum::<usize>() > MAX_ADDRESSES || destinations.sum::<usize>() > MAX_ADDRESSES {
+            return Err(Reason::TooManyAddresses(MAX_ADDRESSES));
         }
         Ok(())
     }

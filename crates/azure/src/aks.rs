@@ -14,7 +14,8 @@ use crate::{
     snat,
 };
 use model::azure::{
-    FrontendIpConfiguration, NetworkSecurityGroup, OutboundRule, PublicIpAddress, RuleProtocol, SkuName,
+    FrontendIpConfiguration, LoadBalancerProfile, NetworkSecurityGroup, OutboundRule, PublicIpAddress,
+    RuleProtocol, SkuName,
 };
 use std::{net::IpAddr, sync::Arc};
 
@@ -22,7 +23,7 @@ impl Builder<'_> {
     /// What AKS itself keeps on the public load balancer: both pools, the outbound rule and its addresses.
     pub(crate) fn outbound(&mut self) {
         let settings = self.settings;
-        let name: Arc<str> = settings.cluster_name.as_str().into();
+        let name: Arc<str> = settings.balancer_name().into();
         if !settings.has_outbound_rule() || self.done.balancers.contains_key(&name) {
             return;
         }
@@ -41,8 +42,10 @@ impl Builder<'_> {
                 Some((document.name.clone(), document.ip_address.as_deref()?.parse().ok()?))
             })
             .collect();
-        let missing = managed_outbound_count(settings)
-            .saturating_sub(u32::try_from(addresses.len()).unwrap_or(u32::MAX));
+        // Addresses of the owner's own stand in the place of managed ones.
+        let owned = self.owned_outbound();
+        let wanted = if owned == 0 { managed_outbound_count(settings) } else { owned };
+        let missing = wanted.saturating_sub(u32::try_from(addresses.len()).unwrap_or(u32::MAX));
         for index in 0..missing {
             let address = self.allocator.outbound();
             let public_ip = managed_outbound_name(index);
@@ -65,7 +68,9 @@ impl Builder<'_> {
         let rule_id = id("outboundRules", OUTBOUND_RULE);
         let mut draft = Draft::default();
         draft.add_pool(OUTBOUND_POOL, false, || PoolMembers::All);
-        draft.add_pool(&settings.cluster_name, false, || PoolMembers::All);
+        draft.add_pool(&settings.cluster_name, false, || {
+            if settings.balancers.is_empty() { PoolMembers::All } else { PoolMembers::Shard(name.clone()) }
+        });
         for (public_ip, address) in &addresses {
             draft.by_address.insert(*address, draft.frontends.len());
             draft.frontends.push(Frontend {
@@ -126,11 +131,22 @@ impl Builder<'_> {
         }
     }
 
+    fn balancer_profile(&self) -> Option<&LoadBalancerProfile> {
+        let cluster = self.model.managed_cluster.as_deref()?;
+        cluster.network_profile.load_balancer_profile.as_ref()
+    }
+
+    /// How many outbound addresses the cluster's owner brings.
+    fn owned_outbound(&self) -> u32 {
+        let owned = self.balancer_profile().and_then(|profile| profile.outbound_ips.as_ref());
+        owned.map_or(0, |owned| u32::try_from(owned.public_ips.len()).unwrap_or(u32::MAX))
+    }
+
     fn is_effective_outbound(&self, document: &PublicIpAddress) -> bool {
-        let cluster = self.model.managed_cluster.as_deref();
-        let profile = cluster.and_then(|cluster| cluster.network_profile.load_balancer_profile.as_ref());
-        let ids = profile.map(|profile| profile.effective_outbound_ips.as_slice()).unwrap_or_default();
-        ids.iter().any(|reference| Some(&reference.id) == document.id.as_ref())
+        let Some(profile) = self.balancer_profile() else { return false };
+        let owned = profile.outbound_ips.iter().flat_map(|owned| &owned.public_ips);
+        let mut ids = profile.effective_outbound_ips.iter().chain(owned);
+        ids.any(|reference| Some(&reference.id) == document.id.as_ref())
     }
 
     /// The cluster's own security group: a given one keeps its rules, and one without managed rules gets them.

@@ -54,7 +54,7 @@ pub fn program_with(model: &Model, settings: Settings) -> Cloud {
     let settings = Arc::new(settings);
     let nodes = Arc::new(Nodes::new(model, &settings, None));
     let programmed = Arc::new(Programmed::new(model, &settings, &nodes, None));
-    let pools = fill_all(&programmed, &nodes, None);
+    let pools = fill_all(&programmed, &nodes, &settings, None);
     let space = Arc::new(AddressSpace::of(model));
     Cloud { settings, programmed, nodes, pools, space, network: Arc::new(Network::of(model)) }
 }
@@ -79,8 +79,11 @@ impl Cloud {
             None => Arc::new(Programmed::new(model, &settings, &nodes, old)),
         };
         let unchanged = Arc::ptr_eq(&nodes, &self.nodes) && Arc::ptr_eq(&programmed, &self.programmed);
-        let pools =
-            if unchanged { self.pools.clone() } else { fill_all(&programmed, &nodes, Some(&self.pools)) };
+        let pools = if unchanged {
+            self.pools.clone()
+        } else {
+            fill_all(&programmed, &nodes, &settings, Some(&self.pools))
+        };
         let (space, network) = if self.network.is_of(model) && nodes.have_addresses_of(&self.nodes) {
             (Arc::clone(&self.space), Arc::clone(&self.network))
         } else {
@@ -241,7 +244,12 @@ impl Cloud {
 }
 
 /// Every pool; one whose members are the same as before is shared.
-fn fill_all(programmed: &Programmed, nodes: &Nodes, before: Option<&Pools>) -> Pools {
+fn fill_all(programmed: &Programmed, nodes: &Nodes, settings: &Settings, before: Option<&Pools>) -> Pools {
+    let exists = |name: &str| {
+        let mut own = programmed.pools.keys().map(|own| own.strip_suffix("-internal").unwrap_or(own));
+        own.any(|own| own.eq_ignore_ascii_case(name))
+    };
+    let shards = nodes.shards(settings, exists);
     let mut filled = BTreeMap::new();
     // Most pools have the same members; each distinct set is made once.
     let mut made: Vec<(&PoolMembers, bool, Vec<Arc<Member>>)> = Vec::new();
@@ -253,7 +261,7 @@ fn fill_all(programmed: &Programmed, nodes: &Nodes, before: Option<&Pools>) -> P
             let members = if let Some((_, _, members)) = known.and_then(|at| made.get(at)) {
                 members.clone()
             } else {
-                let members = nodes.members(&spec.members, spec.v6);
+                let members = nodes.members(&spec.members, spec.v6, &shards);
                 made.push((&spec.members, spec.v6, members.clone()));
                 members
             };

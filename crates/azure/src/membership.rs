@@ -57,10 +57,11 @@ pub fn service_controller_excludes(node: &Node) -> Option<Exclusion> {
 /// Why cloud-provider-azure's node cache leaves a node out, if it does (`updateNodeCaches`).
 pub fn node_cache_excludes(node: &Node, resource_group: &str) -> Option<Exclusion> {
     let metadata = &node.metadata;
-    if metadata.label("kubernetes.azure.com/managed").is_some_and(|value| value == "false") {
+    if metadata.label("kubernetes.azure.com/managed").is_some_and(|value| value.eq_ignore_ascii_case("false"))
+    {
         return Some(Exclusion::Unmanaged);
     }
-    let group = metadata.label("kubernetes.azure.com/resource-group");
+    let group = metadata.label("kubernetes.azure.com/resource-group").filter(|group| !group.is_empty());
     if group.is_some_and(|group| !group.eq_ignore_ascii_case(resource_group)) {
         return Some(Exclusion::OtherResourceGroup);
     }

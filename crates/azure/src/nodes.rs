@@ -4,10 +4,10 @@ use crate::{
     balancer::Member,
     membership::{Exclusion, Vm},
     program::PoolMembers,
-    settings::{BackendPoolType, Settings, primary_pool},
+    settings::{BackendPoolType, BalancerConfiguration, Settings, primary_pool},
 };
 use model::{Model, NodeName, azure::ManagedCluster, kubernetes::Node};
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 /// One node with what was computed from it.
 #[derive(Debug, Clone)]
@@ -25,6 +25,22 @@ pub(crate) struct Nodes {
     cluster: Option<Arc<ManagedCluster>>,
     /// An exclusion by label that would leave the pools empty is skipped.
     keep_labelled: bool,
+}
+
+/// The load balancer's configuration of each node, where there are several.
+#[derive(Debug, Default)]
+pub(crate) struct Shards(BTreeMap<NodeName, Arc<str>>);
+
+impl Shards {
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn take(&mut self, entry: &Entry, known: &[&BalancerConfiguration], at: usize, counts: &mut [usize]) {
+        let (Some(own), Some(count)) = (known.get(at), counts.get_mut(at)) else { return };
+        *count += 1;
+        self.0.insert(entry.vm.node.clone(), own.name.as_str().into());
+    }
 }
 
 fn same_cluster(a: Option<&Arc<ManagedCluster>>, b: Option<&Arc<ManagedCluster>>) -> bool {
@@ -136,7 +152,43 @@ impl Nodes {
         }
     }
 
-    pub(crate) fn members(&self, wanted: &PoolMembers, v6: bool) -> Vec<Arc<Member>> {
+    /// Which of several load balancers each node falls to (`reconcileMultipleStandardLoadBalancerBackendNodes`):
+    /// the one whose primary vmset has it; else, of those that exist and whose selector takes it (or, if none
+    /// does, that have no selector), the one with the fewest nodes.
+    pub(crate) fn shards(&self, settings: &Settings, exists: impl Fn(&str) -> bool) -> Shards {
+        let known: Vec<&BalancerConfiguration> =
+            settings.balancers.iter().filter(|own| exists(&own.name)).collect();
+        let mut counts = vec![0_usize; known.len()];
+        let mut shards = Shards::new();
+        let mut others = Vec::new();
+        for entry in self.entries.iter().filter(|_| !known.is_empty()) {
+            let is_primary = |own: &&BalancerConfiguration| {
+                own.primary_vm_set.as_deref().is_some_and(|set| {
+                    entry.vm.vm_set.eq_ignore_ascii_case(set) || entry.node.pool() == Some(set)
+                })
+            };
+            match known.iter().position(is_primary) {
+                Some(at) => shards.take(entry, &known, at, &mut counts),
+                None => others.push(entry),
+            }
+        }
+        for entry in others {
+            let selects = |own: &BalancerConfiguration| {
+                own.nodes.as_ref().is_some_and(|nodes| nodes.matches(&entry.node.metadata.labels))
+            };
+            let selected = known.iter().any(|own| selects(own));
+            let takes = |at: &usize| {
+                known.get(*at).is_some_and(|own| if selected { selects(own) } else { own.nodes.is_none() })
+            };
+            let fewest = (0..known.len()).filter(takes).min_by_key(|at| counts.get(*at).copied());
+            if let Some(at) = fewest {
+                shards.take(entry, &known, at, &mut counts);
+            }
+        }
+        shards
+    }
+
+    pub(crate) fn members(&self, wanted: &PoolMembers, v6: bool, shards: &Shards) -> Vec<Arc<Member>> {
         let of_nodes = |in_pool: &dyn Fn(&Entry) -> bool| {
             let chosen = self.entries.iter().filter(|entry| self.is_member(entry) && in_pool(entry));
             let member = |entry: &Arc<Entry>| if v6 { entry.v6.clone() } else { Some(entry.v4.clone()) };
@@ -145,6 +197,7 @@ impl Nodes {
         match wanted {
             PoolMembers::All => of_nodes(&|_| true),
             PoolMembers::VmSet(set) => of_nodes(&|entry| entry.vm.vm_set.eq_ignore_ascii_case(set)),
+            PoolMembers::Shard(name) => of_nodes(&|entry| shards.0.get(&entry.vm.node) == Some(name)),
             PoolMembers::Nodes(names) => of_nodes(&|entry| names.contains(&entry.vm.node)),
             PoolMembers::Given(members) => members.clone(),
         }

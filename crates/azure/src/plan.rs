@@ -6,11 +6,11 @@ use crate::{
     names::{Namer, balancer_part_id, network_id},
     refusal::Reason,
     rules::{self, Target, Wanted},
-    settings::Settings,
+    settings::{Scope, Settings},
 };
 use model::{
     Key, Model,
-    azure::{FrontendIpConfiguration, PublicIpAddress},
+    azure::{FrontendIpConfiguration, IpTag, PublicIpAddress, PublicIpDns},
     kubernetes::{IpFamily, Service},
 };
 use std::{net::IpAddr, sync::Arc};
@@ -50,20 +50,21 @@ pub(crate) fn halves(
 ) -> Result<Vec<Half>, Reason> {
     let annotations = Annotations::of(service);
     let internal = annotations.is_internal();
+    let dual = names.families.len() > 1;
     let mut halves = Vec::new();
     for &family in &names.families {
         let v6 = family == IpFamily::IPv6;
         let public_ip = (!internal).then(|| {
             let generated =
-                || names.public_ip(&settings.cluster_name, annotations.public_ip_prefix_id(v6), family);
-            annotations.public_ip_name(v6).unwrap_or_else(generated)
+                || names.public_ip(&settings.cluster_name, annotations.public_ip_prefix_id(v6, dual), family);
+            annotations.public_ip_name(v6, dual).map_or_else(generated, str::to_owned)
         });
         let document =
             public_ip.as_deref().and_then(|name| model.public_ip_addresses.get(name)).map(Arc::as_ref);
-        if let Some(name) = annotations.public_ip_name(v6).filter(|_| !internal)
+        if let Some(name) = annotations.public_ip_name(v6, dual).filter(|_| !internal)
             && document.is_none()
         {
-            return Err(Reason::PublicIpNotFound(name));
+            return Err(Reason::PublicIpNotFound(name.to_owned()));
         }
         let known = annotations
             .fixed_address(v6)
@@ -126,7 +127,7 @@ pub(crate) fn frontend(half: &Half, plan: &Plan, settings: &Settings) -> Fronten
         ..FrontendIpConfiguration::default()
     };
     if let Some(name) = &half.public_ip {
-        configuration.public_ip_address = Some(network_id(scope, "publicIPAddresses", name).into());
+        configuration.public_ip_address = Some(public_ip_id(annotations, scope, name).into());
     } else {
         let subnet = annotations.internal_subnet().unwrap_or("aks-subnet");
         let v6 = half.family == IpFamily::IPv6;
@@ -141,13 +142,24 @@ pub(crate) fn frontend(half: &Half, plan: &Plan, settings: &Settings) -> Fronten
     configuration
 }
 
+/// The id of a public address, which may be in a resource group of its own.
+fn public_ip_id(annotations: Annotations<'_>, scope: &Scope, name: &str) -> model::ArmId {
+    match annotations.public_ip_group() {
+        Some(group) => {
+            let scope = Scope { resource_group: group.to_owned(), ..scope.clone() };
+            network_id(&scope, "publicIPAddresses", name)
+        }
+        None => network_id(scope, "publicIPAddresses", name),
+    }
+}
+
 /// The public address's document, with the tags by which the controller finds its own.
 pub(crate) fn public_ip(half: &Half, plan: &Plan, settings: &Settings) -> Option<PublicIpAddress> {
     let name = half.public_ip.as_ref()?;
     let annotations = Annotations::of(&plan.service);
     let mut address = PublicIpAddress {
         name: name.clone(),
-        id: Some(network_id(&settings.scope, "publicIPAddresses", name)),
+        id: Some(public_ip_id(annotations, &settings.scope, name)),
         ip_address: Some(half.address.to_string()),
         sku: Some(model::azure::Sku { name: settings.sku, tier: Some("Regional".into()) }),
         ..PublicIpAddress::default()
@@ -158,8 +170,16 @@ pub(crate) fn public_ip(half: &Half, plan: &Plan, settings: &Settings) -> Option
     }
     address.tags.insert("k8s-azure-cluster-name".into(), settings.cluster_name.clone());
     address.tags.insert("k8s-azure-service".into(), plan.key.to_string());
-    if annotations.get("azure-dns-label-name").is_some_and(|label| !label.is_empty()) {
+    if let Some(label) = annotations.get("azure-dns-label-name").filter(|label| !label.is_empty()) {
         address.tags.insert("k8s-azure-dns-label-service".into(), plan.key.to_string());
+        address.dns_settings = Some(PublicIpDns {
+            domain_name_label: Some(label.to_owned()),
+            fqdn: Some(format!("{label}.{}.cloudapp.azure.com", settings.scope.location)),
+        });
+    }
+    for pair in annotations.commas("azure-pip-ip-tags") {
+        let (kind, tag) = pair.split_once('=').unwrap_or((pair, ""));
+        address.ip_tags.push(IpTag { ip_tag_type: kind.trim().into(), tag: tag.trim().into() });
     }
     Some(address)
 }

@@ -1,6 +1,10 @@
 //! The Private Link Service in front of an internal frontend (cloud-provider-azure, `pls-integration`).
 
-use crate::{annotations::Annotations, refusal::Reason};
+use crate::{
+    annotations::Annotations,
+    refusal::Reason,
+    settings::{BackendPoolType, Settings},
+};
 use model::kubernetes::Service;
 use std::net::IpAddr;
 
@@ -31,13 +35,16 @@ pub struct PrivateLinkService {
 
 impl PrivateLinkService {
     /// What a Service's annotations ask for; `None` where it does not ask.
-    pub fn of(service: &Service, frontend: &str) -> Result<Option<Self>, Reason> {
+    pub fn of(service: &Service, frontend: &str, settings: &Settings) -> Result<Option<Self>, Reason> {
         let annotations = Annotations::of(service);
         if !annotations.creates_private_link() {
             return Ok(None);
         }
         if !annotations.is_internal() {
             return Err(Reason::PrivateLinkNeedsInternal);
+        }
+        if settings.backend_pool_type == BackendPoolType::NodeIp {
+            return Err(Reason::PrivateLinkNeedsNics);
         }
         let named = |name: &str| annotations.get(name).filter(|value| !value.is_empty()).map(str::to_owned);
         let words = |name: &str| annotations.words(name).into_iter().map(str::to_owned).collect();

@@ -8,6 +8,7 @@ use crate::{
     choose::{BASIC_RULES, Chooser, STANDARD_RULES},
     cloud::Allocated,
     given::Resolver,
+    limits::{self, Counts},
     names::{self, Namer},
     nodes::Nodes,
     plan::{self, Plan},
@@ -20,7 +21,7 @@ use ipnet::IpNet;
 use model::{
     Key, Model, NodeName,
     azure::{LoadBalancer, NetworkSecurityGroup, OutboundRule, Probe, PublicIpAddress},
-    kubernetes::{EndpointSlice, IpFamily, LoadBalancerIngress, Service, ServiceType},
+    kubernetes::{EndpointSlice, IpFamily, LoadBalancerIngress, Namespace, Service, ServiceType},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,6 +36,8 @@ pub(crate) enum PoolMembers {
     All,
     /// The eligible nodes of one vmset.
     VmSet(Arc<str>),
+    /// The eligible nodes that fall to one of several load balancers, by its configuration's name.
+    Shard(Arc<str>),
     /// These nodes, as far as eligible.
     Nodes(BTreeSet<NodeName>),
     /// As the input says.
@@ -62,6 +65,7 @@ struct Inputs {
     nics: Vec<Arc<model::azure::NetworkInterface>>,
     cluster: Option<Arc<model::azure::ManagedCluster>>,
     vm_sets: Vec<Arc<str>>,
+    namespaces: BTreeMap<String, Arc<Namespace>>,
 }
 
 /// Everything that Services make of Azure; pools hold no members yet.
@@ -129,6 +133,7 @@ impl Programmed {
             && same(&inputs.nics, model.network_interfaces.values())
             && inputs.cluster == model.managed_cluster
             && (inputs.slices.is_empty() || same(&inputs.slices, model.endpoint_slices.values()))
+            && (inputs.namespaces.is_empty() || inputs.namespaces == model.namespaces)
             && nodes.is_alike(old_nodes)
             && (inputs.vm_sets.is_empty() || inputs.vm_sets == self.vm_sets_now(nodes))
     }
@@ -190,6 +195,7 @@ impl<'a> Builder<'a> {
             nics: model.network_interfaces.values().cloned().collect(),
             cluster: model.managed_cluster.clone(),
             vm_sets: vm_sets.clone(),
+            namespaces: if follows_slices { model.namespaces.clone() } else { BTreeMap::new() },
         };
         let old_plans = old.map(|old| old.plans.as_slice()).unwrap_or_default();
         Self {
@@ -198,7 +204,7 @@ impl<'a> Builder<'a> {
             nodes,
             old_plans: old_plans.iter().map(|plan| (plan.key.clone(), Arc::clone(plan))).collect(),
             resolver: (!model.load_balancers.is_empty()).then(|| Resolver::new(model)),
-            chooser: Chooser::new(settings, vm_sets, BTreeMap::new()),
+            chooser: Chooser::new(settings, vm_sets, BTreeMap::new()).in_namespaces(&model.namespaces),
             allocator: Allocator::new(model),
             drafts: BTreeMap::new(),
             security: Vec::new(),
@@ -315,7 +321,16 @@ impl<'a> Builder<'a> {
 
     fn secure(&mut self, key: &Key, service: &Service, addresses: Vec<IpAddr>) {
         let annotations = Annotations::of(service);
-        if annotations.disables_nsg_rule() || addresses.is_empty() {
+        if addresses.is_empty() {
+            return;
+        }
+        let access = AccessControl::new(service);
+        let additional = match annotations.additional_public_ips() {
+            Ok(additional) => additional,
+            Err(reason) => return self.refuse(key, Stage::SecurityGroup, reason),
+        };
+        // The annotations are read, and can be wrong, even where no rule is to be written.
+        if annotations.disables_nsg_rule() && access.is_ok() {
             return;
         }
         let mut destinations = addresses;
@@ -325,8 +340,8 @@ impl<'a> Builder<'a> {
             destinations = self.nodes.member_addresses();
             destinations.retain(|ip| if ip.is_ipv6() { v6 } else { v4 });
         }
-        destinations.extend(annotations.additional_public_ips());
-        self.security.push((key.clone(), AccessControl::new(service), destinations));
+        destinations.extend(additional);
+        self.security.push((key.clone(), access, destinations));
     }
 
     /// Adds a Service to its load balancer, unless it clashes with a Service that is there already.
@@ -393,16 +408,37 @@ impl<'a> Builder<'a> {
             }
         }
         let frontend = plan.halves.first().map_or("", |half| half.frontend.as_str());
-        match PrivateLinkService::of(&plan.service, frontend) {
+        match PrivateLinkService::of(&plan.service, frontend, self.settings) {
             Ok(None) => {}
             Ok(Some(link)) => {
                 self.done.private_links.insert(plan.key.clone(), link);
             }
             Err(reason) => self.refuse(&plan.key, Stage::PrivateLink, reason),
         }
+        self.check_limits(plan);
         let addresses: Vec<IpAddr> = plan.halves.iter().map(|half| half.address).collect();
         self.report(&plan.key, &plan.service, &addresses);
         self.secure(&plan.key, &plan.service, addresses);
+    }
+
+    /// Azure's limits count what stands on the load balancer, and on its internal or public twin.
+    fn check_limits(&mut self, plan: &Plan) {
+        let base = |name: &Arc<str>| Arc::from(name.strip_suffix("-internal").unwrap_or(name));
+        let own: Arc<str> = base(&plan.balancer);
+        let twins = self.drafts.iter().filter(|(name, _)| base(name) == own);
+        let linked = |key: &Key| {
+            self.done.plans.iter().any(|other| other.key == *key && other.balancer == plan.balancer)
+        };
+        let links = self.done.private_links.keys().filter(|key| **key == plan.key || linked(key));
+        let counts = Counts {
+            standard: self.settings.is_standard(),
+            frontends: self.drafts.get(&plan.balancer).map_or(0, |draft| draft.frontends.len()),
+            rules: twins.map(|(_, draft)| draft.rules).sum(),
+            private_links: links.count(),
+        };
+        if let Some(limit) = limits::broken(counts) {
+            self.refuse(&plan.key, Stage::ResourceManager, Reason::OverLimit(limit));
+        }
     }
 
     fn finish(mut self) -> Programmed {
@@ -454,8 +490,12 @@ fn pool_members(plan: &Plan, settings: &Settings, model: &Model) -> PoolMembers 
     if let Some(set) = &plan.vm_set {
         return PoolMembers::VmSet(set.clone());
     }
-    if settings.balancers.is_empty() || !crate::probes::has_health_check_node_port(&plan.service) {
+    if settings.balancers.is_empty() {
         return PoolMembers::All;
+    }
+    if !crate::probes::has_health_check_node_port(&plan.service) {
+        let name = plan.balancer.strip_suffix("-internal").unwrap_or(&plan.balancer);
+        return PoolMembers::Shard(name.into());
     }
     let slices = model.endpoint_slices.values().filter(|slice| {
         slice.metadata.key().namespace == plan.key.namespace && slice.service() == Some(&*plan.key.name)

@@ -1,5 +1,6 @@
 //! What the cloud controller or ARM refuses, and why.
 
+use crate::limits::Limit;
 use model::{Key, kubernetes::Protocol};
 use std::fmt;
 
@@ -46,6 +47,8 @@ impl fmt::Display for Stage {
 pub enum Reason {
     /// An annotation wants a number.
     NotANumber(String),
+    /// `azure-additional-public-ips` wants addresses.
+    NotAnAddress(String),
     /// `azure-load-balancer-tcp-idle-timeout` below 4.
     IdleTimeoutBelowMinimum(u32),
     /// `azure-load-balancer-tcp-idle-timeout` above 100.
@@ -85,6 +88,8 @@ pub enum Reason {
     PublicIpNotFound(String),
     /// A Private Link Service on a public Service.
     PrivateLinkNeedsInternal,
+    /// A Private Link Service in front of a pool of addresses.
+    PrivateLinkNeedsNics,
     /// Both `loadBalancerSourceRanges` and `azure-allowed-ip-ranges` are set.
     BothRanges,
     /// No priority from 500 to 4,096 is free.
@@ -93,12 +98,17 @@ pub enum Reason {
     TooManyRules(usize),
     /// The security group has no room for more rules.
     TooManySecurityRules(usize),
+    /// The security group has no room for more sources or destinations.
+    TooManyAddresses(usize),
+    /// A limit of Azure's load balancers.
+    OverLimit(Limit),
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotANumber(text) => write!(f, "{text:?} is not a number"),
+            Self::NotAnAddress(text) => write!(f, "{text:?} is not an address"),
             Self::IdleTimeoutBelowMinimum(minutes) | Self::IdleTimeoutAboveMaximum(minutes) => {
                 write!(f, "idle timeout must be 4 to 100 minutes, is {minutes}")
             }
@@ -128,11 +138,18 @@ impl fmt::Display for Reason {
             Self::PrivateLinkNeedsInternal => {
                 f.write_str("a private link service needs an internal load balancer")
             }
+            Self::PrivateLinkNeedsNics => {
+                f.write_str("a private link service needs backend pools of NICs (nodeIPConfiguration)")
+            }
             Self::BothRanges => f.write_str(
                 "cannot set both spec.loadBalancerSourceRanges and annotation service.beta.kubernetes.io/azure-allowed-ip-ranges",
             ),
             Self::PrioritiesExhausted => f.write_str("security group priorities are exhausted"),
             Self::TooManyRules(limit) => write!(f, "the load balancer has its {limit} rules"),
+            Self::TooManyAddresses(limit) => {
+                write!(f, "the rules of a security group name at most {limit} sources and {limit} destinations")
+            }
+            Self::OverLimit(limit) => limit.fmt(f),
             Self::TooManySecurityRules(limit) => write!(f, "the security group has its {limit} rules"),
         }
     }

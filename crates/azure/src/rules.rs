@@ -26,7 +26,7 @@ pub(crate) struct Target<'a> {
 pub(crate) struct Wanted {
     /// Rules.
     pub(crate) rules: Vec<LoadBalancingRule>,
-    /// Probes; one shared by several rules stands last.
+    /// Probes, in the order in which rules first use them.
     pub(crate) probes: Vec<Probe>,
 }
 
@@ -71,12 +71,9 @@ impl Builder<'_> {
         let name = self.names.rule(first.protocol, first.port, self.target.family);
         let mut probe = common;
         if probe.is_none() {
-            for port in &service.spec.ports {
-                probe = probes::of_port(service, self.settings, port, &name, false)?;
-                if probe.is_some() {
-                    break;
-                }
-            }
+            // One good probe is enough: a port whose annotations are wrong is passed over.
+            let of_port = |port| probes::of_port(service, self.settings, port, &name, false).ok().flatten();
+            probe = service.spec.ports.iter().find_map(of_port);
         }
         let mut rule = self.rule(name, RuleProtocol::All, &ServicePort::default())?;
         rule.probe = probe.as_ref().map(|probe| self.probe_id(probe).into());
@@ -87,13 +84,14 @@ impl Builder<'_> {
     }
 
     fn port_rules(&self, common: Option<Probe>, wanted: &mut Wanted) -> Result<(), Reason> {
+        let mut unused = common.clone();
         for port in &self.service.spec.ports {
+            if self.annotations.has_no_rule(port.port) {
+                continue;
+            }
             let sctp_works = self.settings.is_standard() && self.annotations.is_internal();
             if port.protocol == Protocol::Sctp && !sctp_works {
                 return Err(Reason::SctpUnsupported);
-            }
-            if self.annotations.has_no_rule(port.port) {
-                continue;
             }
             let name = self.names.rule(port.protocol, port.port, self.target.family);
             let protocol = match port.protocol {
@@ -104,8 +102,10 @@ impl Builder<'_> {
             let mut rule = self.rule(name, protocol, port)?;
             if !self.annotations.has_no_probe(port.port) {
                 let own = probes::of_port(self.service, self.settings, port, &rule.name, common.is_some())?;
-                rule.probe = own.as_ref().or(common.as_ref()).map(|probe| self.probe_id(probe).into());
-                wanted.probes.extend(own);
+                let probe = own.as_ref().or(common.as_ref());
+                rule.probe = probe.map(|probe| self.probe_id(probe).into());
+                // The common probe stands where a rule uses it first, and not at all if none does.
+                wanted.probes.extend(own.or_else(|| unused.take()));
             }
             if self.annotations.disables_floating_ip() {
                 rule.enable_floating_ip = false;
@@ -113,7 +113,6 @@ impl Builder<'_> {
             }
             wanted.rules.push(rule);
         }
-        wanted.probes.extend(common);
         Ok(())
     }
 

@@ -2,7 +2,8 @@
 
 use model::{
     Model,
-    azure::{AgentPoolMode, ManagedCluster, SkuName},
+    azure::{AgentPoolMode, ArmLabelSelector, ClusterLoadBalancer, ManagedCluster, SkuName},
+    kubernetes::LabelSelector,
 };
 
 /// The cloud controller's configuration and the parts of the cluster that steer it.
@@ -10,6 +11,8 @@ use model::{
 pub struct Settings {
     /// The cluster's name in Azure names; `kubernetes` on AKS.
     pub cluster_name: String,
+    /// `loadBalancerName`: the load balancer's name in place of the cluster's.
+    pub load_balancer_name: Option<String>,
     /// The SKU of load balancers and public addresses.
     pub sku: SkuName,
     /// `disableOutboundSNAT`: rules of Services carry no outbound traffic. Standard only.
@@ -56,10 +59,30 @@ pub enum BackendPoolType {
 pub struct BalancerConfiguration {
     /// The load balancer's name; one must be the cluster's name.
     pub name: String,
-    /// The vmset whose nodes it takes.
+    /// The vmset, or the agent pool, whose nodes it always takes.
     pub primary_vm_set: Option<String>,
-    /// Whether Services without a preference may be placed here.
+    /// Whether Services may be placed here at all, also those that ask for it by annotation.
     pub allow_service_placement: bool,
+    /// Only Services with these labels.
+    pub service_labels: Option<LabelSelector>,
+    /// Only Services of namespaces with these labels.
+    pub service_namespaces: Option<LabelSelector>,
+    /// Nodes that it may take beside those of the primary vmset.
+    pub nodes: Option<LabelSelector>,
+}
+
+impl BalancerConfiguration {
+    fn of(document: &ClusterLoadBalancer) -> Self {
+        let selector = |own: &Option<ArmLabelSelector>| own.as_ref().map(ArmLabelSelector::selector);
+        Self {
+            name: document.name.clone(),
+            primary_vm_set: document.primary_agent_pool_name.clone(),
+            allow_service_placement: document.allow_service_placement != Some(false),
+            service_labels: selector(&document.service_label_selector),
+            service_namespaces: selector(&document.service_namespace_selector),
+            nodes: selector(&document.node_selector).filter(|selector| !selector.is_empty()),
+        }
+    }
 }
 
 /// How nodes reach the internet (`networkProfile.outboundType`).
@@ -122,6 +145,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             cluster_name: "kubernetes".into(),
+            load_balancer_name: None,
             sku: SkuName::Standard,
             disable_outbound_snat: false,
             shared_probe: None,
@@ -166,6 +190,12 @@ impl Settings {
             } else {
                 BackendPoolType::NodeIpConfiguration
             },
+            // Otherwise the controller falls back to a single load balancer.
+            balancers: if by_address && sku == SkuName::Standard {
+                cluster.load_balancers.iter().map(BalancerConfiguration::of).collect()
+            } else {
+                Vec::new()
+            },
             outbound,
             outbound_rule: OutboundRuleSettings {
                 managed_ips,
@@ -179,6 +209,11 @@ impl Settings {
             scope: Scope::of(model, cluster),
             ..Self::default()
         }
+    }
+
+    /// What the names of the cluster's load balancers start with.
+    pub fn balancer_name(&self) -> &str {
+        self.load_balancer_name.as_deref().unwrap_or(&self.cluster_name)
     }
 
     /// Whether the load balancers are Standard.

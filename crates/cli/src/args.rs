@@ -1,7 +1,7 @@
 //! What can be asked on the command line.
 
 use crate::output::Failure;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use engine::{Flow, Place, parse_destination};
 use model::kubernetes::{IpFamily, Protocol};
 
@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Iptables(IptablesArguments),
     /// The table of nftables that kube-proxy writes on a node in mode nftables
     Nftables(NftablesArguments),
+    /// The virtual servers and sets that kube-proxy makes on a node in mode IPVS; `iptables` has its rules
+    Ipvs(IpvsArguments),
     /// Every path that a flow can take, with exact probabilities
     Paths(PathsArguments),
     /// One sampled path, every step
@@ -81,6 +83,31 @@ pub(crate) struct NftablesArguments {
     pub(crate) family: Family,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct IpvsArguments {
+    /// Files or folders of YAML and JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// The node
+    #[arg(long)]
+    pub(crate) node: String,
+    /// list: as ipvsadm -Ln prints the virtual servers; servers: commands for ipvsadm -R; sets: commands for ipset
+    /// restore; addresses: commands for ip -batch, which bind them to kube-ipvs0
+    #[arg(long, value_enum, default_value_t = IpvsPart::List)]
+    pub(crate) format: IpvsPart,
+    /// The address family
+    #[arg(long, value_enum, default_value_t = Family::Ipv4)]
+    pub(crate) family: Family,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IpvsPart {
+    List,
+    Servers,
+    Sets,
+    Addresses,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TableForm {
     Load,
@@ -131,6 +158,13 @@ pub(crate) struct TraceArguments {
     /// Seed of the sampling
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Open the connection, let it be silent for so long, and trace its next packet
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=31_536_000))]
+    pub(crate) idle: Option<u64>,
+    /// Open the connection in the cluster of FILE, and trace its next packet in this one (repeatable): a probe has
+    /// fallen, a pod or a node is gone
+    #[arg(long, value_name = "FILE")]
+    pub(crate) then: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -146,6 +180,9 @@ pub(crate) struct RunArguments {
     /// Seconds from one connection to the next; session affinity forgets a client that stays away long enough
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=31_536_000))]
     pub(crate) interval: u64,
+    /// Seconds for which each connection stays open; open ones take outbound ports from one another
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=31_536_000))]
+    pub(crate) hold: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -209,6 +246,7 @@ pub(crate) struct WhatIfArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("told").args(["compare", "probes"])))]
 pub(crate) struct LbArguments {
     /// Files or folders of YAML and JSON; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -220,8 +258,12 @@ pub(crate) struct LbArguments {
     /// reconcile makes of each difference; exit code 1 if there is one
     #[arg(long)]
     pub(crate) compare: bool,
-    /// text for people, json for programs; with --compare
-    #[arg(short, long, value_enum, default_value_t = CompareFormat::Text, requires = "compare")]
+    /// Say of every member of every backend pool whether it takes new connections and why: what its probe asks from
+    /// where, what it got, and which rule stopped it
+    #[arg(long)]
+    pub(crate) probes: bool,
+    /// text for people, json for programs; with --compare or --probes
+    #[arg(short, long, value_enum, default_value_t = CompareFormat::Text, requires = "told")]
     pub(crate) output: CompareFormat,
 }
 

@@ -1,4 +1,4 @@
-//! The command line: `hopscope iptables|nftables|paths|trace|run|lb|matrix|diff|render|check|lessons`.
+//! The command line: `hopscope iptables|nftables|ipvs|paths|trace|run|lb|matrix|diff|render|check|lessons`.
 //!
 //! Exit codes: 0 done, 1 a check failed, 2 bad usage or bad input.
 
@@ -12,6 +12,7 @@ mod junit;
 mod learn;
 mod modes;
 mod output;
+mod probes;
 mod reach;
 mod rules;
 mod snat;
@@ -20,7 +21,7 @@ mod what_if;
 
 use args::{Arguments, Command, FlowArguments, IptablesArguments, LbArguments, OutputFormat, RulesFormat};
 use clap::Parser;
-use engine::{Flow, FlowError, Paths, World};
+use engine::{Flow, FlowError, Paths, State, World};
 use model::{Model, NodeName, Object, azure::LoadBalancer, kubernetes::IpFamily};
 use netfilter::Form;
 use output::{Done, Failure};
@@ -29,6 +30,9 @@ use std::{process::ExitCode, sync::Arc};
 
 /// With time between them, every connection is walked by itself.
 const MOST_SPACED: u64 = 100_000;
+
+/// Connections that stay open are each held against all others.
+const MOST_HELD: u64 = 5_000;
 
 fn main() -> ExitCode {
     // A fault of Hopscope itself is reported as one; 101 is no exit code of this program.
@@ -55,10 +59,12 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
     match &arguments.command {
         Command::Iptables(arguments) => iptables(arguments),
         Command::Nftables(arguments) => modes::nftables(arguments).map(Done::from),
+        Command::Ipvs(arguments) => modes::ipvs(arguments).map(Done::from),
         Command::Paths(arguments) => paths(arguments).map(Done::from),
-        Command::Trace(arguments) => trace(&arguments.flow, arguments.seed).map(Done::from),
+        Command::Trace(arguments) => trace(arguments).map(Done::from),
         Command::Run(arguments) => sample(arguments).map(Done::from),
         Command::Lb(arguments) if arguments.compare => drift::compare(arguments),
+        Command::Lb(arguments) if arguments.probes => probes::run(arguments).map(Done::from),
         Command::Lb(arguments) => lb(arguments).map(Done::from),
         Command::Snat(arguments) => snat::run(arguments).map(Done::from),
         Command::Matrix(arguments) => reach::matrix(arguments),
@@ -137,7 +143,12 @@ fn paths(arguments: &args::PathsArguments) -> Result<String, Failure> {
     }
 }
 
-fn trace(arguments: &FlowArguments, seed: u64) -> Result<String, Failure> {
+fn trace(arguments: &args::TraceArguments) -> Result<String, Failure> {
+    if arguments.idle.is_some() || !arguments.then.is_empty() {
+        return later(arguments);
+    }
+    let seed = arguments.seed;
+    let arguments = &arguments.flow;
     let (world, flow) = world(arguments)?;
     let mut paths = world.trace(&flow, seed).map_err(|error| refused(&world, &flow, &error))?;
     explain(&world, &flow, &mut paths, arguments.output)?;
@@ -145,6 +156,32 @@ fn trace(arguments: &FlowArguments, seed: u64) -> Result<String, Failure> {
         OutputFormat::Json => output::json(&output::Seeded { seed, paths: &paths }),
         OutputFormat::Text => Ok(text::trace(&paths, seed)),
         OutputFormat::Svg => Ok(Picture::default().svg(&world, Some(&paths))),
+        OutputFormat::Mermaid => Ok(Picture::default().mermaid(&paths)),
+    }
+}
+
+/// The next packet of an open connection, after a silence or in another cluster.
+fn later(arguments: &args::TraceArguments) -> Result<String, Failure> {
+    let seed = arguments.seed;
+    let (world, flow) = world(&arguments.flow)?;
+    let mut state = State::default();
+    let opened = world.open(&flow, seed, &mut state).map_err(|error| refused(&world, &flow, &error))?;
+    state.wait(arguments.idle.unwrap_or_default());
+    let after = match arguments.then.as_slice() {
+        [] => None,
+        files => Some(World::new(&input::model(files)?)),
+    };
+    let after = after.as_ref().unwrap_or(&world);
+    let paths = after.later(&opened, &state).map_err(|error| refused(after, &flow, &error))?;
+    match arguments.flow.output {
+        OutputFormat::Json => output::json(&output::Later {
+            seed,
+            idle: arguments.idle.unwrap_or_default(),
+            opened: &opened.answer,
+            later: &paths,
+        }),
+        OutputFormat::Text => Ok(text::later(&opened.answer, &paths, arguments.idle.unwrap_or_default())),
+        OutputFormat::Svg => Ok(Picture::default().svg(after, Some(&paths))),
         OutputFormat::Mermaid => Ok(Picture::default().mermaid(&paths)),
     }
 }
@@ -160,17 +197,20 @@ fn explain(world: &World, flow: &Flow, paths: &mut Paths, format: OutputFormat) 
 }
 
 fn sample(arguments: &args::RunArguments) -> Result<String, Failure> {
-    let args::RunArguments { flow: asked, requests, seed, interval } = arguments;
-    if *interval > 0 && *requests > MOST_SPACED {
+    let args::RunArguments { flow: asked, requests, seed, interval, hold } = arguments;
+    let limits = [("--hold", hold.is_some(), MOST_HELD), ("--interval", *interval > 0, MOST_SPACED)];
+    if let Some((option, _, most)) = limits.iter().find(|(_, set, most)| *set && requests > most) {
         return Err(Failure::new(
-            format!("--interval: {requests} connections one after the other are too many"),
-            format!("at most {MOST_SPACED} with --interval"),
+            format!("{option}: {requests} connections one after the other are too many"),
+            format!("at most {most} with {option}"),
         ));
     }
     let (world, flow) = world(asked)?;
-    let run = world
-        .run_every(&flow, *requests, *seed, *interval)
-        .map_err(|error| refused(&world, &flow, &error))?;
+    let run = match hold {
+        Some(hold) => world.run_held(&flow, (*requests, *interval), *hold, *seed),
+        None => world.run_every(&flow, *requests, *seed, *interval),
+    };
+    let run = run.map_err(|error| refused(&world, &flow, &error))?;
     match asked.output {
         OutputFormat::Json => output::json(&run),
         OutputFormat::Text => Ok(text::run(&run)),

@@ -100,6 +100,19 @@ pub(crate) fn json_list(texts: &[String]) -> String {
     if items.is_empty() { "[]\n".to_owned() } else { format!("[\n{items}\n]\n") }
 }
 
+/// The answer of `trace --idle -o json` and `trace --then -o json`.
+#[derive(Serialize)]
+pub(crate) struct Later<'a> {
+    /// The seed of the sampling.
+    pub(crate) seed: u64,
+    /// Seconds of silence.
+    pub(crate) idle: u64,
+    /// How the connection was opened.
+    pub(crate) opened: &'a Paths,
+    /// What its next packet meets.
+    pub(crate) later: &'a Paths,
+}
+
 /// The answer of `trace -o json`: that of `paths` with one outcome, and the seed.
 #[derive(Serialize)]
 pub(crate) struct Seeded<'a> {

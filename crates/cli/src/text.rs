@@ -89,6 +89,26 @@ pub(crate) fn trace(paths: &Paths, seed: u64) -> String {
     visible(&out)
 }
 
+/// The branch that a connection was opened by, in one line, and what its next packet meets.
+pub(crate) fn later(opened: &Paths, paths: &Paths, idle: u64) -> String {
+    let mut out = title(&paths.flow);
+    for outcome in &opened.outcomes {
+        let _ = writeln!(out, "\nopened: {}", headline(outcome));
+    }
+    let silence = if idle == 0 { String::new() } else { format!(", after {idle} s of silence") };
+    for outcome in &paths.outcomes {
+        let _ = writeln!(out, "its next packet{silence}: {}\n", headline(outcome));
+        steps(&mut out, &outcome.steps);
+        if let Some(reply) = &outcome.reply {
+            let cause = reply.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+            let _ = writeln!(out, "\nreply {}{cause}\n", reply.verdict);
+            steps(&mut out, &reply.steps);
+        }
+    }
+    assumptions(&mut out, &paths.assumptions);
+    visible(&out)
+}
+
 fn title(flow: &FlowSummary) -> String {
     let from = if flow.from == flow.source.to_string() {
         flow.from.clone()

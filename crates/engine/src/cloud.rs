@@ -3,6 +3,7 @@
 use crate::{
     Action, Cause, Component, NearMiss, Owner, RuleRef, Station, StationKind, Verdict, World,
     fold::{Branching, By},
+    held::{Terms, too_late},
     journey::{CloudFlow, End, Keeper, Move, Traveller, plain, unmarked},
     narrate::socket,
     probe::probe_packet,
@@ -13,7 +14,7 @@ use azure::{
     AdminState, Balancer, ExistingFlow, Health, Member, PoolState, Rule, Selected, Selection, Targets,
 };
 use model::{NodeName, azure::LoadDistribution};
-use netfilter::Packet;
+use netfilter::{Packet, Protocol};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -108,7 +109,19 @@ impl World {
             if traveller.quiet { Vec::new() } else { self.members_left_out(selection, &targets.members) };
         let before = Arc::clone(&traveller.carried.before);
         let outer = unmarked(traveller.packet);
-        if let Some(member) = before.flow(&outer).and_then(|label| labelled(selection, label)) {
+        let kept = before.flow(&outer);
+        if let Some(kept) = kept {
+            let silent = before.since(kept.seen);
+            let terms = Terms::of_rule(selection.rule, outer.protocol);
+            if terms.forgets(silent) && outer.protocol == Protocol::Tcp {
+                let station = station(selection.balancer);
+                return vec![too_late(traveller, station, Component::AzureLoadBalancer, terms, silent)];
+            }
+        }
+        // A datagram of a flow that was forgotten is the first of a new one.
+        let known = kept
+            .filter(|kept| !Terms::of_rule(selection.rule, outer.protocol).forgets(before.since(kept.seen)));
+        if let Some(member) = known.and_then(|kept| labelled(selection, &kept.member)) {
             let is_up = targets.members.contains(&member);
             match selection.existing_flow(protocol(&traveller), !targets.members.is_empty()) {
                 ExistingFlow::Continues => return self.go_on(traveller, selection, member),
@@ -153,7 +166,7 @@ impl World {
     /// The members that take a new connection. Where branches are folded, members that are alike are probed once.
     fn targets<'a>(&self, traveller: &Traveller, selection: &Selection<'a>) -> Targets<'a> {
         let probe = selection.probe();
-        let own = |member: &Member| self.probe_state(&selection.balancer.name, probe, member).up;
+        let own = |member: &Member| self.probe_state(probe, member).up;
         let health = |up: bool| if up { Health::Up } else { Health::Down };
         let Some(probe) = probe.filter(|_| !matches!(traveller.branching, Branching::Every)) else {
             return selection.targets(|member| health(own(member)));
@@ -248,7 +261,7 @@ impl World {
             let failed = if member.admin_state == AdminState::Down {
                 "its admin state is Down".to_owned()
             } else {
-                self.probe_state(&selection.balancer.name, selection.probe(), member).why
+                self.probe_state(selection.probe(), member).why
             };
             member_miss(selection.rule, &member.label(), failed)
         });

@@ -12,11 +12,15 @@ mod drift;
 mod fabric;
 mod flow;
 mod fold;
+mod held;
 mod host;
 mod ingress;
 mod journey;
 mod matrix;
+mod members;
+mod migration;
 mod narrate;
+mod narrate_ipvs;
 mod narrate_nft;
 mod node;
 mod outbound;
@@ -43,14 +47,17 @@ mod world;
 
 pub use consequences::{
     Consequences, EndpointChange, EndpointState, Fate, FlowChange, FlowShare, MemberChange, NodeChange,
-    NodeState, PodChange, ProbeChange, RuleChange, Stage,
+    NodeState, OutboundChange, PodChange, Ports, ProbeChange, RuleChange, Stage,
 };
+pub use drift::BackendPoolName;
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use fold::MOST_BRANCHES;
 pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};
+pub use members::{MemberHealth, PoolHealth, PoolWord};
+pub use migration::{Migration, Way};
 pub use outcome::{Endpoint, FlowSummary, PathOutcome, Paths, Reply};
 pub use plan::{Note, Plan, PlanError};
-pub use probe::ProbeState;
+pub use probe::{ProbePacket, ProbeState, Stopped};
 pub use remedies::Remedy;
 pub use rewrites::{Rewrite, Rewrites, RewrittenChain};
 pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};

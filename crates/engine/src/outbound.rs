@@ -2,11 +2,12 @@
 
 use crate::{
     Action, Cause, Component, NearMiss, Owner, RuleRef, Station, StationKind, Verdict, World,
+    held::{Terms, exhausted, room, too_late},
     journey::{At, CloudFlow, End, Keeper, Move, Nic, Traveller, fabric_station, plain, unmarked},
     topology::{AddressOwner, Site},
 };
 use azure::{Outbound, snat};
-use netfilter::Packet;
+use netfilter::{Packet, Protocol, Segment};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Stands for an address of Azure's that the input says nothing of.
@@ -39,6 +40,11 @@ impl World {
             return self.at_appliance(traveller, *next_hop);
         }
         let Some(told) = tell(way, inner.source) else { return vec![no_way(traveller, inner.source)] };
+        let holder = sender.node.map_or_else(|| sender.address.to_string(), ToString::to_string);
+        if let Some(end) = by_ports(&traveller, &told, way, &inner, &holder) {
+            return vec![end];
+        }
+        traveller.carried.leased(inner, holder);
         let outer = Packet { source: told.address, ..inner };
         let mut step = plain(told.station, Component::AzureOutbound, Owner::Azure, Action::Snat, told.why);
         step.rule = told.rule;
@@ -60,6 +66,37 @@ impl World {
             | AddressOwner::PrivateEndpoint(_)
             | AddressOwner::AzureService(_) => None,
         }
+    }
+}
+
+/// What a flow meets that has been silent for too long, or that finds no port.
+fn by_ports(
+    traveller: &Traveller,
+    told: &Told,
+    way: &Outbound<'_>,
+    inner: &Packet,
+    holder: &str,
+) -> Option<(Traveller, Move)> {
+    let terms = Terms::of_way(way, inner.protocol)?;
+    let before = &traveller.carried.before;
+    match (traveller.segment, before.lease(inner)) {
+        (Segment::Later, Some(lease)) => {
+            let silent = before.since(lease.seen);
+            (terms.forgets(silent) && inner.protocol == Protocol::Tcp).then(|| {
+                too_late(traveller.clone(), told.station.clone(), Component::AzureOutbound, terms, silent)
+            })
+        }
+        (Segment::Opening, _) => {
+            let room = room(way)?;
+            let whose = Some(holder).filter(|_| matches!(way, Outbound::LoadBalancer { .. }));
+            let used = before.held(inner, whose, terms);
+            let full = u32::try_from(used).unwrap_or(u32::MAX) >= room;
+            full.then(|| {
+                let whose = if whose.is_some() { holder } else { "The subnet" };
+                exhausted(traveller.clone(), told.station.clone(), whose, (used, room), inner.destination)
+            })
+        }
+        _ => None,
     }
 }
 

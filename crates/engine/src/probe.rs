@@ -1,9 +1,10 @@
 //! What health probes see: the probe's own packet, walked like any other.
 
 use crate::{
-    Verdict, World,
+    Cause, RuleRef, Station, Verdict, World,
     alike::is_leaving,
     journey::{At, End, Party, Traveller},
+    narrate::socket,
     receive::{Listener, health_check_port, protocol},
 };
 use azure::{Member, PROBE_SOURCE, PROBE_SOURCE_V6};
@@ -13,22 +14,61 @@ use model::{
 };
 use netfilter::Packet;
 use serde::Serialize;
-use std::{cell::RefCell, collections::BTreeMap, net::IpAddr};
+use std::{cell::RefCell, collections::BTreeMap, fmt, net::IpAddr};
 use wire::Wire;
 
 /// What a probe thinks of one member.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Wire)]
 pub struct ProbeState {
     /// Whether new connections go there.
     pub up: bool,
     /// What the probe got: `200`, `503`, `connected`, `refused`, `no answer`.
     pub answer: String,
+    /// From where, to where, and how it asked; absent without a probe or a known address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<ProbePacket>,
+    /// What stopped its packet on the way; absent where the member itself answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
+    /// One or two sentences.
+    pub why: String,
+}
+
+/// A probe's own packet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
+pub struct ProbePacket {
+    /// A handshake, or a GET.
+    pub protocol: ProbeProtocol,
+    /// 168.63.129.16, or Azure's link-local address of IPv6.
+    pub source: IpAddr,
+    /// The member's own address, also with floating IP.
+    pub destination: IpAddr,
+    /// The port.
+    pub port: u16,
+    /// The path of the GET; empty with TCP.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub path: String,
+}
+
+/// Where a probe's packet ended before it arrived, and by which rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
+pub struct Stopped {
+    /// Where: a security group, a node.
+    pub station: Station,
+    /// What became of the packet.
+    pub verdict: Verdict,
+    /// Why, as a code.
+    pub cause: Cause,
+    /// The rule that decided, with its name and priority, or the line of iptables.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleRef>,
     /// One sentence.
     pub why: String,
 }
 
-/// Which member of which load balancer a probe asks.
-type Asked = (String, String, String);
+/// What is asked of which member: how, which port and path, at which address, and the member's label. Two load
+/// balancers that ask the same get the same answer.
+type Asked = (ProbeProtocol, u16, String, Option<IpAddr>, String);
 
 /// Probe states, each asked once.
 #[derive(Debug, Default)]
@@ -47,13 +87,13 @@ impl Probes {
 const SOURCE_PORT: u16 = 50_000;
 
 impl World {
-    /// What a probe of a load balancer thinks of a member. Without a probe, every member counts as up.
-    pub fn probe_state(&self, balancer: &str, probe: Option<&Probe>, member: &Member) -> ProbeState {
+    /// What a load balancer's probe thinks of a member. Without a probe, every member counts as up.
+    pub fn probe_state(&self, probe: Option<&Probe>, member: &Member) -> ProbeState {
         let Some(probe) = probe else {
             let why = "The rule has no probe: the member always counts as up.".to_owned();
-            return ProbeState { up: true, answer: "not probed".to_owned(), why };
+            return ProbeState { up: true, answer: "not probed".to_owned(), why, ..ProbeState::default() };
         };
-        let asked = (balancer.to_owned(), probe.name.clone(), member.label());
+        let asked = (probe.protocol, probe.port, path(probe).to_owned(), member.address, member.label());
         if let Some(state) = self.probes.0.borrow().get(&asked) {
             return state.clone();
         }
@@ -65,24 +105,49 @@ impl World {
     fn ask(&self, probe: &Probe, member: &Member) -> ProbeState {
         let Some(address) = member.address else {
             let why = format!("The address of {} is not known: it is taken as up.", member.label());
-            return ProbeState { up: true, answer: "unknown".to_owned(), why };
+            return ProbeState { up: true, answer: "unknown".to_owned(), why, ..ProbeState::default() };
         };
-        // Nobody reads the way of a probe.
-        let traveller = Traveller { quiet: true, ..Traveller::new(probe_packet(address, probe.port)) };
-        let answers: Vec<(f64, Answer)> = self
-            .walk(traveller, At::Fabric)
+        // Nobody reads the way of a probe that arrives.
+        let packet = probe_packet(address, probe.port);
+        let quietly = Traveller { quiet: true, ..Traveller::new(packet) };
+        let answers: Vec<(f64, Answer, bool)> = self
+            .walk(quietly, At::Fabric)
             .into_iter()
-            .map(|(traveller, end)| (traveller.probability, self.answer(probe, address, &traveller, end)))
+            .map(|(traveller, end)| {
+                let arrives = matches!(end, End::Arrived(_));
+                (traveller.probability, self.answer(probe, address, &traveller, end), arrives)
+            })
             .collect();
         let healthy: f64 =
-            answers.iter().filter(|(_, answer)| answer.is_healthy()).map(|(share, _)| share).sum();
+            answers.iter().filter(|(_, answer, _)| answer.is_healthy()).map(|(share, ..)| share).sum();
         // An answer that only some branches give makes a probe flap; the settled state is the likelier one.
         let up = healthy >= 0.5;
-        let answer = answers.into_iter().map(|(_, answer)| answer).find(|answer| answer.is_healthy() == up);
-        let answer = answer.unwrap_or(Answer::None);
-        let why =
-            format!("{} to {address}:{}{}: {}", probe.protocol, probe.port, path(probe), answer.sentence());
-        ProbeState { up, answer: answer.word(), why }
+        let settled = answers.into_iter().find(|(_, answer, _)| answer.is_healthy() == up);
+        let (_, answer, arrives) = settled.unwrap_or((1.0, Answer::None, true));
+        let stopped = if arrives { None } else { self.stopped(packet) };
+        let asked = ProbePacket {
+            protocol: probe.protocol,
+            source: packet.source,
+            destination: address,
+            port: probe.port,
+            path: path(probe).to_owned(),
+        };
+        let mut why = format!("{asked}: {}", answer.sentence());
+        if let Some(stopped) = &stopped {
+            why.push(' ');
+            why.push_str(&stopped.why);
+        }
+        ProbeState { up, answer: answer.word(), asked: Some(asked), stopped, why }
+    }
+
+    /// What ends the way of a probe that does not arrive: its last step.
+    fn stopped(&self, packet: Packet) -> Option<Stopped> {
+        let walked = self.walk(Traveller::new(packet), At::Fabric);
+        walked.into_iter().find_map(|(mut traveller, end)| {
+            let End::Failed(verdict, cause) = end else { return None };
+            let last = traveller.steps.pop()?;
+            Some(Stopped { station: last.station, verdict, cause, rule: last.rule, why: last.why })
+        })
     }
 
     fn answer(&self, probe: &Probe, host: IpAddr, traveller: &Traveller, end: End) -> Answer {
@@ -150,6 +215,14 @@ impl World {
                 && !endpoint.conditions.terminating.unwrap_or(false)
         });
         order::set(local.filter_map(|endpoint| endpoint.addresses.first())).len()
+    }
+}
+
+impl fmt::Display for ProbePacket {
+    /// `Http from 168.63.129.16 to 10.224.0.4:32100/healthz`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let to = socket(self.destination, self.port);
+        write!(f, "{} from {} to {to}{}", self.protocol, self.source, self.path)
     }
 }
 

@@ -85,6 +85,47 @@ impl World {
         Ok(self.sampled(flow, &paths, requests, seed, interval))
     }
 
+    /// The same, where each connection stays open for so many seconds and is then closed with FIN: connections take
+    /// outbound ports from one another.
+    ///
+    /// # Errors
+    /// As [`World::paths`].
+    pub fn run_held(
+        &self,
+        flow: &Flow,
+        (requests, interval): (u64, u64),
+        hold: u64,
+        seed: u64,
+    ) -> Result<Run, FlowError> {
+        let mut paths = self.paths(flow)?;
+        let mut counts = vec![0_u64; paths.outcomes.len()];
+        let mut state = State::default();
+        for request in 0..requests {
+            let random = Random::new(seed.wrapping_add(request));
+            let asked = self.branches(&Question::one(flow, Arc::new(state.clone()), random))?;
+            let Some((outcome, effects)) = asked.branch(0) else { break };
+            let known = paths.outcomes.iter().position(|known| ends_alike(known, outcome));
+            let place = known.unwrap_or_else(|| {
+                // No share of a cluster that has seen nothing yet.
+                paths.outcomes.push(PathOutcome { probability: 0.0, ..outcome.clone() });
+                counts.push(0);
+                counts.len() - 1
+            });
+            if let Some(count) = counts.get_mut(place) {
+                *count += 1;
+            }
+            state.keep_for(effects, hold);
+            state.wait(interval);
+        }
+        Ok(Run {
+            requests,
+            seed,
+            affinity: self.is_remembered(&paths),
+            rows: self.rows(flow, &paths, &counts),
+            assumptions: paths.assumptions.clone(),
+        })
+    }
+
     /// The same for an answer that is already there.
     pub fn run_of(&self, flow: &Flow, paths: &Paths, requests: u64, seed: u64) -> Run {
         self.sampled(flow, paths, requests, seed, 0)

@@ -4,6 +4,7 @@
 use crate::{
     Cause, Flow, FlowError, NearMiss, PathOutcome, Paths, Place, Step, Verdict, World,
     answer::{Asked, Question},
+    held::{Kept, Lease, Terms, contend},
     run::Random,
 };
 use model::NodeName;
@@ -14,8 +15,10 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
     nodes: BTreeMap<NodeName, netfilter::State>,
-    /// The member to which a load balancer sends a flow: by its first packet, the member's label.
-    flows: BTreeMap<Packet, String>,
+    /// What a load balancer keeps of a flow, by its first packet.
+    flows: BTreeMap<Packet, Kept>,
+    /// The ports that outbound flows hold, by their first packet before translation.
+    leases: BTreeMap<Packet, Lease>,
     /// The member that a hash of addresses gives a client.
     picks: BTreeMap<Pick, String>,
     /// Seconds; only differences matter.
@@ -51,9 +54,37 @@ impl State {
         self.nodes.get(name).cloned().unwrap_or_else(fresh)
     }
 
-    /// The member to which a load balancer sends a flow that it knows.
-    pub(crate) fn flow(&self, outer: &Packet) -> Option<&str> {
-        self.flows.get(outer).map(String::as_str)
+    /// What a load balancer keeps of a flow that it knows.
+    pub(crate) fn flow(&self, outer: &Packet) -> Option<&Kept> {
+        self.flows.get(outer)
+    }
+
+    /// The port that an outbound flow holds.
+    pub(crate) fn lease(&self, inner: &Packet) -> Option<&Lease> {
+        self.leases.get(inner)
+    }
+
+    /// How many flows of one holder, or of all, hold a port that a new one cannot have.
+    pub(crate) fn held(&self, inner: &Packet, holder: Option<&str>, terms: Terms) -> usize {
+        let same = |lease: &Lease| holder.is_none_or(|holder| lease.holder == holder);
+        let contends = |(own, lease): &(&Packet, &Lease)| {
+            contend(own, inner) && same(lease) && lease.holds(self.now, terms)
+        };
+        self.leases.iter().filter(contends).count()
+    }
+
+    /// Seconds since a point in time.
+    pub(crate) fn since(&self, seen: u64) -> u64 {
+        self.now.saturating_sub(seen)
+    }
+
+    /// Closes a connection, with FIN: its ports are free again after a while.
+    pub fn close(&mut self, opened: &Opened) {
+        for inner in &opened.leases {
+            if let Some(lease) = self.leases.get_mut(inner) {
+                lease.closes = Some(self.now);
+            }
+        }
     }
 
     /// The member that a hash of addresses was found to give.
@@ -84,9 +115,24 @@ impl State {
     /// Takes over everything that a connection left behind.
     pub(crate) fn keep(&mut self, effects: &Effects) {
         self.remember(effects);
-        self.flows.extend(effects.flows.iter().cloned());
+        let now = self.now;
+        let kept = |member: &String| Kept { member: member.clone(), seen: now };
+        self.flows.extend(effects.flows.iter().map(|(outer, member)| (*outer, kept(member))));
+        let lease = |holder: &String| Lease { holder: holder.clone(), seen: now, closes: None };
+        self.leases.extend(effects.leases.iter().map(|(inner, holder)| (*inner, lease(holder))));
         for (name, connection) in &effects.tracked {
             self.entry(name).conntrack.insert(*connection);
+        }
+    }
+
+    /// The same of a connection that will be closed, with FIN, after so many seconds.
+    pub(crate) fn keep_for(&mut self, effects: &Effects, seconds: u64) {
+        self.keep(effects);
+        let closes = self.now.saturating_add(seconds);
+        for (inner, _) in &effects.leases {
+            if let Some(lease) = self.leases.get_mut(inner) {
+                lease.closes = Some(closes);
+            }
         }
     }
 
@@ -124,6 +170,8 @@ pub(crate) struct Effects {
     tracked: Vec<(NodeName, Connection)>,
     recent: Vec<(NodeName, Vec<RecentUpdate>)>,
     flows: Vec<(Packet, String)>,
+    /// Outbound flows by their first packet before translation, and whose ports they take.
+    leases: Vec<(Packet, String)>,
     picks: Vec<(Pick, String)>,
     /// The nodes to which it was brought from outside.
     brought: Vec<NodeName>,
@@ -145,6 +193,7 @@ impl Effects {
         self.tracked.extend(other.tracked);
         self.recent.extend(other.recent);
         self.flows.extend(other.flows);
+        self.leases.extend(other.leases);
         self.picks.extend(other.picks);
         self.brought.extend(other.brought);
         self
@@ -196,6 +245,11 @@ impl Carried {
         self.effects.flows.push((outer, member));
     }
 
+    /// Notes a port that an outbound flow takes.
+    pub(crate) fn leased(&mut self, inner: Packet, holder: String) {
+        self.effects.leases.push((inner, holder));
+    }
+
     /// Whether these steps are the beginning of the branch that is followed, if one is.
     pub(crate) fn is_on_track(&self, steps: &[Step]) -> bool {
         match &self.follow {
@@ -244,6 +298,8 @@ pub struct Opened {
     flow: Flow,
     /// Its first packet; `None` where nothing was sent, since a name did not resolve.
     packet: Option<Packet>,
+    /// The outbound flows of which it consists.
+    leases: Vec<Packet>,
 }
 
 /// At most so many branches are told with near misses by [`World::explain_paths`].
@@ -276,17 +332,22 @@ impl World {
             }
             flow.to = Place::Ip(packet.destination);
         }
+        // The condition was about the load balancer's choice, which is made.
+        flow.via = None;
+        let mut leases = Vec::new();
         if let Some(effects) = effects {
             state.keep(effects);
+            leases.extend(effects.leases.iter().map(|(inner, _)| *inner));
         }
-        Ok(Opened { answer, flow, packet })
+        Ok(Opened { answer, flow, packet, leases })
     }
 
     /// What becomes of a later packet of a connection that is open, in this world: the same as the one that it was
     /// opened in, or one after an edit.
     ///
     /// Nodes that track the connection translate it as before, whatever their rules say now; where no node does,
-    /// the rules decide anew, and a receiver that knows no such connection refuses it.
+    /// the rules decide anew, and a receiver that knows no such connection refuses it. Time that [`State::wait`] let
+    /// pass since the last packet counts as silence: Azure forgets a flow that is silent for too long.
     ///
     /// # Errors
     /// The sender is no longer there.
@@ -294,9 +355,12 @@ impl World {
         let mut question = Question::new(&opened.flow, Arc::new(state.clone()));
         question.later = opened.packet;
         let mut paths = self.branches(&question)?.paths;
-        let own = opened.answer.outcomes.first().and_then(|outcome| outcome.endpoint.as_ref());
-        for outcome in &mut paths.outcomes {
-            if outcome.cause.is_none() && outcome.endpoint.as_ref() != own {
+        // A connection is known by both its ends: another translation on the way makes it another's. A datagram needs
+        // no connection.
+        let own = opened.answer.outcomes.first().map(|own| (own.endpoint.clone(), own.source_seen));
+        let tcp = opened.flow.protocol == model::kubernetes::Protocol::Tcp;
+        for outcome in paths.outcomes.iter_mut().filter(|outcome| tcp && outcome.cause.is_none()) {
+            if own != Some((outcome.endpoint.clone(), outcome.source_seen)) {
                 refuse(outcome);
             }
         }

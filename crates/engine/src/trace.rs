@@ -108,6 +108,10 @@ pub enum Cause {
     NoOutbound,
     /// A later packet reached a receiver that did not open the connection.
     UnknownConnection,
+    /// Azure forgot the flow, since it was silent for longer than the rule's idle timeout.
+    IdleTimeout,
+    /// No port is left for one more outbound flow to this destination.
+    SnatExhausted,
 }
 
 impl fmt::Display for Cause {
@@ -164,8 +168,8 @@ pub enum AssumptionCode {
     CiliumServices,
     /// NetworkPolicies are enforced, though no ManagedCluster document says by whom.
     PoliciesEnforced,
-    /// kube-proxy is configured for another mode than iptables.
-    IptablesMode,
+    /// The shares of IPVS are those of many connections.
+    IpvsScheduler,
     /// A node's rules were given in place of the generated ones.
     GivenRules,
     /// What stands behind a user route is not in the input: a stateful appliance that lets everything pass.

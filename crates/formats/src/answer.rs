@@ -44,6 +44,9 @@ mod tests {
                 from: "198.51.100.7".into(),
                 to: "svc/default/echo-service:80".into(),
                 protocol: Protocol::Udp,
+                host: Some("shop.example.com".into()),
+                path: Some("/a".into()),
+                via: None,
             };
             let text = ask::<Result<String, String>>(Question::WriteLink(link.clone())).expect("a link");
             assert_eq!(ask::<Result<Link, String>>(Question::ReadLink(text)), Ok(link));

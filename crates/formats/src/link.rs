@@ -20,4 +20,13 @@ pub struct Link {
     pub to: String,
     /// The protocol.
     pub protocol: Protocol,
+    /// HTTP host, for flows through an ingress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// HTTP path, for flows through an ingress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Only the cases in which the load balancer picks this node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
 }

@@ -496,3 +496,101 @@ fn nics_in_every_spelling() {
     assert_eq!(names, ["aks-vmss/4/aks", "aks-vmss/5/aks"]);
     assert_eq!(model(&formats::model_yaml(&two)), two);
 }
+
+/// A load balancer, a NIC, a cluster, and what their ids lead to.
+const REFERENCES: &str = r#"{"name": "kubernetes", "type": "Microsoft.Network/loadBalancers", "sku": {"name": "Standard"},
+ "frontendIPConfigurations": [
+  {"name": "f", "publicIPAddress": {"id": "/s/g/providers/Microsoft.Network/publicIPAddresses/web"}},
+  {"name": "i", "subnet": {"id": "/s/g/providers/Microsoft.Network/virtualNetworks/v/subnets/nodes"}}],
+ "backendAddressPools": [{"name": "kubernetes", "backendIPConfigurations": [
+  {"id": "/s/g/providers/Microsoft.Network/networkInterfaces/n/ipConfigurations/ipconfig1"}]}]}
+---
+{"name": "web", "type": "Microsoft.Network/publicIPAddresses", "ipAddress": "20.0.0.1"}
+---
+{"name": "v", "type": "Microsoft.Network/virtualNetworks", "addressSpace": {"addressPrefixes": ["10.0.0.0/8"]},
+ "subnets": [{"name": "nodes", "addressPrefix": "10.1.0.0/16"}]}
+---
+{"name": "demo", "agentPoolProfiles": [{"name": "p", "mode": "System", "count": 3}],
+ "networkProfile": {"loadBalancerProfile": {"backendPoolType": "nodeIP"}},
+ "loadBalancers": [{"name": "kubernetes", "primaryAgentPoolName": "p"}]}"#;
+
+#[test]
+fn ids_that_lead_nowhere() {
+    let says = |text: &str| import(&[Source::new("in.json", text)]).diagnostics;
+    assert_eq!(says(REFERENCES), vec![], "the documents are sound");
+    for (from, to, severity, line, what, hint) in [
+        (
+            "/publicIPAddresses/web",
+            "/publicIPAddresses/wep",
+            Severity::Error,
+            3,
+            "wep, which is not in",
+            "did you mean web?",
+        ),
+        (
+            "/publicIPAddresses/web",
+            "/publicIPAddresses/another",
+            Severity::Warning,
+            3,
+            "the public address another",
+            "az network public-ip show -n another",
+        ),
+        (
+            "Microsoft.Network/publicIPAddresses/web\"}",
+            "Microsoft.Network/loadBalancers/web\"}",
+            Severity::Error,
+            3,
+            "is not the id of a public address",
+            "…/publicIPAddresses/NAME",
+        ),
+        (
+            "v/subnets/nodes",
+            "v/subnets/pods",
+            Severity::Error,
+            4,
+            "a subnet pods that v",
+            "the subnets of v are nodes",
+        ),
+        ("v/subnets/nodes", "v", Severity::Error, 4, "is not the id of a subnet", "…/subnets/NAME"),
+        (
+            "networkInterfaces/n/ipConfigurations/ipconfig1",
+            "virtualMachines/n",
+            Severity::Error,
+            6,
+            "is not the id of the configuration of a NIC",
+            "…/networkInterfaces/NAME",
+        ),
+        (
+            "AgentPoolName\": \"p\"",
+            "AgentPoolName\": \"q\"",
+            Severity::Error,
+            15,
+            "no node pool q",
+            "the pools are p",
+        ),
+        (
+            "[{\"name\": \"kubernetes\", \"primary",
+            "[{\"name\": \"other\", \"primary",
+            Severity::Error,
+            15,
+            "called kubernetes",
+            "outbound",
+        ),
+        (
+            "\"nodeIP\"",
+            "\"nodeIPConfiguration\"",
+            Severity::Warning,
+            15,
+            "need loadBalancerSku standard",
+            "nodeIP",
+        ),
+    ] {
+        let text = REFERENCES.replace(from, to);
+        assert_ne!(text, REFERENCES, "{from}");
+        let said = says(&text);
+        let [one] = said.as_slice() else { panic!("{to}: {said:#?}") };
+        assert_eq!((one.severity, one.line), (severity, line), "{to}: {one:?}");
+        assert!(one.what.contains(what), "{to}: {one:?}");
+        assert!(one.hint.contains(hint), "{to}: {one:?}");
+    }
+}

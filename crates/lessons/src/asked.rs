@@ -36,9 +36,97 @@ pub struct AskedCase {
     /// Nodes in a backend pool, by `BALANCER/POOL`.
     #[serde(default)]
     pub members: Option<BTreeMap<String, Vec<String>>>,
+    /// What later packets of open connections meet.
+    #[serde(default)]
+    pub later: Vec<AskedLater>,
+    /// Many connections, one after the other.
+    #[serde(default)]
+    pub runs: Vec<AskedRun>,
     /// What import says of the files.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+impl AskedCase {
+    /// Every flow that it asks about, each once.
+    pub fn specs(&self) -> Vec<FlowSpec> {
+        let flows = self.flows.iter().map(AskedFlow::spec);
+        let later = self.later.iter().map(|later| later.flow().spec());
+        let runs = self.runs.iter().map(|run| FlowSpec {
+            from: run.from.clone(),
+            to: run.to.clone(),
+            ..FlowSpec::default()
+        });
+        let mut all: Vec<FlowSpec> = Vec::new();
+        for spec in flows.chain(later).chain(runs) {
+            if !all.contains(&spec) {
+                all.push(spec);
+            }
+        }
+        all
+    }
+}
+
+/// A connection is opened, is silent, and goes on, perhaps in another cluster.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct AskedLater {
+    /// As [`FlowSpec`] has it.
+    pub from: String,
+    /// As [`FlowSpec`] has it.
+    pub to: String,
+    /// As [`FlowSpec`] has it.
+    pub via: Option<String>,
+    /// UDP in place of TCP.
+    #[serde(default)]
+    pub udp: bool,
+    /// Seconds of silence.
+    #[serde(default)]
+    pub idle: u64,
+    /// The files of the cluster in which it goes on; none for the same.
+    #[serde(default)]
+    pub then: Vec<String>,
+    /// What its next packet meets.
+    pub outcomes: Vec<AskedOutcome>,
+    /// Words that some step must say.
+    #[serde(default)]
+    pub says: Vec<String>,
+}
+
+impl AskedLater {
+    /// The flow, with what its next packet meets.
+    pub fn flow(&self) -> AskedFlow {
+        AskedFlow {
+            from: self.from.clone(),
+            to: self.to.clone(),
+            host: None,
+            path: None,
+            via: self.via.clone(),
+            udp: self.udp,
+            outcomes: self.outcomes.clone(),
+            says: self.says.clone(),
+            never_says: Vec::new(),
+        }
+    }
+}
+
+/// TCP connections that stay open, and how many of them end how.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct AskedRun {
+    /// As [`FlowSpec`] has it.
+    pub from: String,
+    /// As [`FlowSpec`] has it.
+    pub to: String,
+    /// How many.
+    pub requests: u64,
+    /// Seconds from one to the next.
+    #[serde(default)]
+    pub interval: u64,
+    /// Seconds for which each stays open.
+    pub hold: u64,
+    /// Count by cause; `delivered` for those that arrive.
+    pub counts: BTreeMap<String, u64>,
 }
 
 /// A flow and its outcomes, folded by verdict, cause, endpoint and source seen.
@@ -112,6 +200,9 @@ pub struct AskedProbe {
     pub protocol: String,
     /// Node → what the probe got; a node that is up answers `200` or `connected`.
     pub answers: BTreeMap<String, String>,
+    /// Words of the rule that stopped the probe at every member.
+    #[serde(default)]
+    pub stopped_by: Option<String>,
 }
 
 fn one() -> f64 {

@@ -298,7 +298,7 @@ pub(crate) fn probes(world: &World, paths: &Paths) -> BTreeMap<NodeName, bool> {
     let members = rule.and_then(|rule| Some((rule, world.cloud().pool(&balancer.name, &rule.pool)?)));
     let Some((rule, pool)) = members else { return BTreeMap::new() };
     let state = |member: &azure::Member| {
-        let up = world.probe_state(&balancer.name, rule.probe.as_deref(), member).up;
+        let up = world.probe_state(rule.probe.as_deref(), member).up;
         Some((member.node.clone()?, up))
     };
     pool.members.iter().filter_map(|member| state(member)).collect()

@@ -42,7 +42,7 @@ mod documents {
     #[cfg(feature = "embedded")]
     pub use crate::course::embedded;
     pub use crate::{
-        asked::{ANSWERED, Asked, AskedCase, AskedFlow, AskedOutcome, AskedProbe},
+        asked::{ANSWERED, Asked, AskedCase, AskedFlow, AskedLater, AskedOutcome, AskedProbe, AskedRun},
         check::{Check, Checked, Checks},
         course::{Entry, INDEX, find},
         expect::{Expect, LoadBalancerFacts, Mismatch, OneOrMany, RuleFacts, StepPattern, deciding},

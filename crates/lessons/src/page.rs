@@ -213,9 +213,9 @@ mod reader {
         let asked: Asked = read(source)?;
         let folder = source.name.rsplit_once('/').map_or("", |(folder, _)| folder);
         let cases = asked.cases.into_iter().map(|case| AnsweredCase {
-            name: case.name,
+            flows: case.specs(),
             files: case.given.iter().map(|file| inside(folder, file)).collect(),
-            flows: case.flows.iter().map(crate::AskedFlow::spec).collect(),
+            name: case.name,
         });
         Ok(Answered {
             question: asked.question,

@@ -80,7 +80,7 @@ fn of_balancer(world: &World, balancer: &Balancer, probed: Probed) -> Option<Loa
         let members = cloud.pool(&balancer.name, &rule.pool).into_iter().flat_map(|pool| &pool.members);
         let states = probes.entry(probe.name.clone()).or_default();
         for (node, member) in members.filter_map(|member| Some((member.node.clone()?, member))) {
-            states.insert(node, world.probe_state(&balancer.name, Some(probe), member));
+            states.insert(node, world.probe_state(Some(probe), member));
         }
     }
     Some(LoadBalancerView {

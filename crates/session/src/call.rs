@@ -1,5 +1,6 @@
 //! The calls and the types of their answers.
 
+use crate::drift::{Drifted, triggers};
 use engine::{Flow, MatrixQuestion, Paths, ProbeState, Run, World};
 use model::{Edit, Key, Model, NodeName, azure::Probe, kubernetes::IpFamily};
 use render::{LoadBalancerView, Options, Probed, svg::Theme};
@@ -154,6 +155,8 @@ pub struct Balancers {
     pub views: Vec<BalancerView>,
     /// What the cloud controller refused, and why.
     pub refused: Vec<String>,
+    /// What makes the cloud controller reconcile, and what does not.
+    pub triggers: Vec<String>,
 }
 
 /// A load balancer, with what its probes hear.
@@ -163,6 +166,8 @@ pub struct BalancerView {
     pub view: LoadBalancerView,
     /// Of each probe of the resource, in its order.
     pub probes: Vec<ProbedMembers>,
+    /// Where the input has it, and the controllers would write it otherwise.
+    pub drift: Option<Drifted>,
 }
 
 /// The members that a probe asks.
@@ -179,13 +184,16 @@ const MOST_STATES: usize = 50;
 
 impl Balancers {
     pub(crate) fn of(world: &World) -> Self {
+        let drifts = world.drifts();
         let views = render::load_balancers(world, Probed::All).into_iter().map(|view| {
             let name = &view.resource.name;
             let probes = view.resource.probes.iter().map(|probe| probed(world, name, probe)).collect();
-            BalancerView { probes, view }
+            let drift =
+                drifts.iter().find(|drift| drift.balancer == *name).map(|drift| Drifted::of(world, drift));
+            BalancerView { probes, drift, view }
         });
         let refused = world.cloud().refused().iter().map(ToString::to_string);
-        Self { views: views.collect(), refused: refused.collect() }
+        Self { views: views.collect(), refused: refused.collect(), triggers: triggers() }
     }
 }
 
@@ -197,9 +205,8 @@ fn probed(world: &World, balancer: &str, probe: &Probe) -> ProbedMembers {
         .find(|rule| rule.probe.as_ref().is_some_and(|one| one.name == probe.name));
     let pool = rule.and_then(|rule| world.cloud().pool(balancer, &rule.pool));
     let members = pool.map(|pool| pool.members.as_slice()).unwrap_or_default();
-    let state = |member: &std::sync::Arc<azure::Member>| {
-        (member.label(), world.probe_state(balancer, Some(probe), member))
-    };
+    let state =
+        |member: &std::sync::Arc<azure::Member>| (member.label(), world.probe_state(Some(probe), member));
     ProbedMembers {
         members: members.iter().take(MOST_STATES).map(state).collect(),
         more: members.len().saturating_sub(MOST_STATES),

@@ -6,13 +6,15 @@
 //! answers, so that the build can leave those of the first example in the page.
 
 mod call;
+mod drift;
 mod network;
 mod opening;
 
 pub use call::{
     Answer, Asked, BalancerView, Balancers, Call, Export, Matrix, ProbedMembers, SettledChange, WorldId,
 };
-pub use network::{Network, NodeWay, SecurityRules, SystemRoute, SystemRoutes};
+pub use drift::{Drifted, Drifting};
+pub use network::{Network, NodeWay, PoolPorts, SecurityRules, SystemRoute, SystemRoutes};
 pub use opening::{INTERNET_CLIENT, REQUESTS, SEED, first_flow, first_service, opening, watched_flows};
 
 use engine::{Flow, Paths, World};

@@ -1,6 +1,6 @@
 //! The network around the nodes: security groups, ways out, routes.
 
-use azure::{Cloud, Outbound, Sender, Vm};
+use azure::{Cloud, GatewayBudget, Outbound, Sender, SnatBudget, Vm};
 use engine::World;
 use model::{NodeName, azure::SecurityRule};
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,6 +16,10 @@ pub struct Network {
     pub security_groups: Vec<SecurityRules>,
     /// Of the first nodes, in name order.
     pub ways_out: Vec<NodeWay>,
+    /// Of each pool that goes out through a load balancer.
+    pub ports: Vec<PoolPorts>,
+    /// Of each NAT gateway, a sentence.
+    pub gateways: Vec<String>,
     /// Of each virtual network, in name order.
     pub system_routes: Vec<SystemRoutes>,
 }
@@ -42,6 +46,57 @@ pub struct NodeWay {
     pub ports: String,
     /// What would be used if that were not there, in order.
     pub others: Vec<String>,
+}
+
+/// The outbound ports of a backend pool, in words.
+#[derive(Debug, Clone, PartialEq, Wire)]
+pub struct PoolPorts {
+    /// `BALANCER/POOL`.
+    pub pool: String,
+    /// How many nodes are in it.
+    pub nodes: String,
+    /// What each node has, or why Azure refuses.
+    pub ports: String,
+    /// Whether Azure refuses.
+    pub refused: bool,
+    /// `USED of AVAILABLE`.
+    pub used: String,
+    /// What one node more changes.
+    pub more: String,
+    /// From which size on each node has fewer.
+    pub next: String,
+}
+
+impl PoolPorts {
+    fn of(budget: &SnatBudget) -> Self {
+        let now = budget.now();
+        let more = match (budget.at(now.members.saturating_add(1)).refused, budget.cost_of(1)) {
+            (Some(error), _) => format!("refused: {error}"),
+            (None, 0) => "no change".to_owned(),
+            (None, cost) => format!("every node can hold {cost} flows fewer to one destination"),
+        };
+        let next = budget.next_step().map(|next| match next.refused {
+            Some(_) => format!("{} nodes: refused", next.members),
+            None => format!("{} nodes: {} each", next.members, next.ports),
+        });
+        Self {
+            pool: format!("{}/{}", budget.balancer, budget.pool),
+            nodes: now.members.to_string(),
+            refused: now.refused.is_some(),
+            used: format!("{} of {}", now.total, budget.available),
+            ports: now.refused.map_or_else(|| now.ports.to_string(), |error| format!("refused: {error}")),
+            more,
+            next: next.unwrap_or_default(),
+        }
+    }
+}
+
+fn gateway(budget: &GatewayBudget) -> String {
+    let name = budget.gateway.as_deref().unwrap_or("of AKS");
+    format!(
+        "NAT gateway {name}: {} ports on demand for all nodes of its subnets, {} connections at once to one destination; more nodes change nothing.",
+        budget.ports, budget.per_destination
+    )
 }
 
 /// The routes that Azure gives a virtual network.
@@ -84,6 +139,8 @@ impl Network {
         Self {
             security_groups: groups.collect(),
             ways_out: cloud.vms().take(nodes).filter_map(|vm| way_out(cloud, vm)).collect(),
+            ports: cloud.snat_budgets().iter().map(PoolPorts::of).collect(),
+            gateways: cloud.gateway_budgets().iter().map(gateway).collect(),
             system_routes: routes.collect(),
         }
     }

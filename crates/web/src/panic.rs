@@ -17,9 +17,9 @@ pub(crate) fn remember(link: String) {
     });
 }
 
-/// Shows every panic below the page.
+/// Shows every panic below the page. Yew would put a hook of its own in the place of one that it does not know.
 pub(crate) fn hook() {
-    std::panic::set_hook(Box::new(|info| {
+    yew::set_custom_panic_hook(Box::new(|info| {
         // Nothing more can be done where there is no document.
         let _ = show(info);
     }));

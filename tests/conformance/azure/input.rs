@@ -45,6 +45,7 @@ pub(super) fn read<T: serde::de::DeserializeOwned>(case: &Value) -> Result<T, St
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Cluster {
     cluster_name: String,
+    load_balancer_name: Option<String>,
     sku: SkuName,
     vm_type: VmType,
     agent_pools: Vec<AgentPool>,
@@ -100,9 +101,11 @@ impl Cluster {
             name: name.clone(),
             primary_vm_set: None,
             allow_service_placement: true,
+            ..BalancerConfiguration::default()
         };
         Settings {
             cluster_name: self.cluster_name.clone(),
+            load_balancer_name: self.load_balancer_name.clone(),
             sku: self.sku,
             disable_outbound_snat: self.disable_outbound_snat,
             shared_probe: (self.health_probe_mode == ProbeMode::Shared).then(|| SharedProbe {

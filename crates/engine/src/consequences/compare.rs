@@ -2,7 +2,7 @@
 
 use super::{
     EndpointChange, EndpointState, Fate, FlowChange, FlowShare, MemberChange, NodeChange, NodeState,
-    PodChange, ProbeChange, RuleChange,
+    OutboundChange, PodChange, Ports, ProbeChange, RuleChange,
 };
 use crate::{Flow, Rewrite, RewrittenChain, World};
 use kubernetes::Unsettled;
@@ -193,7 +193,7 @@ fn answers(world: &World) -> BTreeMap<(String, String, String), (String, bool)> 
             let Some(probe) = &rule.probe else { continue };
             let Some(pool) = world.cloud().pool(&balancer.name, &rule.pool) else { continue };
             for member in pool.members.iter().take(MOST) {
-                let state = world.probe_state(&balancer.name, Some(probe), member);
+                let state = world.probe_state(Some(probe), member);
                 let key = (balancer.name.to_string(), probe.name.clone(), member.label());
                 answers.insert(key, (state.answer, state.up));
             }
@@ -237,6 +237,33 @@ pub(super) fn members(before: &World, after: &World) -> Vec<MemberChange> {
                 left: was.difference(is).cloned().collect(),
                 joined: is.difference(was).cloned().collect(),
             }
+        })
+        .collect()
+}
+
+fn ports_of(world: &World) -> BTreeMap<(String, String), Ports> {
+    let budgets = world.cloud().snat_budgets().into_iter().map(|budget| {
+        let now = budget.now();
+        let refused = now.refused.map(|error| error.to_string());
+        ((budget.balancer, budget.pool), Ports { members: now.members, each: now.ports, refused })
+    });
+    budgets.collect()
+}
+
+pub(super) fn outbound(before: &World, after: &World) -> Vec<OutboundChange> {
+    let (before, after) = (ports_of(before), ports_of(after));
+    // That more share the same is told by the pool's members.
+    let alike = |one: Option<&Ports>, other: Option<&Ports>| {
+        let each = |ports: &Ports| (ports.each, ports.refused.clone());
+        one.map(each) == other.map(each)
+    };
+    differing(&before, &after)
+        .filter(|(_, before, after)| !alike(*before, *after))
+        .map(|((balancer, pool), before, after)| OutboundChange {
+            balancer: balancer.clone(),
+            pool: pool.clone(),
+            before: before.cloned(),
+            after: after.cloned(),
         })
         .collect()
 }

@@ -26,6 +26,8 @@ pub struct Consequences {
     pub probes: Vec<ProbeChange>,
     /// Backend pools with other members.
     pub members: Vec<MemberChange>,
+    /// Pools whose nodes have other outbound ports, or share them with others.
+    pub outbound: Vec<OutboundChange>,
     /// Flows with other outcomes.
     pub flows: Vec<FlowChange>,
     /// Nodes whose rules were not compared because there are many.
@@ -160,6 +162,33 @@ pub struct MemberChange {
     pub joined: Vec<String>,
 }
 
+/// The outbound ports of a pool before and after; absent where it has or had none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutboundChange {
+    /// The load balancer.
+    pub balancer: String,
+    /// The pool.
+    pub pool: String,
+    /// As it was.
+    pub before: Option<Ports>,
+    /// As it is.
+    pub after: Option<Ports>,
+}
+
+/// Outbound ports of one pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ports {
+    /// Members that share them.
+    pub members: u32,
+    /// Ports of each, for each protocol: as many flows to one destination.
+    pub each: u32,
+    /// Why Azure refuses the allocation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
 /// A flow's outcomes before and after.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -203,6 +232,7 @@ impl World {
             endpoints: compare::endpoints(self, after),
             probes: compare::probes(self, after),
             members: compare::members(self, after),
+            outbound: compare::outbound(self, after),
             flows: flows.iter().filter_map(|flow| compare::flow(self, after, flow)).collect(),
             ..Consequences::default()
         };

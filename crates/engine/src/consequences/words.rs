@@ -1,7 +1,7 @@
 //! The chain of consequences in sentences.
 
 use super::{
-    Consequences, EndpointState, Fate, FlowShare, NodeChange, NodeState, PodChange, RuleChange, Stage,
+    Consequences, EndpointState, Fate, FlowShare, NodeChange, NodeState, PodChange, Ports, RuleChange, Stage,
 };
 use crate::{Rewrite, RewrittenChain};
 use model::NodeName;
@@ -43,6 +43,7 @@ impl Consequences {
             stage("EndpointSlices", "EndpointSlice controller", self.endpoint_words()),
             stage("Rules", "kube-proxy on every node", rules),
             stage("Backend pools", "cloud controller", self.member_words()),
+            stage("Outbound ports", "Azure Load Balancer", self.outbound_words()),
             stage("Probes", "Azure Load Balancer", self.probe_words()),
             stage("Flows", "everyone above", self.flow_words()),
         ];
@@ -82,6 +83,33 @@ impl Consequences {
                 parts.push(format!("{} joined", list(change.joined.iter().cloned())));
             }
             format!("{} of {}: {}.", change.pool, change.balancer, parts.join(", "))
+        });
+        words.collect()
+    }
+
+    fn outbound_words(&self) -> Vec<String> {
+        let side = |ports: &Option<Ports>| match ports {
+            None => "none".to_owned(),
+            Some(Ports { refused: Some(error), members, .. }) => {
+                format!("refused for {members} nodes ({error})")
+            }
+            Some(ports) => format!("{} each for {} nodes", ports.each, ports.members),
+        };
+        let words = self.outbound.iter().map(|change| {
+            let each = |ports: &Option<Ports>| ports.as_ref().map_or(0, |ports| ports.each);
+            let cost = each(&change.before).saturating_sub(each(&change.after));
+            let cost = if cost == 0 {
+                String::new()
+            } else {
+                format!(" Every node can hold {cost} flows fewer to one destination, and flows on ports that are taken away time out.")
+            };
+            format!(
+                "{} of {}: {}; before: {}.{cost}",
+                change.pool,
+                change.balancer,
+                side(&change.after),
+                side(&change.before)
+            )
         });
         words.collect()
     }

@@ -19,7 +19,11 @@ mod unfolding;
 pub use note::{Note, PlanError};
 
 use crate::World;
-use model::{Edit, Object};
+use model::{
+    Edit, Kind, Object, ObjectRef,
+    azure::{LoadBalancer, SkuName},
+};
+use std::sync::Arc;
 use unfolding::Unfolding;
 use wire::Wire;
 
@@ -38,6 +42,9 @@ impl World {
     /// # Errors
     /// What AKS, `kubectl` or the API server would refuse, with the reason.
     pub fn plan(&self, edit: &Edit) -> Result<Plan, PlanError> {
+        if let Edit::SetLoadBalancerSku { sku: SkuName::Standard } = edit {
+            return self.plan_migration(edit);
+        }
         if !moves_pods(edit) || self.is_of_one_pod(edit) {
             return Ok(Plan { edit: edit.clone(), notes: Vec::new() });
         }
@@ -50,6 +57,22 @@ impl World {
 }
 
 impl World {
+    /// A load balancer's SKU cannot be changed in place: Basic ones of the input go, and the controller writes others.
+    fn plan_migration(&self, edit: &Edit) -> Result<Plan, PlanError> {
+        let basic = self.input().load_balancers.values().filter(|own| own.sku.name == SkuName::Basic);
+        let object = |own: &Arc<LoadBalancer>| ObjectRef::cluster_scoped(Kind::LoadBalancer, &own.name);
+        let gone: Vec<Edit> = basic.map(|own| Edit::Remove { object: object(own) }).collect();
+        let edit = if gone.is_empty() {
+            edit.clone()
+        } else {
+            Edit::Many { edits: [vec![edit.clone()], gone].concat() }
+        };
+        let mut model = self.input().clone();
+        edit.apply(&mut model)?;
+        let changes = self.migration(&self.update(&model));
+        Ok(Plan { edit, notes: changes.into_iter().map(Note::Migration).collect() })
+    }
+
     /// Whether an edit changes one pod document and no other pod can be scheduled otherwise for it.
     fn is_of_one_pod(&self, edit: &Edit) -> bool {
         let given = |pod| self.input().pods.contains_key(pod);

@@ -1,5 +1,6 @@
 //! What a plan tells, and why there is none.
 
+use crate::Migration;
 use azure::node_pools::PoolError;
 use model::{EditError, Key, NodeName, PoolName};
 use std::fmt;
@@ -55,6 +56,8 @@ pub enum Note {
     Reimaged(NodeName),
     /// The autoscaler sees nothing to do.
     Idle,
+    /// Basic to Standard: something breaks, or is not what it was.
+    Migration(Migration),
 }
 
 impl fmt::Display for Note {
@@ -80,6 +83,7 @@ impl fmt::Display for Note {
             Self::Left { node, pool } => write!(f, "{node} leaves {pool}."),
             Self::Reimaged(node) => write!(f, "{node} is drained, set up anew and takes pods again."),
             Self::Idle => f.write_str("The cluster autoscaler has nothing to do."),
+            Self::Migration(change) => change.fmt(f),
         }
     }
 }

@@ -12,6 +12,7 @@ impl Check<'_> {
         }
         self.networks();
         self.load_balancers();
+        self.references();
         if let Some(config) = &self.model.kube_proxy {
             self.kube_proxy(&ObjectRef::cluster_scoped(Kind::KubeProxyConfiguration, "kube-proxy"), config);
         }
@@ -72,6 +73,7 @@ impl Check<'_> {
         if let Some(address) = &network.dns_service_ip {
             self.address(id, "networkProfile.dnsServiceIP", address);
         }
+        self.several(id, cluster);
         let mut names = BTreeSet::new();
         for (at, pool) in cluster.agent_pool_profiles.iter().enumerate() {
             let path = format!("agentPoolProfiles[{at}].name");
@@ -80,6 +82,42 @@ impl Check<'_> {
             } else if !names.insert(&pool.name) {
                 let what = format!("two node pools are named {}", pool.name);
                 self.error(id, &path, what, "give each pool a name of its own");
+            }
+        }
+    }
+
+    /// Several load balancers of one cluster.
+    fn several(&mut self, id: &ObjectRef, cluster: &ManagedCluster) {
+        let balancers = &cluster.load_balancers;
+        if balancers.is_empty() {
+            return;
+        }
+        if !balancers.iter().any(|own| own.name.eq_ignore_ascii_case("kubernetes")) {
+            let hint = "name one of them kubernetes; it carries the outbound traffic";
+            self.error(id, "loadBalancers", "none of the load balancers is called kubernetes", hint);
+        }
+        let network = &cluster.network_profile;
+        let profile = network.load_balancer_profile.as_ref();
+        let is = |text: Option<&String>, word: &str| text.is_some_and(|text| text.eq_ignore_ascii_case(word));
+        let by_address = is(profile.and_then(|profile| profile.backend_pool_type.as_ref()), "nodeIP");
+        if !by_address || is(network.load_balancer_sku.as_ref(), "basic") {
+            self.warning(
+                id,
+                "loadBalancers",
+                "several load balancers need loadBalancerSku standard and backendPoolType nodeIP; there is one",
+                "set networkProfile.loadBalancerProfile.backendPoolType to nodeIP",
+            );
+        }
+        for (at, own) in balancers.iter().enumerate() {
+            let pools = || cluster.agent_pool_profiles.iter().map(|pool| pool.name.as_str());
+            let Some(pool) = own.primary_agent_pool_name.as_deref() else { continue };
+            if !pools().any(|known| known == pool) {
+                let path = format!("loadBalancers[{at}].primaryAgentPoolName");
+                let hint = match nearest(pool, pools()) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None => format!("the pools are {}", pools().collect::<Vec<_>>().join(", ")),
+                };
+                self.error(id, &path, format!("the cluster has no node pool {pool}"), hint);
             }
         }
     }

@@ -8,6 +8,7 @@ mod networks;
 mod nodes;
 mod policies;
 mod private;
+mod references;
 mod services;
 mod slices;
 mod workloads;

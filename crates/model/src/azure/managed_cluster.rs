@@ -1,7 +1,10 @@
 //! `az aks show`.
 
 use super::SubResource;
-use crate::PoolName;
+use crate::{
+    PoolName,
+    kubernetes::{LabelSelector, LabelSelectorRequirement},
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use wire::Wire;
@@ -26,6 +29,55 @@ pub struct ManagedCluster {
     /// The node pools.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub agent_pool_profiles: Vec<AgentPool>,
+    /// Several Standard load balancers, as `az aks loadbalancer list` prints them; empty means one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub load_balancers: Vec<ClusterLoadBalancer>,
+}
+
+/// One of several Standard load balancers of a cluster (`Microsoft.ContainerService/managedClusters/loadBalancers`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ClusterLoadBalancer {
+    /// Its name; one is called `kubernetes`. The internal one beside it is called `<name>-internal`.
+    pub name: String,
+    /// The node pool whose nodes are always its members.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary_agent_pool_name: Option<String>,
+    /// Whether Services may be placed on it; true where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_service_placement: Option<bool>,
+    /// Only Services with these labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_label_selector: Option<ArmLabelSelector>,
+    /// Only Services of namespaces with these labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_namespace_selector: Option<ArmLabelSelector>,
+    /// Nodes that may be members beside those of the primary pool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_selector: Option<ArmLabelSelector>,
+}
+
+/// A label selector as Azure's API has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ArmLabelSelector {
+    /// `key=value`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub match_labels: Vec<String>,
+    /// Conditions that must all hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub match_expressions: Vec<LabelSelectorRequirement>,
+}
+
+impl ArmLabelSelector {
+    /// The same as Kubernetes has it.
+    pub fn selector(&self) -> LabelSelector {
+        let pairs = self.match_labels.iter().map(|text| text.split_once('=').unwrap_or((text, "")));
+        LabelSelector {
+            match_labels: pairs.map(|(key, value)| (key.trim().into(), value.trim().into())).collect(),
+            match_expressions: self.match_expressions.clone(),
+        }
+    }
 }
 
 /// `networkProfile`. Absent values mean AKS's defaults.

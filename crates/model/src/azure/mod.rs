@@ -12,14 +12,14 @@ pub use load_balancer::{
     SubResource,
 };
 pub use managed_cluster::{
-    AgentPool, AgentPoolMode, AgentPoolType, IpvsConfig, KubeProxyConfig, LoadBalancerProfile,
-    ManagedCluster, ManagedOutboundIps, NatGatewayProfile, NetworkProfile, OsType, OutboundIps,
-    ScaleSetPriority, UpgradeSettings, VmSizeFigures,
+    AgentPool, AgentPoolMode, AgentPoolType, ArmLabelSelector, ClusterLoadBalancer, IpvsConfig,
+    KubeProxyConfig, LoadBalancerProfile, ManagedCluster, ManagedOutboundIps, NatGatewayProfile,
+    NetworkProfile, OsType, OutboundIps, ScaleSetPriority, UpgradeSettings, VmSizeFigures,
 };
 pub use network::{
-    Access, AddressSpace, Direction, NatGateway, NetworkInterface, NetworkSecurityGroup, NicIpConfiguration,
-    PublicIpAddress, Route, RouteTable, SecurityProtocol, SecurityRule, ServiceEndpoint, Subnet,
-    VirtualNetwork, VirtualNetworkPeering,
+    Access, AddressSpace, Direction, IpTag, NatGateway, NetworkInterface, NetworkSecurityGroup,
+    NicIpConfiguration, PublicIpAddress, PublicIpDns, Route, RouteTable, SecurityProtocol, SecurityRule,
+    ServiceEndpoint, Subnet, VirtualNetwork, VirtualNetworkPeering,
 };
 pub use private::{
     ARecord, CnameRecord, ConnectionState, CustomDnsConfig, DnsResolver, EndpointIpConfiguration,

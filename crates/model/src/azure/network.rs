@@ -273,9 +273,37 @@ pub struct PublicIpAddress {
     /// Basic or Standard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sku: Option<Sku>,
+    /// The name that leads to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_settings: Option<PublicIpDns>,
+    /// Tags of Azure's own, such as `RoutingPreference`; changing them makes another address.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ip_tags: Vec<IpTag>,
     /// Tags, among them the Services that use it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+}
+
+/// `dnsSettings` of a public address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PublicIpDns {
+    /// The first label, unique within the region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain_name_label: Option<String>,
+    /// The whole name: `<label>.<region>.cloudapp.azure.com`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fqdn: Option<String>,
+}
+
+/// An entry of `ipTags`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[serde(rename_all = "camelCase", default)]
+pub struct IpTag {
+    /// E.g. `RoutingPreference`.
+    pub ip_tag_type: String,
+    /// E.g. `Internet`.
+    pub tag: String,
 }
 
 /// `az network nat gateway show`.

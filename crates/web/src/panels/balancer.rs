@@ -1,9 +1,11 @@
 //! Load balancers as tables.
 
-use crate::world::World;
+use super::drift::drifted;
 use crate::{
     ptr::Ptr,
+    state::Dispatch,
     ui::{self, Cell, Table},
+    world::World,
 };
 use model::azure::{LoadBalancer, LoadBalancingRule, OutboundRule, Probe, SubResource};
 use render::LoadBalancerView;
@@ -15,19 +17,21 @@ use yew::prelude::*;
 pub(super) struct BalancersProps {
     /// The settled cluster.
     pub(super) world: Ptr<World>,
+    /// How to change the store.
+    pub(super) dispatch: Dispatch,
 }
 
 /// The load balancers.
 #[component]
 pub(super) fn Balancers(props: &BalancersProps) -> Html {
     let view = use_memo(props.world.clone(), |world| world.balancers());
-    let Some(View { views, refused }) = &*view else { return ui::loading() };
+    let Some(View { views, refused, triggers }) = &*view else { return ui::loading() };
     html! {
         <div class="balancers">
             if views.is_empty() {
                 <p class="empty">{ "The cluster has no load balancer: no Service asks for one, and nothing goes out through one." }</p>
             }
-            { for views.iter().map(balancer) }
+            { for views.iter().map(|view| balancer(props, view, triggers)) }
             if !refused.is_empty() {
                 <h3>{ "Refused by the cloud controller" }</h3>
                 <ul>{ for refused.iter().map(|one| html! { <li class="bad">{ one }</li> }) }</ul>
@@ -36,11 +40,16 @@ pub(super) fn Balancers(props: &BalancersProps) -> Html {
     }
 }
 
-fn balancer(BalancerView { view, probes: states }: &BalancerView) -> Html {
+fn balancer(
+    props: &BalancersProps,
+    BalancerView { view, probes: states, drift }: &BalancerView,
+    triggers: &[String],
+) -> Html {
     let resource = &view.resource;
     html! {
         <section class="balancer" aria-label={format!("Load balancer {}", resource.name)}>
             <h3>{ &resource.name }{ " " }<span class="soft">{ resource.sku.name.to_string() }</span></h3>
+            { for drift.iter().map(|drift| drifted(&resource.name, drift, triggers, &props.dispatch)) }
             <div class="balancer-tables">
                 <Table caption="Load-balancing rules" rows={rules(resource)} empty="No rule: nothing comes in."
                     columns={vec!["Rule", "Frontend", "Backend", "Floating IP", "Pool", "Probe", "Distribution"]} />
@@ -153,7 +162,8 @@ fn states(ProbedMembers { members, more }: &ProbedMembers) -> Html {
         let (class, verdict) = if state.up { ("badge good", "up") } else { ("badge bad", "down") };
         html! {
             <li><span class="mono">{ label }</span>{ " " }
-                <span {class} title={state.why.clone()}>{ format!("{} {verdict}", state.answer) }</span></li>
+                <span {class} title={state.why.clone()}>{ format!("{} {verdict}", state.answer) }</span>
+                if !state.up { { " " }<span class="soft">{ state.why.clone() }</span> }</li>
         }
     };
     html! {

@@ -1,5 +1,6 @@
 //! Two variants of the cluster on one flow, in two pictures that zoom as one, with their differences marked.
 
+use super::trace;
 use crate::world::World;
 use crate::{
     canvas::Chosen,
@@ -12,6 +13,7 @@ use crate::{
     },
     ui::{Choice, Segmented},
 };
+use engine::PathOutcome;
 use model::{Model, ObjectRef};
 use render::{Options, Scene};
 use std::{collections::BTreeSet, rc::Rc};
@@ -48,13 +50,21 @@ pub(crate) fn Comparison(props: &CompareProps) -> Html {
         let view = view.setter();
         Callback::from(move |chosen: Option<Chosen>| view.set(chosen))
     };
+    // The branches of A are others than those of B: until one is chosen, the one most like B's is drawn.
+    let picked = use_state(|| None::<usize>);
+    use_effect_with((props.variant.clone(), props.answer.clone(), props.outcome), {
+        let picked = picked.setter();
+        move |_| picked.set(None)
+    });
+    let like = (*picked).unwrap_or_else(|| counterpart(&props.variant.answer, &props.answer, props.outcome));
     let marks = use_memo(
-        (props.variant.clone(), props.world.clone(), props.answer.clone(), props.outcome, props.reply),
-        |(variant, world, answer, outcome, reply)| {
-            let scene = |world: &World, answer: &Answer| {
-                world.picture(answer.flow.as_ref(), *outcome, *reply, Options::default())
+        (props.variant.clone(), props.world.clone(), props.answer.clone(), props.outcome, props.reply, like),
+        |(variant, world, answer, outcome, reply, like)| {
+            let scene = |world: &World, answer: &Answer, outcome: usize| {
+                world.picture(answer.flow.as_ref(), outcome, *reply, Options::default())
             };
-            Rc::new(differences(&scene(&variant.world, &variant.answer), &scene(world, answer)))
+            let a = scene(&variant.world, &variant.answer, *like);
+            Rc::new(differences(&a, &scene(world, answer, *outcome)))
         },
     );
     let marks = (*marks).clone();
@@ -77,8 +87,9 @@ pub(crate) fn Comparison(props: &CompareProps) -> Html {
     };
     let edit = props.model.difference(&props.variant.model);
     let same = edit.is_none();
-    let take = edit.map(|edit| Action::Named("Take variant A over".to_owned(), edit));
+    let take = edit.map(|edit| Action::Restore("Take variant A over".to_owned(), edit));
     let (a, b) = (props.variant.answer.digest(), props.answer.digest());
+    let pick = Callback::from(move |at: usize| picked.set(Some(at)));
     html! {
         <div class="comparison">
             <div class="comparison-head">
@@ -90,13 +101,13 @@ pub(crate) fn Comparison(props: &CompareProps) -> Html {
                 <button type="button" class="btn" onclick={act(Some(Action::Compare(None)))}>{ "End comparison" }</button>
             </div>
             <section class="variant" aria-label="Variant A">
-                { head("A", baseline_words(props.variant.baseline), &a) }
-                <Picture label="Cluster and packet, variant A" world={props.variant.world.clone()} answer={props.variant.answer.clone()} outcome={props.outcome}
+                { head("A", baseline_words(props.variant.baseline), &a, branch("Branch of A", &props.variant.answer, like, pick)) }
+                <Picture label="Cluster and packet, variant A" world={props.variant.world.clone()} answer={props.variant.answer.clone()} outcome={like}
                     reply={props.reply} selection={None::<ObjectRef>} highlight={None::<usize>} marks={marks.clone()} still=true
                     view={*view} on_view={on_view.clone()} dispatch={props.dispatch.clone()} />
             </section>
             <section class="variant" aria-label="Variant B">
-                { head("B", "now, to be changed", &b) }
+                { head("B", "now, to be changed", &b, branch("Branch of B", &props.answer, props.outcome, trace::choose(&props.dispatch))) }
                 <Picture label="Cluster and packet, variant B" world={props.world.clone()} answer={props.answer.clone()} outcome={props.outcome}
                     reply={props.reply} selection={props.selection.clone()} highlight={props.highlight} {marks}
                     view={*view} {on_view} dispatch={props.dispatch.clone()} />
@@ -113,7 +124,23 @@ fn baseline_words(baseline: Baseline) -> &'static str {
     }
 }
 
-fn head(letter: &'static str, words: &'static str, digest: &Digest) -> Html {
+/// The branch of A that ends as B's drawn one does: by the same node, else at the same receiver, else alike.
+fn counterpart(a: &Answer, b: &Answer, drawn: usize) -> usize {
+    let Some((a, b)) = a.paths().zip(b.paths().and_then(|paths| paths.outcomes.get(drawn))) else { return 0 };
+    let likeness = |one: &PathOutcome| {
+        let (ends, enters) = (one.endpoint == b.endpoint, one.node == b.node);
+        u8::from(one.verdict == b.verdict) + 2 * u8::from(enters) + 4 * u8::from(ends)
+    };
+    // Of those that are equally alike the first, which is the most probable.
+    let best = a.outcomes.iter().enumerate().rev().max_by_key(|(_, one)| likeness(one));
+    best.map_or(0, |(at, _)| at)
+}
+
+fn branch(label: &'static str, answer: &Answer, chosen: usize, on_choose: Callback<usize>) -> Html {
+    answer.paths().map(|paths| trace::branches(label, paths, chosen, on_choose)).unwrap_or_default()
+}
+
+fn head(letter: &'static str, words: &'static str, digest: &Digest, branch: Html) -> Html {
     let sources: Vec<String> = digest.sources.iter().map(ToString::to_string).collect();
     let all: Vec<String> =
         digest.shares.iter().map(|(name, share)| format!("{name}: {} %", per_cent(*share))).collect();
@@ -122,6 +149,7 @@ fn head(letter: &'static str, words: &'static str, digest: &Digest) -> Html {
             <span class="letter">{ letter }</span>{ words }
             <span class="mono result" title={all.join("\n")}>{ digest.words() }</span>
             if !sources.is_empty() { <span class="hint">{ "source " }<span class="mono">{ sources.join(", ") }</span></span> }
+            { branch }
         </h2>
     }
 }

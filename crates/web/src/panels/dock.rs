@@ -83,7 +83,7 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
             <Rules world={props.world.clone()} {answer} {outcome} node={props.rules_node.clone()}
                 search={props.rules_search.clone()} {dispatch} />
         },
-        Tab::LoadBalancer => html! { <Balancers world={props.world.clone()} /> },
+        Tab::LoadBalancer => html! { <Balancers world={props.world.clone()} {dispatch} /> },
         Tab::Matrix => html! { <Matrix world={props.world.clone()} {dispatch} /> },
         Tab::Network => html! { <Network world={props.world.clone()} {answer} {outcome} /> },
     };

@@ -1,4 +1,4 @@
-//! The flow bar: who sends, where to, by which protocol.
+//! The flow bar: who sends, where to, by which protocol; of a request also its host and path.
 
 use crate::{
     ptr::Ptr,
@@ -27,18 +27,37 @@ struct Draft {
     from: String,
     to: String,
     protocol: Protocol,
+    /// Host and path of a request, if it is one.
+    request: Option<(String, String)>,
 }
 
 impl Draft {
     fn of(flow: &Flow) -> Self {
         let (from, to) = link::ends(flow);
-        Self { from, to, protocol: flow.protocol }
+        let text = |part: &Option<String>| part.clone().unwrap_or_default();
+        let asks = flow.host.is_some() || flow.path.is_some();
+        let request = asks.then(|| (text(&flow.host), text(&flow.path)));
+        Self { from, to, protocol: flow.protocol, request }
     }
 
-    fn parse(&self) -> Result<Flow, String> {
-        link::flow(&self.from, &self.to, self.protocol)
+    /// The flow; its condition is that of the former one, as long as the ends stay.
+    fn parse(&self, former: &Flow) -> Result<Flow, String> {
+        let flow = link::flow(&self.from, &self.to, self.protocol)?;
+        let via = former.via.clone().filter(|_| flow.from == former.from && flow.to == former.to);
+        let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let (host, path) = match &self.request {
+            Some((host, path)) => (some(host), some(path)),
+            None => (None, None),
+        };
+        if path.as_ref().is_some_and(|path| !path.starts_with('/')) {
+            return Err("Path: it begins with a slash, such as /api.".to_owned());
+        }
+        Ok(Flow { host, path, via, ..flow })
     }
 }
+
+/// What the protocol of a request is called.
+const HTTP: &str = "HTTP";
 
 /// The flow bar.
 #[component]
@@ -63,12 +82,15 @@ pub(super) fn FlowBar(props: &FlowBarProps) -> Html {
         Callback::from(move |event: Event| {
             let value = event.target_dyn_into::<HtmlSelectElement>().map(|select| select.value());
             let protocol = if value.as_deref() == Some("UDP") { Protocol::Udp } else { Protocol::Tcp };
-            draft.set(Draft { protocol, ..(*draft).clone() });
+            let request = (value.as_deref() == Some(HTTP))
+                .then(|| draft.request.clone().unwrap_or_else(|| (String::new(), "/".to_owned())));
+            draft.set(Draft { protocol, request, ..(*draft).clone() });
         })
     };
     let ask = |action: fn(Flow) -> Action| {
         let (draft, dispatch) = (draft.clone(), props.dispatch.clone());
-        move || match draft.parse() {
+        let former = Rc::clone(&props.flow);
+        move || match draft.parse(&former) {
             Ok(flow) => dispatch.dispatch(action(flow)),
             Err(text) => dispatch.dispatch(Action::Tell(Some(Message::error(text)))),
         }
@@ -80,11 +102,22 @@ pub(super) fn FlowBar(props: &FlowBarProps) -> Html {
         send();
     });
     let onrun = Callback::from(move |_: MouseEvent| run());
-    let protocol = |protocol: Protocol| {
-        html! {
-            <option value={protocol.upper()} selected={draft.protocol == protocol}>{ protocol.upper() }</option>
-        }
+    let asks = draft.request.is_some();
+    let protocol = |name: &'static str, chosen: bool| {
+        html! { <option value={name} selected={chosen}>{ name }</option> }
     };
+    let request = draft.request.as_ref().map(|(host, path)| {
+        html! {
+            <>
+                <input class="mono host" aria-label="Host" title="The request’s host, such as shop.example.com"
+                    placeholder="host" list="hosts" autocomplete="off" spellcheck="false" value={host.clone()}
+                    oninput={edit(|draft, text| if let Some((host, _)) = &mut draft.request { *host = text })} />
+                <input class="mono path" aria-label="Path" title="The request’s path, such as /api"
+                    placeholder="/" list="paths" autocomplete="off" spellcheck="false" value={path.clone()}
+                    oninput={edit(|draft, text| if let Some((_, path)) = &mut draft.request { *path = text })} />
+            </>
+        }
+    });
     html! {
         <form class="flow" aria-label="Flow" {onsubmit}>
             <input class="mono" aria-label="From" title="An address, pod/NAMESPACE/NAME, node/NAME"
@@ -95,9 +128,11 @@ pub(super) fn FlowBar(props: &FlowBarProps) -> Html {
                 list="receivers" autocomplete="off" spellcheck="false"
                 value={draft.to.clone()} oninput={edit(|draft, text| draft.to = text)} />
             <select aria-label="Protocol" {onchange}>
-                { protocol(Protocol::Tcp) }
-                { protocol(Protocol::Udp) }
+                { protocol("TCP", draft.protocol == Protocol::Tcp && !asks) }
+                { protocol("UDP", draft.protocol == Protocol::Udp && !asks) }
+                { protocol(HTTP, asks) }
             </select>
+            { for request }
             <Completions model={props.model.clone()} />
             <button type="submit" class="btn strong">{ "Send" }</button>
             <button type="button" class="btn round" onclick={onrun}>{ "Run 100" }</button>
@@ -121,6 +156,8 @@ fn Completions(props: &CompletionsProps) -> Html {
         <>
             <datalist id="senders">{ options(facts::senders(&props.model)) }</datalist>
             <datalist id="receivers">{ options(facts::receivers(&props.model)) }</datalist>
+            <datalist id="hosts">{ options(facts::hosts(&props.model)) }</datalist>
+            <datalist id="paths">{ options(facts::paths(&props.model)) }</datalist>
         </>
     }
 }

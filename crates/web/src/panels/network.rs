@@ -11,7 +11,7 @@ use model::{
     Model,
     azure::{Access, Direction, RouteTable, SecurityProtocol, SecurityRule},
 };
-use session::{NodeWay, SecurityRules, SystemRoutes};
+use session::{NodeWay, PoolPorts, SecurityRules, SystemRoutes};
 use yew::prelude::*;
 
 /// What the tables need.
@@ -47,6 +47,15 @@ pub(super) fn Network(props: &NetworkProps) -> Html {
                 <div class="balancer-tables">
                     <Table caption="Of each node and its pods" quiet=true rows={ways_out(&view.ways_out)} empty="No node."
                         columns={vec!["Node", "By", "Source seen outside", "Ports per protocol", "Otherwise by"]} />
+                </div>
+            </section>
+            <section class="balancer" aria-label="Outbound ports">
+                <h3>{ "Outbound ports (SNAT)" }</h3>
+                <div class="balancer-tables">
+                    <Table caption="A port carries one flow to each destination; all pods of a node share the node's" quiet=true
+                        rows={budgets(&view.ports)} empty="No outbound traffic goes through a load balancer."
+                        columns={vec!["Pool", "Nodes", "Ports per node", "In all", "One node more", "Fewer from"]} />
+                    { for view.gateways.iter().map(|words| html! { <p class="hint">{ words }</p> }) }
                 </div>
             </section>
             <section class="balancer" aria-label="Routes">
@@ -148,6 +157,21 @@ fn ways_out(ways: &[NodeWay]) -> Vec<Vec<Cell>> {
         ]
     };
     ways.iter().map(row).collect()
+}
+
+/// The ports of each pool, what one node more changes, and at which size every node has fewer.
+fn budgets(pools: &[PoolPorts]) -> Vec<Vec<Cell>> {
+    let row = |pool: &PoolPorts| {
+        vec![
+            Cell::mono(pool.pool.clone()),
+            Cell::number(pool.nodes.clone()),
+            Cell::number(pool.ports.clone()).class(if pool.refused { "bad" } else { "" }),
+            Cell::number(pool.used.clone()),
+            Cell::text(pool.more.clone()),
+            Cell::text(pool.next.clone()),
+        ]
+    };
+    pools.iter().map(row).collect()
 }
 
 fn route_tables(model: &Model, system: &[SystemRoutes]) -> Vec<Html> {

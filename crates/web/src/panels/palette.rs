@@ -36,7 +36,7 @@ struct Command {
 /// What a line does.
 #[derive(Clone)]
 enum Run {
-    Act(Action),
+    Act(Box<Action>),
     Open(Lead),
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn Palette(props: &PaletteProps) -> Html {
         move || {
             dispatch.dispatch(Action::Show(None));
             match &run {
-                Run::Act(action) => dispatch.dispatch(action.clone()),
+                Run::Act(action) => dispatch.dispatch((**action).clone()),
                 Run::Open(lead) => tutor::open(lead.clone(), dispatch.clone()),
             }
         }
@@ -159,7 +159,7 @@ fn leads(contents: Contents) -> Vec<Command> {
 fn commands(state: &State) -> Vec<Command> {
     let mut all = Vec::new();
     let mut add = |name: String, keys: &'static str, action: Action| {
-        all.push(Command { name, keys, run: Run::Act(action) });
+        all.push(Command { name, keys, run: Run::Act(Box::new(action)) });
     };
     if let Some(label) = state.history.next_undo() {
         add(format!("Undo: {label}"), "Ctrl+Z", Action::Undo);
@@ -185,6 +185,7 @@ fn commands(state: &State) -> Vec<Command> {
     }
     for (dialog, name, keys) in [
         (Dialog::Share, "Share or export", ""),
+        (Dialog::Embed, "Embed this figure", ""),
         (Dialog::Open, "Open a cluster", ""),
         (Dialog::Add, "Add an object", ""),
         (Dialog::History, "Show the history", ""),

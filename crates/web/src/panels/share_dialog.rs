@@ -4,7 +4,7 @@ use crate::{
     address, documents, hand_over,
     ptr::Ptr,
     reader,
-    state::{Action, Dispatch, Message, State, link},
+    state::{Action, Dialog as Show, Dispatch, Message, State, link},
     ui::{Choice, Dialog, Segmented},
 };
 use render::svg::Theme;
@@ -179,6 +179,10 @@ pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
             });
         })
     };
+    let on_embed = {
+        let dispatch = props.dispatch.clone();
+        Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Show(Some(Show::Embed))))
+    };
     let drawn = matches!(*export, Export::Svg | Export::Png);
     html! {
         <Dialog title="Share and export" on_close={close}>
@@ -204,6 +208,7 @@ pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
                     if *export != Export::Link {
                         <button type="button" class={classes!("btn", (*export == Export::Png).then_some("strong"))} disabled={!ready} onclick={on_download}>{ "Download" }</button>
                     }
+                    <button type="button" class="btn" onclick={on_embed}>{ "Embed in a page…" }</button>
                 </div>
             </div>
         </Dialog>

@@ -61,7 +61,7 @@ pub(super) fn Trace(props: &TraceProps) -> Html {
         <div class="trace">
             <div class="trace-head">
                 <Verdicts outcome={outcome.clone()} />
-                { branches(paths, props.outcome, &props.dispatch) }
+                { branches("Branch", paths, props.outcome, choose(&props.dispatch)) }
             </div>
             { way(props, outcome) }
             { assumptions(paths) }
@@ -136,8 +136,19 @@ pub(super) fn WaySwitch(props: &WaySwitchProps) -> Html {
     }
 }
 
+/// Draws another branch.
+pub(super) fn choose(dispatch: &Dispatch) -> Callback<usize> {
+    let dispatch = dispatch.clone();
+    Callback::from(move |at: usize| dispatch.dispatch(Action::ChooseOutcome(at)))
+}
+
 /// Which branch is drawn, where there are several.
-fn branches(paths: &Paths, chosen: usize, dispatch: &Dispatch) -> Html {
+pub(super) fn branches(
+    label: &'static str,
+    paths: &Paths,
+    chosen: usize,
+    on_choose: Callback<usize>,
+) -> Html {
     if paths.outcomes.len() < 2 {
         return Html::default();
     }
@@ -145,13 +156,9 @@ fn branches(paths: &Paths, chosen: usize, dispatch: &Dispatch) -> Html {
     let name = |outcome: &PathOutcome| {
         format!("{} % {}", per_cent(outcome.probability), words::branch(outcome, nodes.len() > 1))
     };
-    let on_choose = {
-        let dispatch = dispatch.clone();
-        Callback::from(move |at: usize| dispatch.dispatch(Action::ChooseOutcome(at)))
-    };
     if paths.outcomes.len() <= FEW && nodes.len() < 2 {
         let choices: Vec<Choice> = paths.outcomes.iter().map(|outcome| Choice::new(name(outcome))).collect();
-        return html! { <Segmented label="Branch" quiet=true {choices} {chosen} {on_choose} /> };
+        return html! { <Segmented {label} quiet=true {choices} {chosen} {on_choose} /> };
     }
     let onchange = Callback::from(move |event: Event| {
         let value = event.target_dyn_into::<web_sys::HtmlSelectElement>().map(|select| select.value());
@@ -160,7 +167,7 @@ fn branches(paths: &Paths, chosen: usize, dispatch: &Dispatch) -> Html {
         }
     });
     html! {
-        <select aria-label="Branch" {onchange}>
+        <select aria-label={label} {onchange}>
             { for paths.outcomes.iter().enumerate().map(|(at, outcome)| html! {
                 <option value={at.to_string()} selected={at == chosen}>{ name(outcome) }</option>
             }) }
@@ -326,7 +333,7 @@ fn StepCard(props: &StepCardProps) -> Html {
                 }
             </h5>
             if props.header { <Packet before={step.before} after={step.after} /> }
-            <p class="why">{ &step.why }</p>
+            <p class="why">{ words::abridged(&step.why) }</p>
             if let Some(rule) = step.rule.as_ref().filter(|_| props.rule) {
                 <p class="rule">
                     if words::place_in_heading(step).is_none() { <span class="rule-place">{ &*rule.place }</span> }

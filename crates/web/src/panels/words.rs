@@ -2,6 +2,30 @@
 
 use crate::state::{answer::verdict_words, facts};
 use engine::{Action, Component, Endpoint, Owner, PathOutcome, Station, StationKind, Step, Verdict};
+use yew::{Html, html};
+
+/// Digits of a hash up to which it is shown whole.
+const WHOLE: usize = 20;
+
+/// A sentence in which long hashes are cut in the middle: Azure's rules are named by 32 digits, which no column
+/// holds. The rule below the sentence has the name in full, and so has the pointer.
+pub(super) fn abridged(sentence: &str) -> Html {
+    let word = |word: &str| match cut(word) {
+        Some(short) => html! { <><span title={word.to_owned()}>{ short }</span>{ " " }</> },
+        None => html! { { format!("{word} ") } },
+    };
+    sentence.split(' ').map(word).collect()
+}
+
+/// The word with its hash cut, if it has a long one: `a3f0e8…d2e1-TCP-80`.
+fn cut(word: &str) -> Option<String> {
+    const HEAD: usize = 6;
+    const TAIL: usize = 4;
+    let part = word.split(|letter: char| !letter.is_ascii_hexdigit()).find(|part| part.len() > WHOLE)?;
+    let (before, after) = word.split_once(part)?;
+    let (head, tail) = (part.get(..HEAD)?, part.get(part.len() - TAIL..)?);
+    Some(format!("{before}{head}…{tail}{after}"))
+}
 
 /// Where a matching rule stands, `nat KUBE-SERVICES`: the heading of its step says it.
 pub(super) fn place_in_heading(step: &Step) -> Option<&str> {
@@ -146,5 +170,26 @@ pub(super) fn endpoint(endpoint: &Endpoint) -> String {
         (Some(pod), _) => facts::short(&pod.name),
         (None, Some(node)) => facts::short(node.as_str()),
         (None, None) => endpoint.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn long_hashes_are_cut_and_nothing_else() {
+        for (word, short) in [
+            ("a3f0e8f6c1d2b4c559a0e5b8f3c7d2e1-TCP-80", Some("a3f0e8…d2e1-TCP-80")),
+            (
+                "k8s-azure-lb_allow_IPv4_d39272f7f57ed937951650d93992ad77.",
+                Some("k8s-azure-lb_allow_IPv4_d39272…ad77."),
+            ),
+            ("KUBE-SEP-XYZABCDEFABCDEFAB", None),
+            ("aks-agentpool-00000000-nsg", None),
+            ("", None),
+        ] {
+            assert_eq!(cut(word).as_deref(), short, "{word}");
+        }
     }
 }

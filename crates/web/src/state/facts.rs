@@ -56,7 +56,13 @@ pub(crate) fn flow_words(model: &Model, flow: &Flow) -> String {
         _ => false,
     };
     let ends = format!("{} → {}", place_words(&flow.from), place_words(&flow.to));
-    if only_port { ends } else { format!("{ends}:{}", flow.port) }
+    let ends = if only_port { ends } else { format!("{ends}:{}", flow.port) };
+    match (&flow.host, &flow.path) {
+        (None, None) => ends,
+        (host, path) => {
+            format!("{ends}, {}{}", host.as_deref().unwrap_or_default(), path.as_deref().unwrap_or_default())
+        }
+    }
 }
 
 fn place_words(place: &Place) -> String {
@@ -120,4 +126,18 @@ pub(crate) fn receivers(model: &Model) -> Vec<String> {
         ports.map(move |port| format!("pod/{key}:{}", port.container_port))
     });
     services.chain(nodes).chain(pods).collect()
+}
+
+/// Hosts that the cluster's Ingresses name.
+pub(crate) fn hosts(model: &Model) -> Vec<String> {
+    let rules = model.ingresses.values().flat_map(|ingress| &ingress.spec.rules);
+    let hosts = rules.map(|rule| rule.host.clone()).filter(|host| !host.is_empty() && !host.starts_with('*'));
+    order::set(hosts).into_iter().collect()
+}
+
+/// Paths that the cluster's Ingresses name.
+pub(crate) fn paths(model: &Model) -> Vec<String> {
+    let rules = model.ingresses.values().flat_map(|ingress| &ingress.spec.rules);
+    let paths = rules.flat_map(|rule| &rule.http).flat_map(|http| &http.paths).map(|path| path.path.clone());
+    order::set(paths.filter(|path| path.starts_with('/'))).into_iter().collect()
 }

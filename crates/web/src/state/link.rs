@@ -40,6 +40,9 @@ pub(crate) fn of(state: &State) -> Link {
         from,
         to,
         protocol: state.flow.protocol,
+        host: state.flow.host.clone(),
+        path: state.flow.path.clone(),
+        via: state.flow.via.as_ref().map(ToString::to_string),
     }
 }
 
@@ -54,7 +57,8 @@ pub(crate) fn open(link: &Link) -> Result<(Option<&'static Preset>, Model, Flow)
         edit.apply(&mut model).map_err(LinkError::Edit)?;
     }
     let flow = flow(&link.from, &link.to, link.protocol).map_err(LinkError::Flow)?;
-    Ok((preset, model, flow))
+    let via = link.via.as_deref().map(Into::into);
+    Ok((preset, model, Flow { host: link.host.clone(), path: link.path.clone(), via, ..flow }))
 }
 
 /// A flow's ends as the flow bar has them: `198.51.100.7` and `svc/default/echo-service:80`.
@@ -88,6 +92,7 @@ mod tests {
         let edit = Edit::SetExternalTrafficPolicy { service, policy: TrafficPolicy::Cluster };
         let flow =
             flow("node/aks-system-27255451-0", "svc/default/echo-service:80", Protocol::Tcp).expect("a flow");
+        let flow = Flow { host: Some("shop.example.com".into()), path: Some("/a".into()), ..flow };
         let state = state.reduce(Action::Edit(edit)).reduce(Action::Send(flow));
         let link = formats::encode(&of(&state)).expect("a link");
         assert!(link.len() < 2_000, "{}", link.len());

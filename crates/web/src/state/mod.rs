@@ -100,6 +100,8 @@ pub(crate) enum Action {
     Edit(Edit),
     /// Change the cluster in several ways as one step of history with a name.
     Named(String, Edit),
+    /// Bring the cluster to a state that is known, whatever the controllers would make of it, by this edit.
+    Restore(String, Edit),
     /// Take the last edit back.
     Undo,
     /// Do the edit again that was taken back last.
@@ -193,6 +195,8 @@ pub(crate) enum Dialog {
     Brought(Rc<Brought>),
     /// A link, and files.
     Share,
+    /// A figure for another page.
+    Embed,
     /// A new object.
     Add,
     /// What was done.

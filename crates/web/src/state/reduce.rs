@@ -30,8 +30,9 @@ impl Reducible for State {
             return Rc::new(next);
         }
         match action {
-            Action::Edit(edit) => next.plan(&edit),
-            Action::Named(label, edit) => next.edit(&edit, label, Vec::new()),
+            Action::Edit(edit) => next.plan(&edit, describe::edit(&edit)),
+            Action::Named(label, edit) => next.plan(&edit, label),
+            Action::Restore(label, edit) => next.edit(&edit, label, Vec::new()),
             Action::Undo => next.undo(),
             Action::Redo => next.redo(),
             Action::Travel(to) => next.travel(to),
@@ -129,8 +130,7 @@ impl Action {
 
 impl State {
     /// Does what a person does, and what the controllers do then.
-    fn plan(&mut self, edit: &Edit) {
-        let label = describe::edit(edit);
+    fn plan(&mut self, edit: &Edit, label: String) {
         match self.world.plan(edit) {
             Ok(plan) => self.edit(&plan.edit, label, plan.notes),
             Err(error) => self.refuse(&format!("Not done ({label}): {error}.")),

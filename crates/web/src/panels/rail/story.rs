@@ -13,7 +13,7 @@ pub(super) fn story(props: &RailProps) -> Html {
         let title = story.title;
         let onclick = Callback::from(move |_: MouseEvent| {
             if let Some(edit) = edit.clone() {
-                dispatch.dispatch(Action::Named(title.to_owned(), edit));
+                dispatch.dispatch(Action::Restore(title.to_owned(), edit));
             }
         });
         html! {
