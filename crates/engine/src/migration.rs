@@ -16,7 +16,6 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
-use wire::Wire;
 
 /// A host on the internet, that stands for all of them.
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
@@ -24,7 +23,7 @@ const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
 const CLIENT_PORT: u16 = 50_000;
 
 /// One thing that is not as it was, with its reason.
-#[derive(Debug, Clone, PartialEq, Eq, Wire)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Migration {
     /// A load balancer cannot change its SKU: it is deleted and made anew, and its connections are gone.
     Remade {

@@ -1,7 +1,7 @@
 //! The calls and the types of their answers.
 
 use crate::drift::{Drifted, triggers};
-use engine::{Flow, MatrixQuestion, Paths, ProbeState, Run, World};
+use engine::{Flow, MatrixQuestion, Paths, Plan, ProbeState, Run, World};
 use model::{Edit, Key, Model, NodeName, azure::Probe, kubernetes::IpFamily};
 use render::{LoadBalancerView, Options, Probed, svg::Theme};
 use wire::Wire;
@@ -47,7 +47,7 @@ pub enum Call {
         /// The seed of the sampled run.
         seed: u64,
     },
-    /// What does an edit bring with it? `Result<Plan, String>`: the whole edit, or why it is refused.
+    /// What does an edit bring with it? `Result<Planned, String>`, or why it is refused.
     Plan(WorldId, Edit),
     /// How is a branch drawn? `Scene`.
     Picture {
@@ -111,6 +111,21 @@ pub enum Call {
         /// Nodes whose way out is told at most.
         nodes: usize,
     },
+}
+
+/// An edit with all that it brings with it.
+#[derive(Debug, Clone, PartialEq, Wire)]
+pub struct Planned {
+    /// The whole edit.
+    pub edit: Edit,
+    /// What is worth telling about it, each a sentence.
+    pub notes: Vec<String>,
+}
+
+impl From<Plan> for Planned {
+    fn from(plan: Plan) -> Self {
+        Self { edit: plan.edit, notes: plan.notes.iter().map(ToString::to_string).collect() }
+    }
 }
 
 /// What a branch is made into.

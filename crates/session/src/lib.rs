@@ -11,7 +11,8 @@ mod network;
 mod opening;
 
 pub use call::{
-    Answer, Asked, BalancerView, Balancers, Call, Export, Matrix, ProbedMembers, SettledChange, WorldId,
+    Answer, Asked, BalancerView, Balancers, Call, Export, Matrix, Planned, ProbedMembers, SettledChange,
+    WorldId,
 };
 pub use drift::{Drifted, Drifting};
 pub use network::{Network, NodeWay, PoolPorts, SecurityRules, SystemRoute, SystemRoutes};
@@ -64,7 +65,7 @@ impl Session {
             }
             Call::Ask { world, flow, requests, seed } => self.ask(world, flow, requests, seed)?.write(out),
             Call::Plan(id, edit) => {
-                self.world(id)?.plan(&edit).map_err(|error| error.to_string()).write(out);
+                self.world(id)?.plan(&edit).map(Planned::from).map_err(|error| error.to_string()).write(out);
             }
             Call::Picture { world, flow, outcome, reply, options } => {
                 self.picture(world, flow.as_ref(), outcome, reply, options)?.write(out);

@@ -1,10 +1,12 @@
 //! A settled cluster. The engine keeps it; here are its number, its objects, and what can be asked about it.
 
 use crate::reader;
-use engine::{Flow, Plan, Remedy, Stage};
+use engine::{Flow, Remedy, Stage};
 use model::{Edit, Key, Model, NodeName, kubernetes::IpFamily};
 use render::{Options, Scene};
-use session::{Answer, Asked, Balancers, Call, Export, Matrix, Network, REQUESTS, SettledChange, WorldId};
+use session::{
+    Answer, Asked, Balancers, Call, Export, Matrix, Network, Planned, REQUESTS, SettledChange, WorldId,
+};
 use std::{cell::Cell, rc::Rc};
 use wire::Wire;
 
@@ -67,7 +69,7 @@ impl World {
     }
 
     /// What an edit brings with it, or why it is refused.
-    pub(crate) fn plan(&self, edit: &Edit) -> Result<Plan, String> {
+    pub(crate) fn plan(&self, edit: &Edit) -> Result<Planned, String> {
         let plan = reader::compute(&Call::Plan(self.0.id, edit.clone()));
         plan.unwrap_or_else(|| Err("the engine does not answer".to_owned()))
     }

@@ -25,10 +25,9 @@ use model::{
 };
 use std::sync::Arc;
 use unfolding::Unfolding;
-use wire::Wire;
 
 /// An edit with everything that follows from it.
-#[derive(Debug, Clone, PartialEq, Wire)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// The edit to apply; it says all of it in terms of objects.
     pub edit: Edit,

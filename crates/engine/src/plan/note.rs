@@ -4,10 +4,9 @@ use crate::Migration;
 use azure::node_pools::PoolError;
 use model::{EditError, Key, NodeName, PoolName};
 use std::fmt;
-use wire::Wire;
 
 /// Something that happens beside the edit, or that is not as it looks.
-#[derive(Debug, Clone, PartialEq, Eq, Wire)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
     /// A node changed its pool. A VM cannot leave its scale set: one pool scales in, the other scales out. The
     /// picture keeps the node's name so that it can be followed; in Azure the new VM has another.

@@ -43,7 +43,7 @@ pub(super) fn Changes(props: &ChangesProps) -> Html {
         <div class="changes">
             <h3>{ &changed.label }</h3>
             if !changed.notes.is_empty() {
-                <ul class="notes">{ for changed.notes.iter().map(|note| html! { <li>{ note.to_string() }</li> }) }</ul>
+                <ul class="notes">{ for changed.notes.iter().map(|note| html! { <li>{ note }</li> }) }</ul>
             }
             if stages.is_empty() {
                 <p class="hint">{ "Nothing else follows: no pod, rule, probe or watched flow is another than before." }</p>

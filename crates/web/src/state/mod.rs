@@ -88,7 +88,7 @@ pub(crate) struct Changed {
     /// What was done, for a person.
     pub(crate) label: String,
     /// What is worth telling beside the differences.
-    pub(crate) notes: Vec<engine::Note>,
+    pub(crate) notes: Vec<String>,
     /// The settled cluster before.
     pub(crate) before: Ptr<World>,
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::ptr::Ptr;
 use crate::reader;
-use engine::{Flow, Note};
+use engine::Flow;
 use model::{Edit, EditError, Model};
 use std::rc::Rc;
 use yew::Reducible;
@@ -137,7 +137,7 @@ impl State {
         }
     }
 
-    pub(super) fn edit(&mut self, edit: &Edit, label: String, notes: Vec<Note>) {
+    pub(super) fn edit(&mut self, edit: &Edit, label: String, notes: Vec<String>) {
         let mut model = (*self.model).clone();
         let mut history = (*self.history).clone();
         match history.apply(&mut model, edit, label.clone()) {
@@ -201,12 +201,11 @@ impl State {
     }
 
     /// Runs the controllers and the engine once over a changed model.
-    fn settle(&mut self, model: Model, said: String, notes: Vec<Note>) {
+    fn settle(&mut self, model: Model, said: String, notes: Vec<String>) {
         let world = self.world.update(&model);
         self.watched = Ptr::new(watch::update(&self.watched, &world));
-        let told: Vec<String> = notes.iter().map(ToString::to_string).collect();
         self.announce(
-            [format!("{said}."), watch::summary(&self.watched), told.join(" ")].join(" ").trim().to_owned(),
+            [format!("{said}."), watch::summary(&self.watched), notes.join(" ")].join(" ").trim().to_owned(),
         );
         self.changed = Some(Ptr::new(Changed { label: said, notes, before: self.world.clone() }));
         self.model = Ptr::new(model);
