@@ -37,6 +37,7 @@ struct Here {
 
 /// What the page asks of the engine when it opens with the first example, and the answers, as the build left them.
 /// The first call gives the cluster its number.
+#[cfg(any(test, target_arch = "wasm32"))]
 const OPENING: &[(&[u8], &[u8])] = include!(concat!(env!("OUT_DIR"), "/opening.rs"));
 
 /// Why the reader did not answer.
@@ -142,4 +143,36 @@ async fn function() -> Result<Function, ReaderError> {
 fn failed(error: &JsValue) -> ReaderError {
     let message = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
     ReaderError::Failed(message.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::State;
+    use render::{Format, Options};
+    use session::{REQUESTS, SEED, WorldId};
+
+    /// What the page asks when it opens is what the build left: else its first picture waits for the engine.
+    #[test]
+    fn the_build_answers_for_the_first_picture() {
+        let state = State::first();
+        let world = WorldId(0);
+        let ask =
+            |flow: &engine::Flow| Call::Ask { world, flow: flow.clone(), requests: REQUESTS, seed: SEED };
+        let picture = |shape: Format| Call::Picture {
+            world,
+            flow: Some((*state.flow).clone()),
+            outcome: state.outcome,
+            reply: state.reply,
+            options: Options { shape },
+        };
+        let mut calls = vec![Call::New(world, (*state.model).clone()), ask(&state.flow)];
+        calls.extend(state.watched.iter().map(|watched| ask(&watched.flow)));
+        calls.extend([picture(Format::Wide), picture(Format::Tall)]);
+        calls.extend(state.selection.iter().map(|service| Call::Remedies(world, service.key())));
+        for call in calls {
+            let call_bytes = wire::encode(&call);
+            assert_eq!(left_by_build(&call_bytes), computed(&call_bytes), "{call:?}");
+        }
+    }
 }
