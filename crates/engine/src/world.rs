@@ -16,7 +16,7 @@ use kubernetes::{
 };
 use model::{
     Model, NodeName,
-    kubernetes::{IpFamily, ProxyMode},
+    kubernetes::{IpFamily, ProxyMode, Service},
 };
 use netfilter::{InterfaceName, Kernel, Ruleset, RulesetError, nft};
 use serde::Serialize;
@@ -26,6 +26,7 @@ use std::{
     net::IpAddr,
     sync::{Arc, OnceLock},
 };
+use wire::Wire;
 
 /// A settled cluster, ready to answer questions. Immutable: an edit makes a new one.
 #[derive(Debug)]
@@ -84,7 +85,7 @@ impl fmt::Display for FlowError {
 impl std::error::Error for FlowError {}
 
 /// The counts of a sampled run, beside the exact shares.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
     /// How many connections.
@@ -103,7 +104,7 @@ pub struct Run {
 }
 
 /// One receiver, or one cause of failure.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct RunRow {
     /// What became of these connections.
@@ -286,8 +287,12 @@ pub(crate) fn prepare(model: &Model) -> Prepared {
 pub(crate) fn reported(cloud: &Cloud, settled: &Model) -> Model {
     let mut model = settled.clone();
     for (key, ingress) in cloud.statuses() {
-        let Some(service) = model.services.get_mut(key) else { continue };
-        if service.status.load_balancer.ingress.is_empty() && !ingress.is_empty() {
+        // The map is copied where it is written to, and most Services have their status.
+        let has_none = |service: &Arc<Service>| service.status.load_balancer.ingress.is_empty();
+        if ingress.is_empty() || !model.services.get(key).is_some_and(has_none) {
+            continue;
+        }
+        if let Some(service) = model.services.get_mut(key) {
             Arc::make_mut(service).status.load_balancer.ingress.clone_from(ingress);
         }
     }
