@@ -16,7 +16,16 @@ use model::kubernetes::{
 };
 
 pub(super) fn topologies() -> Vec<Topology> {
-    vec![none(), of_no_service(), one(), many(), terminating_cluster(), terminating_local(), host_network(), wrong_port()]
+    vec![
+        none(),
+        of_no_service(),
+        one(),
+        many(),
+        terminating_cluster(),
+        terminating_local(),
+        host_network(),
+        wrong_port(),
+    ]
 }
 
 fn local(service: &mut Service) {
