@@ -16,7 +16,7 @@ use kubernetes::{
 };
 use model::{
     Model, NodeName,
-    kubernetes::{IpFamily, ProxyMode},
+    kubernetes::{IpFamily, ProxyMode, Service},
 };
 use netfilter::{Family, Form, InterfaceName, IpvsForm, IpvsText, Kernel, Ruleset, RulesetError, nft};
 use serde::Serialize;
@@ -303,8 +303,12 @@ pub(crate) fn prepare(model: &Model) -> Prepared {
 pub(crate) fn reported(cloud: &Cloud, settled: &Model) -> Model {
     let mut model = settled.clone();
     for (key, ingress) in cloud.statuses() {
-        let Some(service) = model.services.get_mut(key) else { continue };
-        if service.status.load_balancer.ingress.is_empty() && !ingress.is_empty() {
+        // The map is copied where it is written to, and most Services have their status.
+        let has_none = |service: &Arc<Service>| service.status.load_balancer.ingress.is_empty();
+        if ingress.is_empty() || !model.services.get(key).is_some_and(has_none) {
+            continue;
+        }
+        if let Some(service) = model.services.get_mut(key) {
             Arc::make_mut(service).status.load_balancer.ingress.clone_from(ingress);
         }
     }
