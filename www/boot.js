@@ -3,14 +3,16 @@
 const glue = document.querySelector('link[rel="modulepreload"]');
 const wasm = document.querySelector('link[rel="preload"][type="application/wasm"]');
 
-// The second wasm reads and writes documents and links, and teaches. Its files' names have no digest; the page's does for it.
-const version = wasm.href.split("/").pop();
+// What is fetched later goes by names with digests too, so that no page ever meets a part of another version.
+const part = (name) => document.querySelector(`meta[name="part-${name}"]`).content;
+
+// The second wasm reads and writes documents and links, and teaches.
 let reader;
 let attempt = 0;
 const loadReader = async () => {
-  const query = `?${version}.${attempt}`;
-  const { default: init, ...doors } = await import(`./reader.js${query}`);
-  await init({ module_or_path: new URL(`reader_bg.wasm${query}`, import.meta.url) });
+  const query = attempt ? `?${attempt}` : "";
+  const { default: init, ...doors } = await import(`./${part("reader")}.js${query}`);
+  await init({ module_or_path: new URL(`${part("reader")}_bg.wasm`, import.meta.url) });
   return (door, question) => {
     try {
       return doors[door](question);
@@ -34,10 +36,12 @@ globalThis.hopscope = {
     })),
   // A promise of the text of a file beside the page.
   text: async (path) => {
-    const response = await fetch(new URL(path, import.meta.url));
+    const response = await fetch(new URL(`${path}?${part("texts")}`, import.meta.url));
     if (!response.ok) throw new Error(`${path}: ${response.status} ${response.statusText}`.trim());
     return response.text();
   },
+  // Opens the dialog that writes figures for other pages.
+  embed: async (...what) => (await import(`./${part("embed")}.js`)).open(...what),
 };
 
 try {

@@ -66,6 +66,10 @@ function blocks(lines, context) {
       const end = lines.findIndex((other, index) => index >= at && other.includes("-->"));
       if (line.startsWith("<!-- hopscope")) figure = lines.slice(at + 1, end);
       at = end + 1;
+    } else if (line.startsWith("<hop-scope")) {
+      const end = lines.findIndex((other, index) => index >= at && other.includes("</hop-scope>"));
+      out.push(lines.slice(at, end + 1).join("\n"));
+      at = end + 1;
     } else if (/^#{1,6} /.test(line)) {
       const [, marks, text] = line.match(/^(#+) (.*)$/);
       out.push(`<h${marks.length} id="${slug(text)}">${inline(text, context)}</h${marks.length}>`);

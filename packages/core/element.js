@@ -66,6 +66,11 @@ export class HopScope extends HTMLElement {
     return this.#cluster;
   }
   set cluster(input) {
+    // Frameworks set properties where an element has them: addresses that were written as the attribute come here.
+    if (typeof input === "string" && /^[^\s:{[]+(:\/\/\S+)?(\s+\S+)*$/.test(input) && !/:\s|\n/.test(input)) {
+      this.setAttribute("cluster", input);
+      return;
+    }
     this.#given = input;
     if (this.#begun) this.#begin();
   }

@@ -116,6 +116,17 @@ export type BalancerEdit =
 /** One change. Names of namespaced objects are `NAMESPACE/NAME`. */
 export type Edit =
   | { edit: "moveNode"; node: string; pool: string }
+  | { edit: "scalePool"; pool: string; count: number }
+  | { edit: "addPool"; pool: object }
+  | { edit: "removePool"; pool: string }
+  | { edit: "upgradePool"; pool: string; version: string }
+  | { edit: "cordon"; node: string; cordoned: boolean }
+  | { edit: "drain"; node: string }
+  | { edit: "setNodeLabel"; node: string; label: string; value?: string | null }
+  | { edit: "setNodeTaint"; node: string; taint: { key: string; value?: string; effect: string }; present: boolean }
+  | { edit: "scaleWorkload"; workload: ObjectRef; replicas: number }
+  | { edit: "autoscale" }
+  | { edit: "evictSpot"; node: string }
   | { edit: "movePod"; pod: string; node: string }
   | { edit: "setPodReady"; pod: string; ready: boolean }
   | { edit: "setExternalTrafficPolicy"; service: string; policy: "Cluster" | "Local" }
@@ -127,9 +138,7 @@ export type Edit =
   | { edit: "reconcile"; loadBalancer: string; document: object | null }
   | ({ edit: "put" } & ModelObject)
   | { edit: "remove"; object: ObjectRef }
-  | { edit: "many"; edits: Edit[] }
-  // Later edits, of which this list does not know yet.
-  | { edit: string; [field: string]: unknown };
+  | { edit: "many"; edits: Edit[] };
 
 export type Verdict = "delivered" | "refused" | "rejected" | "dropped" | "unreachable" | "looped" | "ambiguous";
 

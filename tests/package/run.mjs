@@ -143,6 +143,12 @@ const tests = {
           } else if (under === "verdict" || under === "owner") assert.match(types, new RegExp(`"${value}"`), String(value));
         };
         walk(cluster.paths(flow), "");
+        walk(cluster.run(flow), "");
+        const other = cluster.copy();
+        other.apply({ edit: "setPodReady", pod: "default/echo-deployment-78dc57c76d-58mz5", ready: false });
+        const reach = { from: ["198.51.100.7"], to: ["svc/default/echo-service:80"] };
+        walk(other.matrix(reach), "");
+        walk(cluster.diff(other, reach), "");
         for (const key of seen) assert.match(types, new RegExp(`\\b${key}\\??:`), key);
       }
     }

@@ -1,28 +1,57 @@
 // Starts the page from one file: what other hosts serve as files lies packed in this document.
-const page = "PAGE";
-const reader = "READER";
+"UNPACK";
 
-async function packed(id) {
-  const text = atob(document.getElementById(`packed-${id}`).textContent);
-  const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+const sizes = "SIZES";
+
+/** The texts of a packed part by name, and the bytes that follow them. */
+function packed(name) {
+  const text = document.getElementById(`packed-${name}`).textContent;
+  const bytes = unpack.decode(unpack.bytesOf(text), sizes[name]);
+  const end = bytes.indexOf(0);
+  return { ...JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))), bytes: bytes.subarray(end + 1) };
 }
 
-let read;
+/** What a module exports, its text being one expression. From a disk no module can be fetched, not even from memory. */
+function run(text) {
+  const script = document.createElement("script");
+  script.textContent = `globalThis.hopscope.ran = ${text}`;
+  document.head.append(script);
+  script.remove();
+  const { ran } = globalThis.hopscope;
+  delete globalThis.hopscope.ran;
+  return ran;
+}
+
+let reader;
 let texts;
+let dialog;
+const text = (path) => {
+  const found = (texts ??= packed("texts")).files[path];
+  if (found === undefined) throw new Error(`${path} is not part of this file`);
+  return found;
+};
+const loadReader = async () => {
+  const { glue, bytes } = packed("reader");
+  const { default: init, ...doors } = run(glue);
+  await init({ module_or_path: bytes });
+  return (door, question) => doors[door](question);
+};
 globalThis.hopscope = {
-  reader: () => (read ??= packed("reader").then((bytes) => reader.default({ module_or_path: bytes })).then(() => (door, question) => reader[door](question))),
-  text: async (path) => {
-    texts ??= packed("texts").then((bytes) => JSON.parse(new TextDecoder().decode(bytes)));
-    const text = (await texts)[path];
-    if (text === undefined) throw new Error(`${path} is not part of this file`);
-    return text;
-  },
+  reader: () =>
+    (reader ??= loadReader().catch((error) => {
+      reader = undefined;
+      throw error;
+    })),
+  text: async (path) => text(path),
+  embed: async (...what) => (dialog ??= run(text("embed.js"))).open(...what),
 };
 
 try {
-  await page.default({ module_or_path: await packed("page") });
+  const { glue, style, bytes } = packed("page");
+  const sheet = document.createElement("style");
+  sheet.textContent = style;
+  document.head.append(sheet);
+  await run(glue).default({ module_or_path: bytes });
 } catch (error) {
   const notice = document.createElement("p");
   notice.setAttribute("role", "alert");

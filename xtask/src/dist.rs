@@ -3,7 +3,7 @@
 use crate::host::run;
 use crate::page::{self, Profile};
 use crate::workspace::{dist, root, target};
-use crate::{Stop, package, say, sizes};
+use crate::{Stop, package, say, sizes, tools};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
@@ -25,6 +25,7 @@ pub(crate) fn site() -> PathBuf {
 
 /// Lays the site out from the built page and the package, writes the single file, and holds all to its budget.
 pub(crate) fn assemble() -> Result<(), Stop> {
+    tools::ensure_packer()?;
     package::assemble()?;
     say("laying out the site");
     let site = site();

@@ -1,4 +1,4 @@
-//! Automation of the project: `cargo xtask serve`, `test`, `sizes`, `gallery`.
+//! Automation of the project: `cargo xtask serve`, `test`, `sizes`, `gallery`, `package`, `dist`.
 //!
 //! Every command installs what it needs, in pinned versions and in a folder of its own, and says so while it
 //! does it. Nothing here knows anything about networking.
@@ -9,6 +9,7 @@ mod gallery;
 mod host;
 mod package;
 mod page;
+mod parts;
 mod playwright;
 mod serve;
 mod server;

@@ -4,7 +4,7 @@ use crate::host::{self, run};
 use crate::tally::Tally;
 use crate::tools::{self, Optimiser};
 use crate::workspace::{cargo, root, target};
-use crate::{Stop, page, say};
+use crate::{Stop, page, say, sizes};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -60,7 +60,8 @@ pub(crate) fn assemble() -> Result<(), Stop> {
     for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
         copy(&root().join(licence), &out.join(licence))?;
     }
-    page::check_private(&out)
+    page::check_private(&out)?;
+    sizes::check_package(&bound)
 }
 
 /// Assembles the package and packs it; the path of the tarball.

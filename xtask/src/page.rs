@@ -3,7 +3,7 @@
 use crate::host::run;
 use crate::tools::{self, Optimiser};
 use crate::workspace::{cargo_home, dist, home, root, target};
-use crate::{Stop, say};
+use crate::{Stop, parts, say};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,7 +26,8 @@ pub(crate) fn build(profile: Profile) -> Result<(), Stop> {
         Profile::Release => "building the page (a minute the first time)",
         Profile::Dev => "building the page, unoptimised (a minute the first time)",
     });
-    run(&mut trunk("build", profile, &dist(), &target())?, "trunk build")
+    run(&mut trunk("build", profile, &dist(), &target())?, "trunk build")?;
+    parts::name(&dist())
 }
 
 /// A Trunk command for the page; `work` is cargo's target directory.

@@ -3,7 +3,7 @@
 use crate::host::{chromium, find, has_font, install, output, run};
 use crate::server::{self, Port};
 use crate::workspace::{dist, root, target};
-use crate::{Stop, say};
+use crate::{Stop, say, tools};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -74,6 +74,7 @@ fn serve_and_test(configuration: &str, folder_served: PathBuf, path: &str) -> Re
     let mut command = Command::new(program);
     command
         .current_dir(folder())
+        .env("PATH", tools::path()?)
         .env("CHROMIUM", browser)
         .env("HOPSCOPE_URL", format!("{address}{path}"))
         .env("HOPSCOPE_OUT", target())

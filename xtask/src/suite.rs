@@ -40,11 +40,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, Stop> {
     if let Some(unknown) = arguments.iter().find(|argument| !PARTS.contains(&argument.as_str())) {
         return Err(Stop(format!("no part `{unknown}`; the parts are: {}", PARTS.join(" "))));
     }
-    let wanted = |name: &str| {
-        let named = arguments.iter().any(|argument| argument == name);
-        // These build a second wasm: only where they are asked for.
-        named || arguments.is_empty() && !matches!(name, "package" | "dist")
-    };
+    let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|argument| argument == name);
     let mut parts: Vec<Part> = Vec::new();
     for name in PARTS.into_iter().filter(|name| wanted(name)) {
         say(format!("test: {}", describe(name)));
@@ -209,6 +205,7 @@ fn test_package() -> Outcome {
 fn assemble_site() -> Outcome {
     package::available().map_err(Trouble::Unavailable)?;
     playwright::ensure().map_err(Trouble::Unavailable)?;
+    tools::ensure_recipes();
     site::assemble()?;
     let (mut tally, skipped) = browser::test_site()?;
     tally += Tally::PASSED;

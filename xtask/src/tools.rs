@@ -11,6 +11,8 @@ const TRUNK: &str = "0.21.14";
 /// The same as `wasm-bindgen` in `Cargo.toml` and `Trunk.toml`: the two halves must be of one version.
 const WASM_BINDGEN: &str = "0.2.129";
 const BINARYEN: &str = "132";
+/// Builds a recipe of `recipes/`.
+const MDBOOK: &str = "0.5.4";
 
 /// Whether the page can be optimised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,24 @@ pub(crate) fn ensure() -> Result<Optimiser, Stop> {
     ensure_crate("trunk", "trunk", TRUNK, "0")?;
     ensure_crate("wasm-bindgen-cli", "wasm-bindgen", WASM_BINDGEN, "1")?;
     ensure_binaryen()
+}
+
+/// Makes what builds the recipes stand, as far as it can be had here. A recipe without its tool is not tested, and its
+/// test says so.
+pub(crate) fn ensure_recipes() {
+    if let Err(stop) = ensure_crate("mdbook", "mdbook", MDBOOK, "0") {
+        say(format!("recipe for mdBook: {stop}"));
+    }
+    if find("hugo").is_none()
+        && let Err(stop) = install(&["hugo"])
+    {
+        say(format!("recipe for Hugo: {stop}"));
+    }
+}
+
+/// Makes xz stand, which packs the single file.
+pub(crate) fn ensure_packer() -> Result<(), Stop> {
+    if find("xz").is_some() { Ok(()) } else { install(&["xz-utils"]) }
 }
 
 /// Makes a component of the toolchain stand, `rustfmt` or `clippy`.
@@ -67,7 +87,9 @@ fn ensure_target() -> Result<(), Stop> {
 fn ensure_crate(package: &str, program: &str, version: &str, opt_level: &str) -> Result<(), Stop> {
     let installed = tools().join("bin").join(format!("{program}{}", std::env::consts::EXE_SUFFIX));
     let wanted = format!("{program} {version}");
-    let stands = |path: PathBuf| output(path, &["--version"]).is_some_and(|text| text.trim() == wanted);
+    // mdBook writes a `v` before its version.
+    let is = |text: String| text.trim().replace(" v", " ") == wanted;
+    let stands = |path: PathBuf| output(path, &["--version"]).is_some_and(is);
     if stands(installed.clone()) || find(program).is_some_and(stands) {
         return Ok(());
     }

@@ -84,7 +84,7 @@ fn collect(path: &Path, pages: &mut Vec<PathBuf>) -> Result<(), Failure> {
     inside.sort();
     for path in inside {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        if path.is_dir() || matches!(ending, "md" | "html" | "htm") {
+        if path.is_dir() || matches!(ending, "md" | "mdx" | "html" | "htm") {
             collect(&path, pages)?;
         }
     }
@@ -115,7 +115,10 @@ fn figures(text: &str, page: &str) -> Vec<Found> {
             // In code, or the beginning of another name or of a template: shown, not meant.
             let in_code = line.get(..at).unwrap_or_default().matches('`').count() % 2 == 1;
             let next = tag.chars().nth(name.len());
-            if in_code || !next.is_some_and(|next| next.is_whitespace() || matches!(next, '>' | '/')) {
+            // An expression of MDX, whose value only the site's own tool knows.
+            let computed = tag.split('>').next().is_some_and(|tag| tag.contains("={"));
+            let begins = next.is_some_and(|next| next.is_whitespace() || matches!(next, '>' | '/'));
+            if in_code || computed || !begins {
                 continue;
             }
             found.push(Found { line: number, figure: element(tag, page) });

@@ -45,7 +45,12 @@ fn prints(arguments: &[&str]) -> String {
 
 /// The variants of an enum as JSON has them: serde lists them where it is given none of them.
 fn words<T: serde::de::DeserializeOwned>() -> BTreeSet<String> {
-    let error = serde_json::from_str::<T>("\"?\"").err().map(|error| error.to_string()).expect("no variant");
+    variants::<T>("\"?\"")
+}
+
+/// The same for a document that names none of them where it must name one.
+fn variants<T: serde::de::DeserializeOwned>(none: &str) -> BTreeSet<String> {
+    let error = serde_json::from_str::<T>(none).err().map(|error| error.to_string()).expect("no variant");
     let (_, list) = error.split_once("expected one of").expect("a list");
     list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
@@ -91,6 +96,23 @@ fn the_reference_of_the_package_is_its_types() {
         let _ = write!(page, "\n## `{title}`\n\n```ts\n{}\n```\n", types.trim_end());
     }
     current("docs/js.md", &page);
+    let types = read("packages/core/index.d.ts");
+    for edit in variants::<model::Edit>(r#"{"edit": "?"}"#) {
+        assert!(
+            types.contains(&format!("{{ edit: \"{edit}\"")),
+            "packages/core/index.d.ts has no edit {edit}"
+        );
+    }
+}
+
+/// A claim that no packet decides.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Documented {
+    says: String,
+    verdict: lessons::ClaimVerdict,
+    because: String,
+    source: String,
 }
 
 #[test]
@@ -117,6 +139,12 @@ fn every_claim_that_goes_about_is_marked() {
         }
     }
     assert_eq!(verdicts.len(), 4, "every verdict occurs");
+    page.push_str("\n## What no packet decides\n\nClaims of the same explanations about other things than packets, with where the answer is documented.\n\n| claim | is | because | documented in |\n|---|---|---|---|\n");
+    let source = formats::Source::new("no-packet.yaml", read("lessons/no-packet.yaml"));
+    let list: Vec<Documented> = formats::read_document(&source).expect("a list of claims");
+    for Documented { says, verdict, because, source } in list {
+        let _ = writeln!(page, "| {says} | {verdict} | {because} | {source} |");
+    }
     current("docs/claims.md", &page);
 }
 
@@ -163,7 +191,7 @@ fn figures_in_the_pages_show_what_the_pages_say() {
 #[test]
 fn links_between_the_pages_lead_somewhere() {
     let mut pages = vec![top().join("README.md"), top().join("packages/core/README.md")];
-    for folder in ["docs", "docs/causes", "docs/assumptions", "recipes"] {
+    for folder in ["docs", "docs/causes", "docs/assumptions", "recipes", "recipes/svg"] {
         let files = fs::read_dir(top().join(folder)).expect("the folder");
         pages.extend(files.filter_map(|file| Some(file.ok()?.path())));
     }

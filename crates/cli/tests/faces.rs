@@ -167,7 +167,7 @@ fn figures_in_pages_are_held_against_what_the_page_says() {
         cluster.display()
     );
     let text = format!(
-        "# A page\n\n{good}\n```html\n<hop-scope cluster=\"none\"></hop-scope>\n```\n<hop-scope lesson=\"port-80\"></hop-scope>\n{comment}"
+        "# A page\n\n{good}\n```html\n<hop-scope cluster=\"none\"></hop-scope>\n```\n<hop-scope cluster={{address}}></hop-scope>\n<hop-scope lesson=\"port-80\"></hop-scope>\n{comment}"
     );
     fs::write(&page, &text).expect("written");
     let stale = prints(1, &["check", "--docs", &path], "");

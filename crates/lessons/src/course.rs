@@ -56,6 +56,7 @@ course! {
     }
     "Who does what" {
         "every-node" "Why does kube-proxy run on every node?"
+        "no-kube-proxy" "What if kube-proxy does not do its part?"
         "who-owns-what" "Who owns which part of the way?"
         "reconcile" "What does AKS put back, and when?"
     }

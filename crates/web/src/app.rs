@@ -3,8 +3,8 @@
 use crate::{
     address, documents,
     panels::{
-        AddDialog, Comparison, Dock, HistoryDialog, Inspector, OpenDialog, Palette, Rail, ShareDialog,
-        TopBar, WatchedFlows, files_of,
+        AddDialog, Comparison, Dock, EmbedDialog, HistoryDialog, Inspector, OpenDialog, Palette, Rail,
+        ShareDialog, TopBar, WatchedFlows, files_of,
     },
     panic,
     picture::Picture,
@@ -157,6 +157,7 @@ fn dialog(state: &State, dispatch: &Dispatch) -> Html {
             html! { <OpenDialog key="open" brought={Rc::clone(brought)} {dispatch} /> }
         }
         Some(Dialog::Share) => html! { <ShareDialog state={Ptr::new(state.clone())} {dispatch} /> },
+        Some(Dialog::Embed) => html! { <EmbedDialog state={Ptr::new(state.clone())} {dispatch} /> },
         Some(Dialog::Add) => html! { <AddDialog model={state.model.clone()} {dispatch} /> },
         Some(Dialog::History) => html! { <HistoryDialog history={Rc::clone(&state.history)} {dispatch} /> },
         Some(Dialog::Palette) => html! { <Palette state={Ptr::new(state.clone())} {dispatch} /> },

@@ -1,11 +1,28 @@
 //! Handing things over to the person: the clipboard, a file, a picture.
 
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     Blob, BlobPropertyBag, CanvasRenderingContext2d, HtmlAnchorElement, HtmlCanvasElement, HtmlImageElement,
     Url,
 };
+
+#[wasm_bindgen]
+extern "C" {
+    /// The dialog of figures (`www/embed.js`).
+    #[wasm_bindgen(js_namespace = hopscope, js_name = embed, catch, variadic)]
+    async fn open_embed(words: &js_sys::Array) -> Result<JsValue, JsValue>;
+}
+
+/// Lets a person write a figure for another page, of a cluster and the words of its flow; returns when it is done.
+pub(crate) async fn embed(cluster: &str, flow: &[String]) -> Result<(), String> {
+    let words = js_sys::Array::of1(&JsValue::from_str(cluster));
+    for word in flow {
+        words.push(&JsValue::from_str(word));
+    }
+    let opened = open_embed(&words).await;
+    opened.map(drop).map_err(|_| "the part of the page that writes figures could not be fetched".to_owned())
+}
 
 /// Puts text on the clipboard; `None` if the browser does not let it.
 pub(crate) async fn copy(text: &str) -> Option<()> {

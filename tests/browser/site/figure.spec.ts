@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import AxeBuilder from "@axe-core/playwright";
 import { expect, test } from "@playwright/test";
 import { expectNoConsole, listen } from "../test.ts";
@@ -143,11 +145,47 @@ test("the frame tells its height", async ({ page }) => {
   expectNoConsole(messages);
 });
 
-test("the package's example runs in a browser", async ({ page }) => {
-  const script = `import { load } from "../embed/index.js";
-const cluster = await load(await (await fetch("web.yaml")).text());
-document.body.dataset.result = JSON.stringify(cluster.paths("198.51.100.7 -> svc/default/web:80").outcomes.map((outcome) => outcome.verdict));`;
-  const html = `<!doctype html><html lang="en"><title>x</title><link rel="icon" href="data:,"><body><script type="module" src="example.js"></script></body></html>`;
-  await page.goto(`${foreign("example", { "example.js": script, "t.html": html })}t.html`);
-  await expect(page.locator("body")).toHaveAttribute("data-result", /^\["delivered"(,"delivered")*\]$/, { timeout: 30_000 });
+test("the example of the package's README runs in a browser and prints what it says", async ({ page }) => {
+  const [, example] = readFileSync(join(import.meta.dirname, "../../../packages/core/README.md"), "utf8").match(/```js\n([\s\S]*?)```/) ?? [];
+  const html = `<!doctype html><html lang="en"><title>x</title><link rel="icon" href="data:,">
+<script type="importmap">{ "imports": { "@hopscope/core": "../embed/index.js" } }</script>
+<body><script type="module" src="example.js"></script></body></html>`;
+  const expected = [...example.matchAll(/^\/\/ (.*)$/gm)].map(([, line]) => line);
+  const printed: string[] = [];
+  page.on("console", (message) => printed.push(message.text()));
+  await page.goto(`${foreign("example", { "example.js": example, "t.html": html })}t.html`);
+  await expect.poll(() => printed, { timeout: 30_000 }).toEqual(expected);
+});
+
+test("every attribute does what it says, and every event is told", async ({ page }) => {
+  const figure = '<hop-scope cluster="web.yaml" flow="198.51.100.7 -> svc/default/web:80" view="shares" height="300"></hop-scope>';
+  await page.addInitScript(() => {
+    globalThis.told ??= [];
+    for (const what of ["ready", "edit", "trace", "error"]) addEventListener(`hopscope:${what}`, () => globalThis.told.push(what));
+  });
+  await page.goto(`${foreign("attributes", { "t.html": pageWith(figure) })}t.html`);
+  const element = page.locator("hop-scope");
+  const set = (name: string, value: string) => element.evaluate((element, [name, value]) => element.setAttribute(name, value), [name, value]);
+  const told = () => page.evaluate(() => globalThis.told.splice(0));
+  await expect(element.getByRole("row", { name: /default\/web-a 50\.0 %/ })).toBeVisible({ timeout: 30_000 });
+  expect(await told()).toEqual(["trace", "ready"]);
+  expect((await element.boundingBox())?.height).toBe(300);
+  await set("height", "20em");
+  expect((await element.boundingBox())?.height).toBe(320);
+  await set("view", "trace");
+  await expect(element.getByText(/50\.0 % delivered/).first()).toBeVisible();
+  await set("flow", "pod/default/web-a -> svc/default/web:80");
+  await expect(element.getByText(/source seen 10\.244\./).first()).toBeVisible();
+  await set("view", "picture");
+  await expect(element.locator("svg")).toBeVisible();
+  await set("controls", "");
+  await expect(element.getByRole("group", { name: "Figure" })).toBeVisible();
+  expect(new Set(await told())).toEqual(new Set(["trace"]));
+  await element.evaluate((element) => element.apply({ edit: "setPodReady", pod: "default/web-a", ready: false }));
+  expect(await told()).toEqual(["trace", "edit"]);
+  await set("flow", "nonsense");
+  await expect(element.getByRole("alert")).toHaveText(/is not a flow/);
+  expect(await told()).toEqual(["error"]);
+  await set("lesson", "outbound");
+  await expect(element.getByRole("alert")).toBeHidden();
 });

@@ -185,6 +185,7 @@ fn commands(state: &State) -> Vec<Command> {
     }
     for (dialog, name, keys) in [
         (Dialog::Share, "Share or export", ""),
+        (Dialog::Embed, "Embed this figure", ""),
         (Dialog::Open, "Open a cluster", ""),
         (Dialog::Add, "Add an object", ""),
         (Dialog::History, "Show the history", ""),

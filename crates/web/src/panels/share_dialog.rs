@@ -3,7 +3,7 @@
 use crate::{
     address, documents, hand_over, picture,
     ptr::Ptr,
-    state::{Action, Dispatch, Message, State, link},
+    state::{Action, Dialog as Show, Dispatch, Message, State, link},
     ui::{Choice, Dialog, Segmented},
 };
 use render::{Format, Options, svg::Theme};
@@ -176,6 +176,10 @@ pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
             });
         })
     };
+    let on_embed = {
+        let dispatch = props.dispatch.clone();
+        Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Show(Some(Show::Embed))))
+    };
     let drawn = matches!(*export, Export::Svg | Export::Png);
     html! {
         <Dialog title="Share and export" on_close={close}>
@@ -201,6 +205,7 @@ pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
                     if *export != Export::Link {
                         <button type="button" class={classes!("btn", (*export == Export::Png).then_some("strong"))} disabled={!ready} onclick={on_download}>{ "Download" }</button>
                     }
+                    <button type="button" class="btn" onclick={on_embed}>{ "Embed in a page…" }</button>
                 </div>
             </div>
         </Dialog>

@@ -189,6 +189,8 @@ pub(crate) enum Dialog {
     Brought(Rc<Brought>),
     /// A link, and files.
     Share,
+    /// A figure for another page.
+    Embed,
     /// A new object.
     Add,
     /// What was done.

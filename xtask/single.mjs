@@ -1,0 +1,73 @@
+// The whole page as one file that works from a disk, where neither modules nor fetch do.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { encode, textOf } from "./pack.mjs";
+
+/** A module's text as an expression that gives what the module exports. */
+function scoped(text) {
+  const names = [];
+  const body = text
+    // Only a fetch that is never made asks where the module came from.
+    .replaceAll("import.meta.url", "document.baseURI")
+    .replace(/^export (async function|function|class|const|let) ([\w$]+)/gm, (_, kind, name) => {
+      names.push(name);
+      return `${kind} ${name}`;
+    })
+    .replace(/^export \{([^}]*)\};?$/gm, (_, list) => {
+      for (const part of list.split(",").map((part) => part.trim()).filter(Boolean)) {
+        const [own, other] = part.split(/\s+as\s+/);
+        names.push(other ? `${JSON.stringify(other)}: ${own}` : own);
+      }
+      return "";
+    });
+  if (/^\s*(import|export)\s/m.test(body)) throw new Error("the page's code is more than one file can hold");
+  return `(() => {${body}\nreturn { ${names.join(", ")} };})()`;
+}
+
+/** The document, of the page that lies in `site` with this `index.html`. */
+export function single(site, root, html, names) {
+  const bytes = (name) => readFileSync(join(site, name));
+  const read = (name) => bytes(name).toString("utf8");
+  const one = (pattern) => html.match(pattern)?.[1] ?? fail(`index.html holds no ${pattern}`);
+  const part = (name) => one(new RegExp(`name="part-${name}" content="([^"]+)"`));
+  const glue = one(/<link rel="modulepreload" href="\.?\/?([^"]+)"/);
+  const wasm = one(/<link rel="preload" href="\.?\/?([^"]+\.wasm)"/);
+  const styles = [...html.matchAll(/<link rel="stylesheet" href="\.?\/?([^"]+)"[^>]*>/g)].map(([, name]) => read(name));
+  const texts = names.filter((name) => name.includes("/")).map((name) => [name, read(name)]);
+  texts.push(["embed.js", scoped(read(`${part("embed")}.js`))]);
+
+  const parts = {
+    page: [{ glue: scoped(read(glue)), style: styles.join("\n") }, bytes(wasm)],
+    reader: [{ glue: scoped(read(`${part("reader")}.js`)) }, bytes(`${part("reader")}_bg.wasm`)],
+    texts: [{ files: Object.fromEntries(texts) }, Buffer.alloc(0)],
+  };
+  const packed = Object.entries(parts).map(([name, [texts, wasm]]) => {
+    const whole = Buffer.concat([Buffer.from(JSON.stringify(texts)), Buffer.of(0), wasm]);
+    return [name, whole.length, textOf(encode(whole))];
+  });
+  const sizes = Object.fromEntries(packed.map(([name, size]) => [name, size]));
+  const offline = (name) => readFileSync(join(root, "www", "offline", name), "utf8");
+  const boot = offline("single.js")
+    .replace('"UNPACK"', () => `const unpack = ${scoped(offline("unpack.js"))}`)
+    .replace('"SIZES"', () => JSON.stringify(sizes))
+    // The comments are for those who read the source.
+    .replace(/^\s*(\/\/|\/\*\*).*\n/gm, "");
+  if (/<\/script|<!--/i.test(boot)) fail("the start of the one file would end its own script");
+  const policy =
+    "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'";
+  const icon = html.match(/<link rel="icon"[^>]*href="\.?\/?([^"]+)"/)?.[1];
+  const blocks = packed.map(([name, , text]) => `<script type="text/plain" id="packed-${name}">${text}</script>`);
+  const document = html
+    .replace(/(http-equiv="Content-Security-Policy"\s+content=")[^"]*"/, `$1${policy}"`)
+    .replace(/\s*<!--[\s\S]*?-->/g, "")
+    .replace(/\s*<meta name="part-[^>]*>/g, "")
+    .replace(/\s*<link rel="(?:modulepreload|preload|stylesheet)"[^>]*>/g, "")
+    .replace(/\s*<script[^>]*><\/script>/g, "")
+    .replace(/<link rel="icon"[^>]*>/, () => (icon ? `<link rel="icon" type="image/svg+xml" href="data:image/svg+xml;base64,${bytes(icon).toString("base64")}">` : ""))
+    .replace("</body>", () => `${blocks.join("\n")}\n<script type="module">${boot}</script>\n</body>`);
+  return { document, weights: packed.map(([name, , text]) => [name, Buffer.byteLength(text)]) };
+}
+
+function fail(message) {
+  throw new Error(message);
+}
