@@ -107,7 +107,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
                 <Dock world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
                     reply={state.reply} highlight={state.highlight} changed={state.changed.clone()}
                     watched={state.watched.clone()} tab={state.tab}
-                    rules_node={state.rules_node.clone()} rules_search={state.rules_search.clone()} dispatch={dispatch.clone()} />
+                    rules_node={state.rules_node.clone()} rules_search={state.rules_search.clone()} real_rules={Rc::clone(&state.real_rules)} dispatch={dispatch.clone()} />
             </div>
             <Told message={state.message.clone()} dispatch={dispatch.clone()} />
             <p class="visually-hidden" aria-live="polite" data-testid="announcer" key={state.announcement.0}>
