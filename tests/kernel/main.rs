@@ -56,6 +56,9 @@ fn main() -> ExitCode {
     if !nft && !report.arguments.list {
         println!("\nkernel test SKIPPED in part: not installed: nft, so mode nftables is not tried");
     }
+    if !report.arguments.list && !report.arguments.quiet {
+        println!("kernel test: mode ipvs is not tried: the lab does not load virtual servers");
+    }
     for topology in topologies::all() {
         if topology.needs_nft() && !nft {
             continue;

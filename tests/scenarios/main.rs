@@ -7,6 +7,7 @@
 mod azure;
 mod drift;
 mod fold;
+mod modes;
 mod pools;
 mod questions;
 mod round_trip;

@@ -152,7 +152,8 @@ fn clippy() -> Outcome {
 
 fn cargo_test() -> Outcome {
     // The kernel tests build network namespaces; where these programs cannot be had, they say so themselves.
-    let wanted = [("iptables-restore", "iptables"), ("ip", "iproute2"), ("nft", "nftables")];
+    let wanted =
+        [("iptables-restore", "iptables"), ("ip", "iproute2"), ("nft", "nftables"), ("ipset", "ipset")];
     let missing: Vec<&str> = wanted
         .iter()
         .filter(|(program, _)| host::find(program).is_none())

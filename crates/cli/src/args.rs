@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Iptables(IptablesArguments),
     /// The table of nftables that kube-proxy writes on a node in mode nftables
     Nftables(NftablesArguments),
+    /// The virtual servers and sets that kube-proxy makes on a node in mode IPVS; `iptables` has its rules
+    Ipvs(IpvsArguments),
     /// Every path that a flow can take, with exact probabilities
     Paths(PathsArguments),
     /// One sampled path, every step
@@ -79,6 +81,31 @@ pub(crate) struct NftablesArguments {
     /// The address family
     #[arg(long, value_enum, default_value_t = Family::Ipv4)]
     pub(crate) family: Family,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IpvsArguments {
+    /// Files or folders of YAML and JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// The node
+    #[arg(long)]
+    pub(crate) node: String,
+    /// list: as ipvsadm -Ln prints the virtual servers; servers: commands for ipvsadm -R; sets: commands for ipset
+    /// restore; addresses: commands for ip -batch, which bind them to kube-ipvs0
+    #[arg(long, value_enum, default_value_t = IpvsPart::List)]
+    pub(crate) format: IpvsPart,
+    /// The address family
+    #[arg(long, value_enum, default_value_t = Family::Ipv4)]
+    pub(crate) family: Family,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IpvsPart {
+    List,
+    Servers,
+    Sets,
+    Addresses,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

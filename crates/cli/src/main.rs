@@ -1,4 +1,4 @@
-//! The command line: `hopscope iptables|nftables|paths|trace|run|lb|matrix|diff|render|check|lessons`.
+//! The command line: `hopscope iptables|nftables|ipvs|paths|trace|run|lb|matrix|diff|render|check|lessons`.
 //!
 //! Exit codes: 0 done, 1 a check failed, 2 bad usage or bad input.
 
@@ -59,6 +59,7 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
     match &arguments.command {
         Command::Iptables(arguments) => iptables(arguments),
         Command::Nftables(arguments) => modes::nftables(arguments).map(Done::from),
+        Command::Ipvs(arguments) => modes::ipvs(arguments).map(Done::from),
         Command::Paths(arguments) => paths(arguments).map(Done::from),
         Command::Trace(arguments) => trace(arguments).map(Done::from),
         Command::Run(arguments) => sample(arguments).map(Done::from),

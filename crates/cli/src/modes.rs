@@ -1,13 +1,15 @@
 //! What kube-proxy programs a node with in modes other than iptables.
 
 use crate::{
-    args::{NftablesArguments, TableForm},
+    args::{IpvsArguments, IpvsPart, NftablesArguments, TableForm},
     input, node_exists,
     output::Failure,
 };
 use engine::World;
+use kubernetes::kube_proxy::ipvs::DEVICE;
 use model::{NodeName, kubernetes::ProxyMode};
-use netfilter::nft::Form;
+use netfilter::{IpvsForm, IpvsText, nft::Form};
+use std::fmt::Write;
 
 /// The table of mode nftables.
 pub(crate) fn nftables(arguments: &NftablesArguments) -> Result<String, Failure> {
@@ -19,6 +21,26 @@ pub(crate) fn nftables(arguments: &NftablesArguments) -> Result<String, Failure>
     };
     let table = world.nft_table(&node, arguments.family.into());
     Ok(table.map(|table| table.text(form).to_string()).unwrap_or_default())
+}
+
+/// A part of what mode IPVS has besides rules.
+pub(crate) fn ipvs(arguments: &IpvsArguments) -> Result<String, Failure> {
+    let world = world(&arguments.files, &arguments.node, ProxyMode::Ipvs)?;
+    let node = NodeName::from(arguments.node.as_str());
+    let balancing = world.balancing(&node, arguments.family.into()).unwrap_or_default();
+    let mut text = String::new();
+    match arguments.format {
+        IpvsPart::List => text = IpvsText(&balancing.servers, IpvsForm::List).to_string(),
+        IpvsPart::Servers => text = IpvsText(&balancing.servers, IpvsForm::Restore).to_string(),
+        IpvsPart::Sets => text.extend(balancing.sets.values().map(ToString::to_string)),
+        IpvsPart::Addresses => {
+            for ip in &balancing.addresses {
+                // Writing to a String does not fail.
+                let _ = writeln!(text, "addr add {ip}/{} dev {DEVICE}", if ip.is_ipv4() { 32 } else { 128 });
+            }
+        }
+    }
+    Ok(text)
 }
 
 /// The cluster, where its kube-proxy is in the mode.

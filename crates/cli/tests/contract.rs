@@ -238,13 +238,13 @@ fn a_run_counts_beside_exact_shares() {
 }
 
 #[test]
-fn another_mode_of_kube_proxy_is_told_as_an_assumption() {
+fn the_scheduler_of_ipvs_is_told_as_an_assumption() {
     for (mode, told) in [("iptables", false), ("ipvs", true), ("nftables", false)] {
         let config = format!(
             "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: {mode}\n"
         );
-        let (code, out, err) = call(&format!("paths examples/caveat - {FLOW}"), &config);
+        let (code, out, err) = call(&format!("paths examples/caveat-cluster - {FLOW}"), &config);
         assert_eq!(code, Some(0), "{err}");
-        assert_eq!(out.contains("iptables-mode: "), told, "{mode}: {out}");
+        assert_eq!(out.contains("ipvs-scheduler: "), told, "{mode}: {out}");
     }
 }

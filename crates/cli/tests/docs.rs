@@ -151,7 +151,7 @@ fn every_claim_that_goes_about_is_marked() {
 #[test]
 fn every_cause_and_assumption_has_a_page_and_the_index_names_it() {
     let mut index = String::from(
-        "# Hopscope\n\n- [Getting started in five minutes](getting-started.md)\n- [The trace explained](trace.md)\n- [Expectations in a pipeline](check.md)\n- [Figures in your own pages](embedding.md)\n- [Hosting the page](hosting.md)\n- [What people say](claims.md)\n- [How truth is checked](truth.md)\n- Reference: [command line](cli.md), [JavaScript](js.md)\n- For contributors: [`CONTRIBUTING.md`](../CONTRIBUTING.md), [`ARCHITECTURE.md`](../ARCHITECTURE.md)\n",
+        "# Hopscope\n\n- [Getting started in five minutes](getting-started.md)\n- [The trace explained](trace.md)\n- [Expectations in a pipeline](check.md)\n- [Figures in your own pages](embedding.md)\n- [Hosting the page](hosting.md)\n- [kube-proxy's modes](kube-proxy-modes.md)\n- [What people say](claims.md)\n- [How truth is checked](truth.md)\n- Reference: [command line](cli.md), [JavaScript](js.md)\n- For contributors: [`CONTRIBUTING.md`](../CONTRIBUTING.md), [`ARCHITECTURE.md`](../ARCHITECTURE.md)\n",
     );
     for (title, folder, codes) in
         [("Causes", "causes", words::<Cause>()), ("Assumptions", "assumptions", words::<AssumptionCode>())]

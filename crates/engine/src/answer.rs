@@ -247,7 +247,10 @@ impl World {
             codes.insert(AssumptionCode::UnknownServiceTag);
         }
         if steps().any(|step| step.component == Component::KubeProxy && step.probability.is_some()) {
-            codes.insert(AssumptionCode::UniformStatistic);
+            codes.insert(match self.model.proxy_mode() {
+                ProxyMode::Iptables | ProxyMode::Nftables => AssumptionCode::UniformStatistic,
+                ProxyMode::Ipvs => AssumptionCode::IpvsScheduler,
+            });
         }
         let receivers = outcomes.iter().filter_map(|outcome| outcome.endpoint.as_ref());
         let pods = receivers.clone().filter_map(|endpoint| self.model.pods.get(endpoint.pod.as_ref()?));
@@ -270,11 +273,6 @@ impl World {
         let is_given = |step: &Step| {
             step.station.kind == StationKind::Node && self.given.contains_key(&*step.station.name)
         };
-        if self.model.proxy_mode() == ProxyMode::Ipvs
-            && steps().any(|step| step.component == Component::KubeProxy)
-        {
-            codes.insert(AssumptionCode::IptablesMode);
-        }
         if !self.given.is_empty() && steps().chain(replies).any(is_given) {
             codes.insert(AssumptionCode::GivenRules);
         }
@@ -427,8 +425,8 @@ impl AssumptionCode {
                 "No ManagedCluster document says who enforces NetworkPolicies: they are taken as enforced, by Azure's engine."
             }
             Self::ProbesSettled => "Health probes have had time to see the cluster as it is.",
-            Self::IptablesMode => {
-                "kube-proxy is configured for another mode than iptables: the rules shown are those of iptables mode, which sends packets to the same endpoints, but is not what this node has."
+            Self::IpvsScheduler => {
+                "IPVS picks by its scheduler, which looks at the connections before: the shares are those of many connections, equal among real servers."
             }
             Self::GivenRules => {
                 "The rules of a node on the way are the given ones; its interfaces are named eth0 towards the network and azv… towards each pod."

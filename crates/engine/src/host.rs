@@ -2,7 +2,7 @@
 
 use crate::topology::{Site, Topology, UPLINK};
 use ipnet::IpNet;
-use kubernetes::kube_proxy::Programming;
+use kubernetes::kube_proxy::{Programming, ipvs::DEVICE};
 use model::{
     Model, NodeName,
     kubernetes::{Node, ProxyMode},
@@ -18,11 +18,19 @@ pub(crate) fn namespace(
     [ipv4, ipv6]: [Programming; 2],
 ) -> Host {
     let name = node.name();
+    let mut interfaces = interfaces(model, topology, node);
+    let balanced: Vec<IpNet> =
+        ipv4.ipvs.addresses.iter().chain(&ipv6.ipvs.addresses).map(|ip| IpNet::from(*ip)).collect();
+    if let Some(name) = InterfaceName::new(DEVICE).filter(|_| !balanced.is_empty()) {
+        interfaces.push(Interface { name, addresses: balanced, hairpin: true });
+    }
     Host {
-        interfaces: interfaces(model, topology, node),
+        interfaces,
         routes: routes(model, topology, &name),
         ipv4: ipv4.iptables,
         ipv6: ipv6.iptables,
+        ipsets: ipv4.ipvs.sets.into_iter().chain(ipv6.ipvs.sets).collect(),
+        ipvs: ipv4.ipvs.servers.into_iter().chain(ipv6.ipvs.servers).collect(),
         nft: ipv4.nftables.into_iter().chain(ipv6.nftables).collect(),
         forwarding: true,
         // kube-proxy in mode iptables sets it while node ports answer on 127.0.0.1, its default.

@@ -20,6 +20,7 @@ mod matrix;
 mod members;
 mod migration;
 mod narrate;
+mod narrate_ipvs;
 mod narrate_nft;
 mod node;
 mod outbound;

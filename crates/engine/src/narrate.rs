@@ -6,10 +6,11 @@ use crate::{
     topology::UPLINK,
     words::{accept_words, drop_words, endpoint_share, jump_words, mark_words, reject_words},
 };
+use kubernetes::kube_proxy::ipvs::DEVICE;
 use model::{Key, Kind, NodeName, ObjectRef};
 use netfilter::{
-    Chain, CtState, Entry, Event, Family, Form, Hook, Host, Kernel, Match, Outcome, Packet, Passage, Policy,
-    Rule, RuleId, Ruleset, TableName, Target, nft,
+    Chain, CtState, Entry, Event, Family, Form, Hook, Host, Ipvs, Kernel, Match, Outcome, Packet, Passage,
+    Policy, Rule, RuleId, Ruleset, TableName, Target, nft,
 };
 
 /// In one passage so many decisions are told; after them, jumps no more. kube-proxy's rules make fewer than ten;
@@ -21,6 +22,9 @@ pub(crate) struct Narrator<'a> {
     pub(crate) node: &'a NodeName,
     rules: &'a Ruleset,
     pub(crate) nft: &'a [nft::Table],
+    pub(crate) ipvs: &'a Ipvs,
+    /// The addresses of interfaces other than those that hold Services' addresses.
+    pub(crate) own: Vec<std::net::IpAddr>,
     pub(crate) entry: Entry,
     family: Family,
     pub(crate) station: Station,
@@ -41,6 +45,8 @@ impl<'a> Narrator<'a> {
             node,
             rules,
             nft: &host.nft,
+            ipvs: &host.ipvs,
+            own: if host.ipvs.is_empty() { Vec::new() } else { own_addresses(host) },
             entry,
             family,
             station,
@@ -101,6 +107,7 @@ impl<'a> Narrator<'a> {
                 traveller.packet = *packet;
                 self.matched(traveller, *rule, *probability, rest);
             }
+            Event::Ipvs { at, ways, known } => self.balance(traveller, *at, *ways, *known, rest),
             Event::Mark { after, .. } => traveller.packet.mark = *after,
             Event::NoHairpin { interface } => {
                 let why = format!(
@@ -182,9 +189,11 @@ impl<'a> Narrator<'a> {
                 self.rule_step(traveller, id, chain, rule, Action::Drop, None, why);
             }
             Target::Reject(with) => {
-                let why = reject_words(rule, *with, self.service.as_ref());
+                let why = reject_words(chain, rule, *with, self.service.as_ref());
                 self.rule_step(traveller, id, chain, rule, Action::Reject, None, why);
             }
+            // Mode IPVS: nothing more for table nat to do.
+            Target::Accept if chain.name.as_str() == "KUBE-SERVICES" => {}
             Target::Accept => {
                 let why = accept_words(chain, rule);
                 self.rule_step(traveller, id, chain, rule, Action::Accept, None, why);
@@ -225,7 +234,8 @@ impl<'a> Narrator<'a> {
     fn dnat(&mut self, traveller: &mut Traveller, id: RuleId, chain: &Chain, rule: &Rule, rest: &[Event]) {
         let Some(Event::Dnat { before, after }) = rest.first() else { return };
         let step = self.with_rule(id, chain, rule, Action::Dnat, String::new());
-        self.dnat_step(traveller, step, *before, *after);
+        let at = if self.entry == Entry::Sent { "OUTPUT" } else { "PREROUTING" };
+        self.dnat_step(traveller, step, (*before, *after), at);
     }
 
     /// The step of a translated destination, and that nobody has to listen on the old one.
@@ -233,8 +243,8 @@ impl<'a> Narrator<'a> {
         &mut self,
         traveller: &mut Traveller,
         mut step: Step,
-        before: Packet,
-        after: Packet,
+        (before, after): (Packet, Packet),
+        at: &str,
     ) {
         self.translated = true;
         step.why = format!(
@@ -243,7 +253,6 @@ impl<'a> Narrator<'a> {
         );
         traveller.packet = before;
         traveller.rewrite(after, step);
-        let at = if self.entry == Entry::Sent { "OUTPUT" } else { "PREROUTING" };
         let why = format!(
             "No socket was looked up for {}: {at} runs before the kernel asks who listens, so nothing on the node has to listen on port {}.",
             socket(before.destination, before.destination_port),
@@ -320,6 +329,9 @@ impl<'a> Narrator<'a> {
             Event::Matched { rule, .. } => Some(*rule),
             _ => None,
         });
+        if matches!(passage.events.last(), Some(Event::Ipvs { ways: 0, .. })) {
+            return Cause::NoEndpoints;
+        }
         if let Some(cause) = self.nft_cause(passage) {
             return cause;
         }
@@ -329,7 +341,9 @@ impl<'a> Narrator<'a> {
             |condition| matches!(condition, Match::CtState { not: false, states } if states.contains(CtState::Invalid)),
         );
         match chain.name.as_str() {
-            "KUBE-PROXY-FIREWALL" => Cause::SourceRange,
+            "KUBE-PROXY-FIREWALL" | "KUBE-SOURCE-RANGES-FIREWALL" | "KUBE-IPVS-OUT-FILTER" => {
+                Cause::SourceRange
+            }
             "KUBE-FIREWALL" => Cause::Martian,
             name if name.starts_with("KUBE-") && comment.ends_with("has no endpoints") => Cause::NoEndpoints,
             name if name.starts_with("KUBE-") && comment.ends_with("has no local endpoints") => {
@@ -464,6 +478,12 @@ fn commented_service(rule: &Rule) -> Option<Key> {
     let word = comment(rule)?.split(' ').find(|word| word.contains('/'))?;
     let name = word.split(':').next()?;
     name.parse().ok()
+}
+
+/// The addresses of a host that are no Service's.
+fn own_addresses(host: &Host) -> Vec<std::net::IpAddr> {
+    let own = host.interfaces.iter().filter(|interface| interface.name.as_str() != DEVICE);
+    own.flat_map(|interface| &interface.addresses).map(ipnet::IpNet::addr).collect()
 }
 
 /// Why a packet is not masqueraded.

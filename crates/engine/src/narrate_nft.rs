@@ -9,7 +9,7 @@ use crate::{
 use kubernetes::kube_proxy::nftables::{TABLE, service_of};
 use model::{Key, Kind, ObjectRef};
 use netfilter::{
-    Event, Passage,
+    Entry, Event, Passage,
     nft::{
         Chain, ChainId, Element, Elements, Form, Key as Looked, Rule, RuleId, SetId, Side, Statement, Table,
         Verdict,
@@ -61,7 +61,8 @@ impl<'a> Narrator<'a> {
             Some(Statement::Dnat(_)) => {
                 let Some(Event::Dnat { before, after }) = rest.first() else { return };
                 let step = self.nft_step(traveller, found, Action::Dnat, String::new());
-                self.dnat_step(traveller, step, *before, *after);
+                let at = if self.entry == Entry::Sent { "OUTPUT" } else { "PREROUTING" };
+                self.dnat_step(traveller, step, (*before, *after), at);
             }
             Some(Statement::Masquerade { .. }) => {
                 let Some(Event::Snat { before, after, .. }) = rest.first() else { return };

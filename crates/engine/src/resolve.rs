@@ -2,8 +2,8 @@
 
 use crate::{Flow, FlowError, Place, World, journey::Party, topology::AddressOwner};
 use model::{
-    Key,
-    kubernetes::{Service, ServiceType},
+    Key, NodeName,
+    kubernetes::{IpFamily, Node, ProxyMode, Service, ServiceType},
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -46,7 +46,21 @@ impl World {
             source =
                 if destination.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
         }
+        if let Party::Node(name) = &sender
+            && self.is_balanced(name, destination)
+        {
+            // The kernel takes the address itself: it is one of the host, and has no other source to prefer.
+            source = destination;
+        }
         Ok(Resolved { sender, source, destination })
+    }
+
+    /// Whether a node holds the address of a Service for IPVS.
+    fn is_balanced(&self, node: &NodeName, ip: IpAddr) -> bool {
+        let own = |node: &Node| node.internal_ips().any(|own| own == ip);
+        self.model.proxy_mode() == ProxyMode::Ipvs
+            && !self.model.nodes.get(node).is_some_and(|node| own(node))
+            && !self.services(IpFamily::of(ip)).concerning([(ip, 0)]).is_empty()
     }
 
     pub(crate) fn sender(&self, place: &Place) -> Result<(Party, Vec<IpAddr>), FlowError> {

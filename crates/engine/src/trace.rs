@@ -167,8 +167,8 @@ pub enum AssumptionCode {
     CiliumServices,
     /// NetworkPolicies are enforced, though no ManagedCluster document says by whom.
     PoliciesEnforced,
-    /// kube-proxy is configured for another mode than iptables.
-    IptablesMode,
+    /// The shares of IPVS are those of many connections.
+    IpvsScheduler,
     /// A node's rules were given in place of the generated ones.
     GivenRules,
     /// What stands behind a user route is not in the input: a stateful appliance that lets everything pass.

@@ -127,8 +127,11 @@ pub(crate) fn shared_chain_words(hook: Hook, target: &str) -> String {
         "KUBE-SERVICES" => {
             "PREROUTING shows every packet that arrives to kube-proxy's rules, before routing and before any socket.".to_owned()
         }
-        "KUBE-NODEPORTS" => {
+        "KUBE-NODEPORTS" | "KUBE-NODE-PORT" => {
             "The address is the node's own and no Service address matched, so the node ports are tried.".to_owned()
+        }
+        "KUBE-LOAD-BALANCER" => {
+            "The destination is in the set of load balancer addresses: kube-proxy asks whether the source must change.".to_owned()
         }
         "KUBE-POSTROUTING" => "On the way out, kube-proxy looks whether the source must change.".to_owned(),
         "IP-MASQ-AGENT" => "On the way out, ip-masq-agent looks whether a pod's address may leave as it is.".to_owned(),
@@ -200,6 +203,9 @@ pub(crate) fn mark_words(chain: &Chain, rule: &Rule) -> String {
     let comment = comment(rule).unwrap_or_default();
     marked_words(match ChainKind::of(&chain.name) {
         Some(ChainKind::Endpoint) => Marked::Hairpin,
+        // Mode IPVS.
+        _ if matches!(chain.name.as_str(), "KUBE-LOAD-BALANCER" | "KUBE-NODE-PORT") => Marked::Cluster,
+        _ if comment.starts_with("Kubernetes service external ip") => Marked::Cluster,
         _ if comment.starts_with("masquerade LOCAL") => Marked::FromNode,
         _ if comment.starts_with("masquerade traffic") => Marked::Cluster,
         _ => Marked::NotAPod,
@@ -228,7 +234,9 @@ pub(crate) fn drop_words(chain: &Chain, rule: &Rule, service: Option<&Key>) -> S
     let comment = comment(rule).unwrap_or_default();
     let refused = |cause| refusal_words(cause, service).unwrap_or_default();
     match chain.name.as_str() {
-        "KUBE-PROXY-FIREWALL" => refused(Cause::SourceRange),
+        "KUBE-PROXY-FIREWALL" | "KUBE-SOURCE-RANGES-FIREWALL" | "KUBE-IPVS-OUT-FILTER" => {
+            refused(Cause::SourceRange)
+        }
         "KUBE-FIREWALL" => {
             "A packet for 127.0.0.0/8 from outside is dropped: node ports on localhost are for the node itself.".to_owned()
         }
@@ -241,9 +249,17 @@ pub(crate) fn drop_words(chain: &Chain, rule: &Rule, service: Option<&Key>) -> S
 }
 
 /// Why a packet is answered with an error.
-pub(crate) fn reject_words(rule: &Rule, with: Option<RejectWith>, service: Option<&Key>) -> String {
+pub(crate) fn reject_words(
+    chain: &Chain,
+    rule: &Rule,
+    with: Option<RejectWith>,
+    service: Option<&Key>,
+) -> String {
     if comment(rule).unwrap_or_default().ends_with("has no endpoints") {
         return refusal_words(Cause::NoEndpoints, service).unwrap_or_default();
+    }
+    if chain.name.as_str() == "KUBE-IPVS-FILTER" {
+        return "The address is one of a Service, held by this node, and the Service has no such port: mode IPVS refuses it (\"connection refused\"), so that nobody reaches the node's own ports by it.".to_owned();
     }
     match with {
         Some(RejectWith::TcpReset) => "The rule answers with a TCP reset.".to_owned(),
@@ -255,7 +271,9 @@ pub(crate) fn reject_words(rule: &Rule, with: Option<RejectWith>, service: Optio
 pub(crate) fn accept_words(chain: &Chain, rule: &Rule) -> String {
     let by_state = rule.matches.iter().any(|condition| matches!(condition, Match::CtState { .. }));
     match chain.name.as_str() {
-        "KUBE-NODEPORTS" => "kube-proxy keeps its health-check port open in the firewall.".to_owned(),
+        "KUBE-NODEPORTS" | "KUBE-NODE-PORT" => {
+            "kube-proxy keeps its health-check port open in the firewall.".to_owned()
+        }
         "KUBE-FORWARD" if by_state => {
             "The packet belongs to a known connection, so it may be forwarded.".to_owned()
         }

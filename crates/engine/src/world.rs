@@ -12,9 +12,12 @@ use azure::{AddressSpace, Cloud};
 use ipnet::IpNet;
 use kubernetes::{
     Field, Settled, Unsettled, cilium, ip_masq_agent,
-    kube_proxy::{self, Programming, ProxyConfig, ServiceMap},
+    kube_proxy::{self, Programming, ProxyConfig, ServiceMap, ipvs::Balancing},
 };
-use model::{Model, NodeName, kubernetes::IpFamily};
+use model::{
+    Model, NodeName,
+    kubernetes::{IpFamily, ProxyMode},
+};
 use netfilter::{InterfaceName, Kernel, Ruleset, RulesetError, nft};
 use serde::Serialize;
 use std::{
@@ -184,7 +187,11 @@ impl World {
     /// What kube-proxy feeds to `iptables-restore` on a node in a full sync.
     pub fn payload(&self, node: &NodeName, family: IpFamily) -> Option<Ruleset> {
         let config = ProxyConfig::of_node(&self.model, node, family)?;
-        Some(kube_proxy::sync(&config, self.services(family)).ruleset)
+        Some(match config.mode {
+            ProxyMode::Iptables => kube_proxy::sync(&config, self.services(family)).ruleset,
+            ProxyMode::Nftables => Ruleset::default(),
+            ProxyMode::Ipvs => kube_proxy::program(&config, self.services(family)).iptables,
+        })
     }
 
     /// The Services as kube-proxy sees them, the same on every node.
@@ -228,6 +235,12 @@ impl World {
     /// The table that kube-proxy writes on a node in mode nftables; `None` in other modes.
     pub fn nft_table(&self, node: &NodeName, family: IpFamily) -> Option<nft::Table> {
         self.programming(node, family, self.services(family)).nftables
+    }
+
+    /// The sets, virtual servers and addresses that kube-proxy makes on a node in mode IPVS; `None` in other modes.
+    pub fn balancing(&self, node: &NodeName, family: IpFamily) -> Option<Balancing> {
+        let is_ipvs = self.model.proxy_mode() == ProxyMode::Ipvs;
+        is_ipvs.then(|| self.programming(node, family, self.services(family)).ipvs)
     }
 
     /// What kube-proxy and ip-masq-agent write on a node with iptables, with the jumps to it.

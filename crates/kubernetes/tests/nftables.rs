@@ -2,7 +2,7 @@
 
 mod cluster;
 
-use cluster::{dual_stack, service};
+use cluster::{dual_stack, in_namespace, service};
 use kubernetes::{
     kube_proxy::{ProxyConfig, ServiceMap, nftables},
     settle,
@@ -12,12 +12,7 @@ use model::{
     kubernetes::{IpFamily, KubeProxyConfiguration, ServiceType},
 };
 use netfilter::nft::{Form, Table};
-use std::{
-    collections::BTreeMap,
-    io::Write,
-    process::{Command, Stdio},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 #[expect(clippy::expect_used, reason = "a test says what it expects")]
 fn table(model: &Model, family: IpFamily, node: &str) -> Table {
@@ -32,24 +27,6 @@ fn configured(change: impl FnOnce(&mut KubeProxyConfiguration)) -> Model {
     change(&mut config);
     model.put(Object::KubeProxyConfiguration(Arc::new(config)));
     model
-}
-
-/// Runs a shell line in an empty network namespace; `None` where that cannot be done.
-fn in_namespace(line: &str, input: &str) -> Option<(bool, String)> {
-    let mut child = Command::new("unshare")
-        .args(["--net", "sh", "-c", line])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .ok()?;
-    let mut stdin = child.stdin.take()?;
-    let input = input.to_owned();
-    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-    let output = child.wait_with_output().ok()?;
-    let _ = writer.join();
-    let text = [output.stdout, output.stderr].concat();
-    Some((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// Chains, sets and maps by name, each as its lines without the way in which they are broken. Elements are in no order.

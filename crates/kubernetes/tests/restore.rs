@@ -2,35 +2,13 @@
 
 mod cluster;
 
-use cluster::dual_stack;
+use cluster::{dual_stack, in_namespace};
 use kubernetes::{
     kube_proxy::{ProxyConfig, ServiceMap, installed},
     settle,
 };
 use model::{NodeName, kubernetes::IpFamily};
 use netfilter::{Family, Form};
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-};
-
-/// Runs a shell line in an empty network namespace; `None` where that cannot be done.
-fn in_namespace(line: &str, input: &str) -> Option<(bool, String)> {
-    let mut child = Command::new("unshare")
-        .args(["--net", "sh", "-c", line])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .ok()?;
-    let mut stdin = child.stdin.take()?;
-    let input = input.to_owned();
-    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-    let output = child.wait_with_output().ok()?;
-    let _ = writer.join();
-    let text = [output.stdout, output.stderr].concat();
-    Some((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
-}
 
 #[test]
 fn the_kernel_loads_the_rules_of_both_families_and_prints_them_as_we_do() {

@@ -161,6 +161,8 @@ fn host(ipv4: Ruleset) -> Host {
     };
     Host {
         nft: Vec::new(),
+        ipsets: BTreeMap::new(),
+        ipvs: netfilter::Ipvs::new(),
         interfaces: vec![Interface {
             name: eth0,
             addresses: vec!["10.224.0.4/16".parse().unwrap()],

@@ -1,8 +1,8 @@
 //! One host's network namespace, as the kernel sees it: interfaces, routes, rules.
 
-use crate::{InterfaceName, Ruleset};
+use crate::{InterfaceName, IpSet, Ipvs, Ruleset};
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 /// A network namespace.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,6 +17,10 @@ pub struct Host {
     pub ipv6: Ruleset,
     /// Tables of nftables, of both families.
     pub nft: Vec<crate::nft::Table>,
+    /// Sets of ipset, by name.
+    pub ipsets: BTreeMap<Box<str>, IpSet>,
+    /// Virtual servers of IPVS.
+    pub ipvs: Ipvs,
     /// `net.ipv4.ip_forward` and its IPv6 twin.
     pub forwarding: bool,
     /// `net.ipv4.conf.all.route_localnet`: kube-proxy sets it for node ports on 127.0.0.1.

@@ -6,6 +6,8 @@
 
 mod conntrack;
 mod host;
+mod ipset;
+mod ipvs;
 mod kernel;
 mod links;
 mod matches;
@@ -22,9 +24,12 @@ mod target;
 
 pub use conntrack::{Connection, Conntrack, Found};
 pub use host::{Host, Interface, Route};
+pub use ipset::{IpSet, SetEntry, SetKind};
+pub use ipvs::{Ipvs, IpvsForm, IpvsText, Scheduler, VirtualAddress, VirtualServer};
 pub use kernel::{Kernel, RulesetError, State};
 pub use matches::{
-    AddressType, CtState, CtStates, Match, PortRange, Recent, RecentAction, Statistic, TcpFlags, Transport,
+    AddressType, CtState, CtStates, Match, PortRange, Recent, RecentAction, SetMatch, Statistic, TcpFlags,
+    Transport, VirtualMatch,
 };
 pub use net::{Family, Net};
 pub use packet::{Packet, Protocol};

@@ -1,6 +1,6 @@
 //! The conditions of rules.
 
-use crate::{InterfaceName, Net, Protocol};
+use crate::{InterfaceName, Net, Protocol, VirtualAddress, nft::Side};
 use std::{fmt, sync::Arc};
 
 /// One condition of a rule, or a word of its text that decides nothing.
@@ -132,10 +132,37 @@ pub enum Match {
     Statistic(Statistic),
     /// `-m recent …`.
     Recent(Box<Recent>),
+    /// `-m set [!] --match-set NAME SIDES`.
+    Set(Box<SetMatch>),
+    /// `-m ipvs --vaddr …`: IPVS handed the packet on.
+    Ipvs(VirtualMatch),
+    /// `-m physdev [!] --physdev-is-in`: the packet came in by a port of a bridge. No interface here is one.
+    PhysdevIsIn {
+        /// `!`.
+        not: bool,
+    },
     /// `-m nfacct --nfacct-name NAME`: counts and always matches.
     Nfacct(Arc<str>),
     /// A match that is not modelled, as written (`-m limit --limit 5/min`); an outcome that depends on it is ambiguous.
     Unsupported(Box<str>),
+}
+
+/// `-m set`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetMatch {
+    /// `!`.
+    pub not: bool,
+    /// The set.
+    pub name: Box<str>,
+    /// The side of the packet for each part of the set's type, as in `dst,dst,src`.
+    pub sides: Vec<Side>,
+}
+
+/// `-m ipvs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VirtualMatch {
+    /// The virtual server that must have taken the packet.
+    pub at: VirtualAddress,
 }
 
 /// A set of TCP flags.

@@ -179,6 +179,15 @@ pub enum Event {
         /// The packet as the rule saw it.
         packet: Packet,
     },
+    /// IPVS took the packet: to one of its real servers, as a translation that follows, or to none.
+    Ipvs {
+        /// The virtual server.
+        at: crate::VirtualAddress,
+        /// How many real servers there were to pick from, each with the same share; 0 refuses the packet.
+        ways: usize,
+        /// The client was remembered.
+        known: bool,
+    },
     /// A rule matched. What its target does to the packet follows as further events.
     Matched {
         /// The rule.

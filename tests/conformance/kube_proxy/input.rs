@@ -94,6 +94,7 @@ impl Node {
             random_fully: fields.random_fully,
             conntrack_tcp_liberal: fields.conntrack_tcp_liberal,
             service_ranges: Vec::new(),
+            ipvs_scheduler: netfilter::Scheduler::default(),
             topology_labels: fields.topology_labels,
         };
         Ok(Self { config, mark })

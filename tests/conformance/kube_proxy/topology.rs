@@ -102,6 +102,7 @@ fn config(case: &Case, family: IpFamily) -> ProxyConfig {
         random_fully: true,
         conntrack_tcp_liberal: false,
         service_ranges: Vec::new(),
+        ipvs_scheduler: netfilter::Scheduler::default(),
         topology_labels: case.node_labels.clone(),
     }
 }

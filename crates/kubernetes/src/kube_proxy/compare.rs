@@ -179,7 +179,7 @@ fn rank(condition: &Match) -> u8 {
         Match::DestinationType { .. } => 4,
         Match::Mark { .. } => 5,
         Match::CtState { .. } | Match::State { .. } => 6,
-        Match::Nfacct(_) => 7,
+        Match::Nfacct(_) | Match::Set(_) | Match::Ipvs(_) | Match::PhysdevIsIn { .. } => 7,
         Match::Statistic(_) => 8,
         Match::Recent(_) => 9,
         Match::Unsupported(_) => 10,

@@ -6,7 +6,7 @@ use model::{
     Model, NodeName,
     kubernetes::{IpFamily, KubeProxyConfiguration, Node, ProxyMode},
 };
-use netfilter::InterfaceName;
+use netfilter::{InterfaceName, Scheduler};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -82,6 +82,8 @@ pub struct ProxyConfig {
     pub conntrack_tcp_liberal: bool,
     /// The ranges of cluster IPs of both families (`ServiceCIDR` objects); only mode nftables looks at them.
     pub service_ranges: Vec<IpNet>,
+    /// How virtual servers pick; only in mode IPVS.
+    pub ipvs_scheduler: Scheduler,
     /// The node's labels that hints are compared with.
     pub topology_labels: BTreeMap<String, String>,
 }
@@ -122,6 +124,7 @@ impl ProxyConfig {
             random_fully: true,
             conntrack_tcp_liberal: settings.conntrack.tcp_be_liberal,
             service_ranges: crate::settle::service_ranges(model),
+            ipvs_scheduler: scheduler(model, &settings),
             topology_labels: object.metadata.labels.clone(),
         })
     }
@@ -193,6 +196,18 @@ impl ProxyConfig {
     pub(crate) fn counter(&self, counter: NfacctCounter) -> Option<Arc<str>> {
         self.nfacct_counters.contains(&counter).then(|| counter.name().into())
     }
+}
+
+/// The scheduler of kube-proxy's settings, else of the cluster's, else round robin.
+fn scheduler(model: &Model, settings: &KubeProxyConfiguration) -> Scheduler {
+    let of_cluster = || {
+        let profile = &model.managed_cluster.as_ref()?.network_profile;
+        match profile.kube_proxy_config.as_ref()?.ipvs_config.as_ref()?.scheduler.as_deref()? {
+            word if word.eq_ignore_ascii_case("LeastConnection") => Some(Scheduler::LeastConnection),
+            _ => None,
+        }
+    };
+    Scheduler::from_name(&settings.ipvs.scheduler).or_else(of_cluster).unwrap_or_default()
 }
 
 /// `nodePortAddresses`; the word `primary` means the node's primary addresses.

@@ -43,18 +43,25 @@ pub(super) fn mark_masq(config: &ProxyConfig) -> Vec<Rule> {
 
 /// `KUBE-FORWARD`: accepts what kube-proxy marked and what is under way, not what is new.
 pub(super) fn forward(config: &ProxyConfig) -> Vec<Rule> {
-    let mark = config.masquerade_mark;
     let mut rules = Vec::with_capacity(3);
     if !config.conntrack_tcp_liberal {
         let mut matches = vec![ct_state(false, [CtState::Invalid])];
         matches.extend(config.counter(NfacctCounter::CtStateInvalidDroppedPkts).map(Match::Nfacct));
         rules.push(rule(matches, Target::Drop));
     }
-    let marked = Match::Mark { not: false, value: mark, mask: mark };
-    rules.push(remark("kubernetes forwarding rules", Some(marked), Target::Accept));
-    let known = ct_state(false, [CtState::Related, CtState::Established]);
-    rules.push(remark("kubernetes forwarding conntrack rule", Some(known), Target::Accept));
+    rules.extend(forward_marked(config));
     rules
+}
+
+/// The same without what drops packets of no known connection, as mode IPVS writes it.
+pub(super) fn forward_marked(config: &ProxyConfig) -> Vec<Rule> {
+    let mark = config.masquerade_mark;
+    let marked = Match::Mark { not: false, value: mark, mask: mark };
+    let known = ct_state(false, [CtState::Related, CtState::Established]);
+    vec![
+        remark("kubernetes forwarding rules", Some(marked), Target::Accept),
+        remark("kubernetes forwarding conntrack rule", Some(known), Target::Accept),
+    ]
 }
 
 /// `KUBE-FIREWALL`: with `route_localnet` on, nothing but this host may speak to 127.0.0.0/8. `None` where

@@ -2,7 +2,7 @@
 //!
 //! [`ServiceMap`] holds what kube-proxy knows of Services and endpoints; [`sync`] writes the payload that
 //! it feeds to `iptables-restore` in mode iptables; [`installed`] is the whole ruleset of a host that has loaded it.
-//! [`nftables`] writes the table of that mode.
+//! [`nftables`] writes the table of that mode, [`ipvs`] what that one has; [`program`] does what the settings say.
 
 mod canonical;
 mod compare;
@@ -10,6 +10,7 @@ mod concern;
 mod config;
 mod endpoints;
 mod fixed;
+pub mod ipvs;
 mod names;
 pub mod nftables;
 mod program;

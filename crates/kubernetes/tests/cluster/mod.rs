@@ -9,7 +9,11 @@ use model::{
         Service, ServicePort, ServiceType, SessionAffinity, TrafficPolicy,
     },
 };
-use std::sync::Arc;
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+    sync::Arc,
+};
 
 pub(crate) fn node(model: &mut Model, name: &str, change: impl FnOnce(&mut Node)) {
     let mut node = Node::default();
@@ -136,4 +140,22 @@ pub(crate) fn large(services: usize, pods_per_service: usize) -> Model {
         }
     }
     model
+}
+
+/// Runs a shell line in an empty network namespace; `None` where that cannot be done.
+pub(crate) fn in_namespace(line: &str, input: &str) -> Option<(bool, String)> {
+    let mut child = Command::new("unshare")
+        .args(["--net", "sh", "-c", line])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .ok()?;
+    let mut stdin = child.stdin.take()?;
+    let input = input.to_owned();
+    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().ok()?;
+    let _ = writer.join();
+    let text = [output.stdout, output.stderr].concat();
+    Some((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
 }

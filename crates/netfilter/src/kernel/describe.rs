@@ -59,6 +59,16 @@ pub(super) fn failure(failed: &Match, miss: &NearMiss) -> String {
             format!("takes {}one packet in {every}, and not this one", if *not { "all but " } else { "" })
         }
         Match::Recent(recent) => listed(recent, miss),
+        Match::Set(wanted) => {
+            let but = if wanted.not { "anything but " } else { "" };
+            format!("wants {but}an entry of the set {}, the packet is none", wanted.name)
+        }
+        Match::Ipvs(wanted) => {
+            format!("wants a packet that IPVS took for {}, it did not", wanted.at.socket())
+        }
+        Match::PhysdevIsIn { not } => {
+            format!("wants a packet that came{} by a port of a bridge", if *not { " not" } else { "" })
+        }
         Match::Comment(_) | Match::Module(_) | Match::Nfacct(_) | Match::Unsupported(_) => String::new(),
     }
 }

@@ -130,6 +130,12 @@ impl Walker<'_> {
             Match::Mark { not, value, mask } => (packet.mark & mask == *value) != *not,
             Match::CtState { not, states } => states.intersects(self.ct_states()) != *not,
             Match::State { not, states } => states.intersects(self.ct_states().without_nat()) != *not,
+            Match::Set(wanted) => match self.kernel().host().ipsets.get(&wanted.name) {
+                Some(set) => set.matches(packet, &wanted.sides) != wanted.not,
+                None => return Holds::Unknown,
+            },
+            Match::Ipvs(wanted) => self.virtual_server == Some(wanted.at),
+            Match::PhysdevIsIn { not } => *not,
             Match::Unsupported(_) => return Holds::Unknown,
         };
         holds.into()

@@ -6,6 +6,7 @@ mod compile;
 mod describe;
 mod holds;
 mod index;
+mod ipvs;
 mod nat;
 mod near;
 mod nft;

@@ -28,6 +28,11 @@ impl Walker<'_> {
                 self.enter(hook, TableName::Nat);
                 if self.at.is_none() { self.leave_alone(hook) } else { Ok(()) }
             }
+            Tracked::Known { connection, reply: false }
+                if side(hook) == Side::Destination && self.is_of_ipvs(&connection) =>
+            {
+                Ok(())
+            }
             Tracked::Known { connection, reply } => {
                 let before = self.packet;
                 let goal = connection.translated(reply);

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Connection, CtState, CtStates, Entry, Event, Family, Hook, InterfaceName, Outcome, Packet, Passage,
-    Protocol, RecentUpdate, Ruleset, Segment, TableName, conntrack::unmarked,
+    Protocol, RecentUpdate, Ruleset, Segment, TableName, VirtualAddress, conntrack::unmarked,
 };
 use std::net::IpAddr;
 
@@ -34,6 +34,8 @@ enum Step {
     Reroute,
     /// Out, or by the loopback back in.
     Leave,
+    /// IPVS.
+    Ipvs(Hook),
     /// Up to a socket.
     Deliver,
 }
@@ -53,6 +55,7 @@ const LOCAL: &[Step] = &[
     Step::Table(Input, Mangle),
     Step::Table(Input, Filter),
     Step::Table(Input, Security),
+    Step::Ipvs(Input),
     Step::Nat(Input),
     Step::Deliver,
 ];
@@ -70,7 +73,18 @@ const SENT: &[Step] = &[
     Step::Track,
     Step::Table(Output, Mangle),
     Step::Nat(Output),
+    Step::Ipvs(Output),
     Step::Reroute,
+    Step::Table(Output, Filter),
+    Step::Table(Output, Security),
+    Step::Table(Postrouting, Mangle),
+    Step::Nat(Postrouting),
+    Step::Leave,
+];
+// What IPVS sends on goes through OUTPUT from its beginning, tracked and with its destination settled.
+const BALANCED: &[Step] = &[
+    Step::Table(Output, Raw),
+    Step::Table(Output, Mangle),
     Step::Table(Output, Filter),
     Step::Table(Output, Security),
     Step::Table(Postrouting, Mangle),
@@ -149,6 +163,10 @@ pub(super) struct Walker<'a> {
     output: Option<(InterfaceName, IpAddr)>,
     /// Where it was to go out when OUTPUT began; the hook is not told of a new route.
     sent_output: Option<InterfaceName>,
+    /// The virtual server that took it.
+    pub(super) virtual_server: Option<VirtualAddress>,
+    /// What has already become of it.
+    ended: Option<Outcome>,
     /// Where only one way is of interest.
     pub(super) guide: Option<Box<Guide<'a>>>,
 }
@@ -203,6 +221,8 @@ pub(super) fn start(question: Question<'_>) -> Walker<'_> {
         input,
         output: None,
         sent_output: None,
+        virtual_server: None,
+        ended: None,
         guide: None,
     }
 }
@@ -240,7 +260,7 @@ impl<'a> Walker<'a> {
         } else if self.arrives_as_martian() {
             Err(End(Outcome::Martian))
         } else {
-            self.step()
+            self.step(waiting)
         }
     }
 
@@ -256,7 +276,10 @@ impl<'a> Walker<'a> {
         self.input.is_some() && self.input != self.kernel().addresses.loopback
     }
 
-    fn step(&mut self) -> Result<(), End> {
+    fn step(&mut self, waiting: &mut Vec<Self>) -> Result<(), End> {
+        if let Some(outcome) = self.ended.take() {
+            return Err(End(outcome));
+        }
         let Some((step, rest)) = self.steps.split_first() else { return Err(End(Outcome::Local)) };
         if self.chain_comes_before(*step) {
             return Ok(());
@@ -274,6 +297,11 @@ impl<'a> Walker<'a> {
             Step::Reroute => {
                 if self.packet.destination != self.shared.arrived.destination {
                     self.route_output()?;
+                }
+            }
+            Step::Ipvs(_) => {
+                if !self.kernel().host.ipvs.is_empty() {
+                    self.ask_ipvs(waiting)?;
                 }
             }
             Step::Leave => self.leave()?,
@@ -294,6 +322,7 @@ impl<'a> Walker<'a> {
             Step::RouteInput => (Prerouting, i32::MAX, false),
             Step::Deliver => (Input, i32::MAX, false),
             Step::Leave => (Postrouting, i32::MAX, false),
+            Step::Ipvs(hook) => (hook, if hook == Input { 98 } else { -98 }, false),
             Step::RouteOutput | Step::Reroute => return false,
         };
         self.enter_before(hook, priority, translation)
@@ -397,6 +426,25 @@ impl<'a> Walker<'a> {
         self.output = Some((route.interface, route.via.unwrap_or(destination)));
         self.events.push(Event::Routed { route: Some(index), local: false });
         Ok(())
+    }
+
+    /// Where IPVS sends a packet: to a socket of this host as it would go, elsewhere through OUTPUT.
+    pub(super) fn send_on(&mut self) -> Result<(), End> {
+        if self.is_local(self.packet.destination) {
+            return Ok(());
+        }
+        self.route_out()?;
+        self.sent_output = self.output.map(|(interface, _)| interface);
+        // OUTPUT begins anew, whatever chains have seen the packet there.
+        self.nft = Progress::new(Output);
+        self.steps = BALANCED;
+        Ok(())
+    }
+
+    /// The same, with its end settled.
+    pub(super) fn ended(mut self, outcome: Outcome) -> Self {
+        self.ended = Some(outcome);
+        self
     }
 
     fn leave(&mut self) -> Result<(), End> {

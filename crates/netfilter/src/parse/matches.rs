@@ -2,7 +2,8 @@
 
 use super::words::Word;
 use crate::{
-    AddressType, CtState, CtStates, Family, Match, PortRange, Recent, RecentAction, Statistic, TcpFlags,
+    AddressType, CtState, CtStates, Family, Match, PortRange, Recent, RecentAction, SetMatch, Statistic,
+    TcpFlags, nft::Side,
 };
 
 /// Protocols that no packet here has, by the names of `/etc/protocols` that iptables knows.
@@ -163,6 +164,11 @@ pub(super) fn module(
                     ("multiport", "--ports") => {
                         Match::MultiportEither { not, ports: options.parsed(port_list)? }
                     }
+                    ("set", "--match-set") => {
+                        let name = options.value()?.into();
+                        Match::Set(Box::new(SetMatch { not, name, sides: options.parsed(sides)? }))
+                    }
+                    ("physdev", "--physdev-is-in") => Match::PhysdevIsIn { not },
                     _ => return Err(NOT_MODELLED),
                 };
                 matches.push(found);
@@ -177,6 +183,16 @@ pub(super) fn module(
 
 fn states(text: &str, known: &[CtState]) -> Option<CtStates> {
     text.split(',').map(|word| known.iter().copied().find(|state| state.name() == word)).collect()
+}
+
+/// `dst,dst,src`.
+fn sides(text: &str) -> Option<Vec<Side>> {
+    let side = |word| match word {
+        "src" => Some(Side::Source),
+        "dst" => Some(Side::Destination),
+        _ => None,
+    };
+    text.split(',').map(side).collect()
 }
 
 fn address_type(text: &str) -> Option<AddressType> {

@@ -3,6 +3,7 @@
 use super::{Form, Words};
 use crate::{
     CtState, CtStates, Family, InterfaceName, Match, PortRange, Recent, RecentAction, Statistic, Transport,
+    nft::Side,
 };
 use std::fmt;
 
@@ -200,6 +201,22 @@ fn extension<'m>(
         Match::Nfacct(name) => {
             words.word("-m nfacct --nfacct-name")?;
             words.free(name)?;
+        }
+        Match::Set(wanted) => {
+            words.word("-m set")?;
+            words.inverted(wanted.not, "--match-set", &wanted.name)?;
+            let sides = wanted.sides.iter().map(|side| if *side == Side::Source { "src" } else { "dst" });
+            words.word(&sides.collect::<Vec<_>>().join(","))?;
+        }
+        Match::Ipvs(wanted) => {
+            let at = wanted.at;
+            words.word("-m ipvs")?;
+            words.two("--vaddr", &at.ip)?;
+            words.two("--vproto", &at.protocol)?;
+            words.two("--vport", &at.port)?;
+        }
+        Match::PhysdevIsIn { not } => {
+            words.word(if *not { "-m physdev ! --physdev-is-in" } else { "-m physdev --physdev-is-in" })?;
         }
         Match::Unsupported(text) => words.verbatim(text)?,
         _ => {}

@@ -100,6 +100,8 @@ pub fn node(rules: &str) -> Host {
     };
     Host {
         nft: Vec::new(),
+        ipsets: std::collections::BTreeMap::new(),
+        ipvs: netfilter::Ipvs::new(),
         interfaces: vec![
             device("lo", &["127.0.0.1/8", "::1/128"], true),
             device("eth0", &["10.224.0.4/16", "fd01::4/64"], true),
