@@ -83,7 +83,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
             <div class={regions(&state)}>
                 <TopBar preset={state.origin.preset} model={(*settled).clone()} flow={state.flow.clone()}
                     undo={label(state.history.next_undo())} redo={label(state.history.next_redo())}
-                    comparing={state.compare.is_some()} {dark} dispatch={dispatch.clone()} />
+                    comparing={state.compare.is_some()} visiting={state.guide.own.is_some()} {dark} dispatch={dispatch.clone()} />
                 <main class="stage" id="picture" tabindex="-1">
                     if let Some(variant) = &state.compare {
                         <Comparison variant={variant.clone()} model={state.model.clone()} world={state.world.clone()}
