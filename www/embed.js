@@ -13,13 +13,13 @@ function line(flow) {
   return `${flow.from} -> ${flow.to}${flow.protocol === "tcp" ? "" : ` ${flow.protocol}`}${more.join("")}`;
 }
 
-/** The texts for the other page, by form. */
-export function snippets(flow, { view, theme, height, controls, cluster, embed }) {
-  const words = `What becomes of ${line(flow)}`;
+/** The texts for the other page, by form. A `lesson` stands in the place of cluster and flow. */
+export function snippets(flow, { lesson, view, theme, height, controls, cluster, embed }) {
+  const words = lesson ? `A lesson: ${lesson}` : `What becomes of ${line(flow)}`;
   const given = [
-    ["cluster", cluster],
-    ["flow", line(flow)],
-    ["view", view === "picture" ? "" : view],
+    ...(lesson ? [["lesson", lesson]] : [["cluster", cluster], ["flow", line(flow)]]),
+    // A lesson's own view is the lesson.
+    ["view", lesson || view === "picture" ? "" : view],
     ["theme", theme === "auto" ? "" : theme],
   ].filter(([, value]) => value);
   const attributes = [...given, ["height", height]].filter(([, value]) => value).map(([name, value]) => `${name}="${escape(value)}"`);
@@ -46,6 +46,7 @@ ${
 </script>
 `
 }`;
+  if (lesson) return { element, frame, picture: "" };
   const asked = FIELDS.filter((name) => flow[name] && !(name === "protocol" && flow[name] === "tcp"));
   const options = asked.map((name) => ` --${name} ${shell(flow[name])}`).join("");
   const colours = theme === "auto" ? "" : ` --theme ${theme}`;
@@ -88,9 +89,11 @@ const HINTS = {
 /** Opens the dialog for a cluster and a flow; the promise ends when it is closed. */
 export function open(yaml, ...words) {
   const flow = Object.fromEntries(FIELDS.map((name, index) => [name, words[index] ?? ""]));
+  const lesson = words[FIELDS.length];
   // A page from a disk has no folder of figures beside it.
   const beside = location.protocol === "file:" ? "/hopscope/embed/" : new URL("embed/", document.baseURI).href;
   const controls = {
+    what: select([...(lesson ? [["lesson", "The lesson"]] : []), ["flow", "The cluster and the flow"]]),
     form: select([["element", "Element"], ["frame", "Frame"], ["picture", "Picture (SVG)"]]),
     view: select([["picture", "Picture"], ["trace", "Trace"], ["shares", "Shares"]]),
     theme: select([["auto", "As the reader’s system"], ["light", "Light"], ["dark", "Dark"]]),
@@ -104,12 +107,18 @@ export function open(yaml, ...words) {
   const status = make("p", { className: "hint", role: "status" });
   const show = () => {
     const height = controls.height.checkValidity() ? controls.height.value : "";
-    const { form, view, theme, controls: live, cluster, embed } = controls;
+    const { what, form, view, theme, controls: live, cluster, embed } = controls;
+    const taught = what.value === "lesson" ? lesson : "";
+    // A picture teaches nothing.
+    form.lastElementChild.disabled = Boolean(taught);
+    if (taught && form.value === "picture") form.value = "element";
     const folder = embed.value.replace(/\/*$/, "/");
-    text.textContent = snippets(flow, { view: view.value, theme: theme.value, height, controls: Boolean(live.value), cluster: cluster.value.trim() || "cluster.yaml", embed: folder })[form.value];
+    text.textContent = snippets(flow, { lesson: taught, view: view.value, theme: theme.value, height, controls: Boolean(live.value), cluster: cluster.value.trim() || "cluster.yaml", embed: folder })[form.value];
     hint.textContent = HINTS[form.value];
     status.textContent = "";
-    for (const control of [view, live, controls.height, embed]) control.disabled = form.value === "picture";
+    for (const control of [live, controls.height, embed]) control.disabled = form.value === "picture";
+    view.disabled = live.disabled || Boolean(taught);
+    cluster.disabled = Boolean(taught);
   };
   const copy = async () => {
     try {
@@ -141,6 +150,7 @@ export function open(yaml, ...words) {
       make(
         "div",
         { className: "embed-fields" },
+        ...(lesson ? [field("What", controls.what)] : []),
         field("As", controls.form),
         field("View", controls.view),
         field("Theme", controls.theme),

@@ -7,6 +7,7 @@ use crate::workspace::{cargo, root, target};
 use crate::{Stop, page, say, sizes};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The name of the files that wasm-bindgen writes.
 const NAME: &str = "hopscope";
@@ -25,8 +26,18 @@ pub(crate) fn folder() -> PathBuf {
     target().join("package").join("core")
 }
 
-/// Builds the wasm and lays the package out in [`folder`].
+/// Builds the wasm and lays the package out in [`folder`], once in a run of this program.
 pub(crate) fn assemble() -> Result<(), Stop> {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if DONE.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    build()?;
+    DONE.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+fn build() -> Result<(), Stop> {
     if tools::ensure()? == Optimiser::Missing {
         return Err(Stop("the package needs wasm-opt, and with it npm".into()));
     }

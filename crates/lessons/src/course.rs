@@ -43,6 +43,7 @@ course! {
     "The two doors of a cluster" {
         "two-pools" "Why are there two backend pools with the same nodes?"
         "outbound" "How does a pod reach the internet when nothing is exposed?"
+        "snat-ports" "How many connections out can a node hold?"
     }
     "Three kinds of Service" {
         "cluster-ip" "ClusterIP: an address that no machine has"

@@ -1,6 +1,6 @@
 //! What must hold of an answer and of a cluster, and what does not.
 
-use crate::Share;
+use crate::{Held, Share};
 use engine::{Action, Cause, Component, Endpoint, PathOutcome, Paths, Step, Verdict, World};
 use model::{Key, NodeName};
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,9 @@ pub struct Expect {
     /// Whether the probe of the flow's load-balancing rule has each node up.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub probes: BTreeMap<NodeName, bool>,
+    /// How many of connections that stay open find no outbound port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// Facts of load balancers, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub load_balancers: BTreeMap<String, LoadBalancerFacts>,
@@ -105,6 +108,9 @@ pub struct LoadBalancerFacts {
     /// The load-balancing rules, by frontend port; those not named must not be there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<BTreeMap<String, RuleFacts>>,
+    /// How many outbound ports each node has, for each protocol and destination.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ports_per_node: Option<u32>,
     /// How many outbound rules there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outbound_rules: Option<usize>,
@@ -161,6 +167,7 @@ impl Expect {
         "steps",
         "noSteps",
         "probes",
+        "held",
         "loadBalancers",
         "podsOn",
     ];
@@ -244,6 +251,10 @@ impl Expect {
             if let Some(step) = step {
                 found.add("noSteps", format!("no {pattern}"), format!("{}: {}", step.station.name, step.why));
             }
+        }
+        if let Some(held) = self.held {
+            let lost = held.found(world, &paths.flow).map_or_else(|error| error, |lost| lost.to_string());
+            found.differ("held exhausted", held.exhausted.to_string(), lost);
         }
         if !self.probes.is_empty() {
             let states = probes(world, paths);
@@ -362,6 +373,12 @@ impl LoadBalancerFacts {
             });
             let members = members.map_or_else(|| "none".to_owned(), |members| list(&members));
             found.differ(&format!("{name} pool {pool}"), list(nodes), members);
+        }
+        if let Some(ports) = self.ports_per_node {
+            let budgets = cloud.snat_budgets();
+            let own = budgets.iter().find(|budget| budget.balancer == *name);
+            let now = own.map_or_else(|| "none".to_owned(), |budget| budget.now().ports.to_string());
+            found.differ(&format!("{name} portsPerNode"), ports.to_string(), now);
         }
         if let Some(count) = self.outbound_rules {
             found.differ(&format!("{name} outboundRules"), count, balancer.outbound_rules.len());

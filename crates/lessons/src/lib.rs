@@ -22,6 +22,8 @@ mod course;
 mod expect;
 mod flow;
 #[cfg(feature = "documents")]
+mod held;
+#[cfg(feature = "documents")]
 mod lesson;
 mod page;
 mod posed;
@@ -46,6 +48,7 @@ mod documents {
         check::{Check, Checked, Checks},
         course::{Entry, INDEX, find},
         expect::{Expect, LoadBalancerFacts, Mismatch, OneOrMany, RuleFacts, StepPattern, deciding},
+        held::Held,
         lesson::{Change, Lesson, LessonError, Played, Step},
         question::{About, Choice, Question},
         share::Share,

@@ -22,7 +22,7 @@ async function predict(page: Page, option: string | RegExp): Promise<void> {
 test("a lesson: predict wrong, predict right, try the change, and go back to one's own work", async ({ hopscope, page }) => {
   await hopscope.tell("cluster");
   await list(page, "Lessons");
-  await expect(rail(page)).toContainText("0 of 28 done");
+  await expect(rail(page)).toContainText(/0 of \d+ done/);
   await rail(page).getByRole("button", { name: "Why does port 80 answer when nothing listens there?" }).click();
   await expect(rail(page).getByRole("heading", { level: 2 })).toHaveText("Why does port 80 answer when nothing listens there?");
   await expect(hopscope.node("aks-user-0")).toBeVisible();
@@ -61,7 +61,7 @@ test("a lesson: predict wrong, predict right, try the change, and go back to one
   await expect(hopscope.node("aks-system-27255451-0")).toBeVisible();
   await expect(page.getByRole("button", { name: "Undo" })).toHaveAttribute("title", "Undo: Cluster: thirds, source lost");
   expect((await hopscope.shares()).map(({ exact }) => exact)).toEqual(["33.3 % (1/3)", "33.3 % (1/3)", "33.3 % (1/3)"]);
-  await expect(rail(page)).toContainText("1 of 28 done");
+  await expect(rail(page)).toContainText(/1 of \d+ done/);
   await expect(rail(page).getByRole("button", { name: /Why does port 80 answer.*Done/ })).toBeVisible();
   await expect(page).not.toHaveURL(/#./);
 });

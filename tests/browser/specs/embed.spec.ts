@@ -60,3 +60,15 @@ test("a dialog that cannot be fetched is told", async ({ page, hopscope }) => {
   await expect(page.getByRole("alert")).toContainText("the part of the page that writes figures could not be fetched");
   await expect(hopscope.verdict).toContainText("delivered");
 });
+
+test("a lesson that is open is what is embedded", async ({ hopscope, page }) => {
+  await hopscope.goto("#lesson=port-80");
+  await expect(page.getByRole("heading", { name: /Why does port 80 answer/ })).toBeVisible();
+  await embed(page);
+  const dialog = page.getByRole("dialog", { name: "Embed this figure" });
+  const text = dialog.getByLabel("What to put into the other page");
+  await expect(text).toContainText('lesson="port-80"');
+  await expect(text).not.toContainText("cluster=");
+  await dialog.getByLabel("What", { exact: true }).selectOption("The cluster and the flow");
+  await expect(text).toContainText('cluster="cluster.yaml"');
+});

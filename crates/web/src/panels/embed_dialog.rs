@@ -42,6 +42,8 @@ async fn open(state: &State) -> Result<(), String> {
     let flow = &state.flow;
     let to = Target { place: flow.to.clone(), port: flow.port, protocol: Protocol::Tcp };
     let via = flow.via.as_ref().map(|node| node.as_str().to_owned());
+    let taught = state.guide.hash();
+    let lesson = taught.as_deref().and_then(|hash| hash.strip_prefix("lesson=")).unwrap_or_default();
     let words = [
         flow.from.to_string(),
         to.to_string(),
@@ -49,6 +51,7 @@ async fn open(state: &State) -> Result<(), String> {
         via.unwrap_or_default(),
         flow.host.clone().unwrap_or_default(),
         flow.path.clone().unwrap_or_default(),
+        lesson.to_owned(),
     ];
     hand_over::embed(&cluster, &words).await
 }
