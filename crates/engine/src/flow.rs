@@ -2,9 +2,10 @@
 
 use model::{Key, KeyError, NodeName, kubernetes::Protocol};
 use std::{fmt, net::IpAddr, str::FromStr};
+use wire::Wire;
 
 /// One end of a flow.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Wire)]
 pub enum Place {
     /// A bare address.
     Ip(IpAddr),
@@ -84,7 +85,7 @@ impl fmt::Display for Place {
 }
 
 /// Who talks to whom, and under which condition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Wire)]
 pub struct Flow {
     /// The sender.
     pub from: Place,

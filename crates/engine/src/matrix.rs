@@ -17,12 +17,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr},
 };
+use wire::Wire;
 
 /// A client on the internet that no rule is likely to name (RFC 5737).
 const INTERNET_CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));
 
 /// Rows and columns.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Wire)]
 pub struct MatrixQuestion {
     /// Who sends.
     pub clients: Vec<Place>,
@@ -31,7 +32,7 @@ pub struct MatrixQuestion {
 }
 
 /// A receiver and its port.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Wire)]
 pub struct Target {
     /// Who.
     pub place: Place,
@@ -68,7 +69,7 @@ impl std::str::FromStr for Target {
 }
 
 /// What becomes of the connections of one client to one target.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct Cell {
     /// The exact share that is delivered, 0 to 1.
@@ -83,7 +84,7 @@ pub struct Cell {
 }
 
 /// The answers, one row for each client, one cell in it for each target.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct Matrix {
     /// The clients, as asked.

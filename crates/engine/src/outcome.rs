@@ -4,9 +4,10 @@ use crate::{Assumption, Cause, Step, Verdict};
 use model::{Key, NodeName};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt, net::IpAddr};
+use wire::Wire;
 
 /// The answer to "what happens to this flow?": every branch with its exact probability.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct Paths {
     /// What was asked.
@@ -18,7 +19,7 @@ pub struct Paths {
 }
 
 /// The flow in the words of its endpoints, resolved to addresses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct FlowSummary {
     /// Who sends, as asked: `198.51.100.7`, `pod/default/a`.
@@ -70,7 +71,7 @@ pub(crate) fn fold_key(
 }
 
 /// One branch.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct PathOutcome {
     /// Exact probability, 0 to 1.
@@ -97,7 +98,7 @@ pub struct PathOutcome {
 }
 
 /// The way back.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct Reply {
     /// Whether the sender gets the answer.
@@ -109,7 +110,7 @@ pub struct Reply {
 }
 
 /// Who received the packet.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint {
     /// The pod, if it is one.

@@ -15,9 +15,10 @@ use model::{
 use netfilter::Packet;
 use serde::Serialize;
 use std::{cell::RefCell, collections::BTreeMap, fmt, net::IpAddr};
+use wire::Wire;
 
 /// What a probe thinks of one member.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Wire)]
 pub struct ProbeState {
     /// Whether new connections go there.
     pub up: bool,
@@ -34,7 +35,7 @@ pub struct ProbeState {
 }
 
 /// A probe's own packet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
 pub struct ProbePacket {
     /// A handshake, or a GET.
     pub protocol: ProbeProtocol,
@@ -50,7 +51,7 @@ pub struct ProbePacket {
 }
 
 /// Where a probe's packet ended before it arrived, and by which rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
 pub struct Stopped {
     /// Where: a security group, a node.
     pub station: Station,

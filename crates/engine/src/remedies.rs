@@ -12,12 +12,13 @@ use model::{
     },
 };
 use std::sync::Arc;
+use wire::Wire;
 
 /// The annotation by which a Service chooses the set of nodes behind a Basic load balancer.
 const MODE: &str = "service.beta.kubernetes.io/azure-load-balancer-mode";
 
 /// A step.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Wire)]
 pub struct Remedy {
     /// What it does, as an order.
     pub title: &'static str,

@@ -3,9 +3,10 @@
 use model::ObjectRef;
 use serde::{Deserialize, Serialize};
 use std::{fmt, net::IpAddr, sync::Arc};
+use wire::Wire;
 
 /// What became of a flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It arrived and its answer came back.
@@ -46,7 +47,7 @@ impl fmt::Display for Verdict {
 }
 
 /// Why a flow failed. Codes are stable; each has a page in `docs/causes/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The Service has no ready endpoint; kube-proxy rejects.
@@ -127,7 +128,7 @@ impl fmt::Display for Cause {
 }
 
 /// Something that the answer takes for granted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Wire)]
 pub struct Assumption {
     /// The stable code; each has a page in `docs/assumptions/`.
     pub code: AssumptionCode,
@@ -136,7 +137,7 @@ pub struct Assumption {
 }
 
 /// Codes of assumptions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "kebab-case")]
 pub enum AssumptionCode {
     /// Azure's load-balancer hash is not public; an ideal uniform hash is assumed.
@@ -178,7 +179,7 @@ pub enum AssumptionCode {
 }
 
 /// Who a person would go to in order to change a thing. Decides the colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "kebab-case")]
 pub enum Owner {
     /// The sender.
@@ -192,7 +193,7 @@ pub enum Owner {
 }
 
 /// The program or part that did the step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "kebab-case")]
 pub enum Component {
     /// The sending application.
@@ -234,7 +235,7 @@ pub enum Component {
 }
 
 /// Where a step takes place.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct Station {
     /// What kind of place.
@@ -251,7 +252,7 @@ impl Station {
 }
 
 /// Kinds of places.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Wire)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each variant is the place it names")]
 pub enum StationKind {
@@ -274,7 +275,7 @@ pub enum StationKind {
 }
 
 /// What a step did, or, for the `Skip…` forms, the important thing that did not happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Wire)]
 #[expect(missing_docs, reason = "each variant is the action it names")]
 pub enum Action {
     Originate,
@@ -310,7 +311,7 @@ pub enum Action {
 }
 
 /// The fields of a packet that a person reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct Header {
     /// `tcp` or `udp`.
@@ -347,7 +348,7 @@ impl From<netfilter::Packet> for Header {
 }
 
 /// A rule and the object that it comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleRef {
     /// Where the rule stands: `nat KUBE-SERVICES`, `rule a1b2-TCP-80`, `NSG aks-agentpool-nsg`.
@@ -360,7 +361,7 @@ pub struct RuleRef {
 }
 
 /// A rule that was examined and did not decide, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct NearMiss {
     /// The rule.
@@ -370,7 +371,7 @@ pub struct NearMiss {
 }
 
 /// One step of a trace.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
     /// Where.

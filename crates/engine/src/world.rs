@@ -26,6 +26,7 @@ use std::{
     net::IpAddr,
     sync::{Arc, OnceLock},
 };
+use wire::Wire;
 
 /// A settled cluster, ready to answer questions. Immutable: an edit makes a new one.
 #[derive(Debug)]
@@ -84,7 +85,7 @@ impl fmt::Display for FlowError {
 impl std::error::Error for FlowError {}
 
 /// The counts of a sampled run, beside the exact shares.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
     /// How many connections.
@@ -103,7 +104,7 @@ pub struct Run {
 }
 
 /// One receiver, or one cause of failure.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct RunRow {
     /// What became of these connections.

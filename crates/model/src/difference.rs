@@ -11,6 +11,7 @@ struct Gap {
 }
 
 impl Gap {
+    #[inline(never)]
     fn one<T: PartialEq>(&mut self, from: &Option<Arc<T>>, to: &Option<Arc<T>>, wrap: fn(Arc<T>) -> Object) {
         match (from, to) {
             (Some(from), None) => {
@@ -22,6 +23,7 @@ impl Gap {
     }
 
     /// Objects that both share cost one comparison of pointers.
+    #[inline(never)]
     fn map<K: Ord, T: PartialEq>(
         &mut self,
         from: &BTreeMap<K, Arc<T>>,

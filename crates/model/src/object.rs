@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Borrow, collections::BTreeMap, sync::Arc};
 use wire::{Input, Wire};
 
 /// Everything that one input says, and nothing that it does not say.
@@ -235,21 +235,27 @@ impl Model {
         let key = || id.key();
         let name = || id.name.to_string();
         match object {
-            Object::Node(object) => self.nodes.insert(object.name(), object).map(Object::Node),
-            Object::Pod(object) => self.pods.insert(key(), object).map(Object::Pod),
-            Object::Service(object) => self.services.insert(key(), object).map(Object::Service),
+            Object::Node(object) => insert(&mut self.nodes, object.name(), object).map(Object::Node),
+            Object::Pod(object) => insert(&mut self.pods, key(), object).map(Object::Pod),
+            Object::Service(object) => insert(&mut self.services, key(), object).map(Object::Service),
             Object::EndpointSlice(object) => {
-                self.endpoint_slices.insert(key(), object).map(Object::EndpointSlice)
+                insert(&mut self.endpoint_slices, key(), object).map(Object::EndpointSlice)
             }
-            Object::Deployment(object) => self.deployments.insert(key(), object).map(Object::Deployment),
-            Object::ReplicaSet(object) => self.replica_sets.insert(key(), object).map(Object::ReplicaSet),
-            Object::StatefulSet(object) => self.stateful_sets.insert(key(), object).map(Object::StatefulSet),
-            Object::DaemonSet(object) => self.daemon_sets.insert(key(), object).map(Object::DaemonSet),
-            Object::Job(object) => self.jobs.insert(key(), object).map(Object::Job),
+            Object::Deployment(object) => {
+                insert(&mut self.deployments, key(), object).map(Object::Deployment)
+            }
+            Object::ReplicaSet(object) => {
+                insert(&mut self.replica_sets, key(), object).map(Object::ReplicaSet)
+            }
+            Object::StatefulSet(object) => {
+                insert(&mut self.stateful_sets, key(), object).map(Object::StatefulSet)
+            }
+            Object::DaemonSet(object) => insert(&mut self.daemon_sets, key(), object).map(Object::DaemonSet),
+            Object::Job(object) => insert(&mut self.jobs, key(), object).map(Object::Job),
             Object::PodDisruptionBudget(object) => {
-                self.pod_disruption_budgets.insert(key(), object).map(Object::PodDisruptionBudget)
+                insert(&mut self.pod_disruption_budgets, key(), object).map(Object::PodDisruptionBudget)
             }
-            Object::Binding(object) => self.bindings.insert(key(), object).map(Object::Binding),
+            Object::Binding(object) => insert(&mut self.bindings, key(), object).map(Object::Binding),
             Object::KubeProxyConfiguration(object) => {
                 self.kube_proxy.replace(object).map(Object::KubeProxyConfiguration)
             }
@@ -257,45 +263,51 @@ impl Model {
                 self.managed_cluster.replace(object).map(Object::ManagedCluster)
             }
             Object::LoadBalancer(object) => {
-                self.load_balancers.insert(name(), object).map(Object::LoadBalancer)
+                insert(&mut self.load_balancers, name(), object).map(Object::LoadBalancer)
             }
             Object::VirtualNetwork(object) => {
-                self.virtual_networks.insert(name(), object).map(Object::VirtualNetwork)
+                insert(&mut self.virtual_networks, name(), object).map(Object::VirtualNetwork)
             }
             Object::NetworkSecurityGroup(object) => {
-                self.network_security_groups.insert(name(), object).map(Object::NetworkSecurityGroup)
+                insert(&mut self.network_security_groups, name(), object).map(Object::NetworkSecurityGroup)
             }
-            Object::RouteTable(object) => self.route_tables.insert(name(), object).map(Object::RouteTable),
+            Object::RouteTable(object) => {
+                insert(&mut self.route_tables, name(), object).map(Object::RouteTable)
+            }
             Object::PublicIPAddress(object) => {
-                self.public_ip_addresses.insert(name(), object).map(Object::PublicIPAddress)
+                insert(&mut self.public_ip_addresses, name(), object).map(Object::PublicIPAddress)
             }
-            Object::NatGateway(object) => self.nat_gateways.insert(name(), object).map(Object::NatGateway),
-            Object::Namespace(object) => self.namespaces.insert(name(), object).map(Object::Namespace),
-            Object::Ingress(object) => self.ingresses.insert(key(), object).map(Object::Ingress),
+            Object::NatGateway(object) => {
+                insert(&mut self.nat_gateways, name(), object).map(Object::NatGateway)
+            }
+            Object::Namespace(object) => insert(&mut self.namespaces, name(), object).map(Object::Namespace),
+            Object::Ingress(object) => insert(&mut self.ingresses, key(), object).map(Object::Ingress),
             Object::IngressClass(object) => {
-                self.ingress_classes.insert(name(), object).map(Object::IngressClass)
+                insert(&mut self.ingress_classes, name(), object).map(Object::IngressClass)
             }
             Object::NetworkPolicy(object) => {
-                self.network_policies.insert(key(), object).map(Object::NetworkPolicy)
+                insert(&mut self.network_policies, key(), object).map(Object::NetworkPolicy)
             }
-            Object::DnsResolver(object) => self.dns_resolvers.insert(name(), object).map(Object::DnsResolver),
+            Object::DnsResolver(object) => {
+                insert(&mut self.dns_resolvers, name(), object).map(Object::DnsResolver)
+            }
             Object::StorageAccount(object) => {
-                self.storage_accounts.insert(name(), object).map(Object::StorageAccount)
+                insert(&mut self.storage_accounts, name(), object).map(Object::StorageAccount)
             }
             Object::PrivateEndpoint(object) => {
-                self.private_endpoints.insert(name(), object).map(Object::PrivateEndpoint)
+                insert(&mut self.private_endpoints, name(), object).map(Object::PrivateEndpoint)
             }
             Object::PrivateDnsZone(object) => {
-                self.private_dns_zones.insert(name(), object).map(Object::PrivateDnsZone)
+                insert(&mut self.private_dns_zones, name(), object).map(Object::PrivateDnsZone)
             }
             Object::LocalNetworkGateway(object) => {
-                self.local_network_gateways.insert(name(), object).map(Object::LocalNetworkGateway)
+                insert(&mut self.local_network_gateways, name(), object).map(Object::LocalNetworkGateway)
             }
             Object::VirtualNetworkGateway(object) => {
-                self.virtual_network_gateways.insert(name(), object).map(Object::VirtualNetworkGateway)
+                insert(&mut self.virtual_network_gateways, name(), object).map(Object::VirtualNetworkGateway)
             }
             Object::NetworkInterface(object) => {
-                self.network_interfaces.insert(name(), object).map(Object::NetworkInterface)
+                insert(&mut self.network_interfaces, name(), object).map(Object::NetworkInterface)
             }
         }
     }
@@ -304,46 +316,48 @@ impl Model {
     pub fn remove(&mut self, id: &ObjectRef) -> Option<Object> {
         let name: &str = &id.name;
         match id.kind {
-            Kind::Node => self.nodes.remove(name).map(Object::Node),
-            Kind::Pod => self.pods.remove(&id.key()).map(Object::Pod),
-            Kind::Service => self.services.remove(&id.key()).map(Object::Service),
-            Kind::EndpointSlice => self.endpoint_slices.remove(&id.key()).map(Object::EndpointSlice),
-            Kind::Deployment => self.deployments.remove(&id.key()).map(Object::Deployment),
-            Kind::ReplicaSet => self.replica_sets.remove(&id.key()).map(Object::ReplicaSet),
-            Kind::StatefulSet => self.stateful_sets.remove(&id.key()).map(Object::StatefulSet),
-            Kind::DaemonSet => self.daemon_sets.remove(&id.key()).map(Object::DaemonSet),
-            Kind::Job => self.jobs.remove(&id.key()).map(Object::Job),
+            Kind::Node => remove(&mut self.nodes, name).map(Object::Node),
+            Kind::Pod => remove(&mut self.pods, &id.key()).map(Object::Pod),
+            Kind::Service => remove(&mut self.services, &id.key()).map(Object::Service),
+            Kind::EndpointSlice => remove(&mut self.endpoint_slices, &id.key()).map(Object::EndpointSlice),
+            Kind::Deployment => remove(&mut self.deployments, &id.key()).map(Object::Deployment),
+            Kind::ReplicaSet => remove(&mut self.replica_sets, &id.key()).map(Object::ReplicaSet),
+            Kind::StatefulSet => remove(&mut self.stateful_sets, &id.key()).map(Object::StatefulSet),
+            Kind::DaemonSet => remove(&mut self.daemon_sets, &id.key()).map(Object::DaemonSet),
+            Kind::Job => remove(&mut self.jobs, &id.key()).map(Object::Job),
             Kind::PodDisruptionBudget => {
-                self.pod_disruption_budgets.remove(&id.key()).map(Object::PodDisruptionBudget)
+                remove(&mut self.pod_disruption_budgets, &id.key()).map(Object::PodDisruptionBudget)
             }
-            Kind::Binding => self.bindings.remove(&id.key()).map(Object::Binding),
+            Kind::Binding => remove(&mut self.bindings, &id.key()).map(Object::Binding),
             Kind::KubeProxyConfiguration => self.kube_proxy.take().map(Object::KubeProxyConfiguration),
             Kind::ManagedCluster => {
                 self.managed_cluster.take_if(|object| object.name == name).map(Object::ManagedCluster)
             }
-            Kind::LoadBalancer => self.load_balancers.remove(name).map(Object::LoadBalancer),
-            Kind::VirtualNetwork => self.virtual_networks.remove(name).map(Object::VirtualNetwork),
+            Kind::LoadBalancer => remove(&mut self.load_balancers, name).map(Object::LoadBalancer),
+            Kind::VirtualNetwork => remove(&mut self.virtual_networks, name).map(Object::VirtualNetwork),
             Kind::NetworkSecurityGroup => {
-                self.network_security_groups.remove(name).map(Object::NetworkSecurityGroup)
+                remove(&mut self.network_security_groups, name).map(Object::NetworkSecurityGroup)
             }
-            Kind::RouteTable => self.route_tables.remove(name).map(Object::RouteTable),
-            Kind::PublicIPAddress => self.public_ip_addresses.remove(name).map(Object::PublicIPAddress),
-            Kind::NatGateway => self.nat_gateways.remove(name).map(Object::NatGateway),
-            Kind::Namespace => self.namespaces.remove(name).map(Object::Namespace),
-            Kind::Ingress => self.ingresses.remove(&id.key()).map(Object::Ingress),
-            Kind::IngressClass => self.ingress_classes.remove(name).map(Object::IngressClass),
-            Kind::NetworkPolicy => self.network_policies.remove(&id.key()).map(Object::NetworkPolicy),
-            Kind::DnsResolver => self.dns_resolvers.remove(name).map(Object::DnsResolver),
-            Kind::StorageAccount => self.storage_accounts.remove(name).map(Object::StorageAccount),
-            Kind::PrivateEndpoint => self.private_endpoints.remove(name).map(Object::PrivateEndpoint),
-            Kind::PrivateDnsZone => self.private_dns_zones.remove(name).map(Object::PrivateDnsZone),
+            Kind::RouteTable => remove(&mut self.route_tables, name).map(Object::RouteTable),
+            Kind::PublicIPAddress => remove(&mut self.public_ip_addresses, name).map(Object::PublicIPAddress),
+            Kind::NatGateway => remove(&mut self.nat_gateways, name).map(Object::NatGateway),
+            Kind::Namespace => remove(&mut self.namespaces, name).map(Object::Namespace),
+            Kind::Ingress => remove(&mut self.ingresses, &id.key()).map(Object::Ingress),
+            Kind::IngressClass => remove(&mut self.ingress_classes, name).map(Object::IngressClass),
+            Kind::NetworkPolicy => remove(&mut self.network_policies, &id.key()).map(Object::NetworkPolicy),
+            Kind::DnsResolver => remove(&mut self.dns_resolvers, name).map(Object::DnsResolver),
+            Kind::StorageAccount => remove(&mut self.storage_accounts, name).map(Object::StorageAccount),
+            Kind::PrivateEndpoint => remove(&mut self.private_endpoints, name).map(Object::PrivateEndpoint),
+            Kind::PrivateDnsZone => remove(&mut self.private_dns_zones, name).map(Object::PrivateDnsZone),
             Kind::LocalNetworkGateway => {
-                self.local_network_gateways.remove(name).map(Object::LocalNetworkGateway)
+                remove(&mut self.local_network_gateways, name).map(Object::LocalNetworkGateway)
             }
             Kind::VirtualNetworkGateway => {
-                self.virtual_network_gateways.remove(name).map(Object::VirtualNetworkGateway)
+                remove(&mut self.virtual_network_gateways, name).map(Object::VirtualNetworkGateway)
             }
-            Kind::NetworkInterface => self.network_interfaces.remove(name).map(Object::NetworkInterface),
+            Kind::NetworkInterface => {
+                remove(&mut self.network_interfaces, name).map(Object::NetworkInterface)
+            }
         }
     }
 
@@ -383,4 +397,17 @@ impl Model {
             .chain(of(&self.pods, Object::Pod))
             .chain(of(&self.endpoint_slices, Object::EndpointSlice))
     }
+}
+
+// Maps of one type of key have one layout, so that the compiler can make one function of all that these become;
+// in line it could not.
+
+#[inline(never)]
+fn insert<K: Ord, T>(map: &mut BTreeMap<K, Arc<T>>, key: K, object: Arc<T>) -> Option<Arc<T>> {
+    map.insert(key, object)
+}
+
+#[inline(never)]
+fn remove<K: Ord + Borrow<Q>, Q: Ord + ?Sized, T>(map: &mut BTreeMap<K, Arc<T>>, key: &Q) -> Option<Arc<T>> {
+    map.remove(key)
 }

@@ -1,8 +1,21 @@
-//! The page's second wasm: reading and writing documents and links, and teaching. `www/boot.js` loads it when the page asks
-//! its first question. It shares no memory with the page: should it stop, the page goes on.
+//! The page's second wasm: the engine, reading and writing documents and links, and teaching. `www/boot.js` loads it
+//! once the first picture stands. It shares no memory with the page: should it stop, the page goes on.
 
 use engine::RulesQuestion;
+use session::Session;
+use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
+
+thread_local! {
+    static SESSION: RefCell<Session> = RefCell::default();
+}
+
+/// Answers a `session::Call`; both are in the wire form.
+#[wasm_bindgen]
+pub fn compute(call: &[u8]) -> Result<Vec<u8>, JsError> {
+    let answered = SESSION.with(|session| session.try_borrow_mut().ok()?.answer(call));
+    answered.ok_or_else(|| JsError::new("the page and its engine are of different versions"))
+}
 
 /// Answers a `formats::Question`; both are in the wire form.
 #[wasm_bindgen]

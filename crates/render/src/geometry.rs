@@ -1,9 +1,10 @@
 //! Points, boxes and curves, in the scene's units (CSS pixels at zoom 1; y grows downwards).
 
 use std::fmt::Write as _;
+use wire::Wire;
 
 /// A place.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Wire)]
 pub struct Point {
     /// To the right.
     pub x: f64,
@@ -33,7 +34,7 @@ impl Point {
 }
 
 /// An upright box.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Wire)]
 pub struct Rect {
     /// Left edge.
     pub x: f64,
@@ -93,7 +94,7 @@ impl Rect {
 const EPSILON: f64 = 1e-6;
 
 /// A smooth line: cubic Bézier pieces, each starting where the one before ended.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Wire)]
 pub struct Curve {
     start: Point,
     pieces: Vec<[Point; 3]>,

@@ -5,9 +5,10 @@
 
 use crate::{Curve, Point, Rect, measure};
 use model::{ObjectRef, PoolName};
+use wire::Wire;
 
 /// A whole picture.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Wire)]
 pub struct Scene {
     /// Width in scene units.
     pub width: f64,
@@ -33,7 +34,7 @@ pub struct Scene {
 }
 
 /// A node pool, as far as moving nodes goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Wire)]
 pub struct PoolFacts {
     /// The group that stands for it.
     pub group: String,
@@ -58,7 +59,7 @@ impl Scene {
 }
 
 /// A thing with a place: a card, a container, a chip.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Wire)]
 pub struct Group {
     /// Stable across edits: `node/aks-system-0`, `pod/default/echo-58mz5`.
     pub id: String,
@@ -90,7 +91,7 @@ impl Group {
 }
 
 /// Kinds of things.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Wire)]
 pub enum Kind {
     /// A node pool, the container of its nodes.
     NodePool,
@@ -153,7 +154,7 @@ impl Kind {
 }
 
 /// Whose a thing is: the colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Wire)]
 pub enum Tone {
     /// The person who sends.
     You,
@@ -191,7 +192,7 @@ impl Tone {
 }
 
 /// How the flow uses a thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Wire)]
 pub enum State {
     /// Not at all.
     Idle,
@@ -216,7 +217,7 @@ impl State {
 }
 
 /// What to draw.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Wire)]
 pub enum Shape {
     /// A box with rounded corners.
     Box {
@@ -241,7 +242,7 @@ pub enum Shape {
 }
 
 /// How a shape looks, within its group's tone and state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Wire)]
 pub enum Look {
     /// The body of the group.
     Body,
@@ -269,7 +270,7 @@ impl Look {
 }
 
 /// One line of text.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Wire)]
 pub struct Text {
     /// Where its base line begins, ends or has its middle.
     pub at: Point,
@@ -286,7 +287,7 @@ pub struct Text {
 }
 
 /// Where a text hangs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Wire)]
 pub enum Anchor {
     /// At its beginning.
     Start,
@@ -308,7 +309,7 @@ impl Anchor {
 }
 
 /// Faces and sizes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Wire)]
 pub enum TextStyle {
     /// A container's name.
     Title,
@@ -363,7 +364,7 @@ impl TextStyle {
 }
 
 /// Colours of text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Wire)]
 pub enum Ink {
     /// What is read first.
     Strong,
@@ -394,7 +395,7 @@ impl Ink {
 }
 
 /// A line that packets take.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Wire)]
 pub struct Link {
     /// `FROM>TO`, of group ids; replies end in `<`.
     pub id: String,
@@ -431,7 +432,7 @@ impl Link {
 }
 
 /// A packet's header at one place.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Wire)]
 pub struct Capsule {
     /// `capsule/0`, counted along the way.
     pub id: String,
@@ -474,7 +475,7 @@ impl Capsule {
 }
 
 /// One end in a packet's header.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Wire)]
 pub struct Field {
     /// Address, with the port where it matters.
     pub text: String,
@@ -483,7 +484,7 @@ pub struct Field {
 }
 
 /// A part of the selected branch's way with one header.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Wire)]
 pub struct Leg {
     /// The line.
     pub curve: Curve,

@@ -3,6 +3,7 @@
 
 use crate::{Capsule, Group, Link, Point, Scene, Shape, State, Text, Tone, geometry::number};
 use std::fmt::Write as _;
+use wire::Wire;
 
 /// The style of a scene, without colours; the page uses it too.
 pub const STYLE: &str = include_str!("scene.css");
@@ -10,7 +11,7 @@ const LIGHT: &str = include_str!("tokens.css");
 const DARK: &str = include_str!("tokens-dark.css");
 
 /// The colours of a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Wire)]
 pub enum Theme {
     /// Light, or dark where the reader's system asks for it.
     #[default]

@@ -4,6 +4,7 @@ use azure::{Balancer, Frontend, Rule};
 use engine::{Paths, Place, ProbeState, World};
 use model::{Key, Model, NodeName, azure::LoadBalancer, kubernetes::Service};
 use std::{collections::BTreeMap, net::IpAddr};
+use wire::Wire;
 
 /// Everything that one picture shows. The web page, the command line and the JavaScript package fill it.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +24,7 @@ pub struct View<'a> {
 }
 
 /// A load balancer and its state.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Wire)]
 pub struct LoadBalancerView {
     /// The resource.
     pub resource: LoadBalancer,
@@ -116,14 +117,14 @@ pub fn service_of(world: &World, paths: &Paths) -> Option<Key> {
 }
 
 /// How a scene is laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Wire)]
 pub struct Options {
     /// Left to right, or top to bottom.
     pub shape: Format,
 }
 
 /// The way a scene runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Wire)]
 pub enum Format {
     /// Client, load balancer and nodes side by side: about 940 units wide.
     #[default]

@@ -9,7 +9,7 @@ use crate::{
     panic,
     picture::Picture,
     ptr::Ptr,
-    saved,
+    reader, saved,
     state::{Action, Brought, Dialog, Dispatch, Message, State, guide::Page, link},
     theme,
     tutor::{self, Lead},
@@ -37,6 +37,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
     use_links(&dispatch);
     use_brought(&dispatch);
     use_kept(&dispatch);
+    use_engine(&dispatch);
     use_effect_with((state.model.clone(), state.flow.clone()), {
         let state = state.clone();
         move |_| keep(&state)
@@ -276,6 +277,17 @@ fn use_kept(dispatch: &Dispatch) {
             && let Some(link) = saved::kept()
         {
             dispatch.dispatch(Action::Tell(Some(Message::restore(link))));
+        }
+    });
+}
+
+/// Fetches the engine once the first picture stands.
+#[hook]
+fn use_engine(dispatch: &Dispatch) {
+    let dispatch = dispatch.clone();
+    use_effect_with((), move |()| {
+        if !reader::is_ready() {
+            spawn_local(async move { dispatch.dispatch(Action::EngineCame(reader::ready().await)) });
         }
     });
 }

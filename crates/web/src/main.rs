@@ -16,6 +16,7 @@ mod state;
 mod theme;
 mod tutor;
 mod ui;
+mod world;
 
 fn main() {
     panic::hook();

@@ -1,13 +1,13 @@
 //! The picture: lays the store's cluster and flow out, and hands the scene to the canvas.
 
+use crate::world::World;
 use crate::{
     canvas::{Canvas, Chosen},
     ptr::Ptr,
     state::{Action, Answer, Dispatch},
 };
-use engine::World;
 use model::{Edit, ObjectRef};
-use render::{Format, Options, Scene, View};
+use render::{Format, Options};
 use std::{collections::BTreeSet, rc::Rc};
 use yew::prelude::*;
 
@@ -59,7 +59,7 @@ pub(crate) fn Picture(props: &PictureProps) -> Html {
         (props.world.clone(), props.answer.clone(), props.outcome, props.reply, *narrow),
         |(world, answer, outcome, reply, narrow)| {
             let shape = if *narrow { Format::Tall } else { Format::Wide };
-            Rc::new(draw(world, answer, *outcome, *reply, Options { shape }))
+            Rc::new(world.picture(answer.flow.as_ref(), *outcome, *reply, Options { shape }))
         },
     );
     let on_select = use_callback(props.dispatch.clone(), |object: ObjectRef, dispatch| {
@@ -82,20 +82,4 @@ pub(crate) fn Picture(props: &PictureProps) -> Html {
             label={props.label.clone()} advice={props.advice.clone()} on_advised={props.on_advised.clone()} marks={props.marks.clone()} still={props.still} view={props.view} on_view={props.on_view.clone()}
             {on_select} {on_edit} {on_hover} {on_announce} {on_narrow} />
     }
-}
-
-/// The scene of a branch.
-pub(crate) fn draw(world: &World, answer: &Answer, outcome: usize, reply: bool, options: Options) -> Scene {
-    let paths = answer.paths();
-    let load_balancers = render::load_balancers(world, render::Probed::Flow(paths));
-    let service = paths.and_then(|paths| render::service_of(world, paths));
-    let view = View {
-        model: world.model(),
-        load_balancers: &load_balancers,
-        paths,
-        selected: Some(outcome),
-        reply,
-        service: service.as_ref(),
-    };
-    render::scene(&view, options)
 }

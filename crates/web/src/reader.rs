@@ -1,11 +1,12 @@
-//! The reader: the second wasm, which reads and writes documents and links, and teaches. It is fetched with the
-//! first question and stays.
+//! The second wasm: it computes, reads and writes documents and links, and teaches. It is fetched once the first
+//! picture stands. What is asked of the engine before is answered by what the build left in the page, or not yet.
 
 use engine::{RulesAnswer, RulesQuestion};
 use formats::{Question, Source};
 use js_sys::{Function, Uint8Array};
 use lessons::Ask;
-use std::fmt;
+use session::Call;
+use std::{cell::RefCell, fmt};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wire::Wire;
 
@@ -20,6 +21,26 @@ extern "C" {
     async fn text(path: &str) -> Result<JsValue, JsValue>;
 }
 
+thread_local! {
+    static HERE: RefCell<Here> = RefCell::default();
+}
+
+#[derive(Debug, Default)]
+struct Here {
+    /// The reader's function, when it is here.
+    function: Option<Function>,
+    /// What the engine must be told when it comes: the cluster that the build answered for.
+    untold: Vec<Vec<u8>>,
+    /// In a test: the engine itself.
+    #[cfg(not(target_arch = "wasm32"))]
+    session: session::Session,
+}
+
+/// What the page asks of the engine when it opens with the first example, and the answers, as the build left them.
+/// The first call gives the cluster its number.
+#[cfg(any(test, target_arch = "wasm32"))]
+const OPENING: &[(&[u8], &[u8])] = include!(concat!(env!("OUT_DIR"), "/opening.rs"));
+
 /// Why the reader did not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ReaderError {
@@ -33,7 +54,7 @@ impl fmt::Display for ReaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(why) => {
-                write!(f, "the part of the page that reads and writes documents could not be used ({why})")
+                write!(f, "the part of the page that computes and reads could not be used ({why})")
             }
             Self::OtherVersion => f.write_str("the page was updated meanwhile; reload it"),
         }
@@ -42,9 +63,42 @@ impl fmt::Display for ReaderError {
 
 impl std::error::Error for ReaderError {}
 
+/// Whether the reader, and with it the engine, is here.
+pub(crate) fn is_ready() -> bool {
+    cfg!(not(target_arch = "wasm32")) || HERE.with_borrow(|here| here.function.is_some())
+}
+
 /// Fetches the reader, unless it is here.
 pub(crate) async fn ready() -> Result<(), ReaderError> {
     function().await.map(drop)
+}
+
+/// Asks the engine what can be answered at once; `None` if it is not here yet, or stopped.
+pub(crate) fn compute<T: Wire>(call: &Call) -> Option<T> {
+    wire::decode(&computed(&wire::encode(call))?)
+}
+
+#[cfg(target_arch = "wasm32")]
+fn computed(call: &[u8]) -> Option<Vec<u8>> {
+    match HERE.with_borrow(|here| here.function.clone()) {
+        Some(function) => at_door(&function, "compute", call).ok(),
+        None => left_by_build(call),
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn computed(call: &[u8]) -> Option<Vec<u8>> {
+    HERE.with_borrow_mut(|here| here.session.answer(call))
+}
+
+/// The answer that the build left. A cluster is named to the engine when it comes.
+#[cfg(any(test, target_arch = "wasm32"))]
+fn left_by_build(call: &[u8]) -> Option<Vec<u8>> {
+    let (at, (_, answer)) = OPENING.iter().enumerate().find(|(_, (asked, _))| *asked == call)?;
+    if at == 0 {
+        HERE.with_borrow_mut(|here| here.untold.push(call.to_vec()));
+    }
+    Some(answer.to_vec())
 }
 
 /// Asks a question. The type of the answer stands with the question.
@@ -72,17 +126,60 @@ pub(crate) async fn file(path: &str) -> Result<Source, ReaderError> {
 }
 
 async fn call(door: &str, question: &[u8]) -> Result<Vec<u8>, ReaderError> {
-    let question = Uint8Array::from(question);
-    let answer = function().await?.call2(&JsValue::NULL, &door.into(), &question);
+    at_door(&function().await?, door, question)
+}
+
+fn at_door(function: &Function, door: &str, question: &[u8]) -> Result<Vec<u8>, ReaderError> {
+    let answer = function.call2(&JsValue::NULL, &door.into(), &Uint8Array::from(question));
     Ok(Uint8Array::new(&answer.map_err(|error| failed(&error))?).to_vec())
 }
 
 async fn function() -> Result<Function, ReaderError> {
+    if let Some(function) = HERE.with_borrow(|here| here.function.clone()) {
+        return Ok(function);
+    }
     let function = load().await.map_err(|error| failed(&error))?;
-    function.dyn_into().map_err(|_| ReaderError::OtherVersion)
+    let function: Function = function.dyn_into().map_err(|_| ReaderError::OtherVersion)?;
+    for call in HERE.with_borrow_mut(|here| std::mem::take(&mut here.untold)) {
+        at_door(&function, "compute", &call)?;
+    }
+    HERE.with_borrow_mut(|here| here.function = Some(function.clone()));
+    Ok(function)
 }
 
 fn failed(error: &JsValue) -> ReaderError {
     let message = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
     ReaderError::Failed(message.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::State;
+    use render::{Format, Options};
+    use session::{REQUESTS, SEED, WorldId};
+
+    /// What the page asks when it opens is what the build left: else its first picture waits for the engine.
+    #[test]
+    fn the_build_answers_for_the_first_picture() {
+        let state = State::first();
+        let world = WorldId(0);
+        let ask =
+            |flow: &engine::Flow| Call::Ask { world, flow: flow.clone(), requests: REQUESTS, seed: SEED };
+        let picture = |shape: Format| Call::Picture {
+            world,
+            flow: Some((*state.flow).clone()),
+            outcome: state.outcome,
+            reply: state.reply,
+            options: Options { shape },
+        };
+        let mut calls = vec![Call::New(world, (*state.model).clone()), ask(&state.flow)];
+        calls.extend(state.watched.iter().map(|watched| ask(&watched.flow)));
+        calls.extend([picture(Format::Wide), picture(Format::Tall)]);
+        calls.extend(state.selection.iter().map(|service| Call::Remedies(world, service.key())));
+        for call in calls {
+            let call_bytes = wire::encode(&call);
+            assert_eq!(left_by_build(&call_bytes), computed(&call_bytes), "{call:?}");
+        }
+    }
 }

@@ -9,7 +9,7 @@
 #[cfg(test)]
 extern crate self as wire;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, sync::Arc};
 
 pub use wire_derive::Wire;
 
@@ -285,16 +285,135 @@ impl<K: Wire + Ord, V: Wire> Wire for BTreeMap<K, V> {
             if input.failed {
                 break;
             }
-            map.insert(K::read(input), V::read(input));
+            insert(&mut map, K::read(input), V::read(input));
         }
         map
+    }
+}
+
+/// Not in line: maps of one layout can share it then.
+#[inline(never)]
+fn insert<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: V) {
+    map.insert(key, value);
+}
+
+impl Wire for () {
+    fn write(&self, _: &mut Vec<u8>) {}
+
+    fn read(_: &mut Input<'_>) -> Self {}
+}
+
+impl Wire for usize {
+    fn write(&self, out: &mut Vec<u8>) {
+        write_number(*self as u64, out);
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        let number = input.number();
+        Self::try_from(number).unwrap_or_else(|_| {
+            input.fail();
+            0
+        })
+    }
+}
+
+impl Wire for f64 {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.to_le_bytes());
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        match input.rest.split_first_chunk() {
+            Some((bytes, rest)) => {
+                input.rest = rest;
+                Self::from_le_bytes(*bytes)
+            }
+            None => {
+                input.fail();
+                0.0
+            }
+        }
+    }
+}
+
+impl Wire for IpAddr {
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::V4(ip) => {
+                out.push(4);
+                out.extend_from_slice(&ip.octets());
+            }
+            Self::V6(ip) => {
+                out.push(6);
+                out.extend_from_slice(&ip.octets());
+            }
+        }
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        match input.tag() {
+            4 => Self::from(std::array::from_fn::<u8, 4, _>(|_| input.tag())),
+            6 => Self::from(std::array::from_fn::<u8, 16, _>(|_| input.tag())),
+            _ => {
+                input.fail();
+                Self::from([0; 4])
+            }
+        }
+    }
+}
+
+thread_local! {
+    /// Every text that was read as a `&'static str`.
+    static LASTING: RefCell<BTreeMap<&'static str, ()>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// A text of the program itself (a name, a heading). Its reader keeps each one once and for ever: there are only as
+/// many as stand in the program that wrote them.
+impl Wire for &'static str {
+    fn write(&self, out: &mut Vec<u8>) {
+        write_text(self, out);
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        let text = input.text();
+        LASTING.with_borrow_mut(|lasting| match lasting.get_key_value(text) {
+            Some((lasting, ())) => *lasting,
+            None => {
+                let text: &'static str = Box::leak(Box::from(text));
+                lasting.insert(text, ());
+                text
+            }
+        })
+    }
+}
+
+impl<T: Wire, const N: usize> Wire for [T; N] {
+    fn write(&self, out: &mut Vec<u8>) {
+        for item in self {
+            item.write(out);
+        }
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        std::array::from_fn(|_| T::read(input))
+    }
+}
+
+impl<A: Wire, B: Wire> Wire for (A, B) {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.write(out);
+        self.1.write(out);
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        (A::read(input), B::read(input))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::{Wire, decode, encode};
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, net::IpAddr};
 
     #[derive(Debug, Clone, PartialEq, Wire)]
     struct Record {
@@ -303,6 +422,10 @@ mod tests {
         signed: i64,
         list: Vec<Choice>,
         map: BTreeMap<String, u32>,
+        share: f64,
+        place: (usize, IpAddr),
+        word: &'static str,
+        bits: [bool; 2],
     }
 
     #[derive(Debug, Clone, PartialEq, Wire)]
@@ -319,6 +442,10 @@ mod tests {
             signed: i64::MIN,
             list: Vec::new(),
             map: BTreeMap::default(),
+            share: f64::MIN_POSITIVE,
+            place: (usize::MAX, "fd00::1".parse().expect("an address")),
+            word: "tcp",
+            bits: [true, false],
         };
         let named = |inner| Choice::Named { yes: true, inner };
         Record {
@@ -332,6 +459,10 @@ mod tests {
                 named(Err("no".into())),
             ],
             map: [("a".to_owned(), 0), ("b".to_owned(), 300)].into(),
+            share: -1.0 / 3.0,
+            place: (0, "10.0.0.4".parse().expect("an address")),
+            word: "tcp",
+            bits: [false, true],
         }
     }
 

@@ -11,20 +11,29 @@ spec:
   - port: 80
 `;
 
-test("the reader of documents is fetched when it is needed, not before", async ({ page }) => {
-  const asked: string[] = [];
-  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
-  await new Hopscope(page).goto();
-  await page.waitForLoadState("networkidle");
-  expect(asked.filter((path) => path.includes("reader"))).toEqual([]);
-  await page.getByRole("button", { name: "Open…" }).click();
-  await expect.poll(() => asked.filter((path) => /reader.*_bg\.wasm$/.test(path))).toHaveLength(1);
+test("the first picture stands without the engine, and what is asked meanwhile is done when it comes", async ({ page }) => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route(/reader.*_bg\.wasm/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  const hopscope = new Hopscope(page);
+  await hopscope.goto();
+  await expect(hopscope.verdict).toContainText("delivered");
+  await page.getByRole("button", { name: "Cluster: thirds, source lost" }).click();
+  await expect(hopscope.announcer).toContainText("The engine is being loaded");
+  release();
+  await expect(hopscope.announcer).toContainText("watched flows changed");
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(hopscope.announcer).toContainText("Undone");
 });
 
-test("a reader that cannot be fetched is told, leaves the page as it is, and is tried again", async ({ page }) => {
+test("an engine that cannot be fetched is told, leaves the page as it is, and is tried again", async ({ page }) => {
   const hopscope = new Hopscope(page);
   await page.route(/reader.*_bg\.wasm/, (route) => route.abort());
   await hopscope.goto();
+  await expect(page.getByRole("alert")).toContainText("Nothing can be changed or asked");
   await page.getByRole("button", { name: "Open…" }).click();
   const dialog = page.getByRole("dialog", { name: "Open a cluster" });
   await expect(dialog.getByText(/Nothing can be opened now/)).toBeVisible();

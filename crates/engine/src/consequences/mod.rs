@@ -8,6 +8,7 @@ use crate::{Flow, RewrittenChain, World};
 use model::{Key, NodeName, PoolName};
 use serde::Serialize;
 use std::net::IpAddr;
+use wire::Wire;
 
 /// The differences between two worlds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -211,7 +212,7 @@ pub struct FlowShare {
 }
 
 /// One stage of the chain with its sentences.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct Stage {
     /// The stage: `Pods`.

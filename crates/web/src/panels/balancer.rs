@@ -4,12 +4,12 @@ use super::drift::drifted;
 use crate::{
     ptr::Ptr,
     state::Dispatch,
-    ui::{Cell, Table},
+    ui::{self, Cell, Table},
+    world::World,
 };
-use azure::Drift;
-use engine::World;
 use model::azure::{LoadBalancer, LoadBalancingRule, OutboundRule, Probe, SubResource};
 use render::LoadBalancerView;
+use session::{BalancerView, Balancers as View, ProbedMembers};
 use yew::prelude::*;
 
 /// What the tables need.
@@ -24,36 +24,38 @@ pub(super) struct BalancersProps {
 /// The load balancers.
 #[component]
 pub(super) fn Balancers(props: &BalancersProps) -> Html {
-    let views = render::load_balancers(&props.world, render::Probed::All);
-    let refused = props.world.cloud().refused();
-    let drifts = props.world.drifts();
-    let drift = |name: &str| drifts.iter().find(|drift| drift.balancer == name);
+    let view = use_memo(props.world.clone(), |world| world.balancers());
+    let Some(View { views, refused, triggers }) = &*view else { return ui::loading() };
     html! {
         <div class="balancers">
             if views.is_empty() {
                 <p class="empty">{ "The cluster has no load balancer: no Service asks for one, and nothing goes out through one." }</p>
             }
-            { for views.iter().map(|view| balancer(props, view, drift(&view.resource.name))) }
+            { for views.iter().map(|view| balancer(props, view, triggers)) }
             if !refused.is_empty() {
                 <h3>{ "Refused by the cloud controller" }</h3>
-                <ul>{ for refused.iter().map(|one| html! { <li class="bad">{ one.to_string() }</li> }) }</ul>
+                <ul>{ for refused.iter().map(|one| html! { <li class="bad">{ one }</li> }) }</ul>
             }
         </div>
     }
 }
 
-fn balancer(props: &BalancersProps, view: &LoadBalancerView, drift: Option<&Drift>) -> Html {
-    let (world, resource) = (&props.world, &view.resource);
+fn balancer(
+    props: &BalancersProps,
+    BalancerView { view, probes: states, drift }: &BalancerView,
+    triggers: &[String],
+) -> Html {
+    let resource = &view.resource;
     html! {
         <section class="balancer" aria-label={format!("Load balancer {}", resource.name)}>
             <h3>{ &resource.name }{ " " }<span class="soft">{ resource.sku.name.to_string() }</span></h3>
-            { for drift.map(|drift| drifted(world, drift, &props.dispatch)) }
+            { for drift.iter().map(|drift| drifted(&resource.name, drift, triggers, &props.dispatch)) }
             <div class="balancer-tables">
                 <Table caption="Load-balancing rules" rows={rules(resource)} empty="No rule: nothing comes in."
                     columns={vec!["Rule", "Frontend", "Backend", "Floating IP", "Pool", "Probe", "Distribution"]} />
                 <Table caption="Frontends" rows={frontends(view)} columns={vec!["Frontend", "Address", "Rules", "Outbound rules"]} />
                 <Table caption="Backend pools" rows={pools(view)} columns={vec!["Pool", "Rules", "Outbound rules", "Nodes"]} />
-                <Table caption="Probes" rows={probes(world, view)} empty="No probe."
+                <Table caption="Probes" rows={probes(view, states)} empty="No probe."
                     columns={vec!["Probe", "Asks", "Every", "State per node"]} />
                 <Table caption="Outbound rules" rows={outbound(resource)} empty="No outbound rule."
                     columns={vec!["Rule", "Pool", "Frontends", "Ports per node", "Idle timeout"]} />
@@ -134,50 +136,40 @@ fn outbound_count(resource: &LoadBalancer, holds: impl Fn(&OutboundRule) -> bool
     resource.outbound_rules.iter().filter(|rule| holds(rule)).count().to_string()
 }
 
-fn probes(world: &World, view: &LoadBalancerView) -> Vec<Vec<Cell>> {
-    let row = |probe: &Probe| {
+fn probes(view: &LoadBalancerView, probed: &[ProbedMembers]) -> Vec<Vec<Cell>> {
+    let row = |(probe, probed): (&Probe, &ProbedMembers)| {
         let path = probe.request_path.as_deref().unwrap_or_default();
         let seconds = probe.interval_in_seconds.unwrap_or(DEFAULT_INTERVAL);
         vec![
             Cell::mono(probe.name.clone()),
             Cell::mono(format!("{} :{}{path}", probe.protocol, probe.port)),
             Cell::text(format!("{seconds} s")),
-            Cell::html(states(world, &view.resource.name, probe)),
+            Cell::html(states(probed)),
         ]
     };
-    view.resource.probes.iter().map(row).collect()
+    view.resource.probes.iter().zip(probed).map(row).collect()
 }
 
 /// Azure's own interval of a probe that names none, in seconds.
 const DEFAULT_INTERVAL: u32 = 15;
-/// Members whose states are shown of one probe.
-const MOST_STATES: usize = 50;
 
 /// The probe's last word on each member of the pools of its rules.
-fn states(world: &World, balancer: &str, probe: &Probe) -> Html {
-    let rules = world.cloud().balancer(balancer).into_iter().flat_map(|balancer| &balancer.frontends);
-    let rule = rules
-        .flat_map(|frontend| &frontend.rules)
-        .find(|rule| rule.probe.as_ref().is_some_and(|one| one.name == probe.name));
-    let pool = rule.and_then(|rule| world.cloud().pool(balancer, &rule.pool));
-    let members = pool.map(|pool| pool.members.as_slice()).unwrap_or_default();
+fn states(ProbedMembers { members, more }: &ProbedMembers) -> Html {
     if members.is_empty() {
         return html! { <span class="soft">{ "no node is probed" }</span> };
     }
-    let state = |label: String, state: engine::ProbeState| {
+    let state = |(label, state): &(String, engine::ProbeState)| {
         let (class, verdict) = if state.up { ("badge good", "up") } else { ("badge bad", "down") };
         html! {
             <li><span class="mono">{ label }</span>{ " " }
                 <span {class} title={state.why.clone()}>{ format!("{} {verdict}", state.answer) }</span>
-                if !state.up { { " " }<span class="soft">{ state.why }</span> }</li>
+                if !state.up { { " " }<span class="soft">{ state.why.clone() }</span> }</li>
         }
     };
     html! {
         <ul class="states">
-            { for members.iter().take(MOST_STATES).map(|member| {
-                state(member.label(), world.probe_state(Some(probe), member))
-            }) }
-            if members.len() > MOST_STATES { <li>{ format!("and {} more", members.len() - MOST_STATES) }</li> }
+            { for members.iter().map(state) }
+            if *more > 0 { <li>{ format!("and {more} more") }</li> }
         </ul>
     }
 }

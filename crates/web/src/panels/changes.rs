@@ -1,10 +1,11 @@
 //! What the last edit brought about, in the order in which it happens: from the nodes to the shares of flows.
 
+use crate::world::World;
 use crate::{
     ptr::Ptr,
     state::{Changed, Watched},
 };
-use engine::{Flow, Stage, World};
+use engine::{Flow, Stage};
 use yew::prelude::*;
 
 /// What the chain needs.
@@ -23,7 +24,7 @@ pub(super) struct ChangesProps {
 pub(super) fn Changes(props: &ChangesProps) -> Html {
     let stages = use_memo((props.changed.clone(), props.world.clone()), |(changed, world)| {
         let flows: Vec<Flow> = props.watched.iter().map(|watched| (*watched.flow).clone()).collect();
-        changed.as_ref().map(|changed| changed.before.consequences(world, &flows).chain()).unwrap_or_default()
+        changed.as_ref().map(|changed| changed.before.consequences(world, flows)).unwrap_or_default()
     });
     let Some(changed) = &props.changed else {
         return html! {
@@ -42,7 +43,7 @@ pub(super) fn Changes(props: &ChangesProps) -> Html {
         <div class="changes">
             <h3>{ &changed.label }</h3>
             if !changed.notes.is_empty() {
-                <ul class="notes">{ for changed.notes.iter().map(|note| html! { <li>{ note.to_string() }</li> }) }</ul>
+                <ul class="notes">{ for changed.notes.iter().map(|note| html! { <li>{ note }</li> }) }</ul>
             }
             if stages.is_empty() {
                 <p class="hint">{ "Nothing else follows: no pod, rule, probe or watched flow is another than before." }</p>

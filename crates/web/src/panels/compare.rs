@@ -1,9 +1,10 @@
 //! Two variants of the cluster on one flow, in two pictures that zoom as one, with their differences marked.
 
 use super::trace;
+use crate::world::World;
 use crate::{
     canvas::Chosen,
-    picture::{self, Picture},
+    picture::Picture,
     ptr::Ptr,
     state::{
         Action, Answer, Dispatch, Variant,
@@ -12,7 +13,7 @@ use crate::{
     },
     ui::{Choice, Segmented},
 };
-use engine::{PathOutcome, World};
+use engine::PathOutcome;
 use model::{Model, ObjectRef};
 use render::{Options, Scene};
 use std::{collections::BTreeSet, rc::Rc};
@@ -59,9 +60,11 @@ pub(crate) fn Comparison(props: &CompareProps) -> Html {
     let marks = use_memo(
         (props.variant.clone(), props.world.clone(), props.answer.clone(), props.outcome, props.reply, like),
         |(variant, world, answer, outcome, reply, like)| {
-            let a = picture::draw(&variant.world, &variant.answer, *like, *reply, Options::default());
-            let b = picture::draw(world, answer, *outcome, *reply, Options::default());
-            Rc::new(differences(&a, &b))
+            let scene = |world: &World, answer: &Answer, outcome: usize| {
+                world.picture(answer.flow.as_ref(), outcome, *reply, Options::default())
+            };
+            let a = scene(&variant.world, &variant.answer, *like);
+            Rc::new(differences(&a, &scene(world, answer, *outcome)))
         },
     );
     let marks = (*marks).clone();

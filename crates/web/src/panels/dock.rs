@@ -9,13 +9,13 @@ use super::{
     shares::Shares,
     trace::{Trace, WaySwitch},
 };
+use crate::world::World;
 use crate::{
     hand_over,
     ptr::Ptr,
     state::{Action, Answer, Changed, Dispatch, Message, Tab, Watched},
     ui::Tabs,
 };
-use engine::World;
 use model::NodeName;
 use std::{collections::BTreeMap, rc::Rc};
 use wasm_bindgen_futures::spawn_local;

@@ -1,14 +1,15 @@
 //! Who reaches whom: every client against every port of every Service.
 
+use crate::world::World;
 use crate::{
     ptr::Ptr,
     state::{
         Action, Dispatch,
         answer::{per_cent, verdict_words},
     },
-    ui::{Cell, Table},
+    ui::{self, Cell, Table},
 };
-use engine::{Flow, MatrixQuestion, Place, Target, World};
+use engine::{Flow, Place, Target};
 use yew::prelude::*;
 
 /// What the matrix needs.
@@ -27,15 +28,8 @@ const MOST_TARGETS: usize = 12;
 /// The matrix. A press on a cell draws its flow.
 #[component]
 pub(super) fn Matrix(props: &MatrixProps) -> Html {
-    let asked = use_memo(props.world.clone(), |world| {
-        let MatrixQuestion { mut clients, mut targets } = world.everything();
-        let left = (clients.len().saturating_sub(MOST_CLIENTS), targets.len().saturating_sub(MOST_TARGETS));
-        clients.truncate(MOST_CLIENTS);
-        targets.truncate(MOST_TARGETS);
-        let question = MatrixQuestion { clients, targets };
-        (world.matrix(&question), question, left)
-    });
-    let (matrix, question, left) = &*asked;
+    let asked = use_memo(props.world.clone(), |world| world.matrix(MOST_CLIENTS, MOST_TARGETS));
+    let Some(session::Matrix { matrix, question, left }) = &*asked else { return ui::loading() };
     if question.targets.is_empty() {
         return html! { <p class="empty">{ "The cluster has no Service: nothing to ask who reaches it." }</p> };
     }

@@ -1,17 +1,17 @@
 //! The network around the nodes: security groups, routes, and each node's way out, as tables.
 
+use crate::world::World;
 use crate::{
     ptr::Ptr,
     state::Answer,
-    ui::{Cell, Table},
+    ui::{self, Cell, Table},
 };
-use azure::{Cloud, GatewayBudget, Outbound, SecurityGroup, SnatBudget};
-use engine::{StationKind, Step, World};
+use engine::{StationKind, Step};
 use model::{
     Model,
     azure::{Access, Direction, RouteTable, SecurityProtocol, SecurityRule},
 };
-use std::net::IpAddr;
+use session::{NodeWay, PoolPorts, SecurityRules, SystemRoutes};
 use yew::prelude::*;
 
 /// What the tables need.
@@ -27,13 +27,12 @@ pub(super) struct NetworkProps {
 
 /// Nodes whose way out is listed.
 const MOST_NODES: usize = 100;
-/// A host on the internet to ask the way to: reserved for documentation (RFC 5737).
-const FAR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 1));
 
 /// The network.
 #[component]
 pub(super) fn Network(props: &NetworkProps) -> Html {
-    let cloud = props.world.cloud();
+    let view = use_memo(props.world.clone(), |world| world.network(MOST_NODES));
+    let Some(view) = &*view else { return ui::loading() };
     let outcome = props.answer.paths().and_then(|paths| paths.outcomes.get(props.outcome));
     let back =
         |outcome: &engine::PathOutcome| outcome.reply.iter().flat_map(|reply| reply.steps.clone()).collect();
@@ -42,11 +41,11 @@ pub(super) fn Network(props: &NetworkProps) -> Html {
         .unwrap_or_default();
     html! {
         <div class="balancers network">
-            { for cloud.security_groups().values().map(|group| security_group(group, &steps)) }
+            { for view.security_groups.iter().map(|group| security_group(group, &steps)) }
             <section class="balancer" aria-label="Ways out">
                 <h3>{ "Ways out to the internet" }</h3>
                 <div class="balancer-tables">
-                    <Table caption="Of each node and its pods" quiet=true rows={ways_out(cloud)} empty="No node."
+                    <Table caption="Of each node and its pods" quiet=true rows={ways_out(&view.ways_out)} empty="No node."
                         columns={vec!["Node", "By", "Source seen outside", "Ports per protocol", "Otherwise by"]} />
                 </div>
             </section>
@@ -54,28 +53,28 @@ pub(super) fn Network(props: &NetworkProps) -> Html {
                 <h3>{ "Outbound ports (SNAT)" }</h3>
                 <div class="balancer-tables">
                     <Table caption="A port carries one flow to each destination; all pods of a node share the node's" quiet=true
-                        rows={budgets(cloud)} empty="No outbound traffic goes through a load balancer."
+                        rows={budgets(&view.ports)} empty="No outbound traffic goes through a load balancer."
                         columns={vec!["Pool", "Nodes", "Ports per node", "In all", "One node more", "Fewer from"]} />
-                    { for cloud.gateway_budgets().iter().map(gateway) }
+                    { for view.gateways.iter().map(|words| html! { <p class="hint">{ words }</p> }) }
                 </div>
             </section>
             <section class="balancer" aria-label="Routes">
                 <h3>{ "Routes" }</h3>
                 <div class="balancer-tables">
-                    { for route_tables(props.world.model()) }
+                    { for route_tables(props.world.model(), &view.system_routes) }
                 </div>
             </section>
         </div>
     }
 }
 
-fn security_group(group: &SecurityGroup, steps: &[Step]) -> Html {
+fn security_group(group: &SecurityRules, steps: &[Step]) -> Html {
     let table = |direction: Direction, caption: &'static str| {
         html! { <Table {caption} rows={rules(group, direction, steps)} columns={vec!["Priority", "Rule", "Access", "Protocol", "From", "To", "Ports", "Drawn branch"]} /> }
     };
     html! {
-        <section class="balancer" aria-label={format!("Security group {}", group.name())}>
-            <h3>{ group.name().to_owned() }{ " " }<span class="soft">{ "security group" }</span></h3>
+        <section class="balancer" aria-label={format!("Security group {}", group.group)}>
+            <h3>{ &group.group }{ " " }<span class="soft">{ "security group" }</span></h3>
             <div class="balancer-tables stacked">
                 { table(Direction::Inbound, "Inbound rules, the first that fits decides") }
                 { table(Direction::Outbound, "Outbound rules, the first that fits decides") }
@@ -84,30 +83,20 @@ fn security_group(group: &SecurityGroup, steps: &[Step]) -> Html {
     }
 }
 
-fn rules(group: &SecurityGroup, direction: Direction, steps: &[Step]) -> Vec<Vec<Cell>> {
-    let given = &group.document.default_security_rules;
-    let own = if given.is_empty() { azure::default_rules() } else { given.clone() };
-    let mut rules: Vec<SecurityRule> = group
-        .document
-        .security_rules
-        .iter()
-        .cloned()
-        .chain(own)
-        .filter(|rule| rule.direction == direction)
-        .collect();
-    order::sort_by_key(&mut rules, |rule| rule.priority);
-    rules.iter().map(|rule| row(rule, used(group, rule, steps))).collect()
+fn rules(group: &SecurityRules, direction: Direction, steps: &[Step]) -> Vec<Vec<Cell>> {
+    let rules = group.rules.iter().filter(|rule| rule.direction == direction);
+    rules.map(|rule| row(rule, used(group, rule, steps))).collect()
 }
 
 /// The steps of the drawn branch that a rule decided.
-fn used(group: &SecurityGroup, rule: &SecurityRule, steps: &[Step]) -> String {
+fn used(group: &SecurityRules, rule: &SecurityRule, steps: &[Step]) -> String {
     let here = |step: &Step| {
         let decided = step.rule.as_ref().filter(|_| step.station.kind == StationKind::Nsg);
         decided.is_some_and(|decided| {
             let mut words = decided.text.split(' ');
             let named = words.next() == Some(rule.priority.to_string().as_str())
                 && words.next() == Some(rule.name.as_str());
-            named && decided.place.ends_with(group.name())
+            named && decided.place.ends_with(&group.group)
         })
     };
     let numbers: Vec<String> = steps
@@ -152,67 +141,40 @@ fn either(one: Option<&String>, several: &[String]) -> String {
     if all.is_empty() { "*".into() } else { all.join(", ") }
 }
 
-fn ways_out(cloud: &Cloud) -> Vec<Vec<Cell>> {
-    let row = |vm: &azure::Vm| {
-        let address = vm.address(false)?;
-        let ways = cloud.ways_out(azure::Sender::node(&vm.node, address), FAR);
-        let way = ways.first().cloned().unwrap_or(Outbound::None);
-        let sources: Vec<String> = way.sources().iter().map(ToString::to_string).collect();
-        let ports = match &way {
-            Outbound::LoadBalancer { ports, .. } => ports.to_string(),
-            Outbound::NatGateway { .. } => "64,512 per address, shared".into(),
-            _ => String::new(),
+fn ways_out(ways: &[NodeWay]) -> Vec<Vec<Cell>> {
+    let row = |way: &NodeWay| {
+        let sources: Vec<String> = way.sources.iter().map(ToString::to_string).collect();
+        let method = match &way.method {
+            Some(method) => Cell::text(method.clone()),
+            None => Cell::text("none").class("bad"),
         };
-        let others: Vec<String> = ways.iter().skip(1).map(|way| way.method().to_string()).collect();
-        let class = if matches!(way, Outbound::None) { "bad" } else { "" };
-        Some(vec![
-            Cell::mono(vm.node.to_string()),
-            Cell::text(way.method().to_string()).class(class),
+        vec![
+            Cell::mono(way.node.to_string()),
+            method,
             Cell::mono(sources.join(", ")),
-            Cell::text(ports),
-            Cell::text(others.join(", ")),
-        ])
+            Cell::text(way.ports.clone()),
+            Cell::text(way.others.join(", ")),
+        ]
     };
-    cloud.vms().take(MOST_NODES).filter_map(|vm| row(vm)).collect()
+    ways.iter().map(row).collect()
 }
 
 /// The ports of each pool, what one node more changes, and at which size every node has fewer.
-fn budgets(cloud: &Cloud) -> Vec<Vec<Cell>> {
-    let row = |budget: SnatBudget| {
-        let now = budget.now();
-        let ports = now.refused.map_or_else(|| now.ports.to_string(), |error| format!("refused: {error}"));
-        let more = match (budget.at(now.members.saturating_add(1)).refused, budget.cost_of(1)) {
-            (Some(error), _) => format!("refused: {error}"),
-            (None, 0) => "no change".to_owned(),
-            (None, cost) => format!("every node can hold {cost} flows fewer to one destination"),
-        };
-        let next = budget.next_step().map(|next| match next.refused {
-            Some(_) => format!("{} nodes: refused", next.members),
-            None => format!("{} nodes: {} each", next.members, next.ports),
-        });
+fn budgets(pools: &[PoolPorts]) -> Vec<Vec<Cell>> {
+    let row = |pool: &PoolPorts| {
         vec![
-            Cell::mono(format!("{}/{}", budget.balancer, budget.pool)),
-            Cell::number(now.members.to_string()),
-            Cell::number(ports).class(if now.refused.is_some() { "bad" } else { "" }),
-            Cell::number(format!("{} of {}", now.total, budget.available)),
-            Cell::text(more),
-            Cell::text(next.unwrap_or_default()),
+            Cell::mono(pool.pool.clone()),
+            Cell::number(pool.nodes.clone()),
+            Cell::number(pool.ports.clone()).class(if pool.refused { "bad" } else { "" }),
+            Cell::number(pool.used.clone()),
+            Cell::text(pool.more.clone()),
+            Cell::text(pool.next.clone()),
         ]
     };
-    cloud.snat_budgets().into_iter().map(row).collect()
+    pools.iter().map(row).collect()
 }
 
-fn gateway(budget: &GatewayBudget) -> Html {
-    let name = budget.gateway.as_deref().unwrap_or("of AKS");
-    html! {
-        <p class="hint">{ format!(
-            "NAT gateway {name}: {} ports on demand for all nodes of its subnets, {} connections at once to one destination; more nodes change nothing.",
-            budget.ports, budget.per_destination
-        ) }</p>
-    }
-}
-
-fn route_tables(model: &Model) -> Vec<Html> {
+fn route_tables(model: &Model, system: &[SystemRoutes]) -> Vec<Html> {
     let user = |table: &RouteTable| {
         let rows: Vec<Vec<Cell>> = table
             .routes
@@ -228,12 +190,13 @@ fn route_tables(model: &Model) -> Vec<Html> {
             .collect();
         html! { <Table caption={format!("Route table {}", table.name)} {rows} columns={vec!["Prefix", "Next hop", "Address", "Route"]} empty="No user route." /> }
     };
-    let system = model.virtual_networks.values().map(|network| {
-        let rows: Vec<Vec<Cell>> = azure::Routes::of(network, &[])
+    let system = system.iter().map(|network| {
+        let rows: Vec<Vec<Cell>> = network
+            .routes
             .iter()
-            .map(|route| vec![Cell::mono(route.prefix.to_string()), Cell::text(route.next_hop.to_string())])
+            .map(|route| vec![Cell::mono(route.prefix.clone()), Cell::text(route.next_hop.clone())])
             .collect();
-        html! { <Table caption={format!("System routes of {}", network.name)} {rows} columns={vec!["Prefix", "Next hop"]} /> }
+        html! { <Table caption={format!("System routes of {}", network.network)} {rows} columns={vec!["Prefix", "Next hop"]} /> }
     });
     let mut all: Vec<Html> = model.route_tables.values().map(|table| user(table)).collect();
     all.extend(system);

@@ -1,12 +1,13 @@
 //! Everything that can be taken along: a link to the state, the cluster, the trace, the picture.
 
 use crate::{
-    address, documents, hand_over, picture,
+    address, documents, hand_over,
     ptr::Ptr,
+    reader,
     state::{Action, Dialog as Show, Dispatch, Message, State, link},
     ui::{Choice, Dialog, Segmented},
 };
-use render::{Format, Options, svg::Theme};
+use render::svg::Theme;
 use std::{cell::Cell, rc::Rc};
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
@@ -75,17 +76,16 @@ impl Export {
 }
 
 async fn text(state: &State, export: Export) -> Result<String, String> {
-    let paths = || state.answer.paths().ok_or_else(|| "the flow has no answer".to_owned());
-    let outcome = || paths()?.outcomes.get(state.outcome).ok_or_else(|| "no branch is drawn".to_owned());
+    reader::ready().await.map_err(|error| error.to_string())?;
     Ok(match export {
         Export::Link => address::full(&documents::write_link(link::of(state)).await?),
         Export::Yaml => cluster(state, documents::Format::Yaml).await?,
         Export::Json => cluster(state, documents::Format::Json).await?,
-        Export::Trace => state.answer.text(state.outcome).ok_or("no branch is drawn")?,
-        Export::Sequence => render::mermaid::sequence(outcome()?),
-        Export::Flowchart => render::mermaid::flowchart(paths()?),
-        Export::Svg => render::svg::to_string(&scene(state), Theme::Auto),
-        Export::Png => render::svg::to_string(&scene(state), Theme::Light),
+        Export::Trace => branch(state, session::Export::Trace)?,
+        Export::Sequence => branch(state, session::Export::Sequence)?,
+        Export::Flowchart => branch(state, session::Export::Flowchart)?,
+        Export::Svg => branch(state, session::Export::Svg(Theme::Auto))?,
+        Export::Png => branch(state, session::Export::Svg(Theme::Light))?,
     })
 }
 
@@ -93,9 +93,10 @@ async fn cluster(state: &State, format: documents::Format) -> Result<String, Str
     documents::cluster(&state.model, format).await.map_err(|error| error.to_string())
 }
 
-fn scene(state: &State) -> render::Scene {
-    let options = Options { shape: Format::Wide };
-    picture::draw(&state.world, &state.answer, state.outcome, state.reply, options)
+/// The drawn branch in another form.
+fn branch(state: &State, export: session::Export) -> Result<String, String> {
+    let made = state.world.export(&state.flow, state.outcome, state.reply, export);
+    made.ok_or_else(|| "no branch is drawn".to_owned())
 }
 
 /// The dialog.
@@ -156,15 +157,17 @@ pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
         })
     };
     let on_download = {
-        let (shown, export, dispatch, state) =
-            (shown.clone(), *export, props.dispatch.clone(), props.state.clone());
+        let (shown, export, dispatch) = (shown.clone(), *export, props.dispatch.clone());
         Callback::from(move |_: MouseEvent| {
             let Some(Ok(text)) = shown.clone() else { return };
-            let (dispatch, state) = (dispatch.clone(), state.clone());
+            let dispatch = dispatch.clone();
             let (name, kind) = export.file();
             spawn_local(async move {
                 let done = if export == Export::Png {
-                    hand_over::save_png(name, &text, picture_size(&text, &scene(&state))).await
+                    match picture_size(&text) {
+                        Some(size) => hand_over::save_png(name, &text, size).await,
+                        None => None,
+                    }
                 } else {
                     hand_over::save(name, kind, &text)
                 };
@@ -224,10 +227,10 @@ fn cut(text: &str) -> String {
 }
 
 /// The size that the document names: the scene's, with the legend below it.
-fn picture_size(svg: &str, scene: &render::Scene) -> (f64, f64) {
+fn picture_size(svg: &str) -> Option<(f64, f64)> {
     let attribute = |name: &str| {
         let rest = svg.split_once(&format!(" {name}=\""))?.1;
         rest.split('"').next()?.parse().ok()
     };
-    (attribute("width").unwrap_or(scene.width), attribute("height").unwrap_or(scene.height))
+    Some((attribute("width")?, attribute("height")?))
 }

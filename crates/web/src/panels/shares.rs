@@ -1,5 +1,6 @@
 //! Shares: what each receiver gets, exactly and in a sampled run.
 
+use crate::world::World;
 use crate::{
     ptr::Ptr,
     state::{
@@ -8,7 +9,7 @@ use crate::{
     },
     ui::{Cell, Choice, Segmented, Table},
 };
-use engine::{Paths, Run, RunRow, Verdict, World};
+use engine::{Paths, Run, RunRow, Verdict};
 use model::{Model, NodeName};
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,14 +1,17 @@
 //! What the engine says about a flow, and what changed since the edit before.
 
-use engine::{Action, Cause, Flow, FlowError, PathOutcome, Paths, Run, RunRow, Step, Verdict, World};
+use crate::world::World;
+use engine::{Action, Cause, Flow, PathOutcome, Paths, Run, RunRow, Step, Verdict};
+use session::Export;
 use std::{fmt, net::IpAddr};
-
-/// Connections of a sampled run.
-pub(crate) const REQUESTS: u64 = 100;
 
 /// The engine's answer about one flow.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
+    /// The cluster.
+    pub(crate) world: World,
+    /// The flow, if it may be told about.
+    pub(crate) flow: Option<Flow>,
     /// Every branch, those that are alike folded where there are many, and the sampled run; or why there is none.
     pub(crate) result: Result<(Paths, Run), Unanswered>,
 }
@@ -17,7 +20,7 @@ pub(crate) struct Answer {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Unanswered {
     /// The flow cannot be asked about.
-    Flow(FlowError),
+    Flow(String),
     /// A lesson asks for a prediction first.
     Veiled,
 }
@@ -25,7 +28,7 @@ pub(crate) enum Unanswered {
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Flow(error) => error.fmt(f),
+            Self::Flow(error) => f.write_str(error),
             Self::Veiled => {
                 f.write_str("predict first: the packet is sent when you have checked your prediction")
             }
@@ -36,17 +39,13 @@ impl fmt::Display for Unanswered {
 impl Answer {
     /// Asks.
     pub(crate) fn of(world: &World, flow: &Flow, seed: u64) -> Self {
-        let answered = |paths: Paths| {
-            let run = world.run_of(flow, &paths, REQUESTS, seed);
-            (paths, run)
-        };
-        let result = world.overview(flow).map(answered).map_err(Unanswered::Flow);
-        Self { result }
+        let result = world.ask(flow, seed).map_err(Unanswered::Flow);
+        Self { world: world.clone(), flow: Some(flow.clone()), result }
     }
 
     /// No answer before the prediction.
-    pub(crate) fn veiled() -> Self {
-        Self { result: Err(Unanswered::Veiled) }
+    pub(crate) fn veiled(world: &World) -> Self {
+        Self { world: world.clone(), flow: None, result: Err(Unanswered::Veiled) }
     }
 
     /// Every branch.
@@ -61,8 +60,7 @@ impl Answer {
 
     /// A branch as plain text, every step of it.
     pub(crate) fn text(&self, outcome: usize) -> Option<String> {
-        let paths = self.paths()?;
-        Some(render::text::branch(paths, paths.outcomes.get(outcome)?))
+        self.world.export(self.flow.as_ref()?, outcome, false, Export::Trace)
     }
 
     /// What a person would compare before and after an edit.

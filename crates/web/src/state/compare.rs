@@ -2,7 +2,7 @@
 
 use super::{Answer, State};
 use crate::ptr::Ptr;
-use engine::World;
+use crate::world::World;
 use model::{
     Edit, Model,
     kubernetes::{ServiceType, TrafficPolicy},

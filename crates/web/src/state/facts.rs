@@ -4,12 +4,10 @@ use engine::{Flow, Place};
 use model::{
     Key, Model, NodeName, Object, PoolName,
     azure::{AgentPoolType, SkuName},
-    kubernetes::{Service, ServiceType},
 };
-use std::{collections::BTreeSet, net::IpAddr};
+use std::collections::BTreeSet;
 
-/// A host on the internet: an address that is reserved for documentation (RFC 5737).
-pub(crate) const INTERNET_CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 7));
+pub(crate) use session::INTERNET_CLIENT;
 
 /// Node pools: those of the cluster's document in its order, then those that only nodes name.
 pub(crate) fn pools(model: &Model) -> Vec<PoolName> {
@@ -49,50 +47,6 @@ pub(crate) fn availability_sets(model: &Model) -> BTreeSet<String> {
 /// Pods on a node, in name order.
 pub(crate) fn pods_on<'a>(model: &'a Model, node: &'a NodeName) -> impl Iterator<Item = &'a Key> {
     model.pods.iter().filter(|(_, pod)| pod.spec.node_name == node.as_str()).map(|(key, _)| key)
-}
-
-/// The flow that a cluster is opened with: from the internet to its first LoadBalancer Service, else to its first
-/// Service.
-pub(crate) fn first_flow(model: &Model) -> Flow {
-    let outside = |service: &&(&Key, &Service)| service.1.spec.service_type == ServiceType::LoadBalancer;
-    let services: Vec<(&Key, &Service)> =
-        model.services.iter().map(|(key, service)| (key, &**service)).collect();
-    let client = Place::Ip(INTERNET_CLIENT);
-    match services.iter().find(outside).or(services.first()) {
-        Some((key, service)) => {
-            let port = service.spec.ports.first().map_or(80, |port| port.port);
-            Flow::tcp(client, Place::Service((*key).clone()), port)
-        }
-        None => match model.pods.keys().next() {
-            Some(pod) => Flow::tcp(client, Place::Pod(pod.clone()), 80),
-            None => Flow::tcp(client.clone(), client, 80),
-        },
-    }
-}
-
-/// Flows worth watching in any cluster: the first one, the same from a pod, and to a node's own address.
-pub(crate) fn watched_flows(model: &Model) -> Vec<Flow> {
-    let first = first_flow(model);
-    let inside = model.pods.keys().last().map(|pod| Flow { from: Place::Pod(pod.clone()), ..first.clone() });
-    let vm = model.nodes.values().flat_map(|node| node.internal_ips()).find_map(neighbour);
-    let node = model.nodes.keys().next();
-    let own = vm.zip(node).map(|(vm, node)| Flow {
-        from: Place::Ip(vm),
-        to: Place::Node(node.clone()),
-        ..first.clone()
-    });
-    [first].into_iter().chain(inside).chain(own).collect()
-}
-
-/// An address in a node's subnet that is unlikely to be a node's: a VM there.
-fn neighbour(node: IpAddr) -> Option<IpAddr> {
-    match node {
-        IpAddr::V4(ip) => {
-            let [a, b, c, _] = ip.octets();
-            Some(IpAddr::from([a, b, c, 200]))
-        }
-        IpAddr::V6(_) => None,
-    }
 }
 
 /// A flow in few words, for titles; the port of a Service that has only one goes without saying.

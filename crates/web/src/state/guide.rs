@@ -286,7 +286,11 @@ impl State {
 
     /// Asks the engine, unless something is to be predicted first.
     pub(super) fn answer_now(&self) -> Answer {
-        if self.guide.veils() { Answer::veiled() } else { Answer::of(&self.world, &self.flow, self.seed) }
+        if self.guide.veils() {
+            Answer::veiled(&self.world)
+        } else {
+            Answer::of(&self.world, &self.flow, self.seed)
+        }
     }
 }
 

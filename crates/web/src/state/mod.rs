@@ -19,7 +19,9 @@ pub(crate) use watch::{Trend, Watched};
 
 use crate::presets::{PRESETS, Preset};
 use crate::ptr::Ptr;
-use engine::{Flow, World};
+use crate::reader::ReaderError;
+use crate::world::World;
+use engine::Flow;
 use formats::Link;
 use history::Origin;
 use model::{Edit, Model, ObjectRef};
@@ -38,6 +40,8 @@ pub(crate) struct State {
     pub(crate) model: Ptr<Model>,
     /// The settled cluster.
     pub(crate) world: Ptr<World>,
+    /// What was asked for before the engine was here.
+    pub(crate) waiting: Vec<Action>,
     /// What can be undone.
     pub(crate) history: Rc<History>,
     /// The object in the inspector; `None` is the cluster.
@@ -86,7 +90,7 @@ pub(crate) struct Changed {
     /// What was done, for a person.
     pub(crate) label: String,
     /// What is worth telling beside the differences.
-    pub(crate) notes: Vec<engine::Note>,
+    pub(crate) notes: Vec<String>,
     /// The settled cluster before.
     pub(crate) before: Ptr<World>,
 }
@@ -148,6 +152,8 @@ pub(crate) enum Action {
     Tell(Option<Message>),
     /// Say something to screen readers.
     Announce(String),
+    /// The engine is here, or why it is not.
+    EngineCame(Result<(), ReaderError>),
     /// Something happens in the rail.
     Guide(guide::Turn),
 }
@@ -275,9 +281,9 @@ impl State {
 
     /// A cluster as it is opened.
     fn new(preset: Option<&'static Preset>, model: Model) -> Self {
-        let flow = Rc::new(facts::first_flow(&model));
+        let flow = Rc::new(session::first_flow(&model));
         let world = World::new(&model);
-        let seed = 1;
+        let seed = session::SEED;
         let answer = Answer::of(&world, &flow, seed);
         let watched = watch::first(&world, &model);
         let selection = match &flow.to {
@@ -289,6 +295,7 @@ impl State {
             origin: Origin { preset, model: model.clone() },
             model,
             world: Ptr::new(world),
+            waiting: Vec::new(),
             history: Rc::default(),
             selection,
             flow,

@@ -6,7 +6,8 @@ use super::{
     watch,
 };
 use crate::ptr::Ptr;
-use engine::{Flow, Note};
+use crate::reader;
+use engine::Flow;
 use model::{Edit, EditError, Model};
 use std::rc::Rc;
 use yew::Reducible;
@@ -19,6 +20,15 @@ impl Reducible for State {
 
     fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
         let mut next = (*self).clone();
+        if !next.waiting.is_empty() && reader::is_ready() {
+            let waiting = std::mem::take(&mut next.waiting);
+            return waiting.into_iter().fold(Rc::new(next), Self::reduce).reduce(action);
+        }
+        if action.asks_engine() && !reader::is_ready() {
+            next.waiting.push(action);
+            next.announce("The engine is being loaded.".to_owned());
+            return Rc::new(next);
+        }
         match action {
             Action::Edit(edit) => next.plan(&edit, describe::edit(&edit)),
             Action::Named(label, edit) => next.plan(&edit, label),
@@ -90,9 +100,38 @@ impl Reducible for State {
             Action::Show(dialog) => next.dialog = dialog,
             Action::Tell(message) => next.message = message,
             Action::Announce(text) => next.announce(text),
+            Action::EngineCame(Ok(())) => {
+                // What is drawn may have more to tell now.
+                next.world = Ptr::new((*next.world).clone());
+            }
+            Action::EngineCame(Err(error)) => {
+                next.refuse(&format!("Nothing can be changed or asked: {error}."));
+            }
             Action::Guide(turn) => next.turn_guide(turn),
         }
         Rc::new(next)
+    }
+}
+
+impl Action {
+    /// Whether it takes the engine.
+    fn asks_engine(&self) -> bool {
+        !matches!(
+            self,
+            Self::Unwatch(_)
+                | Self::Select(_)
+                | Self::ChooseOutcome(_)
+                | Self::Highlight(_)
+                | Self::Compare(None)
+                | Self::ToggleTheme
+                | Self::OpenTab(_)
+                | Self::ShowRules(_)
+                | Self::FindRules(_)
+                | Self::Show(_)
+                | Self::Tell(_)
+                | Self::Announce(_)
+                | Self::EngineCame(_)
+        )
     }
 }
 
@@ -105,7 +144,7 @@ impl State {
         }
     }
 
-    pub(super) fn edit(&mut self, edit: &Edit, label: String, notes: Vec<Note>) {
+    pub(super) fn edit(&mut self, edit: &Edit, label: String, notes: Vec<String>) {
         let mut model = (*self.model).clone();
         let mut history = (*self.history).clone();
         match history.apply(&mut model, edit, label.clone()) {
@@ -169,12 +208,11 @@ impl State {
     }
 
     /// Runs the controllers and the engine once over a changed model.
-    fn settle(&mut self, model: Model, said: String, notes: Vec<Note>) {
+    fn settle(&mut self, model: Model, said: String, notes: Vec<String>) {
         let world = self.world.update(&model);
         self.watched = Ptr::new(watch::update(&self.watched, &world));
-        let told: Vec<String> = notes.iter().map(ToString::to_string).collect();
         self.announce(
-            [format!("{said}."), watch::summary(&self.watched), told.join(" ")].join(" ").trim().to_owned(),
+            [format!("{said}."), watch::summary(&self.watched), notes.join(" ")].join(" ").trim().to_owned(),
         );
         self.changed = Some(Ptr::new(Changed { label: said, notes, before: self.world.clone() }));
         self.model = Ptr::new(model);
@@ -186,7 +224,7 @@ impl State {
 
     /// Asks about the flows of a cluster that was just opened: the former ones may be between things that are gone.
     fn ask_first(&mut self) {
-        self.flow = Rc::new(facts::first_flow(&self.model));
+        self.flow = Rc::new(session::first_flow(&self.model));
         self.watched = Ptr::new(watch::first(&self.world, &self.model));
         self.ask();
         self.ask_variant();

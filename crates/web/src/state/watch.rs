@@ -3,7 +3,8 @@
 use super::answer::{self, Answer, Digest};
 use super::facts;
 use crate::ptr::Ptr;
-use engine::{Flow, World};
+use crate::world::World;
+use engine::Flow;
 use model::Model;
 use std::rc::Rc;
 
@@ -74,11 +75,11 @@ pub(super) fn add(watched: &[Watched], world: &World, flow: &Flow) -> Vec<Watche
 
 /// The flows that are watched in a cluster that was just opened.
 pub(super) fn first(world: &World, model: &Model) -> Vec<Watched> {
-    facts::watched_flows(model).into_iter().map(|flow| begin(world, model, flow)).collect()
+    session::watched_flows(model).into_iter().map(|flow| begin(world, model, flow)).collect()
 }
 
 fn begin(world: &World, model: &Model, flow: Flow) -> Watched {
-    let answer = Answer::of(world, &flow, 1);
+    let answer = Answer::of(world, &flow, session::SEED);
     let title = facts::flow_words(model, &flow);
     Watched { flow: Rc::new(flow), title, now: answer.digest(), change: None, answer: Ptr::new(answer) }
 }
@@ -88,7 +89,7 @@ pub(super) fn update(watched: &[Watched], world: &World) -> Vec<Watched> {
     watched
         .iter()
         .map(|old| {
-            let answer = Answer::of(world, &old.flow, 1);
+            let answer = Answer::of(world, &old.flow, session::SEED);
             let now = answer.digest();
             let change = (!now.is_like(&old.now)).then(|| Change {
                 before: old.now.clone(),

@@ -14,6 +14,11 @@ pub(crate) use stepper::Stepper;
 pub(crate) use table::{Cell, Table};
 pub(crate) use tabs::Tabs;
 
+/// In place of what the engine has yet to tell.
+pub(crate) fn loading() -> yew::Html {
+    yew::html! { <p class="empty">{ "The engine is being loaded…" }</p> }
+}
+
 /// The step that an arrow key, Home or End makes in a list of `count` things; `None` for any other key.
 pub(crate) fn arrow(key: &str, at: usize, count: usize) -> Option<usize> {
     let last = count.checked_sub(1)?;

@@ -7,12 +7,13 @@ mod pod;
 mod service;
 mod workload;
 
+use crate::world::World;
 use crate::{
     ptr::Ptr,
     state::{Action, Dialog, Dispatch, describe},
     ui::{Glyph, Icon},
 };
-use engine::{Flow, World};
+use engine::Flow;
 use model::{Kind, Model, Object, ObjectRef};
 use std::rc::Rc;
 use yew::prelude::*;

@@ -1,5 +1,6 @@
 //! Switches of a Service.
 
+use crate::world::World;
 use crate::{
     ptr::Ptr,
     state::{
@@ -9,7 +10,7 @@ use crate::{
     },
     ui::{Choice, Segmented},
 };
-use engine::{Remedy, World};
+use engine::Remedy;
 use model::{
     Edit, Key, Model,
     azure::SkuName,

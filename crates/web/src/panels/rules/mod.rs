@@ -5,15 +5,16 @@ mod line;
 mod real;
 mod tree;
 
+use crate::world::World;
 use crate::{
     ptr::Ptr,
+    reader,
     state::{Action, Answer, Dispatch, answer::per_cent},
-    ui::{Choice, Segmented},
+    ui::{self, Choice, Segmented},
 };
-use engine::{PathOutcome, Paths, StationKind, Step, World};
+use engine::{PathOutcome, Paths, StationKind, Step};
 use line::{Hits, Lines};
 use model::{NodeName, kubernetes::IpFamily};
-use netfilter::{Family, Form};
 use real::Real;
 use std::{collections::BTreeMap, net::IpAddr, rc::Rc};
 use tree::Tree;
@@ -79,13 +80,15 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
     });
     let ipv6 = matches!(props.answer.paths().map(|paths| paths.flow.destination), Some(IpAddr::V6(_)));
     let lines = use_memo((props.world.clone(), node.clone(), ipv6), |(world, node, ipv6)| {
-        let (of, form) = if *ipv6 { (IpFamily::IPv6, Family::V6) } else { (IpFamily::IPv4, Family::V4) };
-        let rules = world.rules(node.as_ref()?, of)?;
-        Some(Rc::new(Lines::of(&rules.text(form, Form::Save).to_string())))
+        let family = if *ipv6 { IpFamily::IPv6 } else { IpFamily::IPv4 };
+        Some(Rc::new(Lines::of(&world.rules(node.as_ref()?, family)?)))
     });
     let Some(node) = node else {
         return html! { <p class="empty">{ "The cluster has no node." }</p> };
     };
+    if !reader::is_ready() {
+        return ui::loading();
+    }
     let Some(lines) = (*lines).clone() else {
         return html! { <p class="empty">{ format!("{node} has no rules: kube-proxy does not run there.") }</p> };
     };

@@ -4,8 +4,9 @@ use crate::{
     ptr::Ptr,
     reader,
     state::{Action, Dispatch},
+    world::World,
 };
-use engine::{ChainComparison, RulesAnswer, RulesQuestion, UnmodelledLine, World};
+use engine::{ChainComparison, RulesAnswer, RulesQuestion, UnmodelledLine};
 use model::NodeName;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{HtmlInputElement, HtmlTextAreaElement};

@@ -1,8 +1,8 @@
 //! A node's rules as a tree: built-in chains, their rules, and below a rule the chain that it leads to.
 
 use super::line::{Hits, Line, Lines, number};
+use crate::world::World;
 use crate::{ptr::Ptr, state::Dispatch};
-use engine::World;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use yew::prelude::*;

@@ -1,0 +1,175 @@
+//! What the page asks of the engine, and the clusters that the engine keeps for it.
+//!
+//! The page is two wasms. The first draws; the second computes, and keeps each settled cluster under a number. A
+//! [`Call`] goes there and an answer comes back, both in the wire form, so that the first wasm holds the types of
+//! the engine but none of its code. [`opening`] makes the calls with which a cluster is opened, with their
+//! answers, so that the build can leave those of the first example in the page.
+
+mod call;
+mod drift;
+mod network;
+mod opening;
+
+pub use call::{
+    Answer, Asked, BalancerView, Balancers, Call, Export, Matrix, Planned, ProbedMembers, SettledChange,
+    WorldId,
+};
+pub use drift::{Drifted, Drifting};
+pub use network::{Network, NodeWay, PoolPorts, SecurityRules, SystemRoute, SystemRoutes};
+pub use opening::{INTERNET_CLIENT, REQUESTS, SEED, first_flow, first_service, opening, watched_flows};
+
+use engine::{Flow, Paths, World};
+use netfilter::{Family, Form};
+use render::{Probed, Scene, View};
+use std::collections::BTreeMap;
+use wire::Wire;
+
+/// Answers of flows that are kept, so that drawing one does not ask the engine again.
+const MOST_KEPT: usize = 16;
+
+/// The clusters that are kept, and what was asked of them last.
+#[derive(Debug, Default)]
+pub struct Session {
+    worlds: BTreeMap<WorldId, World>,
+    kept: Vec<(WorldId, Flow, Paths)>,
+}
+
+impl Session {
+    /// Answers a [`Call`], both in the wire form; `None` if it is not one, or of a cluster that is not kept.
+    pub fn answer(&mut self, call: &[u8]) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        self.reply(wire::decode(call)?, &mut out)?;
+        Some(out)
+    }
+
+    fn reply(&mut self, call: Call, out: &mut Vec<u8>) -> Option<()> {
+        match call {
+            Call::New(id, model) => {
+                let world = World::new(&model);
+                world.model().write(out);
+                self.worlds.insert(id, world);
+            }
+            Call::Update { from, to, edit } => {
+                let before = self.worlds.get(&from)?;
+                let mut model = before.input().clone();
+                if let Some(edit) = edit {
+                    edit.apply(&mut model).ok()?;
+                }
+                let after = before.update(&model);
+                SettledChange(before.model().difference(after.model())).write(out);
+                self.worlds.insert(to, after);
+            }
+            Call::Forget(id) => {
+                self.worlds.remove(&id);
+                self.kept.retain(|(world, ..)| *world != id);
+            }
+            Call::Ask { world, flow, requests, seed } => self.ask(world, flow, requests, seed)?.write(out),
+            Call::Plan(id, edit) => {
+                self.world(id)?.plan(&edit).map(Planned::from).map_err(|error| error.to_string()).write(out);
+            }
+            Call::Picture { world, flow, outcome, reply, options } => {
+                self.picture(world, flow.as_ref(), outcome, reply, options)?.write(out);
+            }
+            Call::Export { asked, outcome, reply, export } => {
+                self.export(&asked, outcome, reply, export)?.write(out);
+            }
+            Call::Consequences { before, after, flows } => {
+                self.world(before)?.consequences(self.world(after)?, &flows).chain().write(out);
+            }
+            Call::Remedies(id, service) => self.world(id)?.remedies(&service).write(out),
+            Call::Rules { world, node, family } => {
+                let form = if family == model::kubernetes::IpFamily::IPv6 { Family::V6 } else { Family::V4 };
+                let rules = self.world(world)?.rules(&node, family);
+                rules.map(|rules| rules.text(form, Form::Save).to_string()).write(out);
+            }
+            Call::Matrix { world, clients, targets } => {
+                Matrix::of(self.world(world)?, clients, targets).write(out);
+            }
+            Call::Balancers(id) => Balancers::of(self.world(id)?).write(out),
+            Call::Network { world, nodes } => Network::of(self.world(world)?, nodes).write(out),
+        }
+        Some(())
+    }
+
+    fn world(&self, id: WorldId) -> Option<&World> {
+        self.worlds.get(&id)
+    }
+
+    fn ask(&mut self, id: WorldId, flow: Flow, requests: u64, seed: u64) -> Option<Answer> {
+        let world = self.world(id)?;
+        let paths = match world.overview(&flow) {
+            Ok(paths) => paths,
+            Err(error) => return Some(Err(error.to_string())),
+        };
+        let run = world.run_of(&flow, &paths, requests, seed);
+        self.keep(id, flow, paths.clone());
+        Some(Ok((paths, run)))
+    }
+
+    fn keep(&mut self, id: WorldId, flow: Flow, paths: Paths) {
+        self.kept.retain(|(world, other, _)| (*world, other) != (id, &flow));
+        if self.kept.len() >= MOST_KEPT {
+            self.kept.remove(0);
+        }
+        self.kept.push((id, flow, paths));
+    }
+
+    /// The branches of a flow that was asked about; asked again where others were asked about since.
+    fn paths(&mut self, (id, flow): &Asked) -> Option<Option<&Paths>> {
+        let is_it = |(world, other, _): &(WorldId, Flow, Paths)| (world, other) == (id, flow);
+        if !self.kept.iter().any(is_it)
+            && let Ok(paths) = self.world(*id)?.overview(flow)
+        {
+            self.keep(*id, flow.clone(), paths);
+        }
+        Some(self.kept.iter().find(|kept| is_it(kept)).map(|(.., paths)| paths))
+    }
+
+    fn picture(
+        &mut self,
+        id: WorldId,
+        flow: Option<&Flow>,
+        outcome: usize,
+        reply: bool,
+        options: render::Options,
+    ) -> Option<Scene> {
+        let paths = match flow {
+            Some(flow) => self.paths(&(id, flow.clone()))?.cloned(),
+            None => None,
+        };
+        let world = self.world(id)?;
+        let paths = paths.as_ref();
+        let load_balancers = render::load_balancers(world, Probed::Flow(paths));
+        let service = paths.and_then(|paths| render::service_of(world, paths));
+        let view = View {
+            model: world.model(),
+            load_balancers: &load_balancers,
+            paths,
+            selected: Some(outcome),
+            reply,
+            service: service.as_ref(),
+        };
+        Some(render::scene(&view, options))
+    }
+
+    /// `None` inside where the flow has no such branch.
+    fn export(
+        &mut self,
+        asked: &Asked,
+        outcome: usize,
+        reply: bool,
+        export: Export,
+    ) -> Option<Option<String>> {
+        if let Export::Svg(theme) = export {
+            let scene = self.picture(asked.0, Some(&asked.1), outcome, reply, render::Options::default())?;
+            return Some(Some(render::svg::to_string(&scene, theme)));
+        }
+        let Some(paths) = self.paths(asked)? else { return Some(None) };
+        let branch = paths.outcomes.get(outcome);
+        Some(match export {
+            Export::Trace => branch.map(|branch| render::text::branch(paths, branch)),
+            Export::Sequence => branch.map(render::mermaid::sequence),
+            Export::Flowchart | Export::Svg(_) => Some(render::mermaid::flowchart(paths)),
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! A settled cluster. The engine keeps it; here are its number, its objects, and what can be asked about it.
+
+use crate::reader;
+use engine::{Flow, Remedy, Stage};
+use model::{Edit, Key, Model, NodeName, kubernetes::IpFamily};
+use render::{Options, Scene};
+use session::{
+    Answer, Asked, Balancers, Call, Export, Matrix, Network, Planned, REQUESTS, SettledChange, WorldId,
+};
+use std::{cell::Cell, rc::Rc};
+use wire::Wire;
+
+thread_local! {
+    /// The number of the next cluster.
+    static NEXT: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A settled cluster; a clone is the same one.
+#[derive(Debug, Clone)]
+pub(crate) struct World(Rc<Kept>);
+
+#[derive(Debug)]
+struct Kept {
+    id: WorldId,
+    input: Model,
+    settled: Model,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // Where the engine is gone, so is what it kept.
+        let _ = reader::compute::<()>(&Call::Forget(self.id));
+    }
+}
+
+fn next_id() -> WorldId {
+    WorldId(NEXT.replace(NEXT.get().wrapping_add(1)))
+}
+
+impl World {
+    /// Settles a cluster.
+    pub(crate) fn new(input: &Model) -> Self {
+        let id = next_id();
+        let settled = reader::compute(&Call::New(id, input.clone())).unwrap_or_else(|| input.clone());
+        Self(Rc::new(Kept { id, input: input.clone(), settled }))
+    }
+
+    /// Settles what became of this cluster's input.
+    pub(crate) fn update(&self, input: &Model) -> Self {
+        let id = next_id();
+        let edit = self.0.input.difference(input);
+        let mut settled = self.0.settled.clone();
+        match reader::compute(&Call::Update { from: self.0.id, to: id, edit }) {
+            Some(SettledChange(Some(change))) if change.apply(&mut settled).is_err() => Self::new(input),
+            Some(SettledChange(_)) => Self(Rc::new(Kept { id, input: input.clone(), settled })),
+            None => Self::new(input),
+        }
+    }
+
+    /// The objects with everything that the controllers filled in.
+    pub(crate) fn model(&self) -> &Model {
+        &self.0.settled
+    }
+
+    /// What becomes of a flow, with a sampled run.
+    pub(crate) fn ask(&self, flow: &Flow, seed: u64) -> Answer {
+        let call = Call::Ask { world: self.0.id, flow: flow.clone(), requests: REQUESTS, seed };
+        reader::compute(&call).unwrap_or_else(|| Err("the engine does not answer".to_owned()))
+    }
+
+    /// What an edit brings with it, or why it is refused.
+    pub(crate) fn plan(&self, edit: &Edit) -> Result<Planned, String> {
+        let plan = reader::compute(&Call::Plan(self.0.id, edit.clone()));
+        plan.unwrap_or_else(|| Err("the engine does not answer".to_owned()))
+    }
+
+    /// How a branch of a flow is drawn; `None` draws the cluster alone.
+    pub(crate) fn picture(
+        &self,
+        flow: Option<&Flow>,
+        outcome: usize,
+        reply: bool,
+        options: Options,
+    ) -> Scene {
+        self.call(&Call::Picture { world: self.0.id, flow: flow.cloned(), outcome, reply, options })
+    }
+
+    /// How a branch of a flow reads elsewhere; `None` if there is no such branch.
+    pub(crate) fn export(&self, flow: &Flow, outcome: usize, reply: bool, export: Export) -> Option<String> {
+        self.call(&Call::Export { asked: self.asked(flow), outcome, reply, export })
+    }
+
+    /// What followed from the edit that led from this cluster to another.
+    pub(crate) fn consequences(&self, after: &Self, flows: Vec<Flow>) -> Vec<Stage> {
+        self.call(&Call::Consequences { before: self.0.id, after: after.0.id, flows })
+    }
+
+    /// What can be done about uneven shares of a Service.
+    pub(crate) fn remedies(&self, service: &Key) -> Vec<Remedy> {
+        self.call(&Call::Remedies(self.0.id, service.clone()))
+    }
+
+    /// A node's rules as `iptables-save` prints them; `None` if kube-proxy does not run there.
+    pub(crate) fn rules(&self, node: &NodeName, family: IpFamily) -> Option<String> {
+        self.call(&Call::Rules { world: self.0.id, node: node.clone(), family })
+    }
+
+    /// Who reaches whom; `None` while the engine is not here.
+    pub(crate) fn matrix(&self, clients: usize, targets: usize) -> Option<Matrix> {
+        reader::compute(&Call::Matrix { world: self.0.id, clients, targets })
+    }
+
+    /// The load balancers; `None` while the engine is not here.
+    pub(crate) fn balancers(&self) -> Option<Balancers> {
+        reader::compute(&Call::Balancers(self.0.id))
+    }
+
+    /// The network around the nodes; `None` while the engine is not here.
+    pub(crate) fn network(&self, nodes: usize) -> Option<Network> {
+        reader::compute(&Call::Network { world: self.0.id, nodes })
+    }
+
+    fn asked(&self, flow: &Flow) -> Asked {
+        (self.0.id, flow.clone())
+    }
+
+    fn call<T: Wire + Default>(&self, call: &Call) -> T {
+        reader::compute(call).unwrap_or_default()
+    }
+}
