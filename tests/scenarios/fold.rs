@@ -143,7 +143,8 @@ fn rules(random: &mut Random, text: &mut String) {
     if random.one_in(3) {
         let all = random.one_in(2);
         let ports = random.pick(&["[]", "[10.224.0.0/24]"]);
-        write!(text, "---\napiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\ndetectLocalMode: {mode}\nnodePortAddresses: {ports}\niptables: {{masqueradeAll: {all}}}\n").expect("text");
+        let by = random.pick(&["iptables", "nftables", "ipvs"]);
+        write!(text, "---\napiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: {by}\ndetectLocalMode: {mode}\nnodePortAddresses: {ports}\niptables: {{masqueradeAll: {all}}}\n").expect("text");
     }
 }
 

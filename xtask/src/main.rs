@@ -3,6 +3,7 @@
 //! Every command installs what it needs, in pinned versions and in a folder of its own, and says so while it
 //! does it. Nothing here knows anything about networking.
 
+mod bench;
 mod browser;
 mod dist;
 mod gallery;
@@ -30,6 +31,7 @@ cargo xtask test [PART…]                 everything, or only some of: fmt clip
                                          dist browser
 cargo xtask sizes                        measure the page and write the table in README.md
 cargo xtask gallery                      screenshots of the page, into target/gallery
+cargo xtask bench [WORD…]                how long the engine takes in wasm, beside the budgets; words choose
 cargo xtask package                      the package @hopscope/core for JavaScript, as npm pack makes it
 cargo xtask dist                         all that is published, into target/site: the page with what it needs
                                          offline, figures for other pages, hopscope.html, sizes against the budgets";
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         "gallery" => gallery::run(rest),
         "package" => package::command(rest),
         "dist" => dist::command(rest),
+        "bench" => bench::command(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -10,6 +10,7 @@ use crate::{
 };
 use azure::Sender;
 use ipnet::IpNet;
+use kubernetes::{health, kube_proxy::ProxyConfig};
 use model::{
     Model, NodeName,
     kubernetes::{IpFamily, Node, Protocol},
@@ -143,8 +144,8 @@ impl Alike {
             let profile = Profile {
                 alone: is_alone(world, name, node).then(|| name.clone()),
                 network: node.internal_ips().map(|ip| network(world, name, ip)).collect(),
-                zone: node.metadata.labels.get(kubernetes::kube_proxy::ProxyConfig::ZONE_LABEL).cloned(),
-                leaving: is_leaving(node),
+                zone: node.metadata.labels.get(ProxyConfig::ZONE_LABEL).cloned(),
+                leaving: !health::is_eligible(Some(node)),
                 pod_ranges: crate::topology::pod_cidrs(node).map(|range| range.addr().is_ipv4()).collect(),
                 host_ports: host_ports.remove(name.as_str()).unwrap_or_default(),
                 pools: pools.remove(name).unwrap_or_default(),
@@ -160,12 +161,6 @@ impl Alike {
     pub(crate) fn profile(&self, node: &NodeName) -> Option<u32> {
         self.profiles.get(node).copied()
     }
-}
-
-/// Whether kube-proxy's health server answers 503 because the node is on its way out.
-pub(crate) fn is_leaving(node: &Node) -> bool {
-    node.metadata.deletion_timestamp.is_some()
-        || node.spec.taints.iter().any(|taint| taint.key == "ToBeDeletedByClusterAutoscaler")
 }
 
 /// Whether a node is a case of its own: rules that somebody gave, a public address, an address that is also a

@@ -150,7 +150,7 @@ impl World {
         if let Some(drawn) = traveller.branching.draw(targets.members.len()) {
             let member = targets.members.get(drawn);
             let to = |member: &&Arc<Member>| {
-                self.send_to(traveller.share(share), selection, member, Some(share), misses)
+                self.send_to(traveller.with_share(share), selection, member, Some(share), misses)
             };
             return member.map(to).unwrap_or_default();
         }

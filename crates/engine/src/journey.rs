@@ -224,7 +224,13 @@ impl Traveller {
 
     /// The same branch with a share of its probability.
     pub(crate) fn share(&self, share: f64) -> Self {
-        Self { probability: self.probability * share, ..self.clone() }
+        self.clone().with_share(share)
+    }
+
+    /// This branch with a share of its probability.
+    pub(crate) fn with_share(mut self, share: f64) -> Self {
+        self.probability *= share;
+        self
     }
 }
 

@@ -55,13 +55,18 @@ impl World {
 
         let family = Family::of(traveller.packet.destination);
         let (ways, others) = self.ways(&kernel, &mut traveller, name, entry, &state);
-        let narrated = ways.into_iter().map(|(passage, count)| {
-            let mut branch = Traveller { count, ..traveller.share(passage.probability) };
+        let (packet, segment) = (traveller.packet, traveller.segment);
+        let mut left = ways.len();
+        // The last branch goes on with what the others copy.
+        let mut whole = Some(traveller);
+        let narrated = ways.into_iter().filter_map(|(passage, count)| {
+            left -= 1;
+            let own = if left == 0 { whole.take() } else { whole.clone() }?;
+            let mut branch = Traveller { count, ..own.with_share(passage.probability) };
             let first = branch.steps.len();
             let mut narrator = Narrator::new(name, kernel.host(), family, entry);
             let failed = narrator.tell(&mut branch, &passage);
             if branch.carried.explains() && branch.carried.is_on_track(&branch.steps) {
-                let (packet, segment) = (traveller.packet, traveller.segment);
                 let misses = |decided: &[Event], since: usize| {
                     let misses = kernel.near_misses(packet, entry, segment, &state, decided, since);
                     misses.into_iter().map(|miss| narrator.near_miss(&kernel, &miss)).collect()
@@ -77,7 +82,7 @@ impl World {
                 Some((verdict, cause)) => Move::End(End::Failed(verdict, cause)),
                 None => self.leave_node(&mut branch, name, &passage.outcome),
             };
-            (branch, step)
+            Some((branch, step))
         });
         narrated.chain(others).collect()
     }
@@ -116,13 +121,13 @@ impl World {
         let destination = traveller.packet.destination;
         if traveller.quiet {
             traveller.packet = unmarked(traveller.packet);
-            return Move::Go(match self.topology.across(name, *interface) {
-                Some(Site::Pod(key)) => At::Party(Party::Pod(key.clone())),
-                Some(Site::Endpoint(ip)) => At::Party(Party::Endpoint(*ip)),
+            return Move::Go(match self.topology.across(name, *interface, destination) {
+                Some(Site::Pod(key)) => At::Party(Party::Pod(key)),
+                Some(Site::Endpoint(ip)) => At::Party(Party::Endpoint(ip)),
                 _ => At::Fabric,
             });
         }
-        let (at, why) = match self.topology.across(name, *interface) {
+        let (at, why) = match self.topology.across(name, *interface, destination) {
             Some(Site::Pod(key)) => (
                 At::Party(Party::Pod(key.clone())),
                 format!(
@@ -131,7 +136,7 @@ impl World {
                 ),
             ),
             Some(Site::Endpoint(ip)) => (
-                At::Party(Party::Endpoint(*ip)),
+                At::Party(Party::Endpoint(ip)),
                 format!("{destination} is on this node: the packet goes to it by {}.", interface.as_str()),
             ),
             _ => (

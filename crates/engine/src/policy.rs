@@ -35,12 +35,12 @@ impl World {
         }
         let engine = PolicyEngine::of(&self.model)?;
         let forwarded = Packet { mark: 0, ..before_source_translation(passage) };
-        let sender = match self.topology.across(node, interface) {
-            Some(Site::Pod(key)) => Some(key.clone()),
+        let sender = match self.topology.across(node, interface, forwarded.source) {
+            Some(Site::Pod(key)) => Some(key),
             _ => None,
         };
-        let receiver = match self.topology.across(node, *leaves_by) {
-            Some(Site::Pod(key)) => Some(key.clone()),
+        let receiver = match self.topology.across(node, *leaves_by, forwarded.destination) {
+            Some(Site::Pod(key)) => Some(key),
             _ => None,
         };
         if let Some(key) = sender {

@@ -2,12 +2,12 @@
 
 use crate::{
     Cause, RuleRef, Station, Verdict, World,
-    alike::is_leaving,
     journey::{At, End, Party, Traveller},
     narrate::socket,
     receive::{Listener, health_check_port, protocol},
 };
 use azure::{Member, PROBE_SOURCE, PROBE_SOURCE_V6};
+use kubernetes::health::{self, ProxyHealth};
 use model::{
     Key, NodeName,
     azure::{Probe, ProbeProtocol},
@@ -163,17 +163,7 @@ impl World {
         }
         match (&party, listener) {
             (Party::Node(node), Listener::ServiceHealth) => self.service_health(node, port),
-            (Party::Node(node), Listener::ProxyHealth) => {
-                let leaving = self.model.nodes.get(node).is_some_and(|node| is_leaving(node));
-                let status = if leaving { 503 } else { 200 };
-                Answer::Status(
-                    status,
-                    format!(
-                        "kube-proxy on {node} says that the node is {}",
-                        if leaving { "leaving" } else { "healthy" }
-                    ),
-                )
-            }
+            (Party::Node(node), Listener::ProxyHealth) => self.proxy_health(node, path(probe)),
             _ if let Some(reached) = self.controller_at(&party, port, protocol(traveller)) => {
                 // The probe's Host header is the member's own address.
                 let (status, words) = self.controller_status(&reached, host, path(probe));
@@ -189,12 +179,27 @@ impl World {
         }
     }
 
+    /// kube-proxy's own server knows two paths. Probes are taken to ask when kube-proxy has synced.
+    fn proxy_health(&self, node: &NodeName, path: &str) -> Answer {
+        let eligible = health::is_eligible(self.model.nodes.get(node).map(|node| &**node));
+        let own = ProxyHealth { proxier_healthy: true, node_eligible: eligible };
+        let (status, words) = match path.split('?').next().unwrap_or_default() {
+            "/healthz" => (
+                own.healthz(&[], "", "").status,
+                format!("the node is {}", if eligible { "healthy" } else { "leaving" }),
+            ),
+            "/livez" => (own.livez(&[], "", "").status, "kube-proxy works".to_owned()),
+            _ => (404, "there is nothing but /healthz and /livez".to_owned()),
+        };
+        Answer::Status(status, format!("kube-proxy on {node} says that {words}"))
+    }
+
     fn service_health(&self, node: &NodeName, port: u16) -> Answer {
         let service =
             self.model.services.iter().find(|(_, service)| health_check_port(service) == Some(port));
         let Some((key, _)) = service else { return Answer::Refused };
         let count = self.local_ready_endpoints(key, node);
-        let status = if count > 0 { 200 } else { 503 };
+        let status = health::service_health(key, count, true).status;
         let words = match count {
             0 => format!("kube-proxy on {node} knows no ready endpoint of {key} on this node"),
             1 => format!("kube-proxy on {node} knows one ready endpoint of {key} on this node"),
@@ -205,11 +210,11 @@ impl World {
 
     /// Distinct addresses of ready endpoints on a node: what kube-proxy's health server counts.
     fn local_ready_endpoints(&self, service: &Key, node: &NodeName) -> usize {
-        let slices = self.model.endpoint_slices.values();
-        let own = slices.filter(|slice| {
-            slice.metadata.key().namespace == service.namespace && slice.service() == Some(&service.name)
+        let slices = self.model.endpoint_slices.iter();
+        let own = slices.filter(|(key, slice)| {
+            key.namespace == service.namespace && slice.service() == Some(&service.name)
         });
-        let local = own.flat_map(|slice| &slice.endpoints).filter(|endpoint| {
+        let local = own.flat_map(|(_, slice)| &slice.endpoints).filter(|endpoint| {
             endpoint.node_name.as_deref() == Some(node.as_str())
                 && endpoint.conditions.ready.unwrap_or(true)
                 && !endpoint.conditions.terminating.unwrap_or(false)

@@ -257,15 +257,10 @@ impl World {
         };
         let services: BTreeSet<Key> = order::set(paths.outcomes.iter().flat_map(service_of).chain(asked));
         let mut idle = Vec::new();
-        for slice in self.model.endpoint_slices.values() {
-            let Some(service) = slice.service().map(|name| Key::new(&slice.metadata.key().namespace, name))
-            else {
-                continue;
-            };
-            if !services.contains(&service) {
-                continue;
-            }
-            let ports = self.target_ports(&service, flow.port, slice);
+        for (key, slice) in &self.model.endpoint_slices {
+            let is_of = |own: &&Key| own.namespace == key.namespace && slice.service() == Some(&own.name);
+            let Some(service) = services.iter().find(is_of) else { continue };
+            let ports = self.target_ports(service, flow.port, slice);
             let ready = slice.endpoints.iter().filter(|endpoint| endpoint.conditions.ready.unwrap_or(true));
             for ip in ready.filter_map(|endpoint| endpoint.addresses.first()?.parse::<IpAddr>().ok()) {
                 if ip.is_ipv4() != paths.flow.destination.is_ipv4() {

@@ -7,7 +7,7 @@ use crate::{
     held::{Kept, Lease, Terms, contend},
     run::Random,
 };
-use model::NodeName;
+use model::{NodeName, kubernetes::IpFamily};
 use netfilter::{Connection, Packet, Protocol, RecentUpdate};
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
@@ -346,13 +346,17 @@ impl World {
     /// opened in, or one after an edit.
     ///
     /// Nodes that track the connection translate it as before, whatever their rules say now; where no node does,
-    /// the rules decide anew, and a receiver that knows no such connection refuses it. Time that [`State::wait`] let
-    /// pass since the last packet counts as silence: Azure forgets a flow that is silent for too long.
+    /// the rules decide anew, and a receiver that knows no such connection refuses it. Of UDP kube-proxy forgets
+    /// what was translated to endpoints that serve no more, and a datagram is welcome to any receiver. Time that
+    /// [`State::wait`] let pass since the last packet counts as silence: Azure forgets a flow that is silent for too
+    /// long.
     ///
     /// # Errors
     /// The sender is no longer there.
     pub fn later(&self, opened: &Opened, state: &State) -> Result<Paths, FlowError> {
-        let mut question = Question::new(&opened.flow, Arc::new(state.clone()));
+        let mut state = state.clone();
+        self.forget_stale(&mut state);
+        let mut question = Question::new(&opened.flow, Arc::new(state));
         question.later = opened.packet;
         let mut paths = self.branches(&question)?.paths;
         // A connection is known by both its ends: another translation on the way makes it another's. A datagram needs
@@ -365,6 +369,37 @@ impl World {
             }
         }
         Ok(paths)
+    }
+
+    /// What kube-proxy does on each node after a change: connections of a Service's UDP port that were not
+    /// translated to an endpoint which serves now are forgotten, so that the next datagram is a first one
+    /// (`pkg/proxy/conntrack/cleanup.go`). Of TCP all are kept.
+    fn forget_stale(&self, state: &mut State) {
+        for node in state.nodes.values_mut() {
+            let is_stale = |connection: &&Connection| self.is_stale(connection);
+            let stale: Vec<Connection> = node.conntrack.iter().filter(is_stale).copied().collect();
+            for connection in stale {
+                node.conntrack.remove(&connection);
+            }
+        }
+    }
+
+    fn is_stale(&self, connection: &Connection) -> bool {
+        let (to, number) = (connection.original.destination, connection.original.destination_port);
+        let answers = (connection.reply.source, connection.reply.source_port);
+        let services = self.services(IpFamily::of(to));
+        let mut own = services.concerning([(to, number)]).into_iter().filter_map(|at| {
+            let port = services.ports().get(at as usize)?;
+            let by_address =
+                port.cluster_ip == to || port.external_ips.contains(&to) || port.vips.contains(&to);
+            let is_own = (by_address && port.port == number) || (!by_address && port.node_port == number);
+            (is_own && port.protocol == model::kubernetes::Protocol::Udp).then_some(port)
+        });
+        connection.original.protocol == Protocol::Udp
+            && own.next().is_some_and(|port| {
+                let mut serving = port.endpoints.iter().filter(|endpoint| endpoint.ready || endpoint.serving);
+                !serving.any(|endpoint| (endpoint.ip, endpoint.port) == answers)
+            })
     }
 
     /// Adds to the steps of one branch of [`World::paths`] the rules of nodes that almost decided, nearest first,

@@ -310,13 +310,18 @@ impl Topology {
         self.owners.get(&ip)
     }
 
-    /// What is at the other end of a node's interface and owns the address. The uplink leads to the
-    /// fabric whatever the address.
-    pub(crate) fn across(&self, node: &NodeName, interface: InterfaceName) -> Option<&Site> {
-        let index = *self.index.get(&Site::Node(node.clone()))?;
-        let edge = self.graph.edges(index).find(|edge| edge.weight().interface == Some(interface))?;
-        let other = if edge.source() == index { edge.target() } else { edge.source() };
-        self.graph.node_weight(other)
+    /// What is at the other end of a node's interface: for the uplink the fabric, else the pod or endpoint that has
+    /// this address, if it hangs there.
+    pub(crate) fn across(&self, node: &NodeName, interface: InterfaceName, ip: IpAddr) -> Option<Site> {
+        if interface.as_str() == UPLINK {
+            return Some(Site::Fabric);
+        }
+        let site = match self.owner(ip)? {
+            AddressOwner::Pod(key) => Site::Pod(key.clone()),
+            AddressOwner::Endpoint => Site::Endpoint(ip),
+            _ => return None,
+        };
+        (self.attachment(&site) == Some((node, interface))).then_some(site)
     }
 
     /// The node that a pod or endpoint hangs on, and the node's interface towards it.

@@ -16,9 +16,9 @@ use kubernetes::{
 };
 use model::{
     Model, NodeName,
-    kubernetes::{IpFamily, ProxyMode},
+    kubernetes::{IpFamily, ProxyMode, Service},
 };
-use netfilter::{InterfaceName, Kernel, Ruleset, RulesetError, nft};
+use netfilter::{Family, Form, InterfaceName, IpvsForm, IpvsText, Kernel, Ruleset, RulesetError, nft};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -185,6 +185,22 @@ impl World {
         })
     }
 
+    /// What a node has of a family, as the tools of kube-proxy's mode print it: the table as `nft list table` does, or
+    /// virtual servers as `ipvsadm -Sn` and sets as `ipset save`, and the rules as `iptables-save`.
+    pub fn rules_text(&self, node: &NodeName, family: IpFamily) -> Option<String> {
+        let of = if family == IpFamily::IPv4 { Family::V4 } else { Family::V6 };
+        let mut text = String::new();
+        if let Some(table) = self.nft_table(node, family) {
+            text = table.text(nft::Form::List).to_string();
+        }
+        if let Some(balancing) = self.balancing(node, family) {
+            text = IpvsText(&balancing.servers, IpvsForm::Restore).to_string();
+            text.extend(balancing.sets.values().map(ToString::to_string));
+        }
+        text.push_str(&self.rules(node, family)?.text(of, Form::Save).to_string());
+        Some(text)
+    }
+
     /// What kube-proxy feeds to `iptables-restore` on a node in a full sync.
     pub fn payload(&self, node: &NodeName, family: IpFamily) -> Option<Ruleset> {
         let config = ProxyConfig::of_node(&self.model, node, family)?;
@@ -287,8 +303,12 @@ pub(crate) fn prepare(model: &Model) -> Prepared {
 pub(crate) fn reported(cloud: &Cloud, settled: &Model) -> Model {
     let mut model = settled.clone();
     for (key, ingress) in cloud.statuses() {
-        let Some(service) = model.services.get_mut(key) else { continue };
-        if service.status.load_balancer.ingress.is_empty() && !ingress.is_empty() {
+        // The map is copied where it is written to, and most Services have their status.
+        let has_none = |service: &Arc<Service>| service.status.load_balancer.ingress.is_empty();
+        if ingress.is_empty() || !model.services.get(key).is_some_and(has_none) {
+            continue;
+        }
+        if let Some(service) = model.services.get_mut(key) {
             Arc::make_mut(service).status.load_balancer.ingress.clone_from(ingress);
         }
     }

@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::type_complexity, reason = "a test ends where its set-up fails")]
 
 use engine::{Cause, Flow, Opened, PathOutcome, Place, State, Verdict, World, parse_destination};
-use model::Model;
+use model::{Model, kubernetes::Protocol};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Two nodes with two pods each, and the Service `web`, with more lines for its `spec`.
@@ -220,6 +220,45 @@ fn two_clients_with_one_source_port_stay_apart_under_masquerade() {
     // The client itself takes another port for a second connection.
     let again = world.paths_in(&via("198.51.100.7"), &state).expect("the flow exists");
     assert!(again.outcomes.iter().all(|outcome| outcome.steps[0].after.source_port == 51515));
+}
+
+#[test]
+fn after_a_change_of_endpoints_tcp_stays_and_udp_moves_on() {
+    let of = |protocol: Protocol, unready: &[u8]| {
+        let mut model = partly_ready("", unready);
+        for service in model.services.values_mut() {
+            for port in &mut std::sync::Arc::make_mut(service).spec.ports {
+                port.protocol = protocol;
+            }
+        }
+        World::new(&model)
+    };
+    // protocol, whether the later packet still goes to the pod that the first one went to
+    for (protocol, stays) in [(Protocol::Tcp, true), (Protocol::Udp, false)] {
+        let (before, after) = (of(protocol, &[]), of(protocol, &[1]));
+        let mut moved = 0;
+        for seed in 0..20 {
+            let mut state = State::default();
+            let mut asked = flow("pod/default/p00", "10.0.0.10:80");
+            asked.protocol = protocol;
+            let opened = before.open(&asked, seed, &mut state).expect("the flow exists");
+            let first = endpoint(&opened);
+            let later = after.later(&opened, &state).expect("the flow exists");
+            let pods: BTreeSet<String> = later
+                .outcomes
+                .iter()
+                .map(|outcome| outcome.endpoint.as_ref().expect("delivered").to_string())
+                .collect();
+            if stays || first.starts_with("default/p0") {
+                assert_eq!(pods, BTreeSet::from([first]), "{protocol:?}, seed {seed}");
+                continue;
+            }
+            assert_eq!(pods.len(), 2, "{protocol:?}, seed {seed}, {first}: {pods:?}");
+            assert!(pods.iter().all(|pod| pod.starts_with("default/p0")), "{pods:?}");
+            moved += 1;
+        }
+        assert_eq!(moved > 0, !stays);
+    }
 }
 
 #[test]

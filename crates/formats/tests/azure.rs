@@ -108,13 +108,13 @@ fn kubernetes_lists_and_aliases_are_read() {
     let typed = r#"{"apiVersion": "v1", "kind": "NodeList", "items": [{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}}]}"#;
     assert_eq!(model(typed).nodes.len(), 2);
     let merged = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  labels: {<<: &l {a: b, c: d}, a: own}\n  annotations: *l\n";
-    let pod = &model(merged).pods.into_values().next().expect("a pod");
+    let pod = &model(merged).pods.into_iter().next().expect("a pod").1;
     assert_eq!((pod.metadata.label("a"), pod.metadata.label("c")), (Some("own"), Some("d")));
     assert_eq!(pod.metadata.annotation("a"), Some("b"));
     let with_mark = "\u{feff}apiVersion: v1\r\nkind: Node\r\nmetadata:\r\n  name: a\r\n";
     assert_eq!(model(with_mark).nodes.len(), 1);
     let surrogates = r#"{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a", "annotations": {"x": "\ud83d\uDE00 \/ \\ud83d\\ude00"}}}"#;
-    let node = model(surrogates).nodes.into_values().next().expect("a node");
+    let node = model(surrogates).nodes.into_iter().next().expect("a node").1;
     assert_eq!(node.metadata.annotation("x"), Some("😀 / \\ud83d\\ude00"));
     let tabs = "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"Node\",\n\t\"metadata\": {\n\t\t\"name\":\t\"a\"\n\t}\n}\n";
     assert_eq!(model(tabs).nodes.len(), 1);

@@ -15,6 +15,7 @@ mod ids;
 mod kind;
 pub mod kubernetes;
 mod object;
+mod objects;
 mod share;
 mod workloads;
 
@@ -23,4 +24,5 @@ pub use edit::{Edit, EditError};
 pub use ids::{ArmId, Key, KeyError, NodeName, PoolName};
 pub use kind::{Kind, ObjectRef};
 pub use object::{Model, Object};
+pub use objects::Objects;
 pub use share::{same_object, same_objects};

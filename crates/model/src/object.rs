@@ -12,6 +12,7 @@ use crate::{
         Binding, EndpointSlice, Ingress, IngressClass, KubeProxyConfiguration, Namespace, NetworkPolicy,
         Node, Pod, PodDisruptionBudget, Service, Workload,
     },
+    objects::Objects,
 };
 use serde::{Deserialize, Serialize};
 use std::{borrow::Borrow, collections::BTreeMap, sync::Arc};
@@ -24,13 +25,13 @@ use wire::{Input, Wire};
 #[serde(rename_all = "camelCase", default)]
 pub struct Model {
     /// Nodes by name.
-    pub nodes: BTreeMap<NodeName, Arc<Node>>,
+    pub nodes: Objects<NodeName, Node>,
     /// Pods by `namespace/name`.
-    pub pods: BTreeMap<Key, Arc<Pod>>,
+    pub pods: Objects<Key, Pod>,
     /// Services by `namespace/name`.
-    pub services: BTreeMap<Key, Arc<Service>>,
+    pub services: Objects<Key, Service>,
     /// EndpointSlices by `namespace/name`.
-    pub endpoint_slices: BTreeMap<Key, Arc<EndpointSlice>>,
+    pub endpoint_slices: Objects<Key, EndpointSlice>,
     /// Deployments by `namespace/name`.
     pub deployments: BTreeMap<Key, Arc<Workload>>,
     /// ReplicaSets by `namespace/name`.
@@ -44,7 +45,7 @@ pub struct Model {
     /// PodDisruptionBudgets by `namespace/name`.
     pub pod_disruption_budgets: BTreeMap<Key, Arc<PodDisruptionBudget>>,
     /// Nodes of pods that workloads make, by `namespace/name` of the pod.
-    pub bindings: BTreeMap<Key, Arc<Binding>>,
+    pub bindings: Objects<Key, Binding>,
     /// kube-proxy's configuration, one for all nodes.
     pub kube_proxy: Option<Arc<KubeProxyConfiguration>>,
     /// The AKS cluster.

@@ -1,12 +1,12 @@
 //! Sharing between a model and the one before it: what an edit left alone stays the same object, so that
 //! whatever was computed from it can be kept.
 
-use crate::Model;
+use crate::{Model, Objects};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Whether both maps hold the very same objects. The cost is one comparison of pointers per object.
 pub fn same_objects<K, T>(a: &BTreeMap<K, Arc<T>>, b: &BTreeMap<K, Arc<T>>) -> bool {
-    a.len() == b.len() && a.values().zip(b.values()).all(|(a, b)| Arc::ptr_eq(a, b))
+    std::ptr::eq(a, b) || a.len() == b.len() && a.values().zip(b.values()).all(|(a, b)| Arc::ptr_eq(a, b))
 }
 
 /// Whether both are the very same object, or both absent.
@@ -18,15 +18,28 @@ pub fn same_object<T>(a: Option<&Arc<T>>, b: Option<&Arc<T>>) -> bool {
     }
 }
 
-/// Takes objects of `old` in the place of equal ones.
-fn share<K: Ord, T: PartialEq>(new: &mut BTreeMap<K, Arc<T>>, old: &BTreeMap<K, Arc<T>>) {
-    let mut old = old.iter().peekable();
-    for (key, object) in new {
-        while old.next_if(|(other, _)| *other < key).is_some() {}
-        let Some((other, known)) = old.peek() else { return };
+/// Takes objects of `old` in the place of equal ones, and its whole map where all are.
+fn share<K: Ord + Clone, T: PartialEq>(new: &mut Objects<K, T>, old: &Objects<K, T>) {
+    if new.is_same(old) {
+        return;
+    }
+    let mut known = old.iter().peekable();
+    let mut equal = Vec::new();
+    for (key, object) in &*new {
+        while known.next_if(|(other, _)| *other < key).is_some() {}
+        let Some((other, known)) = known.peek() else { break };
         if *other == key && !Arc::ptr_eq(known, object) && ***known == **object {
-            *object = Arc::clone(known);
+            equal.push((key.clone(), Arc::clone(known)));
         }
+    }
+    if !equal.is_empty() {
+        let objects = &mut **new;
+        for (key, known) in equal {
+            objects.insert(key, known);
+        }
+    }
+    if same_objects(new, old) && new.keys().eq(old.keys()) {
+        *new = old.clone();
     }
 }
 

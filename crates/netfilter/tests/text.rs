@@ -162,7 +162,7 @@ COMMIT
 
 #[test]
 fn what_is_wrong_is_said_with_its_line() {
-    let cases: [(&[u8], &str); 19] = [
+    let cases: [(&[u8], &str); 22] = [
         (
             b"*filter\n-A INPUT -j NOWHERE\nCOMMIT\n",
             "line 2: there is no chain or target `NOWHERE` in table filter (a chain is declared by a line such as :NAME - [0:0])",
@@ -212,6 +212,19 @@ fn what_is_wrong_is_said_with_its_line() {
         ),
         (b"*filter\n-A INPUT -j DROP\n", "line 3: the last table has no COMMIT (the file may be cut off)"),
         (b"*filter\n-A INPUT -j DROP -j ACCEPT\n", "line 2: the rule has two targets"),
+        // The kernel: "ipt_REJECT: TCP_RESET invalid for non-tcp".
+        (
+            b"*filter\n-A INPUT -j REJECT --reject-with tcp-reset\n",
+            "line 2: `--reject-with tcp-reset` is for TCP only (the rule needs -p tcp before it)",
+        ),
+        (
+            b"*filter\n-A INPUT -p udp -j REJECT --reject-with tcp-reset\n",
+            "line 2: `--reject-with tcp-reset` is for TCP only (the rule needs -p tcp before it)",
+        ),
+        (
+            b"*filter\n-A INPUT ! -p tcp -j REJECT --reject-with tcp-reset\n",
+            "line 2: `--reject-with tcp-reset` is for TCP only (the rule needs -p tcp before it)",
+        ),
     ];
     for (text, expected) in cases {
         let error = parse(text, Family::V4).unwrap_err();
@@ -225,6 +238,17 @@ fn what_is_wrong_is_said_with_its_line() {
     let lists = format!("*filter\n-A INPUT -s {0} -d {0} -j DROP\n", vec!["10.0.0.1"; 1000].join(","));
     let error = parse(lists.as_bytes(), Family::V4).unwrap_err();
     assert_eq!(error.to_string(), "line 2: the lists of addresses stand for more than 4096 rules");
+    // A short file may stand for many rules, and does not take the memory of all of them.
+    let list = vec!["10.0.0.1"; 64].join(",");
+    let lists = format!("*filter\n{}COMMIT\n", format!("-A INPUT -s {list} -d {list} -j DROP\n").repeat(300));
+    let error = parse(lists.as_bytes(), Family::V4).unwrap_err();
+    assert_eq!(error.to_string(), "line 246: the file stands for more than 1000000 rules");
+}
+
+#[test]
+fn resets_are_for_tcp() {
+    let text = "*filter\n-A INPUT -p tcp -j REJECT --reject-with tcp-reset\nCOMMIT\n";
+    assert_eq!(read(text, Family::V4).lines.len(), 1);
 }
 
 #[test]

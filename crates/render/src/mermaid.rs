@@ -54,15 +54,16 @@ impl<'a> Sequence<'a> {
     }
 }
 
-/// All branches as a flowchart: shares on the edges, ends without an answer marked.
+/// All branches as a flowchart: shares on the edges, ends without an answer marked. What branches have in common is
+/// drawn once; a station that a packet comes to twice stays two, or its way could not be told from the arrows.
 pub fn flowchart(paths: &Paths) -> String {
-    let mut ids: BTreeMap<String, usize> = BTreeMap::new();
+    let mut ids: BTreeMap<(String, usize), usize> = BTreeMap::new();
     let mut nodes = String::new();
     let mut edges: BTreeMap<(usize, usize), f64> = BTreeMap::new();
-    let mut id = |key: String, shape: (&str, &str), nodes: &mut String| {
+    let mut id = |text: String, visit: usize, shape: (&str, &str), nodes: &mut String| {
         let next = ids.len();
-        *ids.entry(key.clone()).or_insert_with(|| {
-            let _ = writeln!(nodes, "    n{next}{}\"{key}\"{}", shape.0, shape.1);
+        *ids.entry((text.clone(), visit)).or_insert_with(|| {
+            let _ = writeln!(nodes, "    n{next}{}\"{text}\"{}", shape.0, shape.1);
             next
         })
     };
@@ -70,13 +71,14 @@ pub fn flowchart(paths: &Paths) -> String {
         let mut previous: Option<usize> = None;
         let mut stations: Vec<&Station> = outcome.steps.iter().map(|step| &step.station).collect();
         stations.dedup();
-        for station in stations {
+        for (at, station) in stations.iter().enumerate() {
             let shape = match station.kind {
                 StationKind::Client | StationKind::Internet => ("([", "])"),
                 StationKind::Pod => ("(", ")"),
                 _ => ("[", "]"),
             };
-            let here = id(label(station), shape, &mut nodes);
+            let visit = stations.iter().take(at).filter(|before| *before == station).count();
+            let here = id(label(station), visit, shape, &mut nodes);
             if let Some(previous) = previous {
                 *edges.entry((previous, here)).or_default() += outcome.probability;
             }
@@ -85,7 +87,7 @@ pub fn flowchart(paths: &Paths) -> String {
         if outcome.endpoint.is_none()
             && let Some(previous) = previous
         {
-            let here = id(escape(&end(outcome)), ("{{", "}}"), &mut nodes);
+            let here = id(escape(&end(outcome)), 0, ("{{", "}}"), &mut nodes);
             *edges.entry((previous, here)).or_default() += outcome.probability;
         }
     }

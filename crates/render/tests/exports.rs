@@ -75,6 +75,19 @@ fn all_branches_as_a_flowchart() {
 }
 
 #[test]
+fn a_station_that_is_come_to_twice_stays_two() {
+    let spec = pools(&[("p", &[("n0", &["a"])])]);
+    let mut fixture = build(&spec, 1, TrafficPolicy::Local, SkuName::Standard);
+    // An ingress controller in the pod calls a backend by way of its own node.
+    let outcome = fixture.paths.outcomes.first_mut().expect("an outcome");
+    let node = outcome.steps.iter().find(|step| &*step.station.name == "n0").cloned();
+    outcome.steps.extend(node);
+    let diagram = mermaid::flowchart(&fixture.paths);
+    assert!(diagram.ends_with("    n2 --> n3\n    n3 --> n4\n"), "{diagram}");
+    assert_eq!(diagram.matches("[\"Node n0\"]").count(), 2, "{diagram}");
+}
+
+#[test]
 fn hostile_names_cannot_leave_their_labels() {
     let spec = pools(&[("p", &[("n\"]; click n0 href \"javascript:x\"\n%%{init}%%", &["<img src=x>"])])]);
     let fixture = build(&spec, 1, TrafficPolicy::Local, SkuName::Standard);

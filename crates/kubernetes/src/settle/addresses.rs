@@ -54,10 +54,11 @@ pub(super) fn nodes(settled: &mut Settled) {
     let mut free_addresses: Vec<_> = subnets.into_iter().map(node_addresses).collect();
     let addresses = settled.model.nodes.values().flat_map(|node| node.internal_ips().collect::<Vec<_>>());
     let mut taken_addresses = Taken::new(addresses);
-    for (name, node) in settled.model.nodes.clone() {
-        let object = ObjectRef::node(&name);
-        let mut changed = Arc::clone(&node);
-        if cidrs(&node).next().is_none() {
+    let nodes = settled.model.nodes.clone();
+    for (name, node) in &nodes {
+        let object = ObjectRef::node(name);
+        let mut changed = Arc::clone(node);
+        if cidrs(node).next().is_none() {
             let free: Vec<IpNet> = free_ranges.iter_mut().filter_map(|ranges| taken.take(ranges)).collect();
             if free.is_empty() {
                 settled.exhausted(object.clone(), Field::PodCidrs);
@@ -80,8 +81,8 @@ pub(super) fn nodes(settled: &mut Settled) {
                 settled.allocated(object, Field::InternalIp);
             }
         }
-        if !Arc::ptr_eq(&node, &changed) {
-            settled.model.nodes.insert(name, changed);
+        if !Arc::ptr_eq(node, &changed) {
+            settled.model.nodes.insert(name.clone(), changed);
         }
     }
 }

@@ -31,10 +31,10 @@ struct Allocators {
 pub(super) fn complete(settled: &mut Settled) {
     let mut allocators = Allocators::new(&settled.model);
     let services = settled.model.services.clone();
-    for (key, service) in services {
-        let mut changed = Arc::clone(&service);
-        let object = ObjectRef::namespaced(Kind::Service, &key);
-        let fields = allocators.fill(&key, &mut changed);
+    for (key, service) in &services {
+        let mut changed = Arc::clone(service);
+        let object = ObjectRef::namespaced(Kind::Service, key);
+        let fields = allocators.fill(key, &mut changed);
         for (field, done) in fields {
             if done {
                 settled.allocated(object.clone(), field);
@@ -42,8 +42,8 @@ pub(super) fn complete(settled: &mut Settled) {
                 settled.exhausted(object.clone(), field);
             }
         }
-        if !Arc::ptr_eq(&service, &changed) {
-            settled.model.services.insert(key, changed);
+        if !Arc::ptr_eq(service, &changed) {
+            settled.model.services.insert(key.clone(), changed);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Kernel, State,
-    address::{masquerade_address, route},
+    address::masquerade_address,
     chains::At,
     compile::Compiled,
     near::Guide,
@@ -419,7 +419,7 @@ impl<'a> Walker<'a> {
 
     fn route_out(&mut self) -> Result<(), End> {
         let destination = self.packet.destination;
-        let Some((index, route)) = route(&self.kernel().host, destination) else {
+        let Some((index, route)) = self.kernel().addresses.route(&self.kernel().host, destination) else {
             self.events.push(Event::Routed { route: None, local: false });
             return Err(End(Outcome::NoRoute));
         };
@@ -458,8 +458,7 @@ impl<'a> Walker<'a> {
         }
         // A bridge does not send a packet back to the port that it came from, unless in hairpin mode. Behind one
         // interface the sender's address tells the port.
-        let mut interfaces = kernel.host.interfaces.iter();
-        let one_way = interfaces.any(|candidate| candidate.name == interface && !candidate.hairpin);
+        let one_way = kernel.addresses.is_one_way(interface);
         if one_way && self.input == Some(interface) && self.packet.destination == self.shared.arrived.source {
             self.events.push(Event::NoHairpin { interface });
             return Err(End(Outcome::Dropped));
@@ -531,7 +530,7 @@ impl<'a> Walker<'a> {
     /// The address that MASQUERADE would take.
     pub(super) fn masquerade_address(&self) -> Option<IpAddr> {
         let (interface, next_hop) = self.output?;
-        masquerade_address(&self.kernel().host, interface, next_hop)
+        masquerade_address(&self.kernel().addresses, &self.kernel().host, interface, next_hop)
     }
 
     /// The first address of the interface that the packet came in by, or the loopback's if it came from here.

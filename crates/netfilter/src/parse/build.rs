@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 #[derive(Default)]
 pub(super) struct Builder {
     tables: BTreeMap<TableName, Draft>,
+    /// How many rules were added, deleted ones included.
+    rules: usize,
 }
 
 /// A table being read.
@@ -25,8 +27,25 @@ struct DraftChain {
     rules: VecDeque<u32>,
 }
 
+/// Why a rule is not added.
+pub(super) enum NotAdded {
+    /// There is no such chain, or no rule of that number.
+    NoSuch,
+    /// There are too many rules.
+    TooMany,
+}
+
 /// There is no such chain, or no rule of that number.
 pub(super) struct NoSuch;
+
+impl From<NoSuch> for NotAdded {
+    fn from(_: NoSuch) -> Self {
+        Self::NoSuch
+    }
+}
+
+/// A file may stand for so many rules. By lists of addresses a short one can stand for many more.
+pub(super) const MOST_RULES: usize = 1_000_000;
 
 impl Builder {
     /// Begins a table anew; says whether it was there before.
@@ -73,9 +92,13 @@ impl Builder {
         place: Option<u32>,
         rule: Rule,
         line: u32,
-    ) -> Result<(), NoSuch> {
+    ) -> Result<(), NotAdded> {
+        self.rules += 1;
+        if self.rules > MOST_RULES {
+            return Err(NotAdded::TooMany);
+        }
         let draft = self.tables.entry(table).or_default();
-        let id = u32::try_from(draft.rules.len()).map_err(|_| NoSuch)?;
+        let id = u32::try_from(draft.rules.len()).map_err(|_| NotAdded::TooMany)?;
         let rules = &mut draft.existing(table, name)?.rules;
         match place {
             None => rules.push_back(id),

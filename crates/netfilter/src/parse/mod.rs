@@ -2,6 +2,7 @@
 
 mod build;
 mod matches;
+mod reader;
 mod rule;
 mod target;
 mod words;

@@ -2,18 +2,12 @@
 
 use super::{
     ParseError, Unmodelled,
-    build::{Builder, NoSuch},
-    matches, shorten, target,
+    build::{Builder, MOST_RULES, NoSuch, NotAdded},
+    reader::rules,
+    shorten,
     words::{self, Word},
 };
-use crate::{
-    ChainName, Family, InterfaceName, Match, Net, Policy, Protocol, Rule, TableName, Target, Transport,
-};
-use ipnet::IpNet;
-use std::net::IpAddr;
-
-/// One line may expand to so many rules by lists of addresses.
-const MAX_EXPANSION: usize = 4_096;
+use crate::{ChainName, Family, Policy, TableName};
 
 /// Where a line stands.
 #[derive(Clone, Copy)]
@@ -48,11 +42,19 @@ pub(super) fn command(
             )
         }
     };
+    let not_added = |chain: ChainName| {
+        move |why: NotAdded| match why {
+            NotAdded::NoSuch => no_chain(chain)(NoSuch),
+            NotAdded::TooMany => {
+                context.error(format!("the file stands for more than {MOST_RULES} rules"), "")
+            }
+        }
+    };
     match words.first().map_or("", Word::bare) {
         "-A" | "--append" => {
             let chain = name(1)?;
             for rule in rules(unmodelled, context, text, words.get(2..).unwrap_or_default())? {
-                builder.add(context.table, chain, None, rule, context.line).map_err(no_chain(chain))?;
+                builder.add(context.table, chain, None, rule, context.line).map_err(not_added(chain))?;
             }
         }
         "-I" | "--insert" => {
@@ -63,7 +65,7 @@ pub(super) fn command(
             for rule in rules(unmodelled, context, text, words.get(from..).unwrap_or_default())? {
                 builder
                     .add(context.table, chain, Some(place), rule, context.line)
-                    .map_err(no_chain(chain))?;
+                    .map_err(not_added(chain))?;
                 place = place.saturating_add(1);
             }
         }
@@ -135,377 +137,4 @@ pub(super) fn chain_name(line: u32, name: &str) -> Result<ChainName, ParseError>
             "names have 1 to 28 bytes and no blank, and do not begin with - or !",
         )
     })
-}
-
-/// The options that every rule knows; they end the words of the match or target before them.
-fn is_basic(word: &str) -> bool {
-    const BASIC: [&str; 25] = [
-        "-p",
-        "--protocol",
-        "--proto",
-        "-s",
-        "--source",
-        "--src",
-        "-d",
-        "--destination",
-        "--dst",
-        "-i",
-        "--in-interface",
-        "-o",
-        "--out-interface",
-        "-m",
-        "--match",
-        "-j",
-        "--jump",
-        "-g",
-        "--goto",
-        "-f",
-        "--fragment",
-        "-c",
-        "--set-counters",
-        "-4",
-        "-6",
-    ];
-    BASIC.contains(&word)
-}
-
-/// The words of one rule, read from the left.
-struct Reader<'a> {
-    context: Context,
-    text: &'a str,
-    words: &'a [Word<'a>],
-    unmodelled: &'a mut Vec<Unmodelled>,
-    matches: Vec<Match>,
-    target: Option<Target>,
-    /// The further addresses of `-s A,B` and `-d A,B`: place in `matches`, and all addresses.
-    lists: Vec<(usize, Vec<Net>)>,
-    other_family: bool,
-}
-
-fn rules<'a>(
-    unmodelled: &'a mut Vec<Unmodelled>,
-    context: Context,
-    text: &'a str,
-    words: &'a [Word<'a>],
-) -> Result<Vec<Rule>, ParseError> {
-    let mut reader = Reader {
-        context,
-        text,
-        words,
-        unmodelled,
-        matches: Vec::with_capacity(8),
-        target: None,
-        lists: Vec::new(),
-        other_family: false,
-    };
-    while !reader.words.is_empty() {
-        reader.option()?;
-    }
-    if reader.other_family {
-        return Ok(Vec::new());
-    }
-    reader.matches.shrink_to_fit();
-    let rule = Rule { matches: reader.matches, target: reader.target.unwrap_or(Target::None) };
-    let mut rules = vec![rule];
-    for (place, nets) in reader.lists {
-        if rules.len() * nets.len() > MAX_EXPANSION {
-            return Err(context
-                .error(format!("the lists of addresses stand for more than {MAX_EXPANSION} rules"), ""));
-        }
-        rules =
-            (rules.iter()).flat_map(|rule| nets.iter().map(|net| with_address(rule, place, *net))).collect();
-    }
-    Ok(rules)
-}
-
-fn with_address(rule: &Rule, place: usize, address: Net) -> Rule {
-    let mut rule = rule.clone();
-    if let Some(Match::Source { net, .. } | Match::Destination { net, .. }) = rule.matches.get_mut(place) {
-        *net = address;
-    }
-    rule
-}
-
-impl<'a> Reader<'a> {
-    fn next(&mut self) -> Option<&'a Word<'a>> {
-        let (first, rest) = self.words.split_first()?;
-        self.words = rest;
-        Some(first)
-    }
-
-    fn argument(&mut self, option: &str) -> Result<&'a str, ParseError> {
-        let word = self.next().filter(|word| !word.is_not());
-        word.map(|word| &*word.text)
-            .ok_or_else(|| self.context.error(format!("`{option}` lacks its argument"), ""))
-    }
-
-    /// The words from here to the next option that every rule knows, or if so wished that tcp knows.
-    fn group(&mut self, to_transport: bool) -> &'a [Word<'a>] {
-        let ends = |at: usize| {
-            let word = |at: usize| self.words.get(at).map_or("", Word::bare);
-            let at = if word(at) == "!" { at + 1 } else { at };
-            is_basic(word(at)) || (to_transport && matches::transport_arguments(word(at)).is_some())
-        };
-        let end = (0..self.words.len()).find(|at| ends(*at)).unwrap_or(self.words.len());
-        let (group, rest) = self.words.split_at(end);
-        self.words = rest;
-        group
-    }
-
-    /// The line's text from one byte to where the remaining words begin.
-    fn text_of(&self, start: usize, words: &[Word<'_>]) -> &'a str {
-        let end = words.last().map_or(start, |word| word.end);
-        self.text.get(start..end).unwrap_or_default()
-    }
-
-    fn keep(&mut self, text: &str, why: &'static str) {
-        self.unmodelled.push(Unmodelled { line: self.context.line, text: text.to_owned(), why });
-    }
-
-    fn option(&mut self) -> Result<(), ParseError> {
-        let start = self.words.first().map_or(0, |word| word.start);
-        let mut not = false;
-        let mut word = self.next();
-        if word.is_some_and(Word::is_not) {
-            not = true;
-            word = self.next();
-        }
-        let Some(word) = word else {
-            return Err(self.context.error("the line ends after `!`", ""));
-        };
-        let option = word.bare();
-        // The old place of the sign: `-s ! ADDRESS`.
-        if self.words.first().is_some_and(Word::is_not) && invertible(option) && !not {
-            not = true;
-            self.next();
-        }
-        if not && is_basic(option) && !invertible(option) && !matches!(option, "-f" | "--fragment") {
-            return Err(self.context.error(format!("`!` cannot stand before `{option}`"), ""));
-        }
-        match option {
-            "-p" | "--protocol" | "--proto" => self.protocol(not, option)?,
-            "-s" | "--source" | "--src" | "-d" | "--destination" | "--dst" => self.address(not, option)?,
-            "-i" | "--in-interface" | "-o" | "--out-interface" => {
-                let argument = self.argument(option)?;
-                let Some(name) = InterfaceName::new(argument) else {
-                    return Err(self.context.error(
-                        format!("`{}` cannot be the name of an interface", shorten(argument)),
-                        "names have 1 to 15 bytes",
-                    ));
-                };
-                self.matches.push(match option {
-                    "-i" | "--in-interface" => Match::InInterface { not, name },
-                    _ => Match::OutInterface { not, name },
-                });
-            }
-            "-m" | "--match" => self.module(start)?,
-            "-j" | "--jump" => {
-                let name = self.next();
-                let name =
-                    name.ok_or_else(|| self.context.error(format!("`{option}` lacks its argument"), ""))?;
-                let group = self.group(false);
-                let text = self.text_of(name.start, group);
-                let text = if group.is_empty() { &*name.text } else { text };
-                let (found, why) = target::read(self.context, &name.text, group, text)?;
-                if let Some(why) = why {
-                    self.keep(text, why);
-                }
-                self.set_target(found)?;
-            }
-            "-g" | "--goto" => {
-                let name = self.argument(option)?;
-                self.set_target(Target::Goto(chain_name(self.context.line, name)?))?;
-            }
-            "-c" | "--set-counters" => {
-                self.argument(option)?;
-                self.argument(option)?;
-            }
-            "-f" | "--fragment" => {
-                // Whole packets only are modelled: this is false of all of them, so `! -f` says nothing.
-                let text: &'static str = if not { "! -f" } else { "-f" };
-                self.matches.push(Match::Unsupported(text.into()));
-                self.keep(text, "fragments are not modelled; an outcome that depends on it is ambiguous");
-            }
-            "-4" => self.other_family |= self.context.family == Family::V6,
-            "-6" => self.other_family |= self.context.family == Family::V4,
-            _ if option.starts_with("--") => self.loose(start, not, word),
-            _ => {
-                return Err(self.context.error(format!("`{}` is not understood", shorten(&word.text)), ""));
-            }
-        }
-        Ok(())
-    }
-
-    fn set_target(&mut self, target: Target) -> Result<(), ParseError> {
-        if self.target.replace(target).is_some() {
-            return Err(self.context.error("the rule has two targets", ""));
-        }
-        Ok(())
-    }
-
-    fn protocol(&mut self, not: bool, option: &str) -> Result<(), ParseError> {
-        let name = self.argument(option)?.to_ascii_lowercase();
-        let known = match &*name {
-            "tcp" | "6" => Protocol::Tcp,
-            "udp" | "17" => Protocol::Udp,
-            "sctp" | "132" => Protocol::Sctp,
-            "icmp" | "1" => Protocol::Icmp,
-            "ipv6-icmp" | "icmpv6" | "58" => Protocol::Icmpv6,
-            "all" | "0" if !not => return Ok(()),
-            _ => {
-                let is_other = name.parse::<u8>().is_ok() || matches::OTHER_PROTOCOLS.contains(&&*name);
-                if !is_other {
-                    return Err(self.context.error(
-                        format!("`{}` is not a protocol", shorten(&name)),
-                        "unusual protocols can be given by number",
-                    ));
-                }
-                self.matches.push(Match::OtherProtocol { not, name: name.into() });
-                return Ok(());
-            }
-        };
-        self.matches.push(Match::Protocol { not, protocol: known });
-        Ok(())
-    }
-
-    fn address(&mut self, not: bool, option: &str) -> Result<(), ParseError> {
-        let argument = self.argument(option)?;
-        let source = matches!(option, "-s" | "--source" | "--src");
-        let mut nets = Vec::new();
-        for text in argument.split(',') {
-            match read_net(text) {
-                Some(net) if Family::of(net.net().addr()) == self.context.family => nets.push(net),
-                Some(_) => {
-                    return Err(self.context.error(
-                        format!("`{text}` is of the other address family than this file"),
-                        "the text of ip6tables-save begins with its own heading, # Generated by ip6tables-save",
-                    ));
-                }
-                None if text.split_once('/').is_some_and(|(address, mask)| {
-                    address.parse::<IpAddr>().is_ok() && mask.parse::<IpAddr>().is_ok()
-                }) =>
-                {
-                    let text = format!(
-                        "{}{} {argument}",
-                        if not { "! " } else { "" },
-                        if source { "-s" } else { "-d" }
-                    );
-                    self.keep(
-                        &text,
-                        "a mask with gaps is not modelled; an outcome that depends on it is ambiguous",
-                    );
-                    self.matches.push(Match::Unsupported(text.into()));
-                    return Ok(());
-                }
-                None => {
-                    return Err(self.context.error(
-                        format!("`{}` is not an address or network", shorten(text)),
-                        "names of hosts are not looked up",
-                    ));
-                }
-            }
-        }
-        let Some(first) = nets.first() else { return Ok(()) };
-        if not && nets.len() > 1 {
-            return Err(self.context.error(format!("`!` cannot stand before `{option}` with a list"), ""));
-        }
-        let found =
-            if source { Match::Source { not, net: *first } } else { Match::Destination { not, net: *first } };
-        if nets.len() > 1 {
-            self.lists.push((self.matches.len(), nets));
-        }
-        self.matches.push(found);
-        Ok(())
-    }
-
-    /// `-m NAME` and the options that belong to it.
-    fn module(&mut self, start: usize) -> Result<(), ParseError> {
-        let name = self.argument("-m")?;
-        let transport = [Transport::Tcp, Transport::Udp, Transport::Sctp]
-            .into_iter()
-            .find(|transport| transport.name() == name);
-        if let Some(transport) = transport {
-            self.matches.push(Match::Module(transport));
-            return Ok(());
-        }
-        // Options of the transport may stand after any module.
-        let group = self.group(true);
-        let text = if group.is_empty() {
-            format!("-m {name}").into()
-        } else {
-            std::borrow::Cow::Borrowed(self.text_of(start, group))
-        };
-        let before = self.matches.len();
-        match matches::module(self.context.family, name, group, &mut self.matches) {
-            Ok(()) => {}
-            Err(why) => {
-                self.matches.truncate(before);
-                self.matches.push(Match::Unsupported(text.as_ref().into()));
-                self.keep(&text, why);
-            }
-        }
-        Ok(())
-    }
-
-    /// An option outside a module's words: of the transport, or unknown.
-    fn loose(&mut self, start: usize, not: bool, option: &'a Word<'a>) {
-        let (name, value) = matches::split_option(option);
-        let take = if value.is_some() { 0 } else { matches::transport_arguments(name).unwrap_or(0) };
-        if matches::transport_arguments(name).is_some() && self.words.len() >= take {
-            let (arguments, rest) = self.words.split_at(take);
-            let words: Vec<&str> =
-                value.into_iter().chain(arguments.iter().map(|word| &*word.text)).collect();
-            if let Some(found) = matches::transport(name, not, &words) {
-                self.words = rest;
-                self.matches.push(found);
-                return;
-            }
-        }
-        let group = self.group_after_option();
-        let text = self.text_of(start, group);
-        let text = if group.is_empty() { self.text.get(start..option.end).unwrap_or_default() } else { text };
-        self.matches.push(Match::Unsupported(text.into()));
-        self.keep(text, "the option is not modelled; an outcome that depends on it is ambiguous");
-    }
-
-    /// The arguments of an unknown option: the words up to the next option of any kind.
-    fn group_after_option(&mut self) -> &'a [Word<'a>] {
-        let ends =
-            |at: usize| self.words.get(at).is_some_and(|word| word.bare().starts_with('-') || word.is_not());
-        let end = (0..self.words.len()).find(|at| ends(*at)).unwrap_or(self.words.len());
-        let (group, rest) = self.words.split_at(end);
-        self.words = rest;
-        group
-    }
-}
-
-fn invertible(option: &str) -> bool {
-    matches!(
-        option,
-        "-p" | "--protocol"
-            | "--proto"
-            | "-s"
-            | "--source"
-            | "--src"
-            | "-d"
-            | "--destination"
-            | "--dst"
-            | "-i"
-            | "--in-interface"
-            | "-o"
-            | "--out-interface"
-    )
-}
-
-/// An address, or a network by length or by mask.
-fn read_net(text: &str) -> Option<Net> {
-    let Some((address, length)) = text.split_once('/') else {
-        return text.parse::<IpAddr>().ok().map(Net::from);
-    };
-    let address: IpAddr = address.parse().ok()?;
-    if let Ok(length) = length.parse::<u8>() {
-        return IpNet::new(address, length).ok().map(Net::from);
-    }
-    let mask: IpAddr = length.parse().ok()?;
-    IpNet::with_netmask(address, mask).ok().map(Net::from)
 }
