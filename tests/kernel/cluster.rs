@@ -74,6 +74,11 @@ fn cluster_ip(family: Family, at: u8) -> IpAddr {
     family.choose([10, 0, 0, 100 + at], [0xfd12, 0x3456, 0x789a, 1, 0, 0, 0, 100 + u16::from(at)])
 }
 
+/// An address in the range of cluster IPs that no Service is given.
+pub(crate) fn unallocated_ip(family: Family) -> IpAddr {
+    cluster_ip(family, 99)
+}
+
 /// The frontend of the Service added as number `at`.
 fn frontend_ip(family: Family, at: u8) -> IpAddr {
     family.choose([20, 50, 0, 10 + at], [0x2603, 0x1010, 0, 1, 0, 0, 0, 10 + u16::from(at)])

@@ -2,7 +2,7 @@
 
 use crate::{
     agent::Transport,
-    cluster::{Family, POD_PORT, SERVICE_PORT, client_ip, key, many_clients, vm_ip},
+    cluster::{Family, POD_PORT, SERVICE_PORT, client_ip, key, many_clients, unallocated_ip, vm_ip},
 };
 use engine::{Flow, FlowError, Place, World};
 use model::{Model, kubernetes::Protocol};
@@ -34,6 +34,10 @@ pub(crate) enum Target {
     External(&'static str),
     /// The cluster IP.
     ClusterIp(&'static str),
+    /// The cluster IP, on a port that the Service does not have.
+    WrongPort(&'static str),
+    /// An address in the range of cluster IPs that no Service has.
+    Unallocated,
     /// The node port at this node's address.
     NodePort(&'static str, u8),
     /// A pod's own address and port.
@@ -181,6 +185,8 @@ impl Question {
             }
             Target::External(name) => (of_family(&service(name)?.spec.external_ips)?, SERVICE_PORT),
             Target::ClusterIp(name) => (of_family(&service(name)?.spec.cluster_ips)?, SERVICE_PORT),
+            Target::WrongPort(name) => (of_family(&service(name)?.spec.cluster_ips)?, SERVICE_PORT + 1),
+            Target::Unallocated => (unallocated_ip(self.family), SERVICE_PORT),
             Target::NodePort(name, at) => {
                 let port = service(name)?.spec.ports.first().ok_or_else(missing)?.node_port;
                 match (self.source, self.family) {
@@ -215,6 +221,8 @@ impl Question {
             Target::Frontend(name) => format!("frontend of {name}"),
             Target::External(name) => format!("external IP of {name}"),
             Target::ClusterIp(name) => format!("cluster IP of {name}"),
+            Target::WrongPort(name) => format!("another port of the cluster IP of {name}"),
+            Target::Unallocated => "a cluster IP of no Service".into(),
             Target::NodePort(name, _) if matches!(self.source, Source::Loopback(_)) => {
                 format!("node port of {name}")
             }

@@ -18,7 +18,7 @@ use model::{
     Model, NodeName,
     kubernetes::{IpFamily, ProxyMode, Service},
 };
-use netfilter::{InterfaceName, Kernel, Ruleset, RulesetError, nft};
+use netfilter::{Family, Form, InterfaceName, IpvsForm, IpvsText, Kernel, Ruleset, RulesetError, nft};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -183,6 +183,22 @@ impl World {
             IpFamily::IPv4 => &host.ipv4,
             IpFamily::IPv6 => &host.ipv6,
         })
+    }
+
+    /// What a node has of a family, as the tools of kube-proxy's mode print it: the table as `nft list table` does, or
+    /// virtual servers as `ipvsadm -Sn` and sets as `ipset save`, and the rules as `iptables-save`.
+    pub fn rules_text(&self, node: &NodeName, family: IpFamily) -> Option<String> {
+        let of = if family == IpFamily::IPv4 { Family::V4 } else { Family::V6 };
+        let mut text = String::new();
+        if let Some(table) = self.nft_table(node, family) {
+            text = table.text(nft::Form::List).to_string();
+        }
+        if let Some(balancing) = self.balancing(node, family) {
+            text = IpvsText(&balancing.servers, IpvsForm::Restore).to_string();
+            text.extend(balancing.sets.values().map(ToString::to_string));
+        }
+        text.push_str(&self.rules(node, family)?.text(of, Form::Save).to_string());
+        Some(text)
     }
 
     /// What kube-proxy feeds to `iptables-restore` on a node in a full sync.

@@ -84,7 +84,7 @@ pub enum Call {
     },
     /// What can be done about uneven shares of a Service? `Vec<Remedy>`.
     Remedies(WorldId, Key),
-    /// Which rules has a node, as `iptables-save` prints them? `Option<String>`; `None` if kube-proxy does not run.
+    /// What has a node, as the tools of kube-proxy's mode print it? `Option<String>`; `None` if kube-proxy does not run.
     Rules {
         /// The cluster.
         world: WorldId,

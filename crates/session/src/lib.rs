@@ -19,7 +19,6 @@ pub use network::{Network, NodeWay, PoolPorts, SecurityRules, SystemRoute, Syste
 pub use opening::{INTERNET_CLIENT, REQUESTS, SEED, first_flow, first_service, opening, watched_flows};
 
 use engine::{Flow, Paths, World};
-use netfilter::{Family, Form};
 use render::{Probed, Scene, View};
 use std::collections::BTreeMap;
 use wire::Wire;
@@ -77,11 +76,7 @@ impl Session {
                 self.world(before)?.consequences(self.world(after)?, &flows).chain().write(out);
             }
             Call::Remedies(id, service) => self.world(id)?.remedies(&service).write(out),
-            Call::Rules { world, node, family } => {
-                let form = if family == model::kubernetes::IpFamily::IPv6 { Family::V6 } else { Family::V4 };
-                let rules = self.world(world)?.rules(&node, family);
-                rules.map(|rules| rules.text(form, Form::Save).to_string()).write(out);
-            }
+            Call::Rules { world, node, family } => self.world(world)?.rules_text(&node, family).write(out),
             Call::Matrix { world, clients, targets } => {
                 Matrix::of(self.world(world)?, clients, targets).write(out);
             }

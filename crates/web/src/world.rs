@@ -100,7 +100,7 @@ impl World {
         self.call(&Call::Remedies(self.0.id, service.clone()))
     }
 
-    /// A node's rules as `iptables-save` prints them; `None` if kube-proxy does not run there.
+    /// What a node has, as the tools of kube-proxy's mode print it; `None` if kube-proxy does not run there.
     pub(crate) fn rules(&self, node: &NodeName, family: IpFamily) -> Option<String> {
         self.call(&Call::Rules { world: self.0.id, node: node.clone(), family })
     }

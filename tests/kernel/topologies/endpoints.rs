@@ -5,7 +5,7 @@ use crate::{
     cluster::{Cluster, Family, State},
     flows::{
         Source::{Client, Loopback, Node, Pod, Vm},
-        Target::{ClusterIp, External, Frontend, NodePort},
+        Target::{ClusterIp, External, Frontend, NodePort, Unallocated, WrongPort},
         cross,
     },
 };
@@ -16,7 +16,16 @@ use model::kubernetes::{
 };
 
 pub(super) fn topologies() -> Vec<Topology> {
-    vec![none(), one(), many(), terminating_cluster(), terminating_local(), host_network(), wrong_port()]
+    vec![
+        none(),
+        of_no_service(),
+        one(),
+        many(),
+        terminating_cluster(),
+        terminating_local(),
+        host_network(),
+        wrong_port(),
+    ]
 }
 
 fn local(service: &mut Service) {
@@ -59,6 +68,16 @@ fn none() -> Topology {
     questions.extend(cross(&[Loopback(0)], &[NodePort("none", 0)], &Family::BOTH));
     questions.extend(cross(&[Pod("unready-a")], &[ClusterIp("unready")], &[Family::V4]));
     Topology::new("no endpoint", cluster, questions)
+}
+
+/// What looks like a Service and is none: mode iptables lets it out of the node, where Azure loses it.
+fn of_no_service() -> Topology {
+    let cluster = Cluster::new(2)
+        .service("web", LoadBalancer, |_| ())
+        .pod("web-a", "web", 0, State::Ready)
+        .bystander("near", 0);
+    let questions = cross(&[Pod("near"), Node(1)], &[WrongPort("web"), Unallocated], &Family::BOTH);
+    Topology::new("what is of no Service", cluster, questions)
 }
 
 /// One endpoint: whoever calls gets it, and it gets itself.

@@ -1,6 +1,7 @@
 //! `kubeproxy.config.k8s.io/v1alpha1` KubeProxyConfiguration.
 
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use wire::Wire;
 
 /// The part of KubeProxyConfiguration that changes rules. Field names are kube-proxy's.
@@ -133,5 +134,24 @@ impl crate::Model {
             ProxyMode::from_name(profile.kube_proxy_config.as_ref()?.mode.as_deref()?)
         };
         own.or_else(cluster).unwrap_or_default()
+    }
+
+    /// The edit that gives kube-proxy a mode: in its own configuration where there is one, or no cluster; else in the
+    /// cluster's, as `az aks update --kube-proxy-config` does.
+    pub fn proxy_mode_edit(&self, mode: ProxyMode) -> crate::Edit {
+        let object = match (&self.kube_proxy, &self.managed_cluster) {
+            (None, Some(cluster)) => {
+                let mut cluster = (**cluster).clone();
+                let config = cluster.network_profile.kube_proxy_config.get_or_insert_default();
+                config.mode = Some(mode.name().to_ascii_uppercase());
+                crate::Object::ManagedCluster(Arc::new(cluster))
+            }
+            (config, _) => {
+                let mut config = config.as_deref().cloned().unwrap_or_default();
+                mode.name().clone_into(&mut config.mode);
+                crate::Object::KubeProxyConfiguration(Arc::new(config))
+            }
+        };
+        crate::Edit::Put(object)
     }
 }

@@ -8,6 +8,7 @@ use crate::{
 use model::{
     Edit, Model,
     azure::{AgentPool, SkuName},
+    kubernetes::ProxyMode,
 };
 use yew::prelude::*;
 
@@ -34,6 +35,15 @@ pub(super) fn ClusterSwitches(props: &ClusterProps) -> Html {
             }
         })
     };
+    let on_mode = {
+        let (dispatch, model) = (props.dispatch.clone(), Ptr::clone(&props.model));
+        Callback::from(move |at: usize| {
+            if let Some(mode) = ProxyMode::ALL.get(at) {
+                dispatch.dispatch(Action::Edit(model.proxy_mode_edit(*mode)));
+            }
+        })
+    };
+    let mode = props.model.proxy_mode();
     let pools = props.model.managed_cluster.iter().flat_map(|cluster| &cluster.agent_pool_profiles);
     let pool = |pool: &AgentPool| {
         let here = props.model.nodes.values().filter(|node| node.pool() == Some(pool.name.as_str())).count();
@@ -63,6 +73,13 @@ pub(super) fn ClusterSwitches(props: &ClusterProps) -> Html {
                 hint={match sku {
                     SkuName::Basic => "One availability set behind each load balancer. Azure retired Basic on 30 September 2025.",
                     _ => "Nodes of all pools behind one load balancer.",
+                }} />
+            <Segmented label="kube-proxy mode" choices={ProxyMode::ALL.map(|mode| Choice::new(mode.name())).to_vec()}
+                chosen={ProxyMode::ALL.iter().position(|one| *one == mode)} on_choose={on_mode}
+                hint={match mode {
+                    ProxyMode::Iptables => "A chain of rules for each Service.",
+                    ProxyMode::Nftables => "One table: Services are looked up in maps.",
+                    ProxyMode::Ipvs => "Virtual servers in the kernel's load balancer, and few rules.",
                 }} />
             <div class="field">
                 <span class="field-name">{ "Nodes per pool" }</span>

@@ -9,6 +9,28 @@ use yew::prelude::*;
 /// Rules that matched, by table and text.
 pub(super) type Hits = BTreeMap<(String, String), Hit>;
 
+/// What stands for a table before the virtual servers of IPVS.
+const IPVS: &str = "ipvs";
+
+/// The lines that the text of a step's rule stands for: a look-up of nftables for the rule and the element that it
+/// found, a virtual server for its first line.
+pub(super) fn parts<'a>(table: &str, text: &'a str) -> impl Iterator<Item = &'a str> {
+    let looked_up = text.split_once(" { ").filter(|(rule, _)| rule.contains(" vmap @"));
+    let (first, second) = match looked_up {
+        Some((rule, element)) => (rule, Some(bare(element))),
+        None if table == IPVS => (text.split("; ").next().unwrap_or_default(), None),
+        None => (bare(text), None),
+    };
+    std::iter::once(first).chain(second)
+}
+
+/// A line without what surrounds an element in a list.
+fn bare(line: &str) -> &str {
+    let line = line.trim();
+    let line = line.strip_prefix("elements = { ").unwrap_or(line);
+    line.strip_suffix(',').or_else(|| line.strip_suffix(" }")).unwrap_or(line)
+}
+
 /// How a rule matched.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Hit {
@@ -37,13 +59,18 @@ impl Lines {
     pub(super) fn of(text: &str) -> Self {
         let mut table = "";
         let lines = text.lines().map(|text| {
-            table = text.strip_prefix('*').unwrap_or(table);
+            table = match text.strip_prefix('*').or_else(|| text.strip_prefix("table ")?.split(' ').next()) {
+                Some(name) => name,
+                // Virtual servers stand in no table.
+                None if text.starts_with("-A -") => IPVS,
+                None => table,
+            };
             Line { table: table.to_owned(), text: text.to_owned() }
         });
         let all: Vec<Line> = lines.collect();
         let mut chains: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
         for (at, line) in all.iter().enumerate() {
-            if let Some(chain) = line.chain() {
+            if let Some(chain) = line.chain().filter(|_| line.table != IPVS) {
                 chains.entry((line.table.clone(), chain.to_owned())).or_default().push(at);
             }
         }
@@ -64,7 +91,17 @@ impl Lines {
 
 impl Line {
     fn key(&self) -> (String, String) {
-        (self.table.clone(), self.text.clone())
+        (self.table.clone(), bare(&self.text).to_owned())
+    }
+
+    /// Whether the line is a rule, and not a chain, a set or what they begin with.
+    pub(super) fn is_rule(&self) -> bool {
+        let declares = ["type ", "comment ", "size ", "flags ", "timeout ", "elements ", "\t"];
+        self.text.starts_with("-A")
+            || self
+                .text
+                .strip_prefix("\t\t")
+                .is_some_and(|text| !declares.iter().any(|word| text.starts_with(word)))
     }
 
     pub(super) fn fits(&self, hits: &Hits, search: &str, only_matched: bool) -> bool {
@@ -140,6 +177,21 @@ pub(super) fn number(hit: &Hit) -> Html {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_other_modes_are_found_by_what_a_step_tells() {
+        let lines = Lines::of(
+            "table ip kube-proxy {\n\tmap service-ips {\n\t\telements = { 10.0.0.1 . tcp . 80 : goto service-A,\n\t\t\t     10.0.0.2 . tcp . 80 : goto service-B }\n\t}\n\tchain services {\n\t\tip daddr vmap @service-ips\n\t}\n}\n-A -t 10.0.0.1:80 -s rr\n*filter\nCOMMIT",
+        );
+        let hits = |table: &str, text: &str| -> Hits {
+            parts(table, text).map(|part| ((table.to_owned(), part.to_owned()), Hit::default())).collect()
+        };
+        let looked_up = hits("ip", "ip daddr vmap @service-ips { 10.0.0.2 . tcp . 80 : goto service-B }");
+        let shown: Vec<_> = lines.shown(&looked_up, "", true).iter().map(|line| line.text.trim()).collect();
+        assert_eq!(shown, ["10.0.0.2 . tcp . 80 : goto service-B }", "ip daddr vmap @service-ips"]);
+        let served = hits("ipvs", "-A -t 10.0.0.1:80 -s rr; -a -t 10.0.0.1:80 -r 10.244.0.1:8080 -m -w 1");
+        assert_eq!(lines.shown(&served, "", true).len(), 1);
+    }
 
     #[test]
     fn lines_know_their_table_chain_and_target() {

@@ -1,5 +1,5 @@
-//! A node's iptables rules, as `iptables-save` prints them or as a tree of chains, with those that connections
-//! of the flow matched.
+//! What kube-proxy made of a node, as the tools of its mode print it; rules of mode iptables as a tree of chains too.
+//! With those that connections of the flow matched.
 
 mod line;
 mod tree;
@@ -13,7 +13,10 @@ use crate::{
 };
 use engine::{PathOutcome, Paths, StationKind, Step};
 use line::{Hits, Lines};
-use model::{NodeName, kubernetes::IpFamily};
+use model::{
+    NodeName,
+    kubernetes::{IpFamily, ProxyMode},
+};
 use std::{net::IpAddr, rc::Rc};
 use tree::Tree;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
@@ -74,7 +77,9 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
     };
     let hits = Rc::new(hits(props.answer.paths(), props.outcome, &node));
     let shown = lines.shown(&hits, &search.to_lowercase(), *only);
-    let rules = shown.iter().filter(|line| line.text.starts_with("-A")).count();
+    let rules = shown.iter().filter(|line| line.is_rule()).count();
+    let mode = props.world.model().proxy_mode();
+    let as_tree_shown = *as_tree && mode == ProxyMode::Iptables;
     let drawn = hits.values().filter(|hit| !hit.steps.is_empty()).count();
     let others = hits.len() - drawn;
     let count = format!(
@@ -118,16 +123,18 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
                 </select>
                 <input type="search" aria-label="Search rules" placeholder="Search rules" value={(*search).clone()} {oninput} />
                 <label class="check"><input type="checkbox" checked={*only} onchange={ononly} />{ "Only matched" }</label>
-                <Segmented label="Form" quiet=true choices={vec![Choice::new("Text"), Choice::new("Tree")]}
-                    chosen={usize::from(*as_tree)} on_choose={on_form} />
+                if mode == ProxyMode::Iptables {
+                    <Segmented label="Form" quiet=true choices={vec![Choice::new("Text"), Choice::new("Tree")]}
+                        chosen={usize::from(*as_tree)} on_choose={on_form} />
+                }
                 <p class="hint" role="status">{ count }</p>
             </div>
             if shown.is_empty() { <p class="empty">{ "No rule fits." }</p> }
-            if *as_tree {
+            if as_tree_shown {
                 <Tree lines={Rc::clone(&lines)} hits={Rc::clone(&hits)} search={search.to_lowercase()} only={*only}
                     model={Ptr::clone(&props.world)} dispatch={props.dispatch.clone()} />
             } else {
-                <pre ref={text_box} class="rule-text" tabindex="0" aria-label={format!("iptables rules of {node}")}>
+                <pre ref={text_box} class="rule-text" tabindex="0" aria-label={format!("{mode} rules of {node}")}>
                     { for shown.iter().take(MOST_LINES).map(|line| {
                         line.html(&hits, props.world.model(), &props.dispatch)
                     }) }
@@ -156,15 +163,17 @@ fn hits(paths: Option<&Paths>, drawn: usize, node: &NodeName) -> Hits {
         for (number, step) in outcome.steps.iter().chain(back).enumerate() {
             let Some(rule) = step.rule.as_ref().filter(|_| at_node(step, node.as_str())) else { continue };
             let table = rule.place.split(' ').next().unwrap_or_default();
-            let key = (table.to_owned(), rule.text.to_string());
-            let hit = hits.entry(key.clone()).or_default();
-            if at == drawn {
-                hit.steps.push(number + 1);
-            }
-            // A rule that a connection matches twice is matched by it once.
-            if !counted.contains(&key) {
-                hit.share += outcome.probability;
-                counted.push(key);
+            for text in line::parts(table, &rule.text) {
+                let key = (table.to_owned(), text.to_owned());
+                let hit = hits.entry(key.clone()).or_default();
+                if at == drawn && hit.steps.last() != Some(&(number + 1)) {
+                    hit.steps.push(number + 1);
+                }
+                // A rule that a connection matches twice is matched by it once.
+                if !counted.contains(&key) {
+                    hit.share += outcome.probability;
+                    counted.push(key);
+                }
             }
         }
     }
