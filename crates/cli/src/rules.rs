@@ -154,7 +154,7 @@ fn in_words(node: &NodeName, comparison: &RulesComparison) -> String {
         chains => writeln!(
             out,
             "{node}: {} alike, {} lacking, {} besides, in {}",
-            count(comparison.alike, "rule"),
+            count(usize::try_from(comparison.alike).unwrap_or(usize::MAX), "rule"),
             lacks,
             besides,
             count(chains, "chain")

@@ -60,7 +60,10 @@ pub use plan::{Note, Plan, PlanError};
 pub use probe::{ProbePacket, ProbeState, Stopped};
 pub use remedies::Remedy;
 pub use rewrites::{Rewrite, Rewrites, RewrittenChain};
-pub use rules::{ChainComparison, ForeignRule, NodeRules, RulesComparison, RulesError};
+pub use rules::{
+    ChainComparison, ForeignRule, NodeRules, RulesAnswer, RulesComparison, RulesError, RulesQuestion,
+    UnmodelledLine,
+};
 pub use state::{MOST_EXPLAINED, Opened, State};
 pub use trace::{
     Action, Assumption, AssumptionCode, Cause, Component, Header, NearMiss, Owner, RuleRef, Station,

@@ -2,10 +2,11 @@
 
 use crate::{World, programmed::NodeKernel};
 use kubernetes::kube_proxy;
-use model::{NodeName, kubernetes::IpFamily};
+use model::{Model, NodeName, kubernetes::IpFamily};
 use netfilter::{Family, Form, Parsed, RuleId, Ruleset, RulesetError};
 use serde::Serialize;
 use std::fmt;
+use wire::Wire;
 
 /// The rules of a real node, in place of those that kube-proxy and ip-masq-agent would write there: all tables,
 /// whoever filled them.
@@ -49,23 +50,23 @@ impl fmt::Display for RulesError {
 impl std::error::Error for RulesError {}
 
 /// What a real node's rules lack of the generated ones, and what kube-proxy's chains hold besides.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct RulesComparison {
     /// The chains that differ: IPv4 first, then by table and name. Empty where nothing differs.
     pub chains: Vec<ChainComparison>,
     /// How many rules of kube-proxy's both have.
-    pub alike: usize,
+    pub alike: u32,
 }
 
 /// One chain that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct ChainComparison {
     /// `iptables` or `ip6tables`.
-    pub tool: &'static str,
+    pub tool: String,
     /// The table.
-    pub table: &'static str,
+    pub table: String,
     /// The chain; a built-in one stands for kube-proxy's jumps in it.
     pub chain: String,
     /// Whether the node does not have the chain at all.
@@ -79,13 +80,65 @@ pub struct ChainComparison {
 }
 
 /// A rule of the given text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct ForeignRule {
     /// Its line in the text, from 1.
     pub line: u32,
     /// The rule as `iptables-save` prints it.
     pub text: String,
+}
+
+/// What the page asks about the rules of a real node.
+#[derive(Debug, Clone, PartialEq, Wire)]
+pub struct RulesQuestion {
+    /// The cluster as its author wrote it.
+    pub model: Model,
+    /// The node.
+    pub node: NodeName,
+    /// What `iptables-save` printed there, or `ip6tables-save`, or both one after the other.
+    pub text: String,
+}
+
+/// The answer to a [`RulesQuestion`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Wire)]
+pub struct RulesAnswer {
+    /// What the node lacks and has besides.
+    pub comparison: RulesComparison,
+    /// Lines that have no model: what they would do is not known.
+    pub unmodelled: Vec<UnmodelledLine>,
+}
+
+/// A line that has no model.
+#[derive(Debug, Clone, PartialEq, Eq, Wire)]
+pub struct UnmodelledLine {
+    /// The line, from 1.
+    pub line: u32,
+    /// The words that have none.
+    pub text: String,
+    /// Why, and what follows from it.
+    pub why: String,
+}
+
+impl RulesQuestion {
+    /// Compares.
+    ///
+    /// # Errors
+    /// The text is not one of rules, with its line; there is no such node.
+    pub fn answer(&self) -> Result<RulesAnswer, String> {
+        let parsed = netfilter::parse_any(self.text.as_bytes()).map_err(|error| error.to_string())?;
+        if parsed.ipv4.tables.is_empty() && parsed.ipv6.tables.is_empty() {
+            return Err(RulesError::Empty.to_string());
+        }
+        let comparison = World::new(&self.model).compare_rules(&self.node, &parsed);
+        let comparison = comparison.ok_or_else(|| RulesError::NoSuchNode(self.node.clone()).to_string())?;
+        let unmodelled = parsed.unmodelled.into_iter().map(|found| UnmodelledLine {
+            line: found.line,
+            text: found.text,
+            why: found.why.to_owned(),
+        });
+        Ok(RulesAnswer { comparison, unmodelled: unmodelled.collect() })
+    }
 }
 
 impl World {
@@ -126,7 +179,7 @@ impl World {
             }
             let ours = self.generated_rules(node, of_api);
             let compared = kube_proxy::compare(&ours, theirs, family);
-            result.alike += compared.alike;
+            result.alike += u32::try_from(compared.alike).unwrap_or(u32::MAX);
             let text = |rules: &Ruleset, id: RuleId| {
                 let rule = rules.chain(id).zip(rules.rule(id));
                 rule.map(|(chain, rule)| rule.line(&chain.name, family, Form::Save).to_string())
@@ -134,8 +187,8 @@ impl World {
             };
             result.chains.extend(compared.chains.into_iter().map(|chain| {
                 ChainComparison {
-                    tool: family.tool(),
-                    table: chain.table.name(),
+                    tool: family.tool().to_owned(),
+                    table: chain.table.name().to_owned(),
                     chain: chain.chain.to_string(),
                     absent: chain.absent,
                     reordered: chain.reordered,

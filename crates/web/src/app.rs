@@ -84,7 +84,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
             <div class={regions(&state)}>
                 <TopBar preset={state.origin.preset} model={(*settled).clone()} flow={state.flow.clone()}
                     undo={label(state.history.next_undo())} redo={label(state.history.next_redo())}
-                    comparing={state.compare.is_some()} {dark} dispatch={dispatch.clone()} />
+                    comparing={state.compare.is_some()} visiting={state.guide.own.is_some()} {dark} dispatch={dispatch.clone()} />
                 <main class="stage" id="picture" tabindex="-1">
                     if let Some(variant) = &state.compare {
                         <Comparison variant={variant.clone()} model={state.model.clone()} world={state.world.clone()}
@@ -108,7 +108,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
                 <Dock world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
                     reply={state.reply} highlight={state.highlight} changed={state.changed.clone()}
                     watched={state.watched.clone()} tab={state.tab}
-                    rules_node={state.rules_node.clone()} rules_search={state.rules_search.clone()} dispatch={dispatch.clone()} />
+                    rules_node={state.rules_node.clone()} rules_search={state.rules_search.clone()} real_rules={Rc::clone(&state.real_rules)} dispatch={dispatch.clone()} />
             </div>
             <Told message={state.message.clone()} dispatch={dispatch.clone()} />
             <p class="visually-hidden" aria-live="polite" data-testid="announcer" key={state.announcement.0}>

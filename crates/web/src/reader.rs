@@ -1,6 +1,7 @@
 //! The second wasm: it computes, reads and writes documents and links, and teaches. It is fetched once the first
 //! picture stands. What is asked of the engine before is answered by what the build left in the page, or not yet.
 
+use engine::{RulesAnswer, RulesQuestion};
 use formats::{Question, Source};
 use js_sys::{Function, Uint8Array};
 use lessons::Ask;
@@ -109,6 +110,12 @@ pub(crate) async fn ask<T: Wire>(question: &Question) -> Result<T, ReaderError> 
 /// Asks about lessons. The type of the answer stands with the question.
 pub(crate) async fn teach<T: Wire>(ask: &Ask) -> Result<T, ReaderError> {
     let answer = call("teach", &wire::encode(ask)).await?;
+    wire::decode(&answer).ok_or(ReaderError::OtherVersion)
+}
+
+/// Compares a real node's rules with those that the controllers would write.
+pub(crate) async fn compare(question: &RulesQuestion) -> Result<Result<RulesAnswer, String>, ReaderError> {
+    let answer = call("compare", &wire::encode(question)).await?;
     wire::decode(&answer).ok_or(ReaderError::OtherVersion)
 }
 

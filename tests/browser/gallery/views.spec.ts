@@ -42,6 +42,36 @@ const views: { name: string; open: (hopscope: Hopscope) => Promise<void> }[] = [
       await hopscope.page.getByRole("button", { name: "History" }).click();
     },
   },
+  {
+    name: "lessons",
+    open: async ({ page }) => {
+      await page.getByRole("radio", { name: "Lessons" }).click();
+      await page.locator(".entry").first().waitFor();
+    },
+  },
+  {
+    name: "lesson-asked",
+    open: async ({ page }) => {
+      await page.goto("./#lesson=port-80");
+      await page.locator(".question .option").first().waitFor();
+    },
+  },
+  {
+    name: "lesson-told",
+    open: async ({ page }) => {
+      await page.goto("./#lesson=one-pod-gets-all");
+      await page.locator(".question .option").first().click();
+      await page.getByRole("button", { name: "Check" }).click();
+      await page.locator(".told-step").waitFor();
+    },
+  },
+  {
+    name: "question",
+    open: async ({ page }) => {
+      await page.goto("./#question=source-ip-lab");
+      await page.getByRole("heading", { name: "See for yourself" }).waitFor();
+    },
+  },
   { name: "share", open: ({ page }) => page.getByRole("button", { name: "Share…" }).click() },
   { name: "commands", open: ({ page }) => page.keyboard.press("Control+k") },
   { name: "help", open: ({ page }) => page.getByRole("button", { name: "Help" }).click() },

@@ -157,3 +157,50 @@ for (const width of [1440, 390, 320]) {
     });
   });
 }
+
+const TAINTED = ["a", "b"]
+  .map(
+    (name, at) => `apiVersion: v1
+kind: Node
+metadata:
+  name: node-${name}
+  labels: {agentpool: pool${at}, kubernetes.azure.com/agentpool: pool${at}}
+spec:
+  podCIDR: 10.244.${at}.0/24
+${at ? "  taints: [{key: dedicated, value: gpu, effect: NoSchedule}]\n" : ""}status:
+  addresses: [{type: InternalIP, address: 10.224.0.${at + 4}}]
+  conditions: [{type: Ready, status: "True"}]
+---
+`,
+  )
+  .concat(`apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: web, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+`)
+  .join("");
+
+test("a pod that is moved where the scheduler does not want it stays, and the scheduler's reason is told", async ({ hopscope, page }) => {
+  await page.getByRole("button", { name: "Open…" }).click();
+  await page.getByRole("textbox", { name: "Or paste" }).fill(TAINTED);
+  await page.getByRole("button", { name: "Open what is pasted" }).click();
+  await expect(hopscope.node("node-b")).toBeVisible({ timeout: 30_000 });
+  if (await page.getByRole("dialog").isVisible()) await page.keyboard.press("Escape");
+  const pod = hopscope.main.getByRole("button", { name: /^Pod default\/web-/ });
+  const name = await pod.getAttribute("aria-label");
+  await hopscope.drag(pod, hopscope.node("node-b"));
+  await page.mouse.up();
+  const refusal = page.getByRole("alert").filter({ hasText: "Not done" });
+  await expect(refusal).toContainText(/the scheduler does not put web-\S+ there: node-b has the taint dedicated=gpu:NoSchedule, which the pod does not tolerate/);
+  expect(await pod.getAttribute("aria-label")).toBe(name);
+});

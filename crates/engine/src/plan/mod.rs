@@ -20,7 +20,7 @@ pub use note::{Note, PlanError};
 
 use crate::World;
 use model::{
-    Edit, Kind, Object, ObjectRef,
+    Edit, Key, Kind, NodeName, Object, ObjectRef,
     azure::{LoadBalancer, SkuName},
 };
 use std::sync::Arc;
@@ -41,6 +41,9 @@ impl World {
     /// # Errors
     /// What AKS, `kubectl` or the API server would refuse, with the reason.
     pub fn plan(&self, edit: &Edit) -> Result<Plan, PlanError> {
+        if let Edit::MovePod { pod, node } = edit {
+            self.may_run_on(pod, node)?;
+        }
         if let Edit::SetLoadBalancerSku { sku: SkuName::Standard } = edit {
             return self.plan_migration(edit);
         }
@@ -70,6 +73,15 @@ impl World {
         edit.apply(&mut model)?;
         let changes = self.migration(&self.update(&model));
         Ok(Plan { edit, notes: changes.into_iter().map(Note::Migration).collect() })
+    }
+
+    /// A pod that is moved is made anew, and the scheduler asked for it to be on that node: it may refuse.
+    fn may_run_on(&self, pod: &Key, node: &NodeName) -> Result<(), PlanError> {
+        let known = self.model().pods.get(pod).zip(self.model().nodes.get(node));
+        match known.and_then(|(pod, node)| kubernetes::scheduler::refusal(pod, node)) {
+            Some(why) => Err(PlanError::Unfit { pod: pod.clone(), node: node.clone(), why }),
+            None => Ok(()),
+        }
     }
 
     /// Whether an edit changes one pod document and no other pod can be scheduled otherwise for it.

@@ -2,6 +2,7 @@
 
 use crate::Migration;
 use azure::node_pools::PoolError;
+use kubernetes::scheduler::Refusal;
 use model::{EditError, Key, NodeName, PoolName};
 use std::fmt;
 
@@ -98,6 +99,15 @@ pub enum PlanError {
     Bare(Vec<Key>),
     /// The node is no spot VM: Azure does not evict it.
     NotSpot(NodeName),
+    /// The scheduler does not put the pod on the node.
+    Unfit {
+        /// The pod.
+        pod: Key,
+        /// The node.
+        node: NodeName,
+        /// Why not.
+        why: Refusal,
+    },
 }
 
 impl fmt::Display for PlanError {
@@ -111,6 +121,9 @@ impl fmt::Display for PlanError {
                 f.write_str(&names.join(", "))
             }
             Self::NotSpot(node) => write!(f, "{node} is not a spot VM: Azure evicts only those"),
+            Self::Unfit { pod, node, why } => {
+                write!(f, "the scheduler does not put {} there: {node} {}", pod.name, why.of_one())
+            }
         }
     }
 }

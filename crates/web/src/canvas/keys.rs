@@ -1,7 +1,10 @@
 //! The keyboard: arrows walk, Enter selects, Space picks up and drops, M opens the menu, `+ - 0` zoom.
 
 use super::{
-    Canvas, Msg, draw::is_interactive, focus, focus_group, focused_element, id_under, moves::is_movable,
+    Canvas, Msg,
+    draw::is_interactive,
+    element::{focus, focus_group, focused_element, id_under},
+    moves::is_movable,
 };
 use render::{Group, Point, Scene};
 use web_sys::{Element, wasm_bindgen::JsCast};

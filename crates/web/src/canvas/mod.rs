@@ -1,26 +1,30 @@
 //! The canvas: the scene as living SVG. Nodes and pods are dragged, moved by menu or by keyboard; the packet
 //! runs along its way; the view zooms and pans.
 
+mod carry;
 mod controls;
 mod draw;
+mod element;
 mod gesture;
 mod keys;
 mod moves;
 mod player;
 mod viewport;
 
+use carry::{Carried, drop_sign};
 use draw::Look;
-use gesture::{Gesture, Pressed};
+use element::{focus, focused_element, id_under, under};
+use gesture::Gesture;
 use gloo_events::{EventListener, EventListenerOptions};
 use model::{Edit, ObjectRef};
-use moves::{Target, is_movable, name_of, targets};
+use moves::{is_movable, name_of, targets};
 use player::{Place, Player, Speed};
-use render::{Rect, Scene};
+use render::Scene;
 use std::{collections::BTreeSet, rc::Rc};
 pub(crate) use viewport::Chosen;
 use viewport::{STEP, Viewport};
 use web_sys::{
-    Element, HtmlElement, ResizeObserver, SvgElement, WheelEvent,
+    Element, ResizeObserver, SvgElement, WheelEvent,
     wasm_bindgen::{JsCast, closure::Closure},
 };
 use yew::{
@@ -120,14 +124,6 @@ pub(crate) struct Canvas {
     deaf: bool,
     observer: Option<(ResizeObserver, Closure<dyn FnMut()>)>,
     wheel: Option<EventListener>,
-}
-
-/// Something picked up.
-struct Carried {
-    id: String,
-    targets: Vec<Target>,
-    over: Option<usize>,
-    by_pointer: bool,
 }
 
 /// What happens to the canvas.
@@ -442,64 +438,6 @@ impl Canvas {
         Some((x - bounds.left(), y - bounds.top()))
     }
 
-    fn press(&mut self, ctx: &Context<Self>, event: &PointerEvent) -> bool {
-        self.deaf = false;
-        if event.button() != 0 || self.gesture.is_some() {
-            return false;
-        }
-        let scene = &ctx.props().scene;
-        let held = id_under(event, "data-id").filter(|_| !ctx.props().still);
-        let held = held.filter(|id| scene.group(id).is_some_and(is_movable));
-        let pressed = match held {
-            Some(id) => {
-                let bounds = |target: Target| Some((scene.group(&target.group)?.bounds, target.group));
-                let targets = targets(scene, &id).into_iter().filter_map(bounds);
-                Pressed::Movable { targets: targets.map(|(bounds, group)| (group, bounds)).collect(), id }
-            }
-            // On touch screens the background scrolls the page.
-            None if event.pointer_type() == "touch" => return false,
-            None => Pressed::Background,
-        };
-        let nodes = (self.svg.clone(), self.ghost.clone());
-        self.gesture = Gesture::begin(event, pressed, self.view, Rc::clone(scene), nodes, ctx.link().clone());
-        false
-    }
-
-    fn pick_up(&mut self, ctx: &Context<Self>, id: String, by_pointer: bool) {
-        let targets = targets(&ctx.props().scene, &id);
-        if !by_pointer {
-            let say = if targets.is_empty() {
-                format!("There is nowhere to move {}.", name_of(&id))
-            } else {
-                format!(
-                    "Picked up {}. Arrow keys choose where it goes, Space drops, Escape cancels.",
-                    name_of(&id)
-                )
-            };
-            ctx.props().on_announce.emit(say);
-            if targets.is_empty() {
-                return;
-            }
-        }
-        self.menu = false;
-        self.player.stop();
-        self.carried = Some(Carried { id, targets, over: None, by_pointer });
-    }
-
-    fn drop_carried(&mut self, ctx: &Context<Self>) {
-        let Some(carried) = self.carried.take() else { return };
-        self.gesture = None;
-        match carried.over.and_then(|over| carried.targets.into_iter().nth(over)) {
-            Some(target) => ctx.props().on_edit.emit(target.edit),
-            None => ctx.props().on_announce.emit(format!("{} stays where it is.", name_of(&carried.id))),
-        }
-    }
-
-    fn cancel(&mut self) {
-        self.carried = None;
-        self.gesture = None;
-    }
-
     /// A pan writes the attribute past Yew; what was not kept is written back.
     fn write_view_box(&self, scene: &Scene) {
         if let Some(svg) = self.svg.cast::<SvgElement>() {
@@ -542,17 +480,6 @@ impl Canvas {
         }
     }
 
-    fn move_to(&mut self, ctx: &Context<Self>, index: usize) {
-        self.menu = false;
-        let props = ctx.props();
-        let selected = props.selected.as_ref().and_then(|object| props.scene.group_of(object));
-        let Some(group) = selected else { return };
-        focus_group(&self.svg, &group.id);
-        if let Some(target) = targets(&props.scene, &group.id).into_iter().nth(index) {
-            props.on_edit.emit(target.edit);
-        }
-    }
-
     /// Lights the step that the packet came to.
     fn tell_leg(&self, ctx: &Context<Self>) {
         let step = match self.player.place {
@@ -574,65 +501,6 @@ impl Canvas {
                 transform={still.then(|| draw::translate(end.x, end.y))}>
                 { draw::capsule(&leg.capsule(), None) }
             </g>
-        }
-    }
-}
-
-/// The sign on a drop target.
-fn drop_sign(scene: &Scene, target: &Target) -> Html {
-    let Some(group) = scene.group(&target.group) else { return html! {} };
-    let at = group.bounds;
-    let text = render::measure::fit(&target.short, render::TextStyle::Name, at.w - 32.0);
-    let wide = render::measure::width(&text, render::TextStyle::Name) + 28.0;
-    let sign = Rect::new((at.w - wide) / 2.0, at.h - 15.0, wide, 30.0);
-    html! {
-        <g class="drop-sign" transform={draw::translate(at.x, at.y)} aria-hidden="true">
-            <rect x={render::number(sign.x)} y={render::number(sign.y)} width={render::number(sign.w)} height="30" rx="15" />
-            <text class="name" x={render::number(at.w / 2.0)} y={render::number(sign.y + 19.5)} text-anchor="middle">{ text }</text>
-        </g>
-    }
-}
-
-/// The value of a data attribute of the element under an event, or of one that it lies in. Yew listens at the
-/// application's root, so the event's own target is asked.
-fn id_under(event: &web_sys::Event, attribute: &str) -> Option<String> {
-    let target = event.target()?.dyn_into::<Element>().ok()?;
-    target.closest(&format!("[{attribute}]")).ok().flatten()?.get_attribute(attribute)
-}
-
-/// The step that made what is under the pointer, and what that is.
-fn under(scene: &Scene, event: &PointerEvent) -> (Option<usize>, String) {
-    let link = id_under(event, "data-link").and_then(|id| scene.links.iter().find(|link| link.id == id));
-    if let Some(link) = link {
-        return (link.steps.first().copied(), link.label.clone());
-    }
-    match id_under(event, "data-id").and_then(|id| scene.group(&id)) {
-        Some(group) => (group.steps.first().copied(), group.label.clone()),
-        None => (None, String::new()),
-    }
-}
-
-fn focused_element() -> Option<Element> {
-    web_sys::window()?.document()?.active_element()
-}
-
-/// Focuses an element, HTML or SVG; one that refuses keeps things as they are.
-fn focus(element: &Element) {
-    if let Some(element) = element.dyn_ref::<HtmlElement>() {
-        let _ = element.focus();
-    } else if let Some(element) = element.dyn_ref::<SvgElement>() {
-        let _ = element.focus();
-    }
-}
-
-fn focus_group(svg: &NodeRef, id: &str) {
-    let Some(svg) = svg.cast::<Element>() else { return };
-    let Ok(groups) = svg.query_selector_all("[data-id]") else { return };
-    let elements = (0..groups.length()).filter_map(|index| groups.get(index)?.dyn_into::<Element>().ok());
-    for element in elements {
-        if element.get_attribute("data-id").as_deref() == Some(id) {
-            focus(&element);
-            return;
         }
     }
 }

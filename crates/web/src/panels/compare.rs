@@ -137,7 +137,7 @@ fn counterpart(a: &Answer, b: &Answer, drawn: usize) -> usize {
 }
 
 fn branch(label: &'static str, answer: &Answer, chosen: usize, on_choose: Callback<usize>) -> Html {
-    answer.paths().map(|paths| trace::branches(label, paths, chosen, on_choose)).unwrap_or_default()
+    answer.paths().map(|paths| trace::branches(label, paths, chosen, on_choose, true)).unwrap_or_default()
 }
 
 fn head(letter: &'static str, words: &'static str, digest: &Digest, branch: Html) -> Html {

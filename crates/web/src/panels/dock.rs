@@ -17,6 +17,7 @@ use crate::{
     ui::Tabs,
 };
 use model::NodeName;
+use std::{collections::BTreeMap, rc::Rc};
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
@@ -43,6 +44,8 @@ pub(crate) struct DockProps {
     pub(crate) rules_node: Option<NodeName>,
     /// What is searched for in its rules.
     pub(crate) rules_search: AttrValue,
+    /// What real nodes have.
+    pub(crate) real_rules: Rc<BTreeMap<NodeName, AttrValue>>,
     /// How to change the store.
     pub(crate) dispatch: Dispatch,
 }
@@ -81,7 +84,7 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
         },
         Tab::Rules => html! {
             <Rules world={props.world.clone()} {answer} {outcome} node={props.rules_node.clone()}
-                search={props.rules_search.clone()} {dispatch} />
+                search={props.rules_search.clone()} real={Rc::clone(&props.real_rules)} {dispatch} />
         },
         Tab::LoadBalancer => html! { <Balancers world={props.world.clone()} {dispatch} /> },
         Tab::Matrix => html! { <Matrix world={props.world.clone()} {dispatch} /> },

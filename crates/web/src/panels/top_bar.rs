@@ -29,6 +29,8 @@ pub(crate) struct TopBarProps {
     pub(crate) redo: Option<AttrValue>,
     /// How to change the store.
     pub(crate) dispatch: Dispatch,
+    /// The cluster is that of a lesson or of a question.
+    pub(crate) visiting: bool,
     /// The cluster is compared with another.
     pub(crate) comparing: bool,
     /// The page is dark.
@@ -54,7 +56,7 @@ pub(crate) fn TopBar(props: &TopBarProps) -> Html {
                 </svg>
                 { "Hopscope" }
             </h1>
-            <PresetPicker preset={props.preset} dispatch={props.dispatch.clone()} />
+            <PresetPicker preset={props.preset} visiting={props.visiting} dispatch={props.dispatch.clone()} />
             <FlowBar model={props.model.clone()} flow={Rc::clone(&props.flow)} dispatch={props.dispatch.clone()} />
             <div class="tools">
                 <HistoryButton glyph={Glyph::Undo} name="Undo" shortcut="Control+Z" what={props.undo.clone()}
@@ -102,6 +104,7 @@ fn HistoryButton(props: &HistoryButtonProps) -> Html {
 #[derive(Properties, PartialEq)]
 struct PresetPickerProps {
     preset: Option<&'static Preset>,
+    visiting: bool,
     dispatch: Dispatch,
 }
 
@@ -125,7 +128,9 @@ fn PresetPicker(props: &PresetPickerProps) -> Html {
     };
     html! {
         <select class="preset" aria-label="Example cluster" {onchange}>
-            if props.preset.is_none() { <option value="" selected=true>{ "Your cluster" }</option> }
+            if props.preset.is_none() {
+                <option value="" selected=true>{ if props.visiting { "Cluster of the lesson" } else { "Your cluster" } }</option>
+            }
             { for PRESETS.iter().map(option) }
         </select>
     }

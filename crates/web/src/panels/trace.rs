@@ -61,7 +61,7 @@ pub(super) fn Trace(props: &TraceProps) -> Html {
         <div class="trace">
             <div class="trace-head">
                 <Verdicts outcome={outcome.clone()} />
-                { branches("Branch", paths, props.outcome, choose(&props.dispatch)) }
+                { branches("Branch", paths, props.outcome, choose(&props.dispatch), false) }
             </div>
             { way(props, outcome) }
             { assumptions(paths) }
@@ -148,6 +148,7 @@ pub(super) fn branches(
     paths: &Paths,
     chosen: usize,
     on_choose: Callback<usize>,
+    compact: bool,
 ) -> Html {
     if paths.outcomes.len() < 2 {
         return Html::default();
@@ -156,7 +157,7 @@ pub(super) fn branches(
     let name = |outcome: &PathOutcome| {
         format!("{} % {}", per_cent(outcome.probability), words::branch(outcome, nodes.len() > 1))
     };
-    if paths.outcomes.len() <= FEW && nodes.len() < 2 {
+    if !compact && paths.outcomes.len() <= FEW && nodes.len() < 2 {
         let choices: Vec<Choice> = paths.outcomes.iter().map(|outcome| Choice::new(name(outcome))).collect();
         return html! { <Segmented {label} quiet=true {choices} {chosen} {on_choose} /> };
     }

@@ -297,3 +297,78 @@ impl State {
 fn index(step: u32) -> usize {
     usize::try_from(step).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{Action, Unanswered};
+    use lessons::PosedOption;
+    use yew::Reducible;
+
+    fn step(asks: bool) -> SheetStep {
+        let flow = FlowSpec {
+            from: "198.51.100.7".into(),
+            to: "svc/default/echo-service:80".into(),
+            ..FlowSpec::default()
+        };
+        SheetStep { caption: "c".into(), change: None, flow: Some(flow), asks, reveal: "r".into() }
+    }
+
+    fn posed() -> Posed {
+        let option = |text: &str, right| PosedOption { text: text.into(), right };
+        Posed { prompt: "?".into(), several: false, options: vec![option("a", true), option("b", false)] }
+    }
+
+    fn begun(own: &Rc<State>) -> Rc<State> {
+        let sheet = Sheet {
+            title: "t".into(),
+            chapter: "h".into(),
+            idea: "i".into(),
+            steps: vec![step(true), step(false)],
+            claims: Vec::new(),
+        };
+        let taken = Taken::at("one".into(), Source::new("lesson.yaml", ""), sheet, 0);
+        let preset = crate::presets::Preset::find("caveat-pool-1").expect("a preset");
+        let model = preset.model();
+        Rc::clone(own).reduce(Action::Guide(Turn::Begin(Box::new(taken), Box::new(model))))
+    }
+
+    #[test]
+    fn nothing_is_answered_before_the_prediction() {
+        let own = Rc::new(State::first());
+        let state = begun(&own);
+        assert!(matches!(state.answer.result, Err(Unanswered::Veiled)));
+        let state = state.reduce(Action::Run((*own.flow).clone()));
+        assert!(state.answer.run().is_none(), "the answer is not to be had by another way");
+        let state = state.reduce(Action::Guide(Turn::Posed(0, posed())));
+        let state = state.reduce(Action::Guide(Turn::Check));
+        assert!(state.answer.paths().is_none(), "nothing was picked");
+        let state = state.reduce(Action::Guide(Turn::Pick(0))).reduce(Action::Guide(Turn::Pick(1)));
+        let state = state.reduce(Action::Guide(Turn::Check));
+        assert!(state.answer.paths().is_some());
+        let Page::Lesson(taken) = &state.guide.page else { panic!("the lesson goes on") };
+        assert!(matches!(&taken.stage, Stage::Told(Some(grade)) if !grade.right && grade.truth == "a"));
+        let state = state.reduce(Action::Guide(Turn::Step(1, None)));
+        assert!(state.answer.paths().is_some(), "the second step asks nothing");
+    }
+
+    #[test]
+    fn the_own_work_comes_back_as_it_was() {
+        let service = model::Key::new("default", "echo-service");
+        let policy = model::kubernetes::TrafficPolicy::Cluster;
+        let edit = Edit::SetExternalTrafficPolicy { service, policy };
+        let own = Rc::new(State::first()).reduce(Action::Edit(edit));
+        let away = begun(&own);
+        assert!(*away.model != *own.model);
+        assert_eq!(away.history.next_undo(), None);
+        for back in [Action::Guide(Turn::Leave), Action::Guide(Turn::Show(Page::Story))] {
+            let state = Rc::clone(&away).reduce(back);
+            assert!(state.model == own.model && state.history.next_undo() == own.history.next_undo());
+            assert!(state.guide.own.is_none());
+        }
+        // Another lesson keeps the first one's guest, and what is opened meanwhile is one undo away from it.
+        let preset = crate::presets::PRESETS.last().expect("presets");
+        let opened = begun(&away).reduce(Action::OpenPreset(preset)).reduce(Action::Undo);
+        assert!(*opened.model == *own.model);
+    }
+}

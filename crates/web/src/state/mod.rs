@@ -25,7 +25,7 @@ use engine::Flow;
 use formats::Link;
 use history::Origin;
 use model::{Edit, Model, ObjectRef};
-use std::rc::Rc;
+use std::{collections::BTreeMap, rc::Rc};
 use yew::AttrValue;
 
 /// How panels change the store.
@@ -70,6 +70,8 @@ pub(crate) struct State {
     pub(crate) rules_node: Option<model::NodeName>,
     /// What is searched for in the rules.
     pub(crate) rules_search: AttrValue,
+    /// What `iptables-save` printed on real nodes, to be compared with.
+    pub(crate) real_rules: Rc<BTreeMap<model::NodeName, AttrValue>>,
     /// The open dialog.
     pub(crate) dialog: Option<Dialog>,
     /// What the person must read.
@@ -136,6 +138,8 @@ pub(crate) enum Action {
     ShowRules(model::NodeName),
     /// Show the rules that name something, on the node that the drawn branch passes.
     FindRules(AttrValue),
+    /// Compare with the rules that a real node has, or no longer.
+    GiveRules(model::NodeName, Option<AttrValue>),
     /// Start over with a preset.
     OpenPreset(&'static Preset),
     /// Start over with an imported cluster.
@@ -306,6 +310,7 @@ impl State {
             tab: Tab::Trace,
             rules_node: None,
             rules_search: AttrValue::default(),
+            real_rules: Rc::default(),
             dialog: None,
             message: None,
             dark: None,

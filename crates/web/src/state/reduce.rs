@@ -82,6 +82,13 @@ impl Reducible for State {
                 next.rules_search = search;
                 next.tab = Tab::Rules;
             }
+            Action::GiveRules(node, text) => {
+                let all = Rc::make_mut(&mut next.real_rules);
+                match text {
+                    Some(text) => all.insert(node, text),
+                    None => all.remove(&node),
+                };
+            }
             Action::OpenPreset(preset) => {
                 next.replace(Self::new(Some(preset), preset.model()), preset.title);
             }

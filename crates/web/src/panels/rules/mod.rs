@@ -2,6 +2,7 @@
 //! With those that connections of the flow matched.
 
 mod line;
+mod real;
 mod tree;
 
 use crate::world::World;
@@ -17,7 +18,8 @@ use model::{
     NodeName,
     kubernetes::{IpFamily, ProxyMode},
 };
-use std::{net::IpAddr, rc::Rc};
+use real::Real;
+use std::{collections::BTreeMap, net::IpAddr, rc::Rc};
 use tree::Tree;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
@@ -35,8 +37,26 @@ pub(super) struct RulesProps {
     pub(super) node: Option<NodeName>,
     /// What is searched for.
     pub(super) search: AttrValue,
+    /// What real nodes have.
+    pub(super) real: Rc<BTreeMap<NodeName, AttrValue>>,
     /// How to change the store.
     pub(super) dispatch: Dispatch,
+}
+
+/// How the rules are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// As `iptables-save` prints them.
+    Text,
+    /// As a tree of chains.
+    Tree,
+    /// Beside those of a real node.
+    Real,
+}
+
+impl Shape {
+    const ALL: [(Self, &'static str); 3] =
+        [(Self::Text, "Text"), (Self::Tree, "Tree"), (Self::Real, "Real node")];
 }
 
 /// Lines shown of one node; more are cut, and the panel says so.
@@ -47,7 +67,7 @@ const MOST_LINES: usize = 1_500;
 pub(super) fn Rules(props: &RulesProps) -> Html {
     let search = use_state(|| props.search.to_string());
     let only = use_state(|| false);
-    let as_tree = use_state(|| false);
+    let form = use_state(|| Shape::Text);
     use_effect_with(props.search.clone(), {
         let search = search.setter();
         move |wanted| search.set(wanted.to_string())
@@ -79,7 +99,8 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
     let shown = lines.shown(&hits, &search.to_lowercase(), *only);
     let rules = shown.iter().filter(|line| line.is_rule()).count();
     let mode = props.world.model().proxy_mode();
-    let as_tree_shown = *as_tree && mode == ProxyMode::Iptables;
+    // The rules of the other modes are text alone.
+    let shape = if mode == ProxyMode::Iptables { *form } else { Shape::Text };
     let drawn = hits.values().filter(|hit| !hit.steps.is_empty()).count();
     let others = hits.len() - drawn;
     let count = format!(
@@ -106,8 +127,12 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
         })
     };
     let on_form = {
-        let as_tree = as_tree.clone();
-        Callback::from(move |at: usize| as_tree.set(at == 1))
+        let form = form.clone();
+        Callback::from(move |at: usize| {
+            if let Some((shape, _)) = Shape::ALL.get(at) {
+                form.set(*shape);
+            }
+        })
     };
     let ononly = {
         let only = only.clone();
@@ -124,13 +149,16 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
                 <input type="search" aria-label="Search rules" placeholder="Search rules" value={(*search).clone()} {oninput} />
                 <label class="check"><input type="checkbox" checked={*only} onchange={ononly} />{ "Only matched" }</label>
                 if mode == ProxyMode::Iptables {
-                    <Segmented label="Form" quiet=true choices={vec![Choice::new("Text"), Choice::new("Tree")]}
-                        chosen={usize::from(*as_tree)} on_choose={on_form} />
+                    <Segmented label="Form" quiet=true choices={Shape::ALL.map(|(_, name)| Choice::new(name)).to_vec()}
+                        chosen={Shape::ALL.iter().position(|(one, _)| *one == shape)} on_choose={on_form} />
                 }
-                <p class="hint" role="status">{ count }</p>
+                if shape != Shape::Real { <p class="hint" role="status">{ count }</p> }
             </div>
-            if shown.is_empty() { <p class="empty">{ "No rule fits." }</p> }
-            if as_tree_shown {
+            if shape == Shape::Real {
+                <Real world={props.world.clone()} node={node.clone()} text={props.real.get(&node).cloned()} dispatch={props.dispatch.clone()} />
+            } else if shown.is_empty() {
+                <p class="empty">{ "No rule fits." }</p>
+            } else if shape == Shape::Tree {
                 <Tree lines={Rc::clone(&lines)} hits={Rc::clone(&hits)} search={search.to_lowercase()} only={*only}
                     model={Ptr::clone(&props.world)} dispatch={props.dispatch.clone()} />
             } else {
