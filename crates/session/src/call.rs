@@ -24,7 +24,7 @@ pub struct SettledChange(pub Option<Edit>);
 #[derive(Debug, Clone, PartialEq, Wire)]
 pub enum Call {
     /// Settle a cluster and keep it under this number. `Model`, settled.
-    New(WorldId, Model),
+    New(WorldId, Box<Model>),
     /// Settle what an edit makes of the input of a kept cluster, and keep that too. [`SettledChange`].
     Update {
         /// The kept cluster.
@@ -203,9 +203,9 @@ impl Balancers {
         let views = render::load_balancers(world, Probed::All).into_iter().map(|view| {
             let name = &view.resource.name;
             let probes = view.resource.probes.iter().map(|probe| probed(world, name, probe)).collect();
-            let drift =
-                drifts.iter().find(|drift| drift.balancer == *name).map(|drift| Drifted::of(world, drift));
-            BalancerView { probes, drift, view }
+            let drift = drifts.iter().find(|drift| drift.balancer == *name);
+            let drift = drift.map(|drift| Drifted::of(world, drift));
+            BalancerView { view, probes, drift }
         });
         let refused = world.cloud().refused().iter().map(ToString::to_string);
         Self { views: views.collect(), refused: refused.collect(), triggers: triggers() }

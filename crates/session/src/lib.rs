@@ -26,6 +26,10 @@ use wire::Wire;
 /// Answers of flows that are kept, so that drawing one does not ask the engine again.
 const MOST_KEPT: usize = 16;
 
+/// A call is of a cluster that is not kept, or of an edit that does not fit it.
+#[derive(Debug)]
+struct NotKept;
+
 /// The clusters that are kept, and what was asked of them last.
 #[derive(Debug, Default)]
 pub struct Session {
@@ -37,11 +41,11 @@ impl Session {
     /// Answers a [`Call`], both in the wire form; `None` if it is not one, or of a cluster that is not kept.
     pub fn answer(&mut self, call: &[u8]) -> Option<Vec<u8>> {
         let mut out = Vec::new();
-        self.reply(wire::decode(call)?, &mut out)?;
+        self.reply(wire::decode(call)?, &mut out).ok()?;
         Some(out)
     }
 
-    fn reply(&mut self, call: Call, out: &mut Vec<u8>) -> Option<()> {
+    fn reply(&mut self, call: Call, out: &mut Vec<u8>) -> Result<(), NotKept> {
         match call {
             Call::New(id, model) => {
                 let world = World::new(&model);
@@ -49,10 +53,10 @@ impl Session {
                 self.worlds.insert(id, world);
             }
             Call::Update { from, to, edit } => {
-                let before = self.worlds.get(&from)?;
+                let before = self.world(from)?;
                 let mut model = before.input().clone();
                 if let Some(edit) = edit {
-                    edit.apply(&mut model).ok()?;
+                    edit.apply(&mut model).map_err(|_| NotKept)?;
                 }
                 let after = before.update(&model);
                 SettledChange(before.model().difference(after.model())).write(out);
@@ -83,22 +87,22 @@ impl Session {
             Call::Balancers(id) => Balancers::of(self.world(id)?).write(out),
             Call::Network { world, nodes } => Network::of(self.world(world)?, nodes).write(out),
         }
-        Some(())
+        Ok(())
     }
 
-    fn world(&self, id: WorldId) -> Option<&World> {
-        self.worlds.get(&id)
+    fn world(&self, id: WorldId) -> Result<&World, NotKept> {
+        self.worlds.get(&id).ok_or(NotKept)
     }
 
-    fn ask(&mut self, id: WorldId, flow: Flow, requests: u64, seed: u64) -> Option<Answer> {
+    fn ask(&mut self, id: WorldId, flow: Flow, requests: u64, seed: u64) -> Result<Answer, NotKept> {
         let world = self.world(id)?;
         let paths = match world.overview(&flow) {
             Ok(paths) => paths,
-            Err(error) => return Some(Err(error.to_string())),
+            Err(error) => return Ok(Err(error.to_string())),
         };
         let run = world.run_of(&flow, &paths, requests, seed);
         self.keep(id, flow, paths.clone());
-        Some(Ok((paths, run)))
+        Ok(Ok((paths, run)))
     }
 
     fn keep(&mut self, id: WorldId, flow: Flow, paths: Paths) {
@@ -110,14 +114,14 @@ impl Session {
     }
 
     /// The branches of a flow that was asked about; asked again where others were asked about since.
-    fn paths(&mut self, (id, flow): &Asked) -> Option<Option<&Paths>> {
+    fn paths(&mut self, (id, flow): &Asked) -> Result<Option<&Paths>, NotKept> {
         let is_it = |(world, other, _): &(WorldId, Flow, Paths)| (world, other) == (id, flow);
         if !self.kept.iter().any(is_it)
             && let Ok(paths) = self.world(*id)?.overview(flow)
         {
             self.keep(*id, flow.clone(), paths);
         }
-        Some(self.kept.iter().find(|kept| is_it(kept)).map(|(.., paths)| paths))
+        Ok(self.kept.iter().find(|kept| is_it(kept)).map(|(.., paths)| paths))
     }
 
     fn picture(
@@ -127,7 +131,7 @@ impl Session {
         outcome: usize,
         reply: bool,
         options: render::Options,
-    ) -> Option<Scene> {
+    ) -> Result<Scene, NotKept> {
         let paths = match flow {
             Some(flow) => self.paths(&(id, flow.clone()))?.cloned(),
             None => None,
@@ -144,7 +148,7 @@ impl Session {
             reply,
             service: service.as_ref(),
         };
-        Some(render::scene(&view, options))
+        Ok(render::scene(&view, options))
     }
 
     /// `None` inside where the flow has no such branch.
@@ -154,14 +158,14 @@ impl Session {
         outcome: usize,
         reply: bool,
         export: Export,
-    ) -> Option<Option<String>> {
+    ) -> Result<Option<String>, NotKept> {
         if let Export::Svg(theme) = export {
             let scene = self.picture(asked.0, Some(&asked.1), outcome, reply, render::Options::default())?;
-            return Some(Some(render::svg::to_string(&scene, theme)));
+            return Ok(Some(render::svg::to_string(&scene, theme)));
         }
-        let Some(paths) = self.paths(asked)? else { return Some(None) };
+        let Some(paths) = self.paths(asked)? else { return Ok(None) };
         let branch = paths.outcomes.get(outcome);
-        Some(match export {
+        Ok(match export {
             Export::Trace => branch.map(|branch| render::text::branch(paths, branch)),
             Export::Sequence => branch.map(render::mermaid::sequence),
             Export::Flowchart | Export::Svg(_) => Some(render::mermaid::flowchart(paths)),

@@ -77,7 +77,7 @@ pub fn opening(model: &Model) -> Vec<(Vec<u8>, Vec<u8>)> {
         reply: false,
         options: Options { shape },
     };
-    let mut calls = vec![Call::New(world, model.clone())];
+    let mut calls = vec![Call::New(world, Box::new(model.clone()))];
     calls.extend(watched_flows(model).into_iter().map(ask));
     calls.extend([picture(Format::Wide), picture(Format::Tall)]);
     calls.extend(first_service(model).map(|(key, _)| Call::Remedies(world, key.clone())));

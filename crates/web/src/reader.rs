@@ -173,7 +173,7 @@ mod tests {
             reply: state.reply,
             options: Options { shape },
         };
-        let mut calls = vec![Call::New(world, (*state.model).clone()), ask(&state.flow)];
+        let mut calls = vec![Call::New(world, Box::new((*state.model).clone())), ask(&state.flow)];
         calls.extend(state.watched.iter().map(|watched| ask(&watched.flow)));
         calls.extend([picture(Format::Wide), picture(Format::Tall)]);
         calls.extend(state.selection.iter().map(|service| Call::Remedies(world, service.key())));

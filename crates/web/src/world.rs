@@ -41,7 +41,8 @@ impl World {
     /// Settles a cluster.
     pub(crate) fn new(input: &Model) -> Self {
         let id = next_id();
-        let settled = reader::compute(&Call::New(id, input.clone())).unwrap_or_else(|| input.clone());
+        let settled =
+            reader::compute(&Call::New(id, Box::new(input.clone()))).unwrap_or_else(|| input.clone());
         Self(Rc::new(Kept { id, input: input.clone(), settled }))
     }
 

@@ -9,7 +9,12 @@
 #[cfg(test)]
 extern crate self as wire;
 
-use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 pub use wire_derive::Wire;
 
@@ -364,7 +369,7 @@ impl Wire for IpAddr {
 
 thread_local! {
     /// Every text that was read as a `&'static str`.
-    static LASTING: RefCell<BTreeMap<&'static str, ()>> = const { RefCell::new(BTreeMap::new()) };
+    static LASTING: RefCell<BTreeSet<&'static str>> = const { RefCell::new(BTreeSet::new()) };
 }
 
 /// A text of the program itself (a name, a heading). Its reader keeps each one once and for ever: there are only as
@@ -376,11 +381,11 @@ impl Wire for &'static str {
 
     fn read(input: &mut Input<'_>) -> Self {
         let text = input.text();
-        LASTING.with_borrow_mut(|lasting| match lasting.get_key_value(text) {
-            Some((lasting, ())) => *lasting,
+        LASTING.with_borrow_mut(|lasting| match lasting.get(text) {
+            Some(lasting) => *lasting,
             None => {
                 let text: &'static str = Box::leak(Box::from(text));
-                lasting.insert(text, ());
+                lasting.insert(text);
                 text
             }
         })

@@ -104,6 +104,9 @@ fn with_address(rule: &Rule, place: usize, address: Net) -> Rule {
     rule
 }
 
+/// Rules name sets; `ipset save` would tell what is in them.
+const MEMBERS_ELSEWHERE: &str = "the members of the set are not in this text; where the node's own kube-proxy does not keep such a set, an outcome that depends on it is ambiguous";
+
 impl<'a> Reader<'a> {
     fn next(&mut self) -> Option<&'a Word<'a>> {
         let (first, rest) = self.words.split_first()?;
@@ -327,7 +330,12 @@ impl<'a> Reader<'a> {
         };
         let before = self.matches.len();
         match matches::module(self.context.family, name, group, &mut self.matches) {
-            Ok(()) => {}
+            Ok(()) => {
+                let found = self.matches.get(before..).unwrap_or_default();
+                if found.iter().any(|one| matches!(one, Match::Set(_))) {
+                    self.keep(&text, MEMBERS_ELSEWHERE);
+                }
+            }
             Err(why) => {
                 self.matches.truncate(before);
                 self.matches.push(Match::Unsupported(text.as_ref().into()));

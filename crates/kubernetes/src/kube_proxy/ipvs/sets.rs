@@ -127,9 +127,14 @@ impl Purpose {
     }
 }
 
+/// Most characters of a set's name (`IPSET_MAXNAMELEN` less the end); kube-proxy cuts what is longer.
+const LONGEST_NAME: usize = 31;
+
 fn name(end: &str, family: IpFamily) -> Box<str> {
     let start = if family == IpFamily::IPv4 { "KUBE-" } else { "KUBE-6-" };
-    format!("{start}{end}").into()
+    let mut name = format!("{start}{end}");
+    name.truncate(LONGEST_NAME);
+    name.into()
 }
 
 /// Every set, empty.
