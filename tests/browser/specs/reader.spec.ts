@@ -24,7 +24,7 @@ test("the first picture stands without the engine, and what is asked meanwhile i
   await page.getByRole("button", { name: "Cluster: thirds, source lost" }).click();
   await expect(hopscope.announcer).toContainText("The engine is being loaded");
   release();
-  await expect(hopscope.announcer).toContainText("watched flows changed");
+  await expect(hopscope.announcer).toContainText("1 watched flow changed");
   await page.getByRole("button", { name: "Undo" }).click();
   await expect(hopscope.announcer).toContainText("Undone");
 });
