@@ -80,7 +80,7 @@ pub(crate) fn check_budget() -> Result<(), Stop> {
     let mut rest = 0;
     let weights = weigh(&dist())?;
     for (part, weight) in weights.later {
-        println!("{part:<6} {:>8} bytes, brotli {:>7}, when it is needed", weight.raw, weight.brotli);
+        println!("{part:<6} {:>8} bytes, brotli {:>7}, later", weight.raw, weight.brotli);
         if weight.raw == 0 {
             return Err(Stop(format!("the page has no {part}")));
         }
@@ -184,7 +184,7 @@ fn table(weights: &Weights, times: &[(&str, f64)]) -> String {
     }
     line("js, css and html", rest, &grouped(REST_BUDGET));
     for (part, weight) in &weights.later {
-        line(&format!("later: {part}, when it is needed"), *weight, "");
+        line(&format!("later: {part}"), *weight, "");
     }
     let version = host::output("rustc", &["--version"]).unwrap_or_default();
     let rust = version.split_whitespace().nth(1).unwrap_or("unknown");
