@@ -1,4 +1,4 @@
-// Starts the page, and its reader when it is needed. Trunk names the built files of the page, with their
+// Starts the page, and its second wasm when the page asks for it. Trunk names the built files of the page, with their
 // digests, in the head's preload links.
 const glue = document.querySelector('link[rel="modulepreload"]');
 const wasm = document.querySelector('link[rel="preload"][type="application/wasm"]');
@@ -6,7 +6,7 @@ const wasm = document.querySelector('link[rel="preload"][type="application/wasm"
 // What is fetched later goes by names with digests too, so that no page ever meets a part of another version.
 const part = (name) => document.querySelector(`meta[name="part-${name}"]`).content;
 
-// The second wasm reads and writes documents and links, and teaches.
+// The second wasm computes, reads and writes documents and links, and teaches.
 let reader;
 let attempt = 0;
 const loadReader = async () => {

@@ -78,12 +78,7 @@ pub(crate) fn trace(paths: &Paths, seed: u64) -> String {
     for outcome in &paths.outcomes {
         let _ = writeln!(out, "\n{}   (sampled with seed {seed})", headline(outcome));
         out.push('\n');
-        steps(&mut out, &outcome.steps);
-        if let Some(reply) = &outcome.reply {
-            let cause = reply.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-            let _ = writeln!(out, "\nreply {}{cause}\n", reply.verdict);
-            steps(&mut out, &reply.steps);
-        }
+        both_ways(&mut out, outcome);
     }
     assumptions(&mut out, &paths.assumptions);
     visible(&out)
@@ -98,15 +93,20 @@ pub(crate) fn later(opened: &Paths, paths: &Paths, idle: u64) -> String {
     let silence = if idle == 0 { String::new() } else { format!(", after {idle} s of silence") };
     for outcome in &paths.outcomes {
         let _ = writeln!(out, "its next packet{silence}: {}\n", headline(outcome));
-        steps(&mut out, &outcome.steps);
-        if let Some(reply) = &outcome.reply {
-            let cause = reply.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-            let _ = writeln!(out, "\nreply {}{cause}\n", reply.verdict);
-            steps(&mut out, &reply.steps);
-        }
+        both_ways(&mut out, outcome);
     }
     assumptions(&mut out, &paths.assumptions);
     visible(&out)
+}
+
+/// The steps there, and those back where something answers.
+fn both_ways(out: &mut String, outcome: &PathOutcome) {
+    steps(out, &outcome.steps);
+    if let Some(reply) = &outcome.reply {
+        let cause = reply.cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+        let _ = writeln!(out, "\nreply {}{cause}\n", reply.verdict);
+        steps(out, &reply.steps);
+    }
 }
 
 fn title(flow: &FlowSummary) -> String {

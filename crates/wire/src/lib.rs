@@ -1,5 +1,5 @@
 //! The compact form in which values pass between the parts of one build of the page: from the build to the
-//! first wasm (the examples), and between the first wasm and the reader, which is loaded when it is needed.
+//! first wasm (the examples and the first picture), and between the first wasm and the second, which computes and reads.
 //!
 //! It is not a format for the outside: it names no fields and has no versions, so it is never stored. Its only
 //! virtue is that reading and writing it takes next to no code: a call for each field. serde's derived readers
