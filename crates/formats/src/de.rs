@@ -1,5 +1,7 @@
 //! From a tree to typed objects, with the place and the path of whatever does not fit.
 
+mod tagged;
+
 use crate::{
     near::nearest,
     scalar::Scalar,
@@ -46,7 +48,7 @@ pub(crate) fn read<'de, T: Deserialize<'de>>(
     dialect: Dialect,
 ) -> Result<(T, Vec<Ignored>), FieldError> {
     let context = Context { dialect, ignored: RefCell::default() };
-    let value = T::deserialize(At { node, context: &context })?;
+    let value = T::deserialize(At::new(node, &context))?;
     let mut ignored = context.ignored.into_inner();
     for field in &mut ignored {
         // Paths are collected from the inside out.
@@ -64,10 +66,12 @@ struct Context {
 struct At<'de, 'c> {
     node: &'de Node,
     context: &'c Context,
+    /// A key that has been read already, as the tag of the value.
+    tag: Option<&'static str>,
 }
 
 impl FieldError {
-    fn plain(what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn plain(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { at: None, path: String::new(), what: what.into(), hint: hint.into() }
     }
 
@@ -197,7 +201,11 @@ impl de::Error for FieldError {
     }
 }
 
-impl<'de> At<'de, '_> {
+impl<'de, 'c> At<'de, 'c> {
+    fn new(node: &'de Node, context: &'c Context) -> Self {
+        Self { node, context, tag: None }
+    }
+
     fn unexpected(&self) -> Unexpected<'de> {
         match &self.node.data {
             Data::Scalar(scalar, text) => match scalar {
@@ -242,7 +250,7 @@ impl<'de> At<'de, '_> {
         let mut found: Vec<(&'de str, &'de Entry)> = Vec::with_capacity(entries.len());
         for entry in entries {
             // The API server and Azure take null for absent.
-            if entry.value.is_null() && !fields.is_empty() {
+            if (entry.value.is_null() && !fields.is_empty()) || self.tag == Some(&entry.key) {
                 continue;
             }
             if flatten && entry.key.eq_ignore_ascii_case("properties") {
@@ -316,7 +324,10 @@ impl<'de> de::Deserializer<'de> for At<'de, '_> {
         deserialize_struct(self, visitor, _name: &'static str, fields: &'static [&'static str]) {
             self.mapping(fields, visitor)
         }
-        deserialize_enum(self, visitor, _name: &'static str, variants: &'static [&'static str]) {
+        deserialize_enum(self, visitor, name: &'static str, variants: &'static [&'static str]) {
+            if let Some(called) = name.strip_prefix("tag:") {
+                return tagged::read(self, called, visitor);
+            }
             match &self.node.data {
                 Data::Scalar(Scalar::Text, text) => {
                     let known = match self.context.dialect {
@@ -359,7 +370,7 @@ impl<'de> de::SeqAccess<'de> for Items<'de, '_> {
         let Some(node) = self.nodes.get(self.at) else { return Ok(None) };
         let segment = format!("[{}]", self.at);
         self.at += 1;
-        below(self.context, &segment, || seed.deserialize(At { node, context: self.context })).map(Some)
+        below(self.context, &segment, || seed.deserialize(At::new(node, self.context))).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -395,7 +406,7 @@ impl<'de> de::MapAccess<'de> for Entries<'de, '_> {
         let Some(entry) = self.value.take() else {
             return Err(FieldError::plain("a value was asked for before its key", "report this as a bug"));
         };
-        below(self.context, &entry.key, || seed.deserialize(At { node: &entry.value, context: self.context }))
+        below(self.context, &entry.key, || seed.deserialize(At::new(&entry.value, self.context)))
             .map_err(|error| error.at(entry.at))
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     },
     objects::Objects,
 };
+use model_derive::Tagged;
 use serde::{Deserialize, Serialize};
 use std::{borrow::Borrow, collections::BTreeMap, sync::Arc};
 use wire::{Input, Wire};
@@ -91,7 +92,7 @@ pub struct Model {
 }
 
 /// One object of any kind; in JSON `{"kind": "Node", "object": {…}}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, PartialEq, Serialize, Tagged, Wire)]
 #[serde(tag = "kind", content = "object")]
 #[expect(missing_docs, reason = "each variant is named after the kind it holds")]
 pub enum Object {
