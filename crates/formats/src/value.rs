@@ -37,7 +37,7 @@ impl std::error::Error for ValueError {}
 
 impl From<FieldError> for ValueError {
     fn from(error: FieldError) -> Self {
-        Self { what: error.to_string(), hint: error.hint }
+        Self { what: error.to_string(), hint: error.hint.clone() }
     }
 }
 

@@ -51,9 +51,7 @@ impl<'de> de::VariantAccess<'de> for Tagged<'de, '_> {
     fn newtype_variant_seed<T: de::DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, FieldError> {
         let Some(content) = self.content else { return seed.deserialize(self.at) };
         let value = self.at.node.get(content).ok_or_else(|| de::Error::missing_field(content))?;
-        let context = self.at.context;
-        below(context, content, || seed.deserialize(At::new(value, context)))
-            .map_err(|error| error.at(value.at))
+        below(self.at.context, content, value, seed)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _length: usize, visitor: V) -> Result<V::Value, FieldError> {
