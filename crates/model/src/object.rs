@@ -15,15 +15,15 @@ use crate::{
     objects::Objects,
 };
 use model_derive::Tagged;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::{borrow::Borrow, collections::BTreeMap, sync::Arc};
 use wire::{Input, Wire};
 
 /// Everything that one input says, and nothing that it does not say.
 ///
 /// Objects are shared: cloning a model (for undo, for comparing) copies pointers only.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Model {
     /// Nodes by name.
     pub nodes: Objects<NodeName, Node>,

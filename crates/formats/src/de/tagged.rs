@@ -29,7 +29,7 @@ struct Tagged<'de, 'c> {
     content: Option<&'static str>,
 }
 
-impl<'de, 'c> de::EnumAccess<'de> for Tagged<'de, 'c> {
+impl<'de> de::EnumAccess<'de> for Tagged<'de, '_> {
     type Error = FieldError;
     type Variant = Self;
 
