@@ -56,8 +56,7 @@ const CAVEAT: Lesson = Lesson {
     title: "Three pods, yet one gets all the traffic",
     intro: &[
         "The load balancer has only the system pool behind it, and policy Local lets a node hand packets to \
-         its own pods alone.",
-        "Press a state of the cluster, and read what changed:",
+         its own pods alone. Press a state of the cluster:",
     ],
     stories: &[
         Story {
@@ -76,10 +75,7 @@ const CAVEAT: Lesson = Lesson {
             edits: move_to_pool_1,
         },
     ],
-    outro: &[
-        "Then change it yourself: drag a node to the other pool, drag a pod to another node, flip a switch. \
-         Undo takes it back.",
-    ],
+    outro: &["Then change it yourself: drag a node or a pod, flip a switch. Undo takes it back."],
 };
 
 const EVEN: Lesson = Lesson {
