@@ -7,7 +7,7 @@ use crate::{
         Action, Answer, Dispatch, Unanswered,
         answer::{per_cent, verdict_words},
     },
-    ui::{Choice, Segmented, arrow},
+    ui::{Choice, Segmented, arrow, to_beginning},
 };
 use engine::{Action as Did, PathOutcome, Paths, StationKind, Step, Verdict};
 use model::NodeName;
@@ -47,6 +47,12 @@ pub(super) fn veil(veiled: &Unanswered) -> Html {
 /// The trace.
 #[component]
 pub(super) fn Trace(props: &TraceProps) -> Html {
+    let root = use_node_ref();
+    use_effect_with(props.answer.flow.clone(), {
+        let root = root.clone();
+        // An edit leaves the view at the step that is looked at; another flow begins at its first.
+        move |_| to_beginning(&root)
+    });
     let paths = match &props.answer.result {
         Ok((paths, _)) => paths,
         Err(veiled @ Unanswered::Veiled) => return veil(veiled),
@@ -65,7 +71,7 @@ pub(super) fn Trace(props: &TraceProps) -> Html {
         return html! { <p class="empty">{ "No packet takes any way." }</p> };
     };
     html! {
-        <div class="trace">
+        <div class="trace" ref={root}>
             <div class="trace-head">
                 <Verdicts outcome={outcome.clone()} />
                 { branches("Branch", paths, props.outcome, choose(&props.dispatch), false) }
@@ -199,7 +205,10 @@ fn assumptions(paths: &Paths) -> Html {
     }
     html! {
         <details class="assumptions">
-            <summary>{ format!("{} assumptions", paths.assumptions.len()) }</summary>
+            <summary>{ match paths.assumptions.len() {
+                1 => "1 assumption".to_owned(),
+                many => format!("{many} assumptions"),
+            } }</summary>
             <ul>{ for paths.assumptions.iter().map(|one| html! { <li>{ &one.text }</li> }) }</ul>
         </details>
     }

@@ -87,7 +87,14 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
     let outcome = props.answer.paths().and_then(|paths| paths.outcomes.get(props.outcome));
     let passed = outcome.and_then(|outcome| outcome.node.clone().or_else(|| first_node(outcome)));
     let node = props.node.clone().or(passed).or_else(|| names().next().cloned());
-    let text_box = use_node_ref();
+    let (text_box, root) = (use_node_ref(), use_node_ref());
+    use_effect_with(*form, {
+        let (root, text_box) = (root.clone(), text_box.clone());
+        move |_| {
+            ui::to_beginning(&root);
+            show_first_match(&text_box);
+        }
+    });
     use_effect_with((props.answer.clone(), props.outcome, node.clone()), {
         let text_box = text_box.clone();
         move |_| show_first_match(&text_box)
@@ -150,7 +157,7 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
         Callback::from(move |_: Event| only.set(!*only))
     };
     html! {
-        <div class="rules">
+        <div class="rules" ref={root}>
             <div class="rules-head">
                 <select aria-label="Node" onchange={onnode}>
                     { for names().map(|name| html! {

@@ -112,7 +112,7 @@ fn result(node: &NodeName, answer: &RulesAnswer) -> Html {
         <>
             <p role="status"><strong>{ words }</strong></p>
             if !answer.unmodelled.is_empty() {
-                <h4>{ "Lines that cannot be modelled: a packet that depends on one has no certain end" }</h4>
+                <h3>{ "Lines that cannot be modelled: a packet that depends on one has no certain end" }</h3>
                 <ul class="rule-diff">{ for answer.unmodelled.iter().map(unmodelled) }</ul>
             }
             { for chains.iter().map(chain) }
@@ -135,7 +135,7 @@ fn chain(chain: &ChainComparison) -> Html {
     };
     html! {
         <section>
-            <h4 class="mono">{ format!("{} {} {} ", chain.tool, chain.table, chain.chain) }<span class="hint">{ note }</span></h4>
+            <h3 class="mono">{ format!("{} {} {} ", chain.tool, chain.table, chain.chain) }<span class="hint">{ note }</span></h3>
             <ul class="rule-diff">
                 { for chain.lacks.iter().map(|rule| html! {
                     <li class="lacks"><span class="at-line">{ "lacks" }</span><code>{ rule }</code></li>
