@@ -374,46 +374,50 @@ impl Model {
     }
 
     /// Every object, kinds in the order of [`Kind::ALL`], names in order.
-    pub fn objects(&self) -> impl Iterator<Item = Object> + '_ {
-        fn of<K, T>(map: &BTreeMap<K, Arc<T>>, wrap: fn(Arc<T>) -> Object) -> impl Iterator<Item = Object> {
-            map.values().cloned().map(wrap)
-        }
-        (self.managed_cluster.iter().cloned().map(Object::ManagedCluster))
-            .chain(of(&self.virtual_networks, Object::VirtualNetwork))
-            .chain(of(&self.network_security_groups, Object::NetworkSecurityGroup))
-            .chain(of(&self.route_tables, Object::RouteTable))
-            .chain(of(&self.public_ip_addresses, Object::PublicIPAddress))
-            .chain(of(&self.nat_gateways, Object::NatGateway))
-            .chain(of(&self.local_network_gateways, Object::LocalNetworkGateway))
-            .chain(of(&self.virtual_network_gateways, Object::VirtualNetworkGateway))
-            .chain(of(&self.storage_accounts, Object::StorageAccount))
-            .chain(of(&self.private_endpoints, Object::PrivateEndpoint))
-            .chain(of(&self.private_dns_zones, Object::PrivateDnsZone))
-            .chain(of(&self.dns_resolvers, Object::DnsResolver))
-            .chain(of(&self.network_interfaces, Object::NetworkInterface))
-            .chain(of(&self.load_balancers, Object::LoadBalancer))
-            .chain(self.kube_proxy.iter().cloned().map(Object::KubeProxyConfiguration))
-            .chain(of(&self.nodes, Object::Node))
-            .chain(of(&self.namespaces, Object::Namespace))
-            .chain(of(&self.priority_classes, Object::PriorityClass))
-            .chain(of(&self.ingress_classes, Object::IngressClass))
-            .chain(of(&self.ingresses, Object::Ingress))
-            .chain(of(&self.network_policies, Object::NetworkPolicy))
-            .chain(of(&self.services, Object::Service))
-            .chain(of(&self.deployments, Object::Deployment))
-            .chain(of(&self.replica_sets, Object::ReplicaSet))
-            .chain(of(&self.stateful_sets, Object::StatefulSet))
-            .chain(of(&self.daemon_sets, Object::DaemonSet))
-            .chain(of(&self.jobs, Object::Job))
-            .chain(of(&self.pod_disruption_budgets, Object::PodDisruptionBudget))
-            .chain(of(&self.bindings, Object::Binding))
-            .chain(of(&self.pods, Object::Pod))
-            .chain(of(&self.endpoint_slices, Object::EndpointSlice))
+    pub fn objects(&self) -> impl Iterator<Item = Object> + use<> {
+        let mut all = Vec::new();
+        all.extend(self.managed_cluster.clone().map(Object::ManagedCluster));
+        add(&mut all, &self.virtual_networks, Object::VirtualNetwork);
+        add(&mut all, &self.network_security_groups, Object::NetworkSecurityGroup);
+        add(&mut all, &self.route_tables, Object::RouteTable);
+        add(&mut all, &self.public_ip_addresses, Object::PublicIPAddress);
+        add(&mut all, &self.nat_gateways, Object::NatGateway);
+        add(&mut all, &self.local_network_gateways, Object::LocalNetworkGateway);
+        add(&mut all, &self.virtual_network_gateways, Object::VirtualNetworkGateway);
+        add(&mut all, &self.storage_accounts, Object::StorageAccount);
+        add(&mut all, &self.private_endpoints, Object::PrivateEndpoint);
+        add(&mut all, &self.private_dns_zones, Object::PrivateDnsZone);
+        add(&mut all, &self.dns_resolvers, Object::DnsResolver);
+        add(&mut all, &self.network_interfaces, Object::NetworkInterface);
+        add(&mut all, &self.load_balancers, Object::LoadBalancer);
+        all.extend(self.kube_proxy.clone().map(Object::KubeProxyConfiguration));
+        add(&mut all, &self.nodes, Object::Node);
+        add(&mut all, &self.namespaces, Object::Namespace);
+        add(&mut all, &self.priority_classes, Object::PriorityClass);
+        add(&mut all, &self.ingress_classes, Object::IngressClass);
+        add(&mut all, &self.ingresses, Object::Ingress);
+        add(&mut all, &self.network_policies, Object::NetworkPolicy);
+        add(&mut all, &self.services, Object::Service);
+        add(&mut all, &self.deployments, Object::Deployment);
+        add(&mut all, &self.replica_sets, Object::ReplicaSet);
+        add(&mut all, &self.stateful_sets, Object::StatefulSet);
+        add(&mut all, &self.daemon_sets, Object::DaemonSet);
+        add(&mut all, &self.jobs, Object::Job);
+        add(&mut all, &self.pod_disruption_budgets, Object::PodDisruptionBudget);
+        add(&mut all, &self.bindings, Object::Binding);
+        add(&mut all, &self.pods, Object::Pod);
+        add(&mut all, &self.endpoint_slices, Object::EndpointSlice);
+        all.into_iter()
     }
 }
 
 // Maps of one type of key have one layout, so that the compiler can make one function of all that these become;
 // in line it could not.
+
+#[inline(never)]
+fn add<K, T>(all: &mut Vec<Object>, map: &BTreeMap<K, Arc<T>>, wrap: fn(Arc<T>) -> Object) {
+    all.extend(map.values().map(|object| wrap(Arc::clone(object))));
+}
 
 #[inline(never)]
 fn insert<K: Ord, T>(map: &mut BTreeMap<K, Arc<T>>, key: K, object: Arc<T>) -> Option<Arc<T>> {
