@@ -70,6 +70,11 @@ impl World {
         Ok((Self(Rc::new(Kept { id, input, settled })), unmodelled))
     }
 
+    /// The number under which the engine keeps it: equal for the same cluster only.
+    pub(crate) fn id(&self) -> WorldId {
+        self.0.id
+    }
+
     /// The objects with everything that the controllers filled in.
     pub(crate) fn model(&self) -> &Model {
         &self.0.settled
