@@ -1,11 +1,12 @@
 //! A settled cluster. The engine keeps it; here are its number, its objects, and what can be asked about it.
 
 use crate::reader;
-use engine::{Flow, Remedy, Rewrites, Stage};
+use engine::{Flow, Remedy, Stage};
 use model::{Edit, Key, Model, NodeName, kubernetes::IpFamily};
 use render::{Options, Scene};
 use session::{
     Answer, Asked, Balancers, Call, Export, Matrix, Network, Planned, REQUESTS, SettledChange, WorldId,
+    Written,
 };
 use std::{cell::Cell, rc::Rc};
 use wire::Wire;
@@ -124,7 +125,7 @@ impl World {
     }
 
     /// What kube-proxy writes on a node when another cluster becomes this one; `None` where the node is not in both.
-    pub(crate) fn rewrites(&self, before: &Self, node: &NodeName, family: IpFamily) -> Option<Rewrites> {
+    pub(crate) fn rewrites(&self, before: &Self, node: &NodeName, family: IpFamily) -> Option<Written> {
         self.call(&Call::Rewrites { before: before.0.id, after: self.0.id, node: node.clone(), family })
     }
 
