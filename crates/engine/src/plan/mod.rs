@@ -47,6 +47,9 @@ impl World {
         if let Edit::SetLoadBalancerSku { sku: SkuName::Standard } = edit {
             return self.plan_migration(edit);
         }
+        if let Edit::EditLoadBalancer { .. } = edit {
+            return Ok(Plan { edit: self.by_hand(edit.clone()), notes: Vec::new() });
+        }
         if !moves_pods(edit) || self.is_of_one_pod(edit) {
             return Ok(Plan { edit: edit.clone(), notes: Vec::new() });
         }

@@ -217,7 +217,7 @@ impl State {
         self.changed = Some(Ptr::new(Changed { label: said, notes, before: self.world.clone() }));
         self.model = Ptr::new(model);
         self.world = Ptr::new(world);
-        self.selection = self.selection.take().filter(|id| self.world.model().get(id).is_some());
+        self.selection = self.selection.take().filter(|id| self.world.object(id).is_some());
         self.message = None;
         self.ask();
     }

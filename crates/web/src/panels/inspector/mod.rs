@@ -38,7 +38,7 @@ pub(crate) struct InspectorProps {
 /// The inspector.
 #[component]
 pub(crate) fn Inspector(props: &InspectorProps) -> Html {
-    let object = props.selection.as_ref().and_then(|id| props.settled.get(id));
+    let object = props.selection.as_ref().and_then(|id| props.world.object(id));
     let (kind, name) = match &props.selection {
         Some(id) => match &object {
             Some(Object::Service(service)) => {
