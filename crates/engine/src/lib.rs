@@ -28,6 +28,7 @@ mod outbound;
 mod outcome;
 mod plan;
 mod policy;
+mod private_link;
 mod probe;
 mod programmed;
 mod receive;

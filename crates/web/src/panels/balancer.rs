@@ -11,12 +11,16 @@ use crate::{
     world::World,
 };
 use model::{
-    BalancerEdit, Edit, Kind, ObjectRef,
-    azure::{LoadBalancer, LoadBalancingRule, OutboundRule, Probe, SubResource},
+    BalancerEdit, Edit, Kind, NodeName, ObjectRef,
+    azure::{BackendAddressPool, LoadBalancer, LoadBalancingRule, OutboundRule, Probe, SubResource},
 };
 use render::LoadBalancerView;
 use session::{BackendPool, BalancerView, Balancers as View, ProbedMembers};
+use std::rc::Rc;
 use yew::prelude::*;
+
+/// Every pool of the cluster, with its nodes.
+type Pools = Rc<Vec<(BackendPool, Vec<NodeName>)>>;
 
 /// What the tables need.
 #[derive(Properties, PartialEq)]
@@ -34,13 +38,14 @@ pub(super) fn Balancers(props: &BalancersProps) -> Html {
     let carried = use_state(|| None::<Carried>);
     let Some(View { views, refused, triggers }) = &*view else { return ui::loading() };
     let of = |one: &BalancerView| {
-        let balancer = one.view.resource.name.clone();
-        let pools = one.view.resource.backend_address_pools.iter();
-        pools
-            .map(|pool| BackendPool { balancer: balancer.clone(), pool: pool.name.clone() })
-            .collect::<Vec<_>>()
+        let view = &one.view;
+        let own = |pool: &BackendAddressPool| {
+            let name = BackendPool { balancer: view.resource.name.clone(), pool: pool.name.clone() };
+            (name, view.members.get(&pool.name).cloned().unwrap_or_default())
+        };
+        view.resource.backend_address_pools.iter().map(own).collect::<Vec<_>>()
     };
-    let pools: Vec<BackendPool> = views.iter().flat_map(of).collect();
+    let pools: Pools = Rc::new(views.iter().flat_map(of).collect());
     html! {
         <div class="balancers">
             if views.is_empty() {
@@ -73,11 +78,11 @@ fn balancer(
             { for drift.iter().map(|drift| drifted(&resource.name, drift, triggers, &props.dispatch)) }
             <div class="balancer-tables">
                 <Table caption="Load-balancing rules" rows={rules(resource, &remove)} empty="No rule: nothing comes in."
-                    columns={vec!["Rule", "Frontend", "Backend", "Floating IP", "Pool", "Probe", "Distribution", ""]} />
+                    columns={vec!["Rule", "Frontend", "Backend", "Floating IP", "Pool", "Probe", "Distribution", "By hand"]} />
                 <Table caption="Frontends" rows={frontends(view)} columns={vec!["Frontend", "Address", "Rules", "Outbound rules"]} />
                 { pools.clone() }
                 <Table caption="Probes" rows={probes(view, states, &remove)} empty="No probe."
-                    columns={vec!["Probe", "Asks", "Every", "State per node", ""]} />
+                    columns={vec!["Probe", "Asks", "Every", "State per node", "By hand"]} />
                 <Table caption="Outbound rules" rows={outbound(resource)} empty="No outbound rule."
                     columns={vec!["Rule", "Pool", "Frontends", "Ports per node", "Idle timeout"]} />
             </div>
@@ -153,10 +158,10 @@ fn frontends(view: &LoadBalancerView) -> Vec<Vec<Cell>> {
 fn pool_table(
     props: &BalancersProps,
     view: &LoadBalancerView,
-    all: &[BackendPool],
+    all: &Pools,
     carried: &UseStateHandle<Option<Carried>>,
 ) -> Html {
-    let row = |pool: &model::azure::BackendAddressPool| {
+    let row = |pool: &BackendAddressPool| {
         let nodes = view.members.get(&pool.name).cloned().unwrap_or_default();
         let own = BackendPool { balancer: view.resource.name.clone(), pool: pool.name.clone() };
         vec![
@@ -169,7 +174,7 @@ fn pool_table(
                 name(&rule.backend_address_pool) == pool.name
             })),
             Cell::html(html! {
-                <Members pool={own} {nodes} pools={all.to_vec()} carried={carried.clone()}
+                <Members pool={own} {nodes} pools={Rc::clone(all)} carried={carried.clone()}
                     world={props.world.clone()} dispatch={props.dispatch.clone()} />
             }),
         ]

@@ -7,6 +7,7 @@ use crate::{
 };
 use model::NodeName;
 use session::BackendPool;
+use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 use yew::prelude::*;
@@ -27,8 +28,8 @@ pub(super) struct MembersProps {
     pub(super) pool: BackendPool,
     /// Its nodes.
     pub(super) nodes: Vec<NodeName>,
-    /// Every pool of the cluster.
-    pub(super) pools: Vec<BackendPool>,
+    /// Every pool of the cluster, with its nodes.
+    pub(super) pools: Rc<Vec<(BackendPool, Vec<NodeName>)>>,
     /// What is being moved, of all pools.
     pub(super) carried: UseStateHandle<Option<Carried>>,
     /// The settled cluster.
@@ -129,11 +130,11 @@ fn ways(props: &MembersProps, node: &NodeName) -> Html {
         });
         html! { <button type="button" class="btn" {onclick}>{ words }</button> }
     };
-    let others = props.pools.iter().filter(|own| *own != here);
+    let without = props.pools.iter().filter(|(_, nodes)| !nodes.contains(node));
     html! {
         <div class="actions" role="group" aria-label={format!("NIC of {node}")}>
             { way(format!("Take out of {}", here.pool), Some(here), None) }
-            { for others.map(|to| html! {
+            { for without.map(|(to, _)| html! {
                 <>
                     { way(format!("Move to {}", name(here, to)), Some(here), Some(to)) }
                     { way(format!("Add to {} too", name(here, to)), None, Some(to)) }
