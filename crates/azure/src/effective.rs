@@ -72,7 +72,7 @@ impl Cloud {
                     group.document.id.clone().unwrap_or_else(|| group.name().into()).into(),
                 ),
                 association: (attachment == Attachment::Nic)
-                    .then(|| Association { network_interface: Some(nic), subnet: None }),
+                    .then_some(Association { network_interface: Some(nic), subnet: None }),
                 effective_security_rules: rules(&group),
             }
         };

@@ -248,7 +248,7 @@ impl Check<'_> {
             self.warning(
                 id,
                 "ipConfigurations",
-                "the firewall has no private address, so no route leads to it".to_owned(),
+                "the firewall has no private address, so no route leads to it",
                 "a firewall of a virtual hub is not simulated; others have ipConfigurations[].privateIPAddress",
             );
         }

@@ -154,7 +154,7 @@ fn name(here: &BackendPool, other: &BackendPool) -> String {
 }
 
 /// The element that had the focus is about to go: its pool gets it.
-fn keep_focus(event: &web_sys::Event) {
+fn keep_focus(event: &Event) {
     let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
     let pool = target.and_then(|target| target.closest(".members").ok().flatten());
     if let Some(pool) = pool.and_then(|pool| pool.dyn_into::<HtmlElement>().ok()) {
