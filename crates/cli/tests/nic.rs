@@ -8,13 +8,13 @@ use std::{fs, process::Command};
 use support::{prints, refuses, top};
 
 const ID: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network";
-const NODE: &str = "aks-system-27255451-0";
+const NODE: &str = "aks-pool-1";
 
 /// A network with a route table and a security group at the nodes' subnet, as a file.
 fn input(name: &str) -> std::path::PathBuf {
     let id = ID;
     let network = format!(
-        "apiVersion: hopscope.dev/v1\nkind: VirtualNetwork\nmetadata: {{name: vnet}}\nspec:\n  addressSpace: {{addressPrefixes: [10.224.0.0/12]}}\n  subnets:\n  - name: nodes\n    addressPrefix: 10.224.0.0/16\n    routeTable: {{id: {id}/routeTables/rt}}\n    networkSecurityGroup: {{id: {id}/networkSecurityGroups/web}}\n---\napiVersion: hopscope.dev/v1\nkind: RouteTable\nmetadata: {{name: rt}}\nspec:\n  routes:\n  - {{name: out, addressPrefix: 0.0.0.0/0, nextHopType: VirtualAppliance, nextHopIpAddress: 10.225.0.4}}\n---\napiVersion: hopscope.dev/v1\nkind: NetworkSecurityGroup\nmetadata: {{name: web}}\nspec:\n  id: {id}/networkSecurityGroups/web\n  securityRules:\n  - {{name: web, priority: 200, direction: Inbound, access: Allow, protocol: Tcp, sourceAddressPrefix: '*', sourcePortRange: '*', destinationAddressPrefix: '*', destinationPortRange: '80'}}\n"
+        "apiVersion: hopscope.dev/v1\nkind: VirtualNetwork\nmetadata: {{name: vnet}}\nspec:\n  addressSpace: {{addressPrefixes: [10.224.0.0/12]}}\n  subnets:\n  - name: nodes\n    addressPrefix: 10.224.0.0/16\n    routeTable: {{id: {id}/routeTables/rt}}\n    networkSecurityGroup: {{id: {id}/networkSecurityGroups/web}}\n---\napiVersion: hopscope.dev/v1\nkind: RouteTable\nmetadata: {{name: rt}}\nspec:\n  routes:\n  - {{name: out, addressPrefix: 0.0.0.0/0, nextHopType: VirtualAppliance, nextHopIpAddress: 10.225.0.4}}\n---\napiVersion: hopscope.dev/v1\nkind: NetworkSecurityGroup\nmetadata: {{name: web}}\nspec:\n  id: {id}/networkSecurityGroups/web\n  securityRules:\n  - {{name: web, priority: 200, direction: Inbound, access: Allow, protocol: Tcp, sourceAddressPrefix: '*', sourcePortRange: '*', destinationAddressPrefix: '*', destinationPortRange: '80'}}\n---\napiVersion: v1\nkind: Node\nmetadata: {{name: {NODE}}}\nstatus: {{addresses: [{{type: InternalIP, address: 10.224.0.4}}]}}\n"
     );
     let input = std::env::temp_dir().join(format!("hopscope-{}-{name}.yaml", std::process::id()));
     fs::write(&input, network).expect("the file can be written");
@@ -26,7 +26,7 @@ fn compare(name: &str, shown: &str, more: &[&str]) -> (Option<i32>, String) {
     let file = std::env::temp_dir().join(format!("hopscope-{}-{name}.json", std::process::id()));
     fs::write(&file, shown).expect("the file can be written");
     let output = Command::new(env!("CARGO_BIN_EXE_hopscope"))
-        .args(["nic", "examples/caveat"])
+        .arg("nic")
         .arg(input(name))
         .args(["--node", NODE, "--compare"])
         .arg(&file)
@@ -73,7 +73,7 @@ fn real_routes() -> Vec<String> {
 fn what_a_nic_has() {
     let input = input("own");
     let node = NODE;
-    let own = prints(&format!("nic examples/caveat {} --node {node}", input.display()));
+    let own = prints(&format!("nic {} --node {node}", input.display()));
     for line in [
         "Invalid Default 0.0.0.0/0          Internet",
         "Active  User    0.0.0.0/0          VirtualAppliance 10.225.0.4 (out)",
