@@ -105,7 +105,7 @@ pub enum Call {
         /// What `iptables-save` printed there; `None` takes away what was given.
         text: Option<String>,
     },
-    /// What does kube-proxy write on a node when a cluster becomes another? `Option<Rewrites>`; `None` if the node is
+    /// What does kube-proxy write on a node when a cluster becomes another? `Option<`[`crate::Written`]`>`; `None` if the node is
     /// not in both, or kube-proxy does not write rules of iptables there.
     Rewrites {
         /// The cluster before.
@@ -129,7 +129,7 @@ pub enum Call {
     /// What do the load balancers look like? [`Balancers`].
     Balancers(WorldId),
     /// What does the document of an object of Azure say that only the controllers have written? `Option<Object>`.
-    Written(WorldId, ObjectRef),
+    Document(WorldId, ObjectRef),
     /// What is done in Azure to take a node's NIC out of a backend pool, into one, or from one to another?
     /// `Result<Edit, String>`, or why it is refused.
     MoveMember {
