@@ -43,7 +43,7 @@ test("a NIC is dragged out of a backend pool; that is drift, and Reconcile puts 
   const rows = await drift(hopscope);
   expect(rows).toHaveLength(1);
   expect(rows[0].slice(0, 4)).toEqual(["member", `${POOL}/${node}`, "missing", "put back"]);
-  await hopscope.panel.getByText("What does", { exact: true }).click();
+  await hopscope.panel.getByText("What makes it reconcile", { exact: true }).click();
   await expect(hopscope.panel.getByRole("listitem").filter({ hasText: /reconciles/ }).first()).toBeVisible();
   await expectAccessible(page);
 
@@ -140,16 +140,16 @@ test("the SNAT budget changes while nodes are added, with the flows that it cost
   expect(budget[4]).toBe("no change");
   expect(budget[5]).toBe("51 nodes: 512 each");
   await page.getByRole("combobox", { name: "Selected object" }).selectOption("");
-  const nodes = page.getByRole("group", { name: "Nodes of apps" }).getByRole("spinbutton");
-  await nodes.fill("42");
+  const nodes = page.getByRole("group", { name: "Nodes of system" }).getByRole("spinbutton");
+  await nodes.fill("40");
   await nodes.press("Tab");
-  await expect(hopscope.announcer).toContainText("Scale apps to 42.");
+  await expect(hopscope.announcer).toContainText("Scale system to 40.");
   const [at50] = await hopscope.rows(caption);
   expect(at50.slice(1, 4)).toEqual(["50", "1024", "51200 of 64000"]);
   expect(at50[4]).toBe("every node can hold 512 flows fewer to one destination");
-  await nodes.fill("43");
+  await nodes.fill("41");
   await nodes.press("Tab");
-  await expect(hopscope.announcer).toContainText("Scale apps to 43.");
+  await expect(hopscope.announcer).toContainText("Scale system to 41.");
   const [at51] = await hopscope.rows(caption);
   expect(at51.slice(1, 4)).toEqual(["51", "512", "26112 of 64000"]);
   expect(at51[4]).toBe("no change");
