@@ -8,7 +8,6 @@ use crate::{
     journey::{End, Party, Traveller, station_of, unmarked},
     receive::declares_nothing,
     resolve::Resolved,
-    routes::bypassed_appliance,
     run::Random,
     state::{Effects, Follow, State},
     storage::Way,
@@ -223,7 +222,7 @@ impl World {
         };
         let (verdict, cause) = match end {
             End::Failed(verdict, cause) => (verdict, Some(cause)),
-            End::Arrived(party) => hand_over(&mut traveller, sender, packet, &party),
+            End::Arrived(party) => hand_over(self, &mut traveller, sender, packet, &party),
         };
         let effects = traveller.carried.leaves(traveller.tracked);
         (Reply { verdict, cause, steps: traveller.steps }, effects)
@@ -299,13 +298,14 @@ impl World {
 
 /// The end of the way back: the client accepts the answer to what it sent, and nothing else.
 fn hand_over(
+    world: &World,
     traveller: &mut Traveller,
     sender: &Party,
     packet: Packet,
     arrived: &Party,
 ) -> (Verdict, Option<Cause>) {
     let answer = unmarked(traveller.packet);
-    if packet.protocol == netfilter::Protocol::Tcp && bypassed_appliance(traveller) {
+    if packet.protocol == netfilter::Protocol::Tcp && world.bypassed_appliance(traveller) {
         return (Verdict::Dropped, Some(Cause::AsymmetricReturn));
     }
     if arrived == sender && answer == packet.reversed() {
@@ -401,7 +401,7 @@ impl AssumptionCode {
                 "No ManagedCluster document: Azure CNI Overlay, Standard load balancer, outbound by load balancer."
             }
             Self::ApplianceForwards => {
-                "What stands behind a user route is not in the input: it is taken as a stateful appliance that lets everything pass, translates what goes to the internet, and discards answers to requests that it did not see."
+                "What an appliance behind a user route lets pass is not in the input: it is taken as a stateful one that lets everything pass, translates what goes to the internet, and discards answers to requests that it did not see."
             }
             Self::UnknownServiceTag => {
                 "A security rule names a service tag whose addresses only Azure knows: it is taken not to cover the packet."

@@ -4,6 +4,7 @@ use crate::{
     Action, Component, Endpoint, Owner, World,
     journey::{Party, Traveller, station_of},
     narrate::socket,
+    private_link::{header_words, told_by_header},
 };
 use model::{
     NodeName,
@@ -45,8 +46,11 @@ impl World {
             return listener.map(|_| self.endpoint(party, traveller));
         }
         if let Some(listener) = listener {
-            let why =
+            let mut why =
                 format!("{} It sees {} as the client.", receiver_words(party, listener, &at), packet.source);
+            if let Some(told) = told_by_header(traveller) {
+                why += &header_words(packet.source, told);
+            }
             let component = match listener {
                 Listener::Application => Component::Pod,
                 Listener::ProxyHealth | Listener::ServiceHealth => Component::KubeProxyHealth,
