@@ -6,6 +6,7 @@ use crate::{
     fold::Branching,
     ingress::Leg,
     journey::{End, Party, Traveller, station_of, unmarked},
+    later::later,
     receive::declares_nothing,
     resolve::Resolved,
     routes::bypassed_appliance,
@@ -96,12 +97,11 @@ impl World {
         if question.later.is_some() {
             traveller.segment = Segment::Later;
         }
-        let why = format!(
-            "{} {what} to port {} of {}.",
-            sender_words(sender),
-            packet.destination_port,
-            packet.destination
-        );
+        let party = sender.clone();
+        let why = later(move || {
+            let (port, address) = (packet.destination_port, packet.destination);
+            format!("{} {what} to port {port} of {address}.", sender_words(&party))
+        });
         traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Originate, why);
         self.walk(traveller, self.departure(sender))
     }
@@ -115,19 +115,19 @@ impl World {
         mut traveller: Traveller,
         end: End,
     ) -> Vec<Branch> {
-        let failed = |traveller: Traveller, verdict, cause| {
+        let failed = |mut traveller: Traveller, verdict, cause| {
             let outcome = PathOutcome {
                 probability: traveller.weight(),
                 verdict,
                 cause: Some(cause),
                 endpoint: None,
                 count: traveller.count,
-                node: traveller.entered,
+                node: traveller.entered.take(),
                 source_seen: None,
-                steps: traveller.steps,
+                steps: std::mem::take(&mut traveller.steps),
                 reply: None,
             };
-            (outcome, traveller.carried.leaves(traveller.tracked))
+            (outcome, traveller.leave())
         };
         let party = match end {
             End::Failed(verdict, cause) => return vec![failed(traveller, verdict, cause)],
@@ -211,12 +211,10 @@ impl World {
         }
         traveller.nic = None;
         traveller.hops = 0;
-        let why = format!(
-            "{} answers to the source that it saw, {}.",
-            station_of(from).name,
-            traveller.packet.destination
-        );
-        traveller.note(station_of(from), Component::Pod, Owner::Workload, Action::Answer, why);
+        let (station, seen) = (station_of(from), traveller.packet.destination);
+        let name = Arc::clone(&station.name);
+        let why = later(move || format!("{name} answers to the source that it saw, {seen}."));
+        traveller.note(station, Component::Pod, Owner::Workload, Action::Answer, why);
         let Some((mut traveller, end)) = self.walk(traveller, self.departure(from)).into_iter().next() else {
             let reply = Reply { verdict: Verdict::Dropped, cause: Some(Cause::NoRoute), steps: Vec::new() };
             return (reply, Effects::default());
@@ -225,8 +223,8 @@ impl World {
             End::Failed(verdict, cause) => (verdict, Some(cause)),
             End::Arrived(party) => hand_over(&mut traveller, sender, packet, &party),
         };
-        let effects = traveller.carried.leaves(traveller.tracked);
-        (Reply { verdict, cause, steps: traveller.steps }, effects)
+        let steps = std::mem::take(&mut traveller.steps);
+        (Reply { verdict, cause, steps }, traveller.leave())
     }
 
     fn assumptions(&self, resolved: &Resolved, outcomes: &[PathOutcome]) -> Vec<Assumption> {
@@ -309,10 +307,9 @@ fn hand_over(
         return (Verdict::Dropped, Some(Cause::AsymmetricReturn));
     }
     if arrived == sender && answer == packet.reversed() {
-        let why = format!(
-            "The answer comes from {}, the address that was called: the client accepts it.",
-            answer.source
-        );
+        let why = later(move || {
+            format!("The answer comes from {}, the address that was called: the client accepts it.", answer.source)
+        });
         traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Deliver, why);
         return (Verdict::Delivered, None);
     }

@@ -1,9 +1,10 @@
 //! A packet at a load balancer: frontend, rule, probe, member.
 
 use crate::{
-    Action, Cause, Component, NearMiss, Owner, RuleRef, Station, StationKind, Verdict, World,
+    Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Verdict, World,
     fold::{Branching, By},
     held::{Terms, too_late},
+    later::later,
     journey::{CloudFlow, End, Keeper, Move, Traveller, plain, unmarked},
     narrate::socket,
     probe::probe_packet,
@@ -35,12 +36,12 @@ impl World {
     /// The load balancer looks for a rule, then for a healthy member of its pool.
     pub(crate) fn at_load_balancer(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
         let packet = unmarked(traveller.packet);
-        let to = socket(packet.destination, packet.destination_port);
         match self.cloud.select(packet.destination, packet.destination_port, protocol(&traveller)) {
             Selected::NoFrontend => {
                 vec![(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoSuchAddress)))]
             }
             Selected::NoRule { balancer, near_misses, .. } => {
+                let to = socket(packet.destination, packet.destination_port);
                 let why = format!(
                     "No rule of {} takes {} {to}: Azure discards the packet, and the client times out.",
                     balancer.name, packet.protocol
@@ -59,10 +60,14 @@ impl World {
             }
             Selected::Rule(selection) => {
                 let Selection { balancer, rule, .. } = &selection;
-                let why = format!(
-                    "Rule {} takes {} {to} for the backend pool {}.",
-                    rule.rule.name, packet.protocol, rule.pool
-                );
+                let own = Arc::clone(rule);
+                let why = later(move || {
+                    let to = socket(packet.destination, packet.destination_port);
+                    format!(
+                        "Rule {} takes {} {to} for the backend pool {}.",
+                        own.rule.name, packet.protocol, own.pool
+                    )
+                });
                 let mut step = plain(
                     station(balancer),
                     Component::AzureLoadBalancer,
@@ -90,7 +95,7 @@ impl World {
                 Action::SkipProbe,
                 why,
             );
-            return self.send_to(traveller, selection, member, None, Vec::new());
+            return self.send_to(traveller, selection, member, None, NearMisses::NONE);
         }
         let mut targets = self.targets(&traveller, selection);
         let failure = match targets.state {
@@ -106,7 +111,7 @@ impl World {
             PoolState::Unprobed | PoolState::Healthy | PoolState::AllDownUsed => None,
         };
         let misses =
-            if traveller.quiet { Vec::new() } else { self.members_left_out(selection, &targets.members) };
+            if traveller.quiet { NearMisses::NONE } else { self.members_left_out(selection, &targets.members) };
         let before = Arc::clone(&traveller.carried.before);
         let outer = unmarked(traveller.packet);
         let kept = before.flow(&outer);
@@ -192,7 +197,7 @@ impl World {
         &self,
         mut traveller: Traveller,
         selection: &Selection<'_>,
-        member: &Member,
+        member: &Arc<Member>,
     ) -> Vec<(Traveller, Move)> {
         let why = format!(
             "The load balancer knows this flow: it stays with {}, and no probe is asked.",
@@ -205,7 +210,7 @@ impl World {
             Action::SkipProbe,
             why,
         );
-        self.send_to(traveller, selection, member, None, Vec::new())
+        self.send_to(traveller, selection, member, None, NearMisses::NONE)
     }
 
     /// Members that are alike are walked once, with their share together.
@@ -215,7 +220,7 @@ impl World {
         selection: &Selection<'_>,
         members: &[&Arc<Member>],
         share: f64,
-        misses: Vec<NearMiss>,
+        misses: NearMisses,
     ) -> Vec<(Traveller, Move)> {
         let outer = traveller.packet;
         // A member that opened the flow itself is a case of its own, and so is a VM that is no node.
@@ -243,7 +248,7 @@ impl World {
         traveller: Traveller,
         node: &NodeName,
         share: f64,
-        misses: Vec<NearMiss>,
+        misses: NearMisses,
     ) -> Vec<(Traveller, Move)> {
         let packet = unmarked(traveller.packet);
         let selected = self.cloud.select(packet.destination, packet.destination_port, protocol(&traveller));
@@ -254,7 +259,7 @@ impl World {
     }
 
     /// Why the other members and nodes get no new connection, a few of them.
-    fn members_left_out(&self, selection: &Selection<'_>, chosen: &[&Arc<Member>]) -> Vec<NearMiss> {
+    fn members_left_out(&self, selection: &Selection<'_>, chosen: &[&Arc<Member>]) -> NearMisses {
         let members = selection.members();
         let taken: BTreeSet<*const Member> = order::set(chosen.iter().map(|member| Arc::as_ptr(member)));
         let down = members.iter().filter(|member| !taken.contains(&Arc::as_ptr(member))).map(|member| {
@@ -282,51 +287,39 @@ impl World {
         &self,
         mut traveller: Traveller,
         selection: &Selection<'_>,
-        member: &Member,
+        member: &Arc<Member>,
         share: Option<f64>,
-        misses: Vec<NearMiss>,
+        misses: NearMisses,
     ) -> Vec<(Traveller, Move)> {
         let outer = unmarked(traveller.packet);
-        let label = member.label();
         let mut inner = outer;
         if let Some((address, port)) = selection.destination_at(member) {
             inner.destination = address;
             inner.destination_port = port;
         }
-        let destination = if inner == outer {
-            format!(
-                "Floating IP is on, so the destination stays the frontend, {}.",
-                socket(outer.destination, outer.destination_port)
-            )
+        if traveller.quiet {
+            traveller.packet = inner;
         } else {
-            format!(
-                "Floating IP is off, so the destination becomes the member's own, {}.",
-                socket(inner.destination, inner.destination_port)
-            )
-        };
-        let choice = match share {
-            Some(share) if share < 1.0 => {
-                format!("{label} is one of the healthy members; {}.", hash_words(selection.distribution()))
-            }
-            Some(_) => format!("{label} is the only member that takes new connections."),
-            None => format!("{label} is picked."),
-        };
-        let mut step = plain(
-            station(selection.balancer),
-            Component::AzureLoadBalancer,
-            Owner::Azure,
-            Action::SelectBackend,
-            format!("{choice} {destination}"),
-        );
-        step.rule = Some(rule_ref(selection.balancer, selection.rule));
-        step.near_misses = misses;
-        step.probability = share;
-        traveller.rewrite(inner, step);
-        traveller.carried.chose(outer, pick(selection, &outer), label.clone());
+            let (own, hash) = (Arc::clone(member), hash_words(selection.distribution()));
+            let why = later(move || choice_words(&own, hash, share, &outer, &inner));
+            let mut step = plain(
+                station(selection.balancer),
+                Component::AzureLoadBalancer,
+                Owner::Azure,
+                Action::SelectBackend,
+                why,
+            );
+            step.rule = Some(rule_ref(selection.balancer, selection.rule));
+            step.near_misses = misses;
+            step.probability = share;
+            traveller.rewrite(inner, step);
+        }
+        traveller.carried.chose(outer, pick(selection, &outer), member.label());
         if let Some(node) = &member.node {
             traveller.carried.effects.bring_to(node);
         }
         if member.address == Some(outer.source) {
+            let label = member.label();
             let why = format!(
                 "{label} is both the client and the chosen member: Azure does not carry that flow, and the client times out."
             );
@@ -365,18 +358,35 @@ fn pick(selection: &Selection<'_>, outer: &Packet) -> Option<Pick> {
 }
 
 fn station(balancer: &Balancer) -> Station {
-    Station::new(StationKind::LoadBalancer, &*balancer.name)
+    Station::new(StationKind::LoadBalancer, Arc::clone(&balancer.name))
 }
 
 fn member_miss(rule: &Rule, label: &str, failed: String) -> NearMiss {
     let place = format!("pool {}", rule.pool);
-    NearMiss { rule: RuleRef { place: place.into(), text: label.into(), object: None }, failed }
+    NearMiss { rule: RuleRef { place: place.into(), text: label.to_owned().into(), object: None }, failed }
 }
 
-fn rule_ref(balancer: &Balancer, rule: &Rule) -> RuleRef {
+/// Why a member gets the flow, and what becomes of the destination.
+fn choice_words(member: &Member, hash: &str, share: Option<f64>, outer: &Packet, inner: &Packet) -> String {
+    let label = member.label();
+    let choice = match share {
+        Some(share) if share < 1.0 => format!("{label} is one of the healthy members; {hash}."),
+        Some(_) => format!("{label} is the only member that takes new connections."),
+        None => format!("{label} is picked."),
+    };
+    let to = socket(inner.destination, inner.destination_port);
+    if inner == outer {
+        format!("{choice} Floating IP is on, so the destination stays the frontend, {to}.")
+    } else {
+        format!("{choice} Floating IP is off, so the destination becomes the member's own, {to}.")
+    }
+}
+
+fn rule_ref(balancer: &Arc<Balancer>, rule: &Arc<Rule>) -> RuleRef {
+    let (name, placed, told) = (Arc::clone(&balancer.name), Arc::clone(rule), Arc::clone(rule));
     RuleRef {
-        place: format!("load balancer {}, rule {}", balancer.name, rule.rule.name).into(),
-        text: rule_text(rule).into(),
+        place: later(move || format!("load balancer {name}, rule {}", placed.rule.name)).into(),
+        text: later(move || rule_text(&told)).into(),
         object: rule.service.as_ref().map(|key| model::ObjectRef::namespaced(model::Kind::Service, key)),
     }
 }

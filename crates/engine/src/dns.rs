@@ -232,7 +232,7 @@ impl Asking<'_> {
             before: self.header,
             after: self.header,
             rule,
-            near_misses,
+            near_misses: near_misses.into(),
             ..step
         });
     }
@@ -257,11 +257,11 @@ impl Asking<'_> {
                 End::Failed(..) => false,
             };
             let arrived = ends.iter().any(|(traveller, end)| arrives(end, traveller.packet.destination_port));
-            if !arrived && let Some((traveller, end)) = ends.into_iter().next() {
+            if !arrived && let Some((mut traveller, end)) = ends.into_iter().next() {
                 let why =
                     format!("Pod {pod} asks the cluster DNS, {server}, for {name}, and gets no answer:");
                 self.say((CORE_DNS, Owner::Workload, server), why);
-                self.resolution.steps.extend(traveller.steps);
+                self.resolution.steps.append(&mut traveller.steps);
                 match end {
                     End::Failed(verdict, cause) => self.fail(verdict, cause),
                     End::Arrived(_) => self.fail(Verdict::Refused, Cause::NoListener),
@@ -281,7 +281,7 @@ impl Asking<'_> {
         let mut misses: Vec<NearMiss> = Vec::new();
         for question in &questions {
             let miss = |place: &str, failed: &str| NearMiss {
-                rule: RuleRef { place: place.into(), text: question.as_str().into(), object: None },
+                rule: RuleRef { place: place.to_owned().into(), text: question.to_string().into(), object: None },
                 failed: failed.to_owned(),
             };
             if cluster_dns::is_own(question) {
@@ -347,7 +347,7 @@ impl Asking<'_> {
         };
         let rule = service.map(|key| RuleRef {
             place: "zone cluster.local".into(),
-            text: full.into(),
+            text: full.to_owned().into(),
             object: Some(ObjectRef::namespaced(Kind::Service, &key)),
         });
         self.say_with(CORE_DNS, Owner::Workload, server, why, rule, misses);
@@ -400,7 +400,7 @@ impl Asking<'_> {
             resolver.name
         );
         let object = ObjectRef::cluster_scoped(Kind::DnsResolver, &resolver.name);
-        let rule = RuleRef { place: "DNS resolver".into(), text: network.into(), object: Some(object) };
+        let rule = RuleRef { place: "DNS resolver".into(), text: network.to_owned().into(), object: Some(object) };
         self.say_with("DNS on premises", Owner::Client, PUBLIC_DNS, why, Some(rule), Vec::new());
         self.by_azure(name, Some(network));
     }

@@ -16,6 +16,7 @@ mod held;
 mod host;
 mod ingress;
 mod journey;
+mod later;
 mod matrix;
 mod members;
 mod migration;
@@ -52,6 +53,7 @@ pub use consequences::{
 pub use drift::BackendPoolName;
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use fold::MOST_BRANCHES;
+pub use later::{NearMisses, Text};
 pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};
 pub use members::{MemberHealth, PoolHealth, PoolWord};
 pub use migration::{Migration, Way};

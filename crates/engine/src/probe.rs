@@ -109,7 +109,8 @@ impl World {
         };
         // Nobody reads the way of a probe that arrives.
         let packet = probe_packet(address, probe.port);
-        let quietly = Traveller { quiet: true, ..Traveller::new(packet) };
+        let mut quietly = Traveller::new(packet);
+        quietly.quiet = true;
         let answers: Vec<(f64, Answer, bool)> = self
             .walk(quietly, At::Fabric)
             .into_iter()
@@ -146,7 +147,7 @@ impl World {
         walked.into_iter().find_map(|(mut traveller, end)| {
             let End::Failed(verdict, cause) = end else { return None };
             let last = traveller.steps.pop()?;
-            Some(Stopped { station: last.station, verdict, cause, rule: last.rule, why: last.why })
+            Some(Stopped { station: last.station, verdict, cause, rule: last.rule, why: last.why.to_string() })
         })
     }
 

@@ -3,6 +3,7 @@
 use crate::{
     Action, Component, Endpoint, Owner, World,
     journey::{Party, Traveller, station_of},
+    later::later,
     narrate::socket,
 };
 use model::{
@@ -34,9 +35,7 @@ impl World {
     /// Ends the way there: the socket is looked up, and the answer is who received the packet.
     pub(crate) fn receive(&self, traveller: &mut Traveller, party: &Party) -> Option<Endpoint> {
         let packet = traveller.packet;
-        let station = station_of(party);
         let listener = self.listener(party, packet.destination_port, protocol(traveller));
-        let at = socket(packet.destination, packet.destination_port);
         let owner = match party {
             Party::Node(_) => Owner::Node,
             _ => Owner::Workload,
@@ -44,9 +43,14 @@ impl World {
         if traveller.quiet {
             return listener.map(|_| self.endpoint(party, traveller));
         }
+        let station = station_of(party);
         if let Some(listener) = listener {
-            let why =
-                format!("{} It sees {} as the client.", receiver_words(party, listener, &at), packet.source);
+            let receiver = party.clone();
+            let why = later(move || {
+                let at = socket(packet.destination, packet.destination_port);
+                let words = receiver_words(&receiver, listener, &at);
+                format!("{words} It sees {} as the client.", packet.source)
+            });
             let component = match listener {
                 Listener::Application => Component::Pod,
                 Listener::ProxyHealth | Listener::ServiceHealth => Component::KubeProxyHealth,
@@ -55,6 +59,7 @@ impl World {
             traveller.note(station, component, owner, Action::Deliver, why);
             Some(self.endpoint(party, traveller))
         } else {
+            let at = socket(packet.destination, packet.destination_port);
             let why = match party {
                 Party::Node(name) => format!(
                     "No rule rewrote the packet, so the kernel of {name} looks for a socket on {at} and finds none: it answers with a reset, \"connection refused\"."
@@ -64,8 +69,9 @@ impl World {
                 ),
             };
             traveller.note(station.clone(), Component::LinuxNetfilter, owner, Action::SocketLookup, why);
+            let misses = std::mem::take(&mut traveller.carried.untranslated);
             if let (Party::Node(_), Some(step)) = (party, traveller.steps.last_mut()) {
-                step.near_misses = std::mem::take(&mut traveller.carried.untranslated);
+                step.near_misses = misses;
             }
             let why = "The client gets the reset at once.".to_owned();
             traveller.note(station, Component::LinuxNetfilter, owner, Action::Refuse, why);
