@@ -18,6 +18,9 @@ use model::kubernetes::{Protocol, ProxyMode};
 use netfilter::{Packet, Segment};
 use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
 
+/// Few ways have more steps than this.
+const USUAL_STEPS: usize = 24;
+
 /// The source port of traced packets: an ephemeral one, always the same.
 const SOURCE_PORT: u16 = 51514;
 
@@ -80,6 +83,9 @@ impl World {
     fn send(&self, sender: &Party, packet: Packet, question: &Question<'_>) -> Vec<(Traveller, End)> {
         let flow = question.flow;
         let mut traveller = Traveller::new(packet);
+        if !question.quiet {
+            traveller.steps.reserve(USUAL_STEPS);
+        }
         traveller.via.clone_from(&flow.via);
         traveller.quiet = question.quiet;
         traveller.branching = question.branching.clone();
@@ -203,6 +209,9 @@ impl World {
         from: &Party,
     ) -> (Reply, Effects) {
         traveller.packet = unmarked(traveller.packet).reversed();
+        if !traveller.quiet {
+            traveller.steps.reserve(USUAL_STEPS);
+        }
         if traveller.segment == Segment::Opening {
             traveller.segment = Segment::Answer;
         }
@@ -368,7 +377,7 @@ impl Asked {
 
 impl From<AssumptionCode> for Assumption {
     fn from(code: AssumptionCode) -> Self {
-        Self { code, text: code.sentence().to_owned() }
+        Self { code, text: code.sentence().into() }
     }
 }
 

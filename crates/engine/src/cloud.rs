@@ -135,7 +135,7 @@ impl World {
             }
         }
         let picked = pick(selection, &outer).and_then(|pick| before.pick(&pick)).map(str::to_owned);
-        if let Some(member) = targets.members.iter().find(|member| picked == Some(member.label())) {
+        if let Some(member) = targets.members.iter().find(|own| picked.as_deref().is_some_and(|label| own.is_called(label))) {
             targets.members = vec![*member];
         }
         if let Some((cause, why)) = failure {
@@ -171,7 +171,7 @@ impl World {
     /// The members that take a new connection. Where branches are folded, members that are alike are probed once.
     fn targets<'a>(&self, traveller: &Traveller, selection: &Selection<'a>) -> Targets<'a> {
         let probe = selection.probe();
-        let own = |member: &Member| self.probe_state(probe, member).up;
+        let own = |member: &Member| self.is_up(probe, member);
         let health = |up: bool| if up { Health::Up } else { Health::Down };
         let Some(probe) = probe.filter(|_| !matches!(traveller.branching, Branching::Every)) else {
             return selection.targets(|member| health(own(member)));
@@ -345,7 +345,7 @@ impl World {
 
 /// The member of a label.
 fn labelled<'a>(selection: &Selection<'a>, label: &str) -> Option<&'a Arc<Member>> {
-    selection.members().iter().find(|member| member.label() == label)
+    selection.members().iter().find(|member| member.is_called(label))
 }
 
 /// What is hashed where not every connection is a new choice.

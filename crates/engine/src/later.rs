@@ -3,6 +3,7 @@
 use crate::NearMiss;
 use serde::{Serialize, Serializer};
 use std::{
+    cmp::Ordering,
     fmt,
     ops::Deref,
     sync::{Arc, OnceLock},
@@ -100,6 +101,18 @@ impl PartialEq for Text {
 }
 
 impl Eq for Text {}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (**self).cmp(other)
+    }
+}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -519,8 +519,11 @@ fn commented_service(rule: &Rule) -> Option<Key> {
 }
 
 fn commented_name(rule: &Rule) -> Option<&str> {
-    let word = comment(rule)?.split(' ').find(|word| word.contains('/'))?;
-    word.split(':').next()
+    let (before, after) = comment(rule)?.split_once('/')?;
+    let namespace = before.rsplit(' ').next().filter(|namespace| !namespace.contains(':'))?;
+    let name = after.split([' ', ':']).next()?;
+    let start = before.len() - namespace.len();
+    comment(rule)?.get(start..before.len() + 1 + name.len())
 }
 
 /// The addresses of a host that are no Service's.

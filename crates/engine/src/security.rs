@@ -6,7 +6,7 @@ use crate::{
     later::later,
     topology::AddressOwner,
 };
-use azure::{Attachment, GuardedPacket, Guards, Mismatch, Ruling, SecurityGroup, Sender};
+use azure::{Attachment, GuardedPacket, Guards, Mismatch, SecurityGroup, Sender};
 use model::{
     NodeName,
     azure::{Direction, SecurityProtocol, SecurityRule},
@@ -68,13 +68,16 @@ impl World {
             step.rule = rule.as_ref().map(|rule| rule_ref(&asked.group, rule));
             let attachment = asked.attachment;
             step.why = later(move || words(attachment, rule.as_deref(), direction, allows)).into();
-            let (group, ruling) = (asked.group, asked.ruling);
-            if let Some(Ruling { near_misses, .. }) = ruling.filter(|ruling| !ruling.near_misses.is_empty()) {
-                let miss = move |(rule, mismatch): &(Arc<SecurityRule>, Mismatch)| NearMiss {
-                    rule: rule_ref(&group, rule),
-                    failed: mismatch.to_string(),
-                };
-                step.near_misses = NearMisses::later(move || near_misses.iter().map(&miss).collect());
+            if asked.ruling.is_some() {
+                let (group, space) = (asked.group, Arc::clone(&self.space));
+                step.near_misses = NearMisses::later(move || {
+                    let misses = group.near_misses(direction, &guarded(&packet), &space);
+                    let miss = |(rule, mismatch): &(_, Mismatch)| NearMiss {
+                        rule: rule_ref(&group, rule),
+                        failed: mismatch.to_string(),
+                    };
+                    misses.iter().map(miss).collect()
+                });
             }
             traveller.rewrite(packet, step);
             if !allows {

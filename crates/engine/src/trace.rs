@@ -129,12 +129,12 @@ impl fmt::Display for Cause {
 }
 
 /// Something that the answer takes for granted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Wire)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Wire)]
 pub struct Assumption {
     /// The stable code; each has a page in `docs/assumptions/`.
     pub code: AssumptionCode,
     /// One sentence.
-    pub text: String,
+    pub text: Text,
 }
 
 /// Codes of assumptions.

@@ -78,7 +78,7 @@ impl World {
         Self {
             alike,
             input: model.clone(),
-            space: cloud.space().clone(),
+            space: Arc::new(cloud.space().clone()),
             allocated: allocated || !cloud.allocated().is_empty(),
             settled,
             unsettled,

@@ -44,7 +44,7 @@ pub struct World {
     /// What the cloud controller programmed.
     pub(crate) cloud: Cloud,
     /// Azure's view of which addresses belong to the virtual network.
-    pub(crate) space: AddressSpace,
+    pub(crate) space: Arc<AddressSpace>,
     pub(crate) topology: Arc<Topology>,
     pub(crate) services: [Arc<OnceLock<ServiceMap>>; 2],
     pub(crate) nodes: BTreeMap<NodeName, Arc<NodeKernel>>,
@@ -140,7 +140,7 @@ impl World {
         let topology = Topology::new(&complete, cloud.frontend_addresses());
         Self {
             input: model.clone(),
-            space: cloud.space().clone(),
+            space: Arc::new(cloud.space().clone()),
             allocated: allocated || !cloud.allocated().is_empty(),
             nodes: complete.nodes.keys().map(|name| (name.clone(), Arc::default())).collect(),
             settled,
