@@ -16,7 +16,7 @@ use crate::{
 };
 use model::kubernetes::{Protocol, ProxyMode};
 use netfilter::{Packet, Segment};
-use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeSet, net::IpAddr, sync::Arc};
 
 /// Few ways have more steps than this.
 const USUAL_STEPS: usize = 24;
@@ -55,10 +55,11 @@ impl World {
         for effects in &mut effects {
             effects.opened = Some(packet);
         }
+        let (from, to, port) = (flow.from.clone(), flow.to.clone(), flow.port);
         let summary = FlowSummary {
-            from: flow.from.to_string(),
+            from: later(move || from.to_string()).into(),
             source: resolved.source,
-            to: format!("{}:{}", flow.to, flow.port),
+            to: later(move || format!("{to}:{port}")).into(),
             destination: packet.destination,
             port: flow.port,
             protocol: flow.protocol.lower(),
@@ -237,63 +238,22 @@ impl World {
     }
 
     fn assumptions(&self, resolved: &Resolved, outcomes: &[PathOutcome]) -> Vec<Assumption> {
-        let steps = || outcomes.iter().flat_map(|outcome| &outcome.steps);
         let mut codes = BTreeSet::new();
-        if steps().any(|step| step.action == Action::SelectBackend) {
-            codes.insert(AssumptionCode::IdealLbHash);
-            codes.insert(AssumptionCode::ProbesSettled);
-        }
-        let both = || steps().chain(outcomes.iter().filter_map(|o| o.reply.as_ref()).flat_map(|r| &r.steps));
-        if both().any(|step| step.component == Component::Appliance) {
-            codes.insert(AssumptionCode::ApplianceForwards);
-        }
-        let groups = self.cloud.security_groups();
-        let asked = both().filter(|step| step.action == Action::EvaluateNsg);
-        let mut asked = asked.filter_map(|step| groups.get(&*step.station.name));
-        if asked.any(|group| group.unknown_tags().next().is_some()) {
-            codes.insert(AssumptionCode::UnknownServiceTag);
-        }
-        if steps().any(|step| step.component == Component::KubeProxy && step.probability.is_some()) {
-            codes.insert(match self.model.proxy_mode() {
-                ProxyMode::Iptables | ProxyMode::Nftables => AssumptionCode::UniformStatistic,
-                ProxyMode::Ipvs => AssumptionCode::IpvsScheduler,
-            });
-        }
-        let receivers = outcomes.iter().filter_map(|outcome| outcome.endpoint.as_ref());
-        let pods = receivers.clone().filter_map(|endpoint| self.model.pods.get(endpoint.pod.as_ref()?));
-        if pods.into_iter().any(|pod| declares_nothing(pod)) {
-            codes.insert(AssumptionCode::PodListensOnTargetPort);
-        }
-        let ends = receivers.filter(|endpoint| endpoint.host.is_some()).map(|endpoint| endpoint.ip);
-        for ip in ends.chain([resolved.source]) {
-            if self.topology.owner(ip).is_some() {
-                continue;
+        for outcome in outcomes {
+            outcome.steps.iter().for_each(|step| self.assumed_on_the_way(step, &mut codes));
+            let replies = outcome.reply.iter().flat_map(|reply| &reply.steps);
+            outcome.steps.iter().chain(replies).for_each(|step| self.assumed_both_ways(step, &mut codes));
+            if let Some(endpoint) = &outcome.endpoint {
+                let pod = endpoint.pod.as_ref().and_then(|key| self.model.pods.get(key));
+                if pod.is_some_and(|pod| declares_nothing(pod)) {
+                    codes.insert(AssumptionCode::PodListensOnTargetPort);
+                }
+                if endpoint.host.is_some() {
+                    codes.extend(self.assumed_of(endpoint.ip));
+                }
             }
-            codes.insert(if self.topology.in_vnet(ip) {
-                AssumptionCode::UnownedAddressIsVm
-            } else {
-                AssumptionCode::UnknownAddressIsInternet
-            });
         }
-        let replies =
-            outcomes.iter().filter_map(|outcome| outcome.reply.as_ref()).flat_map(|reply| &reply.steps);
-        let is_given = |step: &Step| {
-            step.station.kind == StationKind::Node && self.given.contains_key(&*step.station.name)
-        };
-        if !self.given.is_empty() && steps().chain(replies).any(is_given) {
-            codes.insert(AssumptionCode::GivenRules);
-        }
-        if steps().any(|step| step.component == Component::NetworkPolicy)
-            && self.input.managed_cluster.is_none()
-        {
-            codes.insert(AssumptionCode::PoliciesEnforced);
-        }
-        if steps().any(|step| step.component == Component::AzureStorage) {
-            codes.insert(AssumptionCode::ServiceAddress);
-        }
-        if self.is_cilium() && steps().any(|step| step.component == Component::KubeProxy) {
-            codes.insert(AssumptionCode::CiliumServices);
-        }
+        codes.extend(self.assumed_of(resolved.source));
         if self.allocated {
             codes.insert(AssumptionCode::AllocatedValues);
         }
@@ -301,6 +261,62 @@ impl World {
             codes.insert(AssumptionCode::DefaultCluster);
         }
         codes.into_iter().map(Assumption::from).collect()
+    }
+
+    /// What a step of the way there takes for granted.
+    fn assumed_on_the_way(&self, step: &Step, codes: &mut BTreeSet<AssumptionCode>) {
+        if step.action == Action::SelectBackend {
+            codes.extend([AssumptionCode::IdealLbHash, AssumptionCode::ProbesSettled]);
+        }
+        match step.component {
+            Component::KubeProxy => {
+                if step.probability.is_some() {
+                    codes.insert(match self.model.proxy_mode() {
+                        ProxyMode::Iptables | ProxyMode::Nftables => AssumptionCode::UniformStatistic,
+                        ProxyMode::Ipvs => AssumptionCode::IpvsScheduler,
+                    });
+                }
+                if self.is_cilium() {
+                    codes.insert(AssumptionCode::CiliumServices);
+                }
+            }
+            Component::NetworkPolicy if self.input.managed_cluster.is_none() => {
+                codes.insert(AssumptionCode::PoliciesEnforced);
+            }
+            Component::AzureStorage => {
+                codes.insert(AssumptionCode::ServiceAddress);
+            }
+            _ => {}
+        }
+    }
+
+    /// What a step of either way takes for granted.
+    fn assumed_both_ways(&self, step: &Step, codes: &mut BTreeSet<AssumptionCode>) {
+        if step.component == Component::Appliance {
+            codes.insert(AssumptionCode::ApplianceForwards);
+        }
+        if step.action == Action::EvaluateNsg {
+            let group = self.cloud.security_groups().get(&*step.station.name);
+            if group.is_some_and(|group| group.unknown_tags().next().is_some()) {
+                codes.insert(AssumptionCode::UnknownServiceTag);
+            }
+        }
+        let is_given = || step.station.kind == StationKind::Node && self.given.contains_key(&*step.station.name);
+        if !self.given.is_empty() && is_given() {
+            codes.insert(AssumptionCode::GivenRules);
+        }
+    }
+
+    /// What is taken for granted of an end that nothing in the input owns.
+    fn assumed_of(&self, ip: IpAddr) -> Option<AssumptionCode> {
+        if self.topology.owner(ip).is_some() {
+            return None;
+        }
+        Some(if self.topology.in_vnet(ip) {
+            AssumptionCode::UnownedAddressIsVm
+        } else {
+            AssumptionCode::UnknownAddressIsInternet
+        })
     }
 }
 

@@ -17,9 +17,10 @@ use azure::{
 use model::{NodeName, azure::LoadDistribution};
 use netfilter::{Packet, Protocol};
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 /// At most so many rules or members are named as near misses.
@@ -97,7 +98,7 @@ impl World {
             );
             return self.send_to(traveller, selection, member, None, NearMisses::NONE);
         }
-        let mut targets = self.targets(&traveller, selection);
+        let targets = self.targets(&traveller, selection);
         let failure = match targets.state {
             PoolState::Empty => Some((
                 Cause::EmptyBackendPool,
@@ -110,8 +111,6 @@ impl World {
             )),
             PoolState::Unprobed | PoolState::Healthy | PoolState::AllDownUsed => None,
         };
-        let misses =
-            if traveller.quiet { NearMisses::NONE } else { self.members_left_out(selection, &targets.members) };
         let before = Arc::clone(&traveller.carried.before);
         let outer = unmarked(traveller.packet);
         let kept = before.flow(&outer);
@@ -127,7 +126,7 @@ impl World {
         let known = kept
             .filter(|kept| !Terms::of_rule(selection.rule, outer.protocol).forgets(before.since(kept.seen)));
         if let Some(member) = known.and_then(|kept| labelled(selection, &kept.member)) {
-            let is_up = targets.members.contains(&member);
+            let is_up = targets.members.contains(member);
             match selection.existing_flow(protocol(&traveller), !targets.members.is_empty()) {
                 ExistingFlow::Continues => return self.go_on(traveller, selection, member),
                 _ if is_up => return self.go_on(traveller, selection, member),
@@ -135,9 +134,12 @@ impl World {
             }
         }
         let picked = pick(selection, &outer).and_then(|pick| before.pick(&pick)).map(str::to_owned);
-        if let Some(member) = targets.members.iter().find(|own| picked.as_deref().is_some_and(|label| own.is_called(label))) {
-            targets.members = vec![*member];
-        }
+        let sticks = |own: &Arc<Member>| picked.as_deref().is_some_and(|label| own.is_called(label));
+        let members = match targets.members.iter().position(sticks) {
+            Some(at) => targets.members.get(at..=at).unwrap_or_default(),
+            None => &targets.members,
+        };
+        let misses = if traveller.quiet { NearMisses::NONE } else { self.left_out(&targets, selection) };
         if let Some((cause, why)) = failure {
             let mut step = plain(
                 station(selection.balancer),
@@ -151,25 +153,45 @@ impl World {
             traveller.rewrite(packet, step);
             return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, cause)))];
         }
-        let share = targets.share();
-        if let Some(drawn) = traveller.branching.draw(targets.members.len()) {
-            let member = targets.members.get(drawn);
-            let to = |member: &&Arc<Member>| {
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 members")]
+        let share = 1.0 / members.len() as f64;
+        if let Some(drawn) = traveller.branching.draw(members.len()) {
+            let member = members.get(drawn);
+            let to = |member: &Arc<Member>| {
                 self.send_to(traveller.with_share(share), selection, member, Some(share), misses)
             };
             return member.map(to).unwrap_or_default();
         }
         if traveller.branching.folds() {
-            return self.send_to_classes(&traveller, selection, &targets.members, share, misses);
+            return self.send_to_classes(&traveller, selection, members, share, misses);
         }
-        let to_each = targets.members.iter().flat_map(|member| {
+        let to_each = members.iter().flat_map(|member| {
             self.send_to(traveller.share(share), selection, member, Some(share), misses.clone())
         });
         to_each.collect()
     }
 
+    /// The members that take a new connection, found once for each rule.
+    fn targets(&self, traveller: &Traveller, selection: &Selection<'_>) -> Arc<Taking> {
+        let every = matches!(traveller.branching, Branching::Every);
+        let asked = (Arc::as_ptr(selection.rule) as usize, every);
+        if let Some(known) = self.taking.borrow().get(&asked) {
+            return Arc::clone(known);
+        }
+        let Targets { members, state } = self.probed_targets(traveller, selection);
+        let members = members.into_iter().cloned().collect();
+        let taking = Arc::new(Taking { members, state, left_out: OnceLock::new() });
+        self.taking.borrow_mut().insert(asked, Arc::clone(&taking));
+        taking
+    }
+
+    /// Why the other members and nodes get no new connection, found once for each rule.
+    fn left_out(&self, taking: &Taking, selection: &Selection<'_>) -> NearMisses {
+        taking.left_out.get_or_init(|| self.members_left_out(selection, &taking.members)).clone()
+    }
+
     /// The members that take a new connection. Where branches are folded, members that are alike are probed once.
-    fn targets<'a>(&self, traveller: &Traveller, selection: &Selection<'a>) -> Targets<'a> {
+    fn probed_targets<'a>(&self, traveller: &Traveller, selection: &Selection<'a>) -> Targets<'a> {
         let probe = selection.probe();
         let own = |member: &Member| self.is_up(probe, member);
         let health = |up: bool| if up { Health::Up } else { Health::Down };
@@ -218,13 +240,13 @@ impl World {
         &self,
         traveller: &Traveller,
         selection: &Selection<'_>,
-        members: &[&Arc<Member>],
+        members: &[Arc<Member>],
         share: f64,
         misses: NearMisses,
     ) -> Vec<(Traveller, Move)> {
         let outer = traveller.packet;
         // A member that opened the flow itself is a case of its own, and so is a VM that is no node.
-        let is_alone = |member: &&&Arc<Member>| member.node.is_none() || member.address == Some(outer.source);
+        let is_alone = |member: &&Arc<Member>| member.node.is_none() || member.address == Some(outer.source);
         let (alone, nodes): (Vec<&Arc<Member>>, Vec<&Arc<Member>>) = members.iter().partition(is_alone);
         let sockets: BTreeMap<&NodeName, (IpAddr, u16)> = order::map(nodes.iter().filter_map(|member| {
             let to = selection.destination_at(member).unwrap_or((outer.destination, outer.destination_port));
@@ -259,7 +281,7 @@ impl World {
     }
 
     /// Why the other members and nodes get no new connection, a few of them.
-    fn members_left_out(&self, selection: &Selection<'_>, chosen: &[&Arc<Member>]) -> NearMisses {
+    fn members_left_out(&self, selection: &Selection<'_>, chosen: &[Arc<Member>]) -> NearMisses {
         let members = selection.members();
         let taken: BTreeSet<*const Member> = order::set(chosen.iter().map(|member| Arc::as_ptr(member)));
         let down = members.iter().filter(|member| !taken.contains(&Arc::as_ptr(member))).map(|member| {
@@ -342,6 +364,18 @@ impl World {
         }
     }
 }
+
+/// Who takes new connections of a rule.
+#[derive(Debug)]
+pub(crate) struct Taking {
+    members: Vec<Arc<Member>>,
+    state: PoolState,
+    left_out: OnceLock<NearMisses>,
+}
+
+/// Who takes new connections, by the rule (objects of one world: their addresses name them) and by whether each member
+/// was probed by itself.
+pub(crate) type AllTaking = RefCell<BTreeMap<(usize, bool), Arc<Taking>>>;
 
 /// The member of a label.
 fn labelled<'a>(selection: &Selection<'a>, label: &str) -> Option<&'a Arc<Member>> {

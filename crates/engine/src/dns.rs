@@ -79,9 +79,9 @@ impl World {
             .filter(|ip| sources.iter().any(|source| source.is_ipv4() == ip.is_ipv4()))
             .collect();
         let summary = |destination| FlowSummary {
-            from: flow.from.to_string(),
+            from: flow.from.to_string().into(),
             source,
-            to: format!("{name}:{}", flow.port),
+            to: format!("{name}:{}", flow.port).into(),
             destination,
             port: flow.port,
             protocol: flow.protocol.lower(),

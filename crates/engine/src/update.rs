@@ -2,6 +2,7 @@
 
 use crate::{
     World,
+    cloud::AllTaking,
     probe::Probes,
     programmed::NodeKernel,
     topology::Topology,
@@ -89,6 +90,7 @@ impl World {
             nodes,
             given,
             probes,
+            taking: AllTaking::default(),
         }
     }
 

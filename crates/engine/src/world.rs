@@ -3,6 +3,7 @@
 use crate::{
     Assumption, Cause, Endpoint, NodeRules, Verdict,
     alike::Alike,
+    cloud::AllTaking,
     host,
     probe::Probes,
     programmed::NodeKernel,
@@ -51,6 +52,7 @@ pub struct World {
     /// Rules that the caller gave in place of the generated ones.
     pub(crate) given: BTreeMap<NodeName, NodeRules>,
     pub(crate) probes: Probes,
+    pub(crate) taking: AllTaking,
     /// Which nodes are alike.
     pub(crate) alike: Arc<OnceLock<Alike>>,
 }
@@ -151,6 +153,7 @@ impl World {
             services: Default::default(),
             given: BTreeMap::new(),
             probes: Probes::default(),
+            taking: AllTaking::default(),
             alike: Arc::default(),
         }
     }
