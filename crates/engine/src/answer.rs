@@ -301,7 +301,8 @@ impl World {
                 codes.insert(AssumptionCode::UnknownServiceTag);
             }
         }
-        let is_given = || step.station.kind == StationKind::Node && self.given.contains_key(&*step.station.name);
+        let is_given =
+            || step.station.kind == StationKind::Node && self.given.contains_key(&*step.station.name);
         if !self.given.is_empty() && is_given() {
             codes.insert(AssumptionCode::GivenRules);
         }
@@ -333,7 +334,10 @@ fn hand_over(
     }
     if arrived == sender && answer == packet.reversed() {
         let why = later(move || {
-            format!("The answer comes from {}, the address that was called: the client accepts it.", answer.source)
+            format!(
+                "The answer comes from {}, the address that was called: the client accepts it.",
+                answer.source
+            )
         });
         traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Deliver, why);
         return (Verdict::Delivered, None);

@@ -281,7 +281,11 @@ impl Asking<'_> {
         let mut misses: Vec<NearMiss> = Vec::new();
         for question in &questions {
             let miss = |place: &str, failed: &str| NearMiss {
-                rule: RuleRef { place: place.to_owned().into(), text: question.to_string().into(), object: None },
+                rule: RuleRef {
+                    place: place.to_owned().into(),
+                    text: question.to_string().into(),
+                    object: None,
+                },
                 failed: failed.to_owned(),
             };
             if cluster_dns::is_own(question) {
@@ -400,7 +404,8 @@ impl Asking<'_> {
             resolver.name
         );
         let object = ObjectRef::cluster_scoped(Kind::DnsResolver, &resolver.name);
-        let rule = RuleRef { place: "DNS resolver".into(), text: network.to_owned().into(), object: Some(object) };
+        let rule =
+            RuleRef { place: "DNS resolver".into(), text: network.to_owned().into(), object: Some(object) };
         self.say_with("DNS on premises", Owner::Client, PUBLIC_DNS, why, Some(rule), Vec::new());
         self.by_azure(name, Some(network));
     }

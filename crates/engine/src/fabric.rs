@@ -204,10 +204,8 @@ fn restore(traveller: &mut Traveller, flow: &CloudFlow) {
     let outer = flow.outer.reversed();
     let restored = outer != unmarked(traveller.packet);
     let why: Text = if restored {
-        later(move || {
-            format!("Azure restores the frontend as source: the client sees {}.", outer.source)
-        })
-        .into()
+        later(move || format!("Azure restores the frontend as source: the client sees {}.", outer.source))
+            .into()
     } else {
         "The answer already carries the frontend as source; it goes straight to the client, not through a load-balancer box.".into()
     };

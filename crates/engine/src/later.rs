@@ -43,6 +43,13 @@ enum Form {
     Later(Arc<Later<Box<str>>>),
 }
 
+impl Text {
+    /// The text; written now, if nobody has read it yet.
+    pub fn as_str(&self) -> &str {
+        self
+    }
+}
+
 /// What writes a text when somebody reads it.
 pub(crate) struct Unwritten<F>(F);
 

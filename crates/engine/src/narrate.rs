@@ -217,7 +217,8 @@ impl<'a> Narrator<'a> {
     fn note_service(&mut self, rule: &Rule) {
         let Some(name) = commented_name(rule) else { return };
         let is_known = self.service.as_ref().is_some_and(|known| {
-            name.split_once('/') == Some((&*known.namespace, &*known.name))
+            let rest = name.strip_prefix(&*known.namespace).and_then(|rest| rest.strip_prefix('/'));
+            rest == Some(&*known.name)
         });
         if !is_known && let Ok(service) = name.parse() {
             self.service = Some(service);
@@ -416,7 +417,13 @@ impl<'a> Narrator<'a> {
         rule_of(self.rules, id)
     }
 
-    pub(crate) fn step(&self, traveller: &mut Traveller, component: Component, action: Action, why: impl Into<Text>) {
+    pub(crate) fn step(
+        &self,
+        traveller: &mut Traveller,
+        component: Component,
+        action: Action,
+        why: impl Into<Text>,
+    ) {
         traveller.note(self.station.clone(), component, Owner::Node, action, why);
     }
 
@@ -438,7 +445,14 @@ impl<'a> Narrator<'a> {
         traveller.steps.push(step);
     }
 
-    fn with_rule(&self, id: RuleId, chain: &Chain, rule: &Rule, action: Action, why: impl Into<Text>) -> Step {
+    fn with_rule(
+        &self,
+        id: RuleId,
+        chain: &Chain,
+        rule: &Rule,
+        action: Action,
+        why: impl Into<Text>,
+    ) -> Step {
         let component = match chain.name.as_str() {
             name if name.starts_with("KUBE-") => Component::KubeProxy,
             _ if is_masq_agent(chain) => Component::IpMasqAgent,
@@ -454,12 +468,12 @@ impl<'a> Narrator<'a> {
         let (kernel, family) = (Arc::clone(self.kernel), self.family);
         let line = later(move || {
             let found = rule_of(kernel.ruleset(family), id);
-            found.map(|(chain, rule)| rule.line(&chain.name, family, Form::Save).to_string()).unwrap_or_default()
+            found
+                .map(|(chain, rule)| rule.line(&chain.name, family, Form::Save).to_string())
+                .unwrap_or_default()
         });
         let chain = self.rules.chain(id).map(|chain| chain.name);
-        let place = later(move || {
-            chain.map(|chain| format!("{} {chain}", id.table)).unwrap_or_default()
-        });
+        let place = later(move || chain.map(|chain| format!("{} {chain}", id.table)).unwrap_or_default());
         RuleRef {
             place: place.into(),
             text: line.into(),
@@ -519,11 +533,14 @@ fn commented_service(rule: &Rule) -> Option<Key> {
 }
 
 fn commented_name(rule: &Rule) -> Option<&str> {
-    let (before, after) = comment(rule)?.split_once('/')?;
-    let namespace = before.rsplit(' ').next().filter(|namespace| !namespace.contains(':'))?;
-    let name = after.split([' ', ':']).next()?;
-    let start = before.len() - namespace.len();
-    comment(rule)?.get(start..before.len() + 1 + name.len())
+    // Bytes are quicker to look through than patterns, and all that is looked for is ASCII.
+    let text = comment(rule)?;
+    let bytes = text.as_bytes();
+    let slash = bytes.iter().position(|byte| *byte == b'/')?;
+    let (before, after) = bytes.split_at(slash);
+    let start = before.iter().rposition(|byte| *byte == b' ').map_or(0, |blank| blank + 1);
+    let end = after.iter().position(|byte| matches!(byte, b' ' | b':')).map_or(bytes.len(), |at| slash + at);
+    text.get(start..end).filter(|name| !name.as_bytes().iter().take(slash - start).any(|byte| *byte == b':'))
 }
 
 /// The addresses of a host that are no Service's.

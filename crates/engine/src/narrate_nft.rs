@@ -66,7 +66,8 @@ impl<'a> Narrator<'a> {
             }
             Some(Statement::Masquerade { .. }) => {
                 let Some(Event::Snat { before, after, .. }) = rest.first() else { return };
-                let step = self.nft_step(traveller, found, Action::Masquerade, masquerade_words(after.source));
+                let step =
+                    self.nft_step(traveller, found, Action::Masquerade, masquerade_words(after.source));
                 traveller.packet = *before;
                 traveller.rewrite(*after, step);
             }
@@ -194,7 +195,13 @@ impl<'a> Narrator<'a> {
         self.nft_found(*rule).map(cause)
     }
 
-    fn nft_step(&self, traveller: &Traveller, found: Found<'_>, action: Action, why: impl Into<Text>) -> Step {
+    fn nft_step(
+        &self,
+        traveller: &Traveller,
+        found: Found<'_>,
+        action: Action,
+        why: impl Into<Text>,
+    ) -> Step {
         let Found { table, chain, rule } = found;
         let component = if *table.name == *TABLE { Component::KubeProxy } else { Component::Iptables };
         let mut step = plain(self.station.clone(), component, Owner::Node, action, why);

@@ -114,7 +114,9 @@ impl World {
     fn probed(&self, probe: &Probe, member: &Member) -> Rc<ProbeState> {
         let asked = (probe.port, probe.protocol, member.address);
         let is_meant = |known: &Known| *known.path == *path(probe) && member.is_called(&known.label);
-        if let Some(known) = self.probes.0.borrow().get(&asked).and_then(|all| all.iter().find(|own| is_meant(own))) {
+        if let Some(known) =
+            self.probes.0.borrow().get(&asked).and_then(|all| all.iter().find(|own| is_meant(own)))
+        {
             return Rc::clone(&known.state);
         }
         let state = Rc::new(self.ask(probe, member));
@@ -168,7 +170,13 @@ impl World {
         walked.into_iter().find_map(|(mut traveller, end)| {
             let End::Failed(verdict, cause) = end else { return None };
             let last = traveller.steps.pop()?;
-            Some(Stopped { station: last.station, verdict, cause, rule: last.rule, why: last.why.to_string() })
+            Some(Stopped {
+                station: last.station,
+                verdict,
+                cause,
+                rule: last.rule,
+                why: last.why.to_string(),
+            })
         })
     }
 

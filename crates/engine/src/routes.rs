@@ -1,7 +1,8 @@
 //! The effective route of a packet that enters the network, and what stands behind a user route.
 
 use crate::{
-    Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Step, Verdict, World,
+    Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Step, Verdict,
+    World,
     journey::{At, CloudFlow, End, Keeper, Move, Nic, Traveller, fabric_station, plain, unmarked},
     later::later,
     topology::AddressOwner,

@@ -184,7 +184,7 @@ fn assumptions(paths: &Paths) -> Html {
     html! {
         <details class="assumptions">
             <summary>{ format!("{} assumptions", paths.assumptions.len()) }</summary>
-            <ul>{ for paths.assumptions.iter().map(|one| html! { <li>{ &one.text }</li> }) }</ul>
+            <ul>{ for paths.assumptions.iter().map(|one| html! { <li>{ one.text.as_str() }</li> }) }</ul>
         </details>
     }
 }
