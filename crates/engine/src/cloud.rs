@@ -2,11 +2,11 @@
 
 use crate::{
     Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Verdict, World,
+    deciding::socket,
     fold::{Branching, By},
     held::{Terms, too_late},
     journey::{CloudFlow, End, Keeper, Move, Traveller, plain, unmarked},
     later::later,
-    narrate::socket,
     probe::probe_packet,
     receive::protocol,
     state::Pick,

@@ -5,8 +5,8 @@ use crate::{
     Action, Cause, Component, Endpoint, Flow, NearMiss, Owner, PathOutcome, Place, RuleRef, Step, Verdict,
     World,
     answer::Branch,
+    deciding::socket,
     journey::{End, Party, Traveller, plain, station_of},
-    narrate::socket,
 };
 use kubernetes::{
     cluster_dns::cluster_ips,

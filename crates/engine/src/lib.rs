@@ -5,8 +5,10 @@
 
 mod alike;
 mod answer;
+mod assumptions;
 mod cloud;
 mod consequences;
+mod deciding;
 mod dns;
 mod drift;
 mod fabric;

@@ -2,6 +2,10 @@
 
 use crate::{
     Action, Cause, Component, Header, NearMiss, Owner, RuleRef, Station, Step, Text, Verdict,
+    deciding::{
+        MASQ_AGENT, UNMARKED, comment, commented_name, commented_service, following_mark, is_local_exit,
+        is_masq_agent, jump_target, masquerade_words, rule_of, socket,
+    },
     journey::{Traveller, node_station, plain},
     later::later,
     topology::UPLINK,
@@ -18,9 +22,6 @@ use std::{net::IpAddr, sync::Arc};
 /// In one passage so many decisions are told; after them, jumps no more. kube-proxy's rules make fewer than ten;
 /// hostile ones can jump as often as the kernel's budget allows.
 const MOST_TOLD: usize = 200;
-
-/// ip-masq-agent's chain.
-const MASQ_AGENT: &str = "IP-MASQ-AGENT";
 
 /// Turns one passage through a node into steps.
 pub(crate) struct Narrator<'a> {
@@ -482,85 +483,8 @@ impl<'a> Narrator<'a> {
     }
 }
 
-/// A rule and its chain.
-fn rule_of(rules: &Ruleset, id: RuleId) -> Option<(&Chain, &Rule)> {
-    let chain = rules.chain(id)?;
-    Some((chain, chain.rules.get(usize::try_from(id.rule).ok()?)?))
-}
-
-/// The change of the mark, if the very next rule makes one.
-fn following_mark<'e>(rules: &Ruleset, rest: &'e [Event]) -> Option<&'e Event> {
-    match rest {
-        [Event::Matched { rule, .. }, mark @ Event::Mark { .. }, ..]
-            if chain_name(rules, *rule) == Some("KUBE-MARK-MASQ") =>
-        {
-            Some(mark)
-        }
-        _ => None,
-    }
-}
-
-fn chain_name(rules: &Ruleset, id: RuleId) -> Option<&str> {
-    rules.chain(id).map(|chain| chain.name.as_str())
-}
-
-/// Cilium's exception for pods on the node.
-fn is_local_exit(rule: &Rule) -> bool {
-    rule.matches.iter().any(|condition| matches!(condition, Match::OutInterface { not: true, .. }))
-}
-
-fn is_masq_agent(chain: &Chain) -> bool {
-    chain.name.as_str() == MASQ_AGENT
-}
-
-pub(crate) fn jump_target(rule: &Rule) -> Option<&str> {
-    match &rule.target {
-        Target::Jump(target) | Target::Goto(target) => Some(target.as_str()),
-        _ => None,
-    }
-}
-
-pub(crate) fn comment(rule: &Rule) -> Option<&str> {
-    rule.matches.iter().find_map(|condition| match condition {
-        Match::Comment(text) => Some(&**text),
-        _ => None,
-    })
-}
-
-/// The Service that kube-proxy's comment names: `ns/svc:port …` or `… for ns/svc:port …`.
-fn commented_service(rule: &Rule) -> Option<Key> {
-    commented_name(rule)?.parse().ok()
-}
-
-fn commented_name(rule: &Rule) -> Option<&str> {
-    // Bytes are quicker to look through than patterns, and all that is looked for is ASCII.
-    let text = comment(rule)?;
-    let bytes = text.as_bytes();
-    let slash = bytes.iter().position(|byte| *byte == b'/')?;
-    let (before, after) = bytes.split_at(slash);
-    let start = before.iter().rposition(|byte| *byte == b' ').map_or(0, |blank| blank + 1);
-    let end = after.iter().position(|byte| matches!(byte, b' ' | b':')).map_or(bytes.len(), |at| slash + at);
-    text.get(start..end).filter(|name| !name.as_bytes().iter().take(slash - start).any(|byte| *byte == b':'))
-}
-
 /// The addresses of a host that are no Service's.
 fn own_addresses(host: &Host) -> Vec<IpAddr> {
     let own = host.interfaces.iter().filter(|interface| interface.name.as_str() != DEVICE);
     own.flat_map(|interface| &interface.addresses).map(ipnet::IpNet::addr).collect()
-}
-
-/// Why a packet is not masqueraded.
-pub(crate) const UNMARKED: &str =
-    "The packet carries no masquerade mark, so its source stays as it is: the receiver sees it.";
-
-/// Why a packet is masqueraded.
-pub(crate) fn masquerade_words(source: IpAddr) -> String {
-    format!(
-        "The mark asks for it: the source becomes {source}, this node's address on the way out, so that the answer comes back here. The receiver sees the node, not the client."
-    )
-}
-
-/// `10.0.0.1:80`, `[fd00::1]:80`.
-pub(crate) fn socket(ip: IpAddr, port: u16) -> String {
-    std::net::SocketAddr::new(ip, port).to_string()
 }

@@ -2,8 +2,9 @@
 
 use crate::{
     Action, Cause, Component, Header, Owner, RuleRef, Step, Text,
+    deciding::{UNMARKED, masquerade_words},
     journey::{Traveller, plain},
-    narrate::{Narrator, UNMARKED, masquerade_words},
+    narrate::Narrator,
     words::{Marked, Way, marked_words, refusal_words, shared_chain_words, way_words},
 };
 use kubernetes::kube_proxy::nftables::{TABLE, service_of};

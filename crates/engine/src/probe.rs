@@ -2,8 +2,8 @@
 
 use crate::{
     Cause, RuleRef, Station, Verdict, World,
+    deciding::socket,
     journey::{At, End, Party, Traveller},
-    narrate::socket,
     receive::{Listener, health_check_port, protocol},
 };
 use azure::{Member, PROBE_SOURCE, PROBE_SOURCE_V6};

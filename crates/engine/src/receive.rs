@@ -2,9 +2,9 @@
 
 use crate::{
     Action, Component, Endpoint, Owner, World,
+    deciding::socket,
     journey::{Party, Traveller, station_of},
     later::later,
-    narrate::socket,
 };
 use model::{
     NodeName,

@@ -9,9 +9,10 @@ use model::{
 use netfilter::{Chain, ChainName, Ruleset, TableName};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use wire::Wire;
 
 /// What kube-proxy feeds to `iptables-restore` on one node after an edit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct Rewrites {
     /// Whether every chain is written: the node's own settings or labels changed. Otherwise the shared chains and
@@ -25,7 +26,7 @@ pub struct Rewrites {
 }
 
 /// One chain that is written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
 #[serde(rename_all = "camelCase")]
 pub struct RewrittenChain {
     /// The table.
@@ -40,7 +41,7 @@ pub struct RewrittenChain {
 }
 
 /// What writing a chain does to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Wire)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rewrite {
     /// The same rules again.

@@ -166,6 +166,31 @@ impl World {
         Ok(self)
     }
 
+    /// The same cluster with what `iptables-save` printed on a node, or `ip6tables-save`, or both, in place of its
+    /// generated rules and of whatever was given before; and how many lines have no model.
+    ///
+    /// # Errors
+    /// The text is not one of rules, with its line, or it is refused as [`World::with_rules`] refuses.
+    pub fn with_rules_text(self, node: &NodeName, text: &str) -> Result<(Self, usize), String> {
+        let parsed = netfilter::parse_any(text.as_bytes()).map_err(|error| error.to_string())?;
+        let unmodelled = parsed.unmodelled.len();
+        let world = self.without_rules(node).with_rules(node, NodeRules::from(parsed));
+        Ok((world.map_err(|error| error.to_string())?, unmodelled))
+    }
+
+    /// The same cluster with the generated rules on a node, whatever was given for it.
+    #[must_use]
+    pub fn without_rules(mut self, node: &NodeName) -> Self {
+        if self.given.remove(node).is_some() {
+            if let Some(kernel) = self.nodes.get_mut(node) {
+                *kernel = std::sync::Arc::default();
+            }
+            self.probes = crate::probe::Probes::default();
+            self.alike = std::sync::Arc::default();
+        }
+        self
+    }
+
     /// Compares the rules that the controllers would write on a node with those of a text, family by family as
     /// far as the text has it. `None` for a node that is not there.
     pub fn compare_rules(&self, node: &NodeName, real: &Parsed) -> Option<RulesComparison> {

@@ -3,7 +3,7 @@
 
 use crate::{
     Cause,
-    narrate::{comment, jump_target},
+    deciding::{comment, jump_target},
 };
 use kubernetes::kube_proxy::ChainKind;
 use model::Key;

@@ -93,6 +93,30 @@ pub enum Call {
         /// The family of the rules.
         family: IpFamily,
     },
+    /// Keep a kept cluster with a real node's rules in place of the generated ones, or with the generated ones again.
+    /// `Result<usize, String>`: how many lines have no model, or why nothing is kept.
+    GiveRules {
+        /// The kept cluster.
+        from: WorldId,
+        /// The number of the new one.
+        to: WorldId,
+        /// The node.
+        node: NodeName,
+        /// What `iptables-save` printed there; `None` takes away what was given.
+        text: Option<String>,
+    },
+    /// What does kube-proxy write on a node when a cluster becomes another? `Option<Rewrites>`; `None` if the node is
+    /// not in both, or kube-proxy does not write rules of iptables there.
+    Rewrites {
+        /// The cluster before.
+        before: WorldId,
+        /// The cluster after.
+        after: WorldId,
+        /// The node.
+        node: NodeName,
+        /// The family of the rules.
+        family: IpFamily,
+    },
     /// Who reaches whom? [`Matrix`].
     Matrix {
         /// The cluster.

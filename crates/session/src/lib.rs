@@ -19,6 +19,7 @@ pub use network::{Network, NodeWay, PoolPorts, SecurityRules, SystemRoute, Syste
 pub use opening::{INTERNET_CLIENT, REQUESTS, SEED, first_flow, first_service, opening, watched_flows};
 
 use engine::{Flow, Paths, World};
+use model::NodeName;
 use render::{Probed, Scene, View};
 use std::collections::BTreeMap;
 use wire::Wire;
@@ -81,6 +82,10 @@ impl Session {
             }
             Call::Remedies(id, service) => self.world(id)?.remedies(&service).write(out),
             Call::Rules { world, node, family } => self.world(world)?.rules_text(&node, family).write(out),
+            Call::GiveRules { from, to, node, text } => self.give(from, to, &node, text)?.write(out),
+            Call::Rewrites { before, after, node, family } => {
+                self.world(after)?.rewrites(self.world(before)?, &node, family).write(out);
+            }
             Call::Matrix { world, clients, targets } => {
                 Matrix::of(self.world(world)?, clients, targets).write(out);
             }
@@ -92,6 +97,25 @@ impl Session {
 
     fn world(&self, id: WorldId) -> Result<&World, NotKept> {
         self.worlds.get(&id).ok_or(NotKept)
+    }
+
+    fn give(
+        &mut self,
+        from: WorldId,
+        to: WorldId,
+        node: &NodeName,
+        text: Option<String>,
+    ) -> Result<Result<usize, String>, NotKept> {
+        let before = self.world(from)?;
+        let same = before.update(before.input());
+        let given = match text {
+            None => Ok((same.without_rules(node), 0)),
+            Some(text) => same.with_rules_text(node, &text),
+        };
+        Ok(given.map(|(world, unmodelled)| {
+            self.worlds.insert(to, world);
+            unmodelled
+        }))
     }
 
     fn ask(&mut self, id: WorldId, flow: Flow, requests: u64, seed: u64) -> Result<Answer, NotKept> {

@@ -1,7 +1,9 @@
 //! The page as a whole: its regions, its shortcuts, what it says aloud.
 
 use crate::{
-    address, documents,
+    address,
+    canvas::Setting,
+    documents,
     panels::{
         AddDialog, Comparison, Dock, EmbedDialog, HistoryDialog, Inspector, OpenDialog, Palette, Rail,
         ShareDialog, TopBar, WatchedFlows, files_of,
@@ -69,13 +71,14 @@ pub(crate) fn App(props: &AppProps) -> Html {
     let advice = (!*met && state.guide.own.is_none()).then_some(AttrValue::Static(
         "Drag a node to the other pool, or select it and press M. Undo takes everything back.",
     ));
-    let on_advised = {
+    // The same callback each time: the picture is drawn anew only where something in it is another.
+    let on_advised = use_callback((), {
         let met = met.setter();
-        Callback::from(move |()| {
+        move |(), ()| {
             saved::meet();
             met.set(true);
-        })
-    };
+        }
+    });
     let label = |text: Option<&str>| text.map(|text| AttrValue::from(text.to_owned()));
     let dark = state.dark.unwrap_or_else(theme::is_dark);
     html! {
@@ -93,7 +96,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
                     } else {
                         <Picture world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
                             reply={state.reply} selection={state.selection.clone()} highlight={state.highlight}
-                            {advice} {on_advised} dispatch={dispatch.clone()} />
+                            setting={Setting { advice, on_advised, ..Setting::default() }} dispatch={dispatch.clone()} />
                     }
                 </main>
                 <div class="right">
@@ -342,11 +345,13 @@ fn brings_files(event: &DragEvent) -> bool {
 
 /// Whether an event belongs to a field that takes text.
 fn is_typing(event: &Event) -> bool {
+    is_on(event, &["INPUT", "TEXTAREA"])
+}
+
+fn is_on(event: &Event, tags: &[&str]) -> bool {
     use wasm_bindgen::JsCast;
-    event
-        .target()
-        .and_then(|target| target.dyn_into::<web_sys::Element>().ok())
-        .is_some_and(|element| matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"))
+    let element = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+    element.is_some_and(|element| tags.contains(&element.tag_name().as_str()))
 }
 
 /// Keys that work anywhere on the page.
@@ -383,6 +388,8 @@ fn shortcut(event: &KeyboardEvent) -> Option<Action> {
     match (command, event.shift_key(), key.as_str()) {
         (true, false, "z") => Some(Action::Undo),
         (true, true, "z") | (true, false, "y") => Some(Action::Redo),
+        // A list chooses by letters that are typed.
+        (false, ..) if is_on(event, &["SELECT"]) => None,
         (false, _, "?") => Some(Action::Show(Some(Dialog::Help))),
         _ => None,
     }

@@ -2,13 +2,13 @@
 
 use crate::world::World;
 use crate::{
-    canvas::{Canvas, Chosen},
+    canvas::{Canvas, Setting},
     ptr::Ptr,
     state::{Action, Answer, Dispatch},
 };
 use model::{Edit, ObjectRef};
 use render::{Format, Options};
-use std::{collections::BTreeSet, rc::Rc};
+use std::rc::Rc;
 use yew::prelude::*;
 
 /// What the picture needs.
@@ -26,27 +26,8 @@ pub(crate) struct PictureProps {
     pub(crate) selection: Option<ObjectRef>,
     /// The step that is lit.
     pub(crate) highlight: Option<usize>,
-    /// What the picture is called.
-    #[prop_or(AttrValue::Static("Cluster and packet"))]
-    pub(crate) label: AttrValue,
-    /// What to say to somebody who has not moved anything yet.
-    #[prop_or_default]
-    pub(crate) advice: Option<AttrValue>,
-    /// The advice was read.
-    #[prop_or_default]
-    pub(crate) on_advised: Callback<()>,
-    /// Things to mark: they differ in another picture.
-    #[prop_or_default]
-    pub(crate) marks: Rc<BTreeSet<String>>,
-    /// Nothing can be selected or moved.
-    #[prop_or_default]
-    pub(crate) still: bool,
-    /// Zoom and place of pictures that move as one.
-    #[prop_or_default]
-    pub(crate) view: Option<Chosen>,
-    /// Whom to tell of zoom and place.
-    #[prop_or_default]
-    pub(crate) on_view: Option<Callback<Option<Chosen>>>,
+    /// How it stands on the page.
+    pub(crate) setting: Setting,
     /// How to change the store.
     pub(crate) dispatch: Dispatch,
 }
@@ -79,7 +60,6 @@ pub(crate) fn Picture(props: &PictureProps) -> Html {
     });
     html! {
         <Canvas scene={(*scene).clone()} selected={props.selection.clone()} highlight={props.highlight}
-            label={props.label.clone()} advice={props.advice.clone()} on_advised={props.on_advised.clone()} marks={props.marks.clone()} still={props.still} view={props.view} on_view={props.on_view.clone()}
-            {on_select} {on_edit} {on_hover} {on_announce} {on_narrow} />
+            setting={props.setting.clone()} {on_select} {on_edit} {on_hover} {on_announce} {on_narrow} />
     }
 }

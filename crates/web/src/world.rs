@@ -1,7 +1,7 @@
 //! A settled cluster. The engine keeps it; here are its number, its objects, and what can be asked about it.
 
 use crate::reader;
-use engine::{Flow, Remedy, Stage};
+use engine::{Flow, Remedy, Rewrites, Stage};
 use model::{Edit, Key, Model, NodeName, kubernetes::IpFamily};
 use render::{Options, Scene};
 use session::{
@@ -58,6 +58,18 @@ impl World {
         }
     }
 
+    /// The same cluster with what `iptables-save` printed on a node in place of the generated rules, and how many of
+    /// its lines have no model; without a text, with the generated rules again. Or why the text is refused.
+    pub(crate) fn with_rules(&self, node: &NodeName, text: Option<&str>) -> Result<(Self, usize), String> {
+        let id = next_id();
+        let call =
+            Call::GiveRules { from: self.0.id, to: id, node: node.clone(), text: text.map(str::to_owned) };
+        let given: Option<Result<usize, String>> = reader::compute(&call);
+        let unmodelled = given.unwrap_or_else(|| Err("the engine does not answer".to_owned()))?;
+        let (input, settled) = (self.0.input.clone(), self.0.settled.clone());
+        Ok((Self(Rc::new(Kept { id, input, settled })), unmodelled))
+    }
+
     /// The objects with everything that the controllers filled in.
     pub(crate) fn model(&self) -> &Model {
         &self.0.settled
@@ -104,6 +116,11 @@ impl World {
     /// What a node has, as the tools of kube-proxy's mode print it; `None` if kube-proxy does not run there.
     pub(crate) fn rules(&self, node: &NodeName, family: IpFamily) -> Option<String> {
         self.call(&Call::Rules { world: self.0.id, node: node.clone(), family })
+    }
+
+    /// What kube-proxy writes on a node when another cluster becomes this one; `None` where the node is not in both.
+    pub(crate) fn rewrites(&self, before: &Self, node: &NodeName, family: IpFamily) -> Option<Rewrites> {
+        self.call(&Call::Rewrites { before: before.0.id, after: self.0.id, node: node.clone(), family })
     }
 
     /// Who reaches whom; `None` while the engine is not here.

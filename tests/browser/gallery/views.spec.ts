@@ -1,4 +1,4 @@
-import { test } from "@playwright/test";
+import { expect, test } from "@playwright/test";
 import { Hopscope, STORIES, TABS } from "../hopscope.ts";
 import { out } from "../playwright.base.ts";
 
@@ -20,6 +20,26 @@ const views: { name: string; open: (hopscope: Hopscope) => Promise<void> }[] = [
     open: async (hopscope) => {
       await hopscope.select("echo-deployment-78dc57c76d-58mz5");
       await hopscope.choose("Readiness", "Not ready");
+    },
+  },
+  {
+    name: "written",
+    open: async (hopscope) => {
+      await hopscope.tell("cluster");
+      await hopscope.open("Rules");
+      await hopscope.switch("Form").getByRole("radio", { name: "Last edit" }).click();
+    },
+  },
+  {
+    name: "given",
+    open: async (hopscope) => {
+      await hopscope.open("Rules");
+      const own = await hopscope.panel.locator("pre.rule-text").innerText();
+      const lines = own.split("\n").map((line) => line.replace(/^[\d,]*(?=[-*:]|COMMIT)/, "").replace(/echo-service$/, ""));
+      await hopscope.switch("Form").getByRole("radio", { name: "Real node" }).click();
+      await hopscope.panel.getByRole("textbox", { name: "Or paste" }).fill(lines.filter((line) => !line.includes("-j DNAT")).join("\n"));
+      await hopscope.panel.getByRole("button", { name: "Use these rules" }).click();
+      await hopscope.panel.locator(".lacks").first().waitFor();
     },
   },
   {
@@ -92,6 +112,8 @@ for (const { name, open } of views) {
     const hopscope = new Hopscope(page);
     await hopscope.goto();
     await open(hopscope);
+    // What is still being computed or made ready is no view.
+    await expect(page.getByText(/is being loaded…|^Getting ready…$|^Comparing…$/)).toHaveCount(0, { timeout: 30_000 });
     await page.screenshot({ path: `${out}/gallery/${name}-${project.name}.png` });
     await page.screenshot({ path: `${out}/gallery/${name}-${project.name}-whole.png`, fullPage: true });
   });

@@ -1,44 +1,127 @@
-import { expect, test } from "../test.ts";
+import type { Hopscope } from "../hopscope.ts";
+import { expect, expectAccessible, test } from "../test.ts";
 
-test("a real node's rules: what it lacks, what it has besides, what has no model", async ({ hopscope, page }) => {
+const NODE = "aks-system-27255451-0";
+
+/** What `iptables-save` would print on the node, line by line. */
+async function saved(hopscope: Hopscope): Promise<string[]> {
   await hopscope.open("Rules");
-  await page.getByRole("combobox", { name: "Node" }).selectOption("aks-system-27255451-0");
-  const saved = await hopscope.panel.locator("pre.rule-text").evaluate((pre) =>
+  await hopscope.page.getByRole("combobox", { name: "Node" }).selectOption(NODE);
+  return hopscope.panel.locator("pre.rule-text").evaluate((pre) =>
     [...pre.childNodes].map((node) => {
       const line = node.cloneNode(true) as HTMLElement;
       for (const extra of line.querySelectorAll?.(".at, .to-object") ?? []) extra.remove();
       return line.textContent?.trim() ?? "";
     }),
   );
-  const lost = saved.findIndex((line) => line.startsWith("-A KUBE-MARK-MASQ"));
+}
+
+async function showReal(hopscope: Hopscope): Promise<void> {
+  await hopscope.open("Rules");
+  await hopscope.switch("Form").getByRole("radio", { name: "Real node" }).click();
+}
+
+async function give(hopscope: Hopscope, text: string): Promise<void> {
+  await showReal(hopscope);
+  await hopscope.panel.getByRole("textbox", { name: "Or paste" }).fill(text);
+  await hopscope.panel.getByRole("button", { name: "Use these rules" }).click();
+}
+
+test("a real node's rules: what it lacks, what it has besides, what has no model", async ({ hopscope }) => {
+  const own = await saved(hopscope);
+  const lost = own.findIndex((line) => line.startsWith("-A KUBE-MARK-MASQ"));
   expect(lost).toBeGreaterThan(0);
   const real = [
-    ...saved.slice(0, lost),
-    ...saved.slice(lost + 1).flatMap((line) =>
+    ...own.slice(0, lost),
+    ...own.slice(lost + 1).flatMap((line) =>
       line.startsWith("-A KUBE-SERVICES") && line.includes("echo-service")
-        ? [line, "-A KUBE-SERVICES -d 192.0.2.1/32 -j RETURN", "-A KUBE-SERVICES -m bpf --bytecode \"1,6 0 0 0\" -j RETURN"]
+        ? [line, "-A KUBE-SERVICES -d 192.0.2.1/32 -j RETURN", '-A KUBE-SERVICES -m bpf --bytecode "1,6 0 0 0" -j RETURN']
         : [line],
     ),
   ].join("\n");
 
-  await hopscope.switch("Form").getByRole("radio", { name: "Real node" }).click();
-  await hopscope.panel.getByRole("textbox", { name: "Or paste" }).fill("nothing of the sort");
-  await hopscope.panel.getByRole("button", { name: "Compare" }).click();
-  await expect(hopscope.panel.getByRole("alert")).toContainText("Not compared", { timeout: 30_000 });
-  await hopscope.panel.getByRole("button", { name: "Take the node’s rules away" }).click();
+  // What is no text of rules changes nothing, and stays in its field.
+  await give(hopscope, "nothing of the sort");
+  await expect(hopscope.page.getByRole("alert")).toContainText(`The rules were not given to ${NODE}`);
+  await expect(hopscope.panel.getByRole("textbox", { name: "Or paste" })).toHaveValue("nothing of the sort");
 
-  await hopscope.panel.getByRole("textbox", { name: "Or paste" }).fill(real);
-  await hopscope.panel.getByRole("button", { name: "Compare" }).click();
+  await give(hopscope, real);
+  await expect(hopscope.announcer).toContainText(`Given rules on ${NODE}`);
   await expect(hopscope.panel.locator(".lacks")).toContainText([/-A KUBE-MARK-MASQ .*MARK/], { timeout: 30_000 });
   await expect(hopscope.panel.locator(".besides").filter({ hasText: "192.0.2.1" }).first()).toContainText(/besides, line \d+/);
   await expect(hopscope.panel).toContainText("Lines that cannot be modelled");
   await expect(hopscope.panel.getByRole("listitem").filter({ hasText: "bpf" }).first()).toContainText(/line \d+/);
+  await expectAccessible(hopscope.page);
 
   // It stays while other tabs are looked at, and is taken away again.
   await hopscope.open("Trace");
-  await hopscope.open("Rules");
-  await hopscope.switch("Form").getByRole("radio", { name: "Real node" }).click();
+  await showReal(hopscope);
   await expect(hopscope.panel.locator(".lacks").first()).toBeVisible({ timeout: 30_000 });
-  await hopscope.panel.getByRole("button", { name: "Take the node’s rules away" }).click();
+  await hopscope.panel.getByRole("button", { name: "Use generated rules again" }).click();
   await expect(hopscope.panel.getByRole("textbox", { name: "Or paste" })).toBeVisible();
+});
+
+test("a packet goes by the given rules, through edits, until they are taken away", async ({ hopscope, page }) => {
+  const own = await saved(hopscope);
+  await expect(hopscope.watched).toContainText("100 / 0 / 0");
+  // The node lost the rule that translates to the endpoint.
+  const real = own.filter((line) => !/^-A KUBE-SEP-.* -j DNAT/.test(line)).join("\n");
+  await give(hopscope, real);
+
+  const flow = hopscope.watched.getByRole("listitem").filter({ hasText: "internet → echo-service" });
+  await expect(flow).toContainText("Worse");
+  await hopscope.open("Trace");
+  await expect(hopscope.verdict).not.toContainText("delivered");
+  await expect(hopscope.panel.getByRole("heading", { name: /^Node/ }).first()).toContainText("given rules");
+  await hopscope.panel.getByText(/^\d+ assumptions$/).click();
+  await expect(hopscope.panel).toContainText("The rules of a node on the way are the given ones");
+  expect(await hopscope.headings("Way there")).not.toContain("Destination rewritten");
+
+  // The text of the rules is the given one.
+  await hopscope.open("Rules");
+  await hopscope.switch("Form").getByRole("radio", { name: "Text" }).click();
+  await expect(hopscope.panel.locator("pre.rule-text")).not.toContainText("-j DNAT");
+
+  // An edit and its undoing change the cluster, not the rules that were given.
+  await hopscope.choose("Session affinity", "Client IP");
+  await hopscope.open("Trace");
+  await expect(hopscope.verdict).not.toContainText("delivered");
+  await page.keyboard.press("Control+z");
+  await expect(hopscope.verdict).not.toContainText("delivered");
+
+  await page.getByRole("button", { name: "Share…" }).click();
+  await expect(page.getByRole("dialog")).toContainText("not in the link");
+  await page.keyboard.press("Escape");
+
+  await showReal(hopscope);
+  await hopscope.panel.getByRole("button", { name: "Use generated rules again" }).click();
+  await expect(flow).toContainText("Better");
+  await hopscope.open("Trace");
+  await expect(hopscope.verdict).toContainText("delivered");
+  await expect(hopscope.panel).not.toContainText("given rules");
+});
+
+test("what an edit makes kube-proxy write: the chains of a partial sync", async ({ hopscope, page }) => {
+  await hopscope.open("Rules");
+  await hopscope.switch("Form").getByRole("radio", { name: "Last edit" }).click();
+  await expect(hopscope.panel).toContainText("Nothing was changed yet");
+
+  await hopscope.choose("External traffic policy", "Cluster");
+  const summary = hopscope.panel.getByRole("status");
+  await expect(summary).toContainText(/A partial sync: kube-proxy on aks-\S+ writes \d+ chains/);
+  const table = `Chains that kube-proxy writes on ${NODE}`;
+  const rows = await hopscope.rows(table);
+  const of = (chain: RegExp): string[] | undefined => rows.find(([name]) => chain.test(name));
+  expect(of(/^KUBE-EXT-/)).toEqual([expect.any(String), "nat", "changed", "default/echo-service:http"]);
+  expect(of(/^KUBE-SVL-/)?.[2]).toBe("deleted");
+  expect(of(/^KUBE-POSTROUTING$/)?.slice(2)).toEqual(["the same again", "shared"]);
+  // What differs comes first.
+  const same = rows.findIndex(([, , words]) => words === "the same again");
+  expect(rows.slice(same).every(([, , words]) => words === "the same again")).toBe(true);
+  await expectAccessible(page);
+
+  // What concerns no rule writes nothing.
+  await page.keyboard.press("Control+z");
+  await expect(summary).toContainText("A partial sync");
+  await hopscope.select("aks-system-27255451-0");
 });

@@ -25,7 +25,7 @@ impl Canvas {
             return false;
         }
         let scene = &ctx.props().scene;
-        let held = id_under(event, "data-id").filter(|_| !ctx.props().still);
+        let held = id_under(event, "data-id").filter(|_| !ctx.props().setting.still);
         let held = held.filter(|id| scene.group(id).is_some_and(is_movable));
         let pressed = match held {
             Some(id) => {

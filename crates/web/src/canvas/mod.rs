@@ -9,6 +9,7 @@ mod gesture;
 mod keys;
 mod moves;
 mod player;
+mod props;
 mod viewport;
 
 use carry::{Carried, drop_sign};
@@ -16,11 +17,11 @@ use draw::Look;
 use element::{focus, focused_element, id_under, under};
 use gesture::Gesture;
 use gloo_events::{EventListener, EventListenerOptions};
-use model::{Edit, ObjectRef};
 use moves::{is_movable, name_of, targets};
 use player::{Place, Player, Speed};
+pub(crate) use props::{Props, Setting};
 use render::Scene;
-use std::{collections::BTreeSet, rc::Rc};
+use std::rc::Rc;
 pub(crate) use viewport::Chosen;
 use viewport::{STEP, Viewport};
 use web_sys::{
@@ -28,73 +29,8 @@ use web_sys::{
     wasm_bindgen::{JsCast, closure::Closure},
 };
 use yew::{
-    AttrValue, Callback, Component, Context, FocusEvent, Html, KeyboardEvent, MouseEvent, NodeRef,
-    PointerEvent, Properties, classes, html,
+    Component, Context, FocusEvent, Html, KeyboardEvent, MouseEvent, NodeRef, PointerEvent, classes, html,
 };
-
-/// What the canvas shows and whom it tells.
-#[derive(Debug, Clone, Properties)]
-pub(crate) struct Props {
-    /// The picture.
-    pub(crate) scene: Rc<Scene>,
-    /// What is selected.
-    #[prop_or_default]
-    pub(crate) selected: Option<ObjectRef>,
-    /// The step that is lit, of the branch and direction that the scene shows.
-    #[prop_or_default]
-    pub(crate) highlight: Option<usize>,
-    /// A thing was moved.
-    pub(crate) on_edit: Callback<Edit>,
-    /// A thing was clicked or focused.
-    pub(crate) on_select: Callback<ObjectRef>,
-    /// The pointer is over something that a step made, or left it; the packet came to a step.
-    pub(crate) on_hover: Callback<Option<usize>>,
-    /// Something to say to people who do not see the picture.
-    pub(crate) on_announce: Callback<String>,
-    /// The canvas became narrow (true) or wide: another format of scene would suit it.
-    #[prop_or_default]
-    pub(crate) on_narrow: Callback<bool>,
-    /// What the picture is called.
-    #[prop_or(AttrValue::Static("Cluster and packet"))]
-    pub(crate) label: AttrValue,
-    /// What to say to somebody who has not moved anything yet.
-    #[prop_or_default]
-    pub(crate) advice: Option<AttrValue>,
-    /// The advice was read.
-    #[prop_or_default]
-    pub(crate) on_advised: Callback<()>,
-    /// Things to mark: they differ in another picture beside this one.
-    #[prop_or_default]
-    pub(crate) marks: Rc<BTreeSet<String>>,
-    /// Nothing can be selected or moved.
-    #[prop_or_default]
-    pub(crate) still: bool,
-    /// Zoom and place of pictures that move as one.
-    #[prop_or_default]
-    pub(crate) view: Option<Chosen>,
-    /// Whom to tell of zoom and place; `None` where the picture is alone.
-    #[prop_or_default]
-    pub(crate) on_view: Option<Callback<Option<Chosen>>>,
-}
-
-impl PartialEq for Props {
-    fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.scene, &other.scene)
-            && self.selected == other.selected
-            && self.highlight == other.highlight
-            && self.on_edit == other.on_edit
-            && self.on_select == other.on_select
-            && self.on_hover == other.on_hover
-            && self.on_announce == other.on_announce
-            && self.on_narrow == other.on_narrow
-            && self.label == other.label
-            && self.advice == other.advice
-            && self.marks == other.marks
-            && self.still == other.still
-            && self.view == other.view
-            && self.on_view == other.on_view
-    }
-}
 
 /// Below this width, in CSS pixels, a tall scene is easier to read, where there is height for it.
 const NARROW: f64 = 620.0;
@@ -199,8 +135,8 @@ impl Component for Canvas {
                 self.focus = None;
             }
         }
-        if props.on_view.is_some() && props.view != old.view {
-            self.view.choose(props.view);
+        if props.setting.on_view.is_some() && props.setting.view != old.setting.view {
+            self.view.choose(props.setting.view);
         }
         if props.selected != old.selected {
             self.menu = std::mem::take(&mut self.menu_awaited);
@@ -212,7 +148,7 @@ impl Component for Canvas {
         let before = self.view.chosen();
         let draw = self.act(ctx, message);
         let after = self.view.chosen();
-        if let Some(on_view) = ctx.props().on_view.as_ref().filter(|_| before != after) {
+        if let Some(on_view) = ctx.props().setting.on_view.as_ref().filter(|_| before != after) {
             on_view.emit(after);
         }
         draw
@@ -220,13 +156,14 @@ impl Component for Canvas {
 
     fn view(&self, ctx: &Context<Self>) -> Html {
         let (link, props) = (ctx.link(), ctx.props());
+        let setting = &props.setting;
         let scene = &*props.scene;
         let carried = self.carried.as_ref();
         let over = carried.and_then(|carried| carried.targets.get(carried.over?));
         let look = Look {
             scene,
-            marks: &props.marks,
-            still: props.still,
+            marks: &setting.marks,
+            still: setting.still,
             selected: props.selected.as_ref(),
             lit: props.highlight,
             in_tab_order: self.focus.as_deref().or_else(|| self.first_stop(ctx)),
@@ -240,11 +177,11 @@ impl Component for Canvas {
             .selected
             .as_ref()
             .and_then(|object| scene.group_of(object))
-            .filter(|group| is_movable(group) && !props.still);
+            .filter(|group| is_movable(group) && !setting.still);
         let moves = movable.map(|group| (group.id.as_str(), targets(scene, &group.id)));
         let mode = if self.player.place == Place::Nowhere { None } else { Some("playing") };
         html! {
-            <section class="canvas" aria-label={props.label.clone()} ref={self.root.clone()}>
+            <section class="canvas" aria-label={setting.label.clone()} ref={self.root.clone()}>
                 <svg
                     ref={self.svg.clone()}
                     class={classes!("hop", "canvas-svg", mode, carried.map(|_| "carrying"))}
@@ -279,8 +216,8 @@ impl Component for Canvas {
                     } else if let Some((id, targets)) = moves.filter(|(_, targets)| !targets.is_empty()) {
                         { self.move_menu(link, id, &targets) }
                     }
-                    if let Some(advice) = props.advice.as_ref().filter(|_| carried.is_none()) {
-                        { controls::advice(advice, &props.on_advised) }
+                    if let Some(advice) = setting.advice.as_ref().filter(|_| carried.is_none()) {
+                        { controls::advice(advice, &setting.on_advised) }
                     }
                     { controls::legend() }
                 </div>
@@ -451,7 +388,7 @@ impl Canvas {
             return false;
         }
         self.menu = false;
-        if let Some(id) = id_under(event, "data-id").filter(|_| !ctx.props().still) {
+        if let Some(id) = id_under(event, "data-id").filter(|_| !ctx.props().setting.still) {
             self.select(ctx, &id);
         }
         true

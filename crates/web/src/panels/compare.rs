@@ -3,7 +3,7 @@
 use super::trace;
 use crate::world::World;
 use crate::{
-    canvas::Chosen,
+    canvas::{Chosen, Setting},
     picture::Picture,
     ptr::Ptr,
     state::{
@@ -46,10 +46,10 @@ pub(crate) struct CompareProps {
 #[component]
 pub(crate) fn Comparison(props: &CompareProps) -> Html {
     let view = use_state(|| None::<Chosen>);
-    let on_view = {
+    let on_view = use_callback((), {
         let view = view.setter();
-        Callback::from(move |chosen: Option<Chosen>| view.set(chosen))
-    };
+        move |chosen: Option<Chosen>, ()| view.set(chosen)
+    });
     // The branches of A are others than those of B: until one is chosen, the one most like B's is drawn.
     let picked = use_state(|| None::<usize>);
     use_effect_with((props.variant.clone(), props.answer.clone(), props.outcome), {
@@ -89,6 +89,14 @@ pub(crate) fn Comparison(props: &CompareProps) -> Html {
     let same = edit.is_none();
     let take = edit.map(|edit| Action::Restore("Take variant A over".to_owned(), edit));
     let (a, b) = (props.variant.answer.digest(), props.answer.digest());
+    let setting = |label: &'static str, still: bool| Setting {
+        label: AttrValue::Static(label),
+        marks: Rc::clone(&marks),
+        still,
+        view: *view,
+        on_view: Some(on_view.clone()),
+        ..Setting::default()
+    };
     let pick = Callback::from(move |at: usize| picked.set(Some(at)));
     html! {
         <div class="comparison">
@@ -102,15 +110,13 @@ pub(crate) fn Comparison(props: &CompareProps) -> Html {
             </div>
             <section class="variant" aria-label="Variant A">
                 { head("A", baseline_words(props.variant.baseline), &a, branch("Branch of A", &props.variant.answer, like, pick)) }
-                <Picture label="Cluster and packet, variant A" world={props.variant.world.clone()} answer={props.variant.answer.clone()} outcome={like}
-                    reply={props.reply} selection={None::<ObjectRef>} highlight={None::<usize>} marks={marks.clone()} still=true
-                    view={*view} on_view={on_view.clone()} dispatch={props.dispatch.clone()} />
+                <Picture setting={setting("Cluster and packet, variant A", true)} world={props.variant.world.clone()} answer={props.variant.answer.clone()} outcome={like}
+                    reply={props.reply} selection={None::<ObjectRef>} highlight={None::<usize>} dispatch={props.dispatch.clone()} />
             </section>
             <section class="variant" aria-label="Variant B">
                 { head("B", "now, to be changed", &b, branch("Branch of B", &props.answer, props.outcome, trace::choose(&props.dispatch))) }
-                <Picture label="Cluster and packet, variant B" world={props.world.clone()} answer={props.answer.clone()} outcome={props.outcome}
-                    reply={props.reply} selection={props.selection.clone()} highlight={props.highlight} {marks}
-                    view={*view} {on_view} dispatch={props.dispatch.clone()} />
+                <Picture setting={setting("Cluster and packet, variant B", false)} world={props.world.clone()} answer={props.answer.clone()} outcome={props.outcome}
+                    reply={props.reply} selection={props.selection.clone()} highlight={props.highlight} dispatch={props.dispatch.clone()} />
             </section>
         </div>
     }

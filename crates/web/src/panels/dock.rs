@@ -76,7 +76,7 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
     let (answer, dispatch, outcome) = (props.answer.clone(), props.dispatch.clone(), props.outcome);
     let panel = match props.tab {
         Tab::Trace => html! {
-            <Trace {answer} {outcome} reply={props.reply} highlight={props.highlight} {dispatch} />
+            <Trace {answer} {outcome} reply={props.reply} highlight={props.highlight} given={Rc::clone(&props.real_rules)} {dispatch} />
         },
         Tab::Shares => html! { <Shares world={props.world.clone()} {answer} /> },
         Tab::Changes => html! {
@@ -84,7 +84,7 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
         },
         Tab::Rules => html! {
             <Rules world={props.world.clone()} {answer} {outcome} node={props.rules_node.clone()}
-                search={props.rules_search.clone()} real={Rc::clone(&props.real_rules)} {dispatch} />
+                search={props.rules_search.clone()} real={Rc::clone(&props.real_rules)} changed={props.changed.clone()} {dispatch} />
         },
         Tab::LoadBalancer => html! { <Balancers world={props.world.clone()} {dispatch} /> },
         Tab::Matrix => html! { <Matrix world={props.world.clone()} {dispatch} /> },

@@ -184,6 +184,7 @@ pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
         Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Show(Some(Show::Embed))))
     };
     let drawn = matches!(*export, Export::Svg | Export::Png);
+    let state = &props.state;
     html! {
         <Dialog title="Share and export" on_close={close}>
             <div class="share">
@@ -198,6 +199,9 @@ pub(crate) fn ShareDialog(props: &ShareProps) -> Html {
                         src={format!("data:image/svg+xml,{}", js_sys::encode_uri_component(text))} /> },
                     Some(Ok(text)) => html! { <pre tabindex="0" aria-label="What will be copied or saved">{ cut(text) }</pre> },
                 } }
+                if *export == Export::Link && !state.real_rules.is_empty() {
+                    <p class="hint">{ "Rules that were given for a node are not in the link: it opens with the generated ones." }</p>
+                }
                 if *export == Export::Link {
                     if let Some(Ok(text)) = &shown { <p class="hint">{ address::length_words(text.len()) }</p> }
                 }

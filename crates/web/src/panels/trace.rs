@@ -7,9 +7,11 @@ use crate::{
         Action, Answer, Dispatch, Unanswered,
         answer::{per_cent, verdict_words},
     },
-    ui::{Choice, Segmented, arrow},
+    ui::{Choice, Segmented, arrow, to_beginning},
 };
-use engine::{PathOutcome, Paths, Step, Verdict};
+use engine::{Action as Did, PathOutcome, Paths, StationKind, Step, Verdict};
+use model::NodeName;
+use std::{collections::BTreeMap, rc::Rc};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
@@ -25,9 +27,14 @@ pub(super) struct TraceProps {
     pub(super) reply: bool,
     /// The step that is lit, on the way that is drawn.
     pub(super) highlight: Option<usize>,
+    /// The nodes on which given rules stand in place of the generated ones.
+    pub(super) given: Given,
     /// How to change the store.
     pub(super) dispatch: Dispatch,
 }
+
+/// What real nodes have.
+type Given = Rc<BTreeMap<NodeName, AttrValue>>;
 
 /// Branches by one node up to which each is a button of its own.
 const FEW: usize = 4;
@@ -40,6 +47,12 @@ pub(super) fn veil(veiled: &Unanswered) -> Html {
 /// The trace.
 #[component]
 pub(super) fn Trace(props: &TraceProps) -> Html {
+    let root = use_node_ref();
+    use_effect_with(props.answer.flow.clone(), {
+        let root = root.clone();
+        // An edit leaves the view at the step that is looked at; another flow begins at its first.
+        move |_| to_beginning(&root)
+    });
     let paths = match &props.answer.result {
         Ok((paths, _)) => paths,
         Err(veiled @ Unanswered::Veiled) => return veil(veiled),
@@ -58,7 +71,7 @@ pub(super) fn Trace(props: &TraceProps) -> Html {
         return html! { <p class="empty">{ "No packet takes any way." }</p> };
     };
     html! {
-        <div class="trace">
+        <div class="trace" ref={root}>
             <div class="trace-head">
                 <Verdicts outcome={outcome.clone()} />
                 { branches("Branch", paths, props.outcome, choose(&props.dispatch), false) }
@@ -73,7 +86,7 @@ pub(super) fn Trace(props: &TraceProps) -> Html {
 fn way(props: &TraceProps, outcome: &PathOutcome) -> Html {
     let there = |lit: bool| {
         html! {
-            <StepList key="there" label="Way there" steps={outcome.steps.clone()} first=1 {lit}
+            <StepList key="there" label="Way there" steps={outcome.steps.clone()} first=1 {lit} given={Rc::clone(&props.given)}
                 highlight={props.highlight.filter(|_| lit)} dispatch={props.dispatch.clone()} />
         }
     };
@@ -81,7 +94,7 @@ fn way(props: &TraceProps, outcome: &PathOutcome) -> Html {
         None => Html::default(),
         Some(reply) => html! {
             <StepList key="back" label={format!("Way back: {}", verdict_words(reply.verdict, reply.cause))}
-                steps={reply.steps.clone()} first={outcome.steps.len() + 1} {lit}
+                steps={reply.steps.clone()} first={outcome.steps.len() + 1} {lit} given={Rc::clone(&props.given)}
                 highlight={props.highlight.filter(|_| lit)} dispatch={props.dispatch.clone()} />
         },
     };
@@ -110,7 +123,16 @@ fn Verdicts(props: &VerdictsProps) -> Html {
             if let Some(source) = outcome.source_seen {
                 <span>{ ", which sees " }<b class="mono">{ source.to_string() }</b></span>
             }
+            <span class="hint">{ steps_words(outcome) }</span>
         </p>
+    }
+}
+
+/// How long both ways are: not all of their steps are in sight at once.
+fn steps_words(outcome: &PathOutcome) -> String {
+    match &outcome.reply {
+        Some(reply) => format!(" {} steps there, {} back", outcome.steps.len(), reply.steps.len()),
+        None => format!(" {} steps", outcome.steps.len()),
     }
 }
 
@@ -183,7 +205,10 @@ fn assumptions(paths: &Paths) -> Html {
     }
     html! {
         <details class="assumptions">
-            <summary>{ format!("{} assumptions", paths.assumptions.len()) }</summary>
+            <summary>{ match paths.assumptions.len() {
+                1 => "1 assumption".to_owned(),
+                many => format!("{many} assumptions"),
+            } }</summary>
             <ul>{ for paths.assumptions.iter().map(|one| html! { <li>{ one.text.as_str() }</li> }) }</ul>
         </details>
     }
@@ -198,6 +223,7 @@ struct StepListProps {
     /// Whether this way is drawn, so that its steps can be lit.
     lit: bool,
     highlight: Option<usize>,
+    given: Given,
     dispatch: Dispatch,
 }
 
@@ -254,7 +280,7 @@ fn StepList(props: &StepListProps) -> Html {
         <section class={classes!("way", props.lit.then_some("drawn"))} aria-label={props.label.clone()}>
             <h3 class={if props.first == 1 { "visually-hidden" } else { "way-name" }}>{ &props.label }</h3>
             <div class="stations" ref={list} {onkeydown}>
-                { for stations(&props.steps).into_iter().map(|columns| station(&props.steps, &columns, &card)) }
+                { for stations(&props.steps).into_iter().map(|columns| station(&props.steps, &columns, &props.given, &card)) }
             </div>
         </section>
     }
@@ -281,14 +307,16 @@ fn stations(steps: &[Step]) -> Vec<Vec<Vec<usize>>> {
     stations
 }
 
-fn station(steps: &[Step], columns: &[Vec<usize>], card: &dyn Fn(usize) -> Html) -> Html {
+fn station(steps: &[Step], columns: &[Vec<usize>], given: &Given, card: &dyn Fn(usize) -> Html) -> Html {
     let Some(first) = columns.first().and_then(|column| column.first()).and_then(|at| steps.get(*at)) else {
         return Html::default();
     };
+    let by_given = first.station.kind == StationKind::Node && given.contains_key(&*first.station.name);
     html! {
         <section class={classes!("station", words::owner_class(first.owner))}>
-            <h4><span class="dot" aria-hidden="true" />{ words::station(&first.station) }{ " " }
-                <span class="mono">{ &*first.station.name }</span></h4>
+            <h4><span class="station-name"><span class="dot" aria-hidden="true" /><span>{ words::station(&first.station) }</span>{ " " }
+                <span class="mono" title={first.station.name.to_string()}>{ &*first.station.name }</span></span>
+                if by_given { <span class="badge given" title="What iptables-save printed on the real node decides here">{ "given rules" }</span> }</h4>
             <div class="columns">
                 { for columns.iter().map(|column| html! {
                     <ol class="column">{ for column.iter().map(|at| card(*at)) }</ol>
@@ -334,6 +362,7 @@ fn StepCard(props: &StepCardProps) -> Html {
                 }
             </h5>
             if props.header { <Packet before={step.before} after={step.after} /> }
+            if step.action == Did::Resolve { { near_misses(step) } }
             <p class="why">{ words::abridged(&step.why) }</p>
             if let Some(rule) = step.rule.as_ref().filter(|_| props.rule) {
                 <p class="rule">
@@ -341,16 +370,25 @@ fn StepCard(props: &StepCardProps) -> Html {
                     <code>{ &*rule.text }</code>
                 </p>
             }
-            { near_misses(step) }
+            if step.action != Did::Resolve { { near_misses(step) } }
             <p class="by">{ words::done_by(step) }</p>
         </li>
     }
 }
 
-/// Rules that almost decided.
+/// Rules that almost decided; of a name, what the resolver asked for before.
 fn near_misses(step: &Step) -> Html {
     if step.near_misses.is_empty() {
         return Html::default();
+    }
+    if step.action == Did::Resolve {
+        return html! {
+            <ol class="asked">
+                { for step.near_misses.iter().map(|miss| html! {
+                    <li><code>{ &*miss.rule.text }</code><span>{ &miss.failed }</span></li>
+                }) }
+            </ol>
+        };
     }
     html! {
         <details class="near">

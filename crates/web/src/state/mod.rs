@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod compare;
 pub(crate) mod describe;
 pub(crate) mod facts;
+mod given;
 pub(crate) mod guide;
 mod history;
 pub(crate) mod link;
@@ -70,7 +71,7 @@ pub(crate) struct State {
     pub(crate) rules_node: Option<model::NodeName>,
     /// What is searched for in the rules.
     pub(crate) rules_search: AttrValue,
-    /// What `iptables-save` printed on real nodes, to be compared with.
+    /// What `iptables-save` printed on real nodes: packets go by it there.
     pub(crate) real_rules: Rc<BTreeMap<model::NodeName, AttrValue>>,
     /// The open dialog.
     pub(crate) dialog: Option<Dialog>,
@@ -138,7 +139,7 @@ pub(crate) enum Action {
     ShowRules(model::NodeName),
     /// Show the rules that name something, on the node that the drawn branch passes.
     FindRules(AttrValue),
-    /// Compare with the rules that a real node has, or no longer.
+    /// Let packets go by the rules that a real node has, or no longer.
     GiveRules(model::NodeName, Option<AttrValue>),
     /// Start over with a preset.
     OpenPreset(&'static Preset),

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::ptr::Ptr;
 use crate::reader;
+use crate::world::World;
 use engine::Flow;
 use model::{Edit, EditError, Model};
 use std::rc::Rc;
@@ -82,13 +83,7 @@ impl Reducible for State {
                 next.rules_search = search;
                 next.tab = Tab::Rules;
             }
-            Action::GiveRules(node, text) => {
-                let all = Rc::make_mut(&mut next.real_rules);
-                match text {
-                    Some(text) => all.insert(node, text),
-                    None => all.remove(&node),
-                };
-            }
+            Action::GiveRules(node, text) => next.give_rules(node, text),
             Action::OpenPreset(preset) => {
                 next.replace(Self::new(Some(preset), preset.model()), preset.title);
             }
@@ -210,13 +205,23 @@ impl State {
     /// Runs the controllers and the engine once over a changed model.
     fn settle(&mut self, model: Model, said: String, notes: Vec<String>) {
         let world = self.world.update(&model);
+        self.model = Ptr::new(model);
+        self.stand_in(world, said, notes);
+    }
+
+    /// Puts a settled cluster in the place of the one before, and asks about the flows in it.
+    pub(super) fn stand_in(&mut self, world: World, said: String, notes: Vec<String>) {
         self.watched = Ptr::new(watch::update(&self.watched, &world));
         self.announce(
             [format!("{said}."), watch::summary(&self.watched), notes.join(" ")].join(" ").trim().to_owned(),
         );
         self.changed = Some(Ptr::new(Changed { label: said, notes, before: self.world.clone() }));
-        self.model = Ptr::new(model);
         self.world = Ptr::new(world);
+        // Rules go with their node.
+        let there = &self.world.model().nodes;
+        if self.real_rules.keys().any(|node| !there.contains_key(node)) {
+            Rc::make_mut(&mut self.real_rules).retain(|node, _| there.contains_key(node));
+        }
         self.selection = self.selection.take().filter(|id| self.world.model().get(id).is_some());
         self.message = None;
         self.ask();
@@ -304,7 +309,7 @@ impl State {
         self.announce(format!("Opened {what}."));
     }
 
-    fn refuse(&mut self, text: &str) {
+    pub(super) fn refuse(&mut self, text: &str) {
         self.message = Some(Message::error(text.to_owned()));
     }
 

@@ -55,9 +55,8 @@ pub(crate) fn lesson(preset: Option<&'static Preset>) -> Lesson {
 const CAVEAT: Lesson = Lesson {
     title: "Three pods, yet one gets all the traffic",
     intro: &[
-        "The load balancer has only the system pool behind it, and policy Local lets a node hand packets to \
-         its own pods alone.",
-        "Press a state of the cluster, and read what changed:",
+        "Only the system pool is behind the load balancer, and with policy Local a node hands packets to its own \
+         pods alone. Press a state of the cluster:",
     ],
     stories: &[
         Story {
@@ -76,10 +75,7 @@ const CAVEAT: Lesson = Lesson {
             edits: move_to_pool_1,
         },
     ],
-    outro: &[
-        "Then change it yourself: drag a node to the other pool, drag a pod to another node, flip a switch. \
-         Undo takes it back.",
-    ],
+    outro: &["Or change it yourself: drag a node, flip a switch. Undo takes it back."],
 };
 
 const EVEN: Lesson = Lesson {

@@ -43,3 +43,12 @@ pub(crate) fn focus_child(list: &yew::NodeRef, at: usize) {
         let _ = child.focus();
     }
 }
+
+/// Scrolls the panel of tabs that an element is, or lies in, to its beginning.
+pub(crate) fn to_beginning(inside: &yew::NodeRef) {
+    let Some(element) = inside.cast::<web_sys::Element>() else { return };
+    if let Ok(Some(panel)) = element.closest("[role='tabpanel']") {
+        panel.set_scroll_top(0);
+        panel.set_scroll_left(0);
+    }
+}

@@ -1,6 +1,6 @@
 //! Tabs as WAI-ARIA has them: one stop for Tab, arrow keys within.
 
-use super::{arrow, focus_child};
+use super::{arrow, focus_child, to_beginning};
 use yew::prelude::*;
 
 /// What tabs need.
@@ -24,7 +24,12 @@ pub(crate) struct TabsProps {
 /// Tabs and the panel of the open one.
 #[component]
 pub(crate) fn Tabs(props: &TabsProps) -> Html {
-    let list = use_node_ref();
+    let (list, panel) = (use_node_ref(), use_node_ref());
+    use_effect_with(props.open, {
+        let panel = panel.clone();
+        // A tab is shown from its beginning, wherever the one before was scrolled to.
+        move |_| to_beginning(&panel)
+    });
     let onkeydown = {
         let (list, on_open) = (list.clone(), props.on_open.clone());
         let (open, count) = (props.open, props.names.len());
@@ -57,7 +62,7 @@ pub(crate) fn Tabs(props: &TabsProps) -> Html {
                 </div>
                 <div class="tab-aside">{ props.aside.clone() }</div>
             </div>
-            <div class="tab-panel" id="tab-panel" role="tabpanel" tabindex="0"
+            <div ref={panel} class="tab-panel" id="tab-panel" role="tabpanel" tabindex="0"
                 aria-labelledby={format!("tab-{}", props.open)}>
                 { props.children.clone() }
             </div>

@@ -3,13 +3,14 @@
 
 mod line;
 mod real;
+mod rewritten;
 mod tree;
 
 use crate::world::World;
 use crate::{
     ptr::Ptr,
     reader,
-    state::{Action, Answer, Dispatch, answer::per_cent},
+    state::{Action, Answer, Changed, Dispatch, answer::per_cent},
     ui::{self, Choice, Segmented},
 };
 use engine::{PathOutcome, Paths, StationKind, Step};
@@ -19,6 +20,7 @@ use model::{
     kubernetes::{IpFamily, ProxyMode},
 };
 use real::Real;
+use rewritten::Rewritten;
 use std::{collections::BTreeMap, net::IpAddr, rc::Rc};
 use tree::Tree;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
@@ -39,6 +41,8 @@ pub(super) struct RulesProps {
     pub(super) search: AttrValue,
     /// What real nodes have.
     pub(super) real: Rc<BTreeMap<NodeName, AttrValue>>,
+    /// The last edit and the cluster before it.
+    pub(super) changed: Option<Ptr<Changed>>,
     /// How to change the store.
     pub(super) dispatch: Dispatch,
 }
@@ -50,13 +54,20 @@ enum Shape {
     Text,
     /// As a tree of chains.
     Tree,
-    /// Beside those of a real node.
+    /// What the last edit makes kube-proxy write.
+    Edit,
+    /// Those of a real node in their place, and how the two differ.
     Real,
 }
 
 impl Shape {
-    const ALL: [(Self, &'static str); 3] =
-        [(Self::Text, "Text"), (Self::Tree, "Tree"), (Self::Real, "Real node")];
+    const ALL: [(Self, &'static str); 4] =
+        [(Self::Text, "Text"), (Self::Tree, "Tree"), (Self::Edit, "Last edit"), (Self::Real, "Real node")];
+
+    /// Whether it shows the rules themselves.
+    fn is_rules(self) -> bool {
+        matches!(self, Self::Text | Self::Tree)
+    }
 }
 
 /// Lines shown of one node; more are cut, and the panel says so.
@@ -76,15 +87,22 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
     let outcome = props.answer.paths().and_then(|paths| paths.outcomes.get(props.outcome));
     let passed = outcome.and_then(|outcome| outcome.node.clone().or_else(|| first_node(outcome)));
     let node = props.node.clone().or(passed).or_else(|| names().next().cloned());
-    let text_box = use_node_ref();
+    let (text_box, root) = (use_node_ref(), use_node_ref());
+    use_effect_with(*form, {
+        let (root, text_box) = (root.clone(), text_box.clone());
+        move |_| {
+            ui::to_beginning(&root);
+            show_first_match(&text_box);
+        }
+    });
     use_effect_with((props.answer.clone(), props.outcome, node.clone()), {
         let text_box = text_box.clone();
         move |_| show_first_match(&text_box)
     });
-    let ipv6 = matches!(props.answer.paths().map(|paths| paths.flow.destination), Some(IpAddr::V6(_)));
-    let lines = use_memo((props.world.clone(), node.clone(), ipv6), |(world, node, ipv6)| {
-        let family = if *ipv6 { IpFamily::IPv6 } else { IpFamily::IPv4 };
-        Some(Rc::new(Lines::of(&world.rules(node.as_ref()?, family)?)))
+    let family = family_of(&props.answer);
+    let given = node.as_ref().is_some_and(|node| props.real.contains_key(node));
+    let lines = use_memo((props.world.clone(), node.clone(), family), |(world, node, family)| {
+        Some(Rc::new(Lines::of(&world.rules(node.as_ref()?, *family)?)))
     });
     let Some(node) = node else {
         return html! { <p class="empty">{ "The cluster has no node." }</p> };
@@ -139,23 +157,30 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
         Callback::from(move |_: Event| only.set(!*only))
     };
     html! {
-        <div class="rules">
+        <div class="rules" ref={root}>
             <div class="rules-head">
                 <select aria-label="Node" onchange={onnode}>
                     { for names().map(|name| html! {
                         <option value={name.to_string()} selected={*name == node}>{ name.as_str() }</option>
                     }) }
                 </select>
+                if shape.is_rules() {
                 <input type="search" aria-label="Search rules" placeholder="Search rules" value={(*search).clone()} {oninput} />
+                }
+                if shape.is_rules() {
                 <label class="check"><input type="checkbox" checked={*only} onchange={ononly} />{ "Only matched" }</label>
+                }
                 if mode == ProxyMode::Iptables {
                     <Segmented label="Form" quiet=true choices={Shape::ALL.map(|(_, name)| Choice::new(name)).to_vec()}
                         chosen={Shape::ALL.iter().position(|(one, _)| *one == shape)} on_choose={on_form} />
                 }
-                if shape != Shape::Real { <p class="hint" role="status">{ count }</p> }
+                if given && shape != Shape::Real { <span class="badge given">{ "given rules" }</span> }
+                if shape.is_rules() { <p class="hint" role="status">{ count }</p> }
             </div>
             if shape == Shape::Real {
                 <Real world={props.world.clone()} node={node.clone()} text={props.real.get(&node).cloned()} dispatch={props.dispatch.clone()} />
+            } else if shape == Shape::Edit {
+                <Rewritten world={props.world.clone()} changed={props.changed.clone()} node={node.clone()} {family} />
             } else if shown.is_empty() {
                 <p class="empty">{ "No rule fits." }</p>
             } else if shape == Shape::Tree {
@@ -170,6 +195,14 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
                 </pre>
             }
         </div>
+    }
+}
+
+/// The family of the flow.
+fn family_of(answer: &Answer) -> IpFamily {
+    match answer.paths().map(|paths| paths.flow.destination) {
+        Some(IpAddr::V6(_)) => IpFamily::IPv6,
+        Some(IpAddr::V4(_)) | None => IpFamily::IPv4,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The rules of a real node beside those that kube-proxy would write there.
+//! The rules of a real node, in place of those that kube-proxy would write there, and how the two differ.
 
 use crate::{
     ptr::Ptr,
@@ -54,7 +54,8 @@ pub(super) fn Real(props: &RealProps) -> Html {
     html! {
         <div class="real">
             <div class="actions">
-                <button type="button" class="btn" onclick={away}>{ "Take the node’s rules away" }</button>
+                <p>{ format!("On {} packets go by the given rules.", props.node) }</p>
+                <button type="button" class="btn" onclick={away}>{ "Use generated rules again" }</button>
             </div>
             { match &*answer {
                 None => html! { <p role="status">{ "Comparing…" }</p> },
@@ -88,11 +89,11 @@ fn ask(node: &NodeName, field: &NodeRef, give: impl Fn(Option<AttrValue>) + Clon
     });
     html! {
         <form class="real open" {onsubmit}>
-            <p>{ "What does the real node have? Run " }<code>{ "iptables-save" }</code>{ format!(" on {node} and give what it prints: here stands then which rules of kube-proxy’s it lacks, which it has besides, and which lines cannot be modelled. It stays on this page.") }</p>
+            <p>{ "What does the real node have? Run " }<code>{ "iptables-save" }</code>{ format!(" on {node} and give what it prints. Packets go by it from then on, in place of the rules that kube-proxy would write. Here stands then which of those it lacks, which it has besides, and which lines cannot be modelled. It stays on this page.") }</p>
             <label class="field"><span class="field-name">{ "A file" }</span><input type="file" {onchange} /></label>
             <label class="field"><span class="field-name">{ "Or paste" }</span>
                 <textarea ref={field.clone()} class="mono" rows="8" spellcheck="false" placeholder="*nat&#10;:PREROUTING ACCEPT [0:0]" /></label>
-            <button type="submit" class="btn strong">{ "Compare" }</button>
+            <button type="submit" class="btn strong">{ "Use these rules" }</button>
         </form>
     }
 }
@@ -111,7 +112,7 @@ fn result(node: &NodeName, answer: &RulesAnswer) -> Html {
         <>
             <p role="status"><strong>{ words }</strong></p>
             if !answer.unmodelled.is_empty() {
-                <h4>{ "Lines that cannot be modelled" }</h4>
+                <h3>{ "Lines that cannot be modelled: a packet that depends on one has no certain end" }</h3>
                 <ul class="rule-diff">{ for answer.unmodelled.iter().map(unmodelled) }</ul>
             }
             { for chains.iter().map(chain) }
@@ -134,7 +135,7 @@ fn chain(chain: &ChainComparison) -> Html {
     };
     html! {
         <section>
-            <h4 class="mono">{ format!("{} {} {} ", chain.tool, chain.table, chain.chain) }<span class="hint">{ note }</span></h4>
+            <h3 class="mono">{ format!("{} {} {} ", chain.tool, chain.table, chain.chain) }<span class="hint">{ note }</span></h3>
             <ul class="rule-diff">
                 { for chain.lacks.iter().map(|rule| html! {
                     <li class="lacks"><span class="at-line">{ "lacks" }</span><code>{ rule }</code></li>
