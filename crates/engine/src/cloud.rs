@@ -283,7 +283,7 @@ impl World {
     /// Why the other members and nodes get no new connection, a few of them.
     fn members_left_out(&self, selection: &Selection<'_>, chosen: &[Arc<Member>]) -> NearMisses {
         let members = selection.members();
-        let taken: BTreeSet<*const Member> = order::set(chosen.iter().map(|member| Arc::as_ptr(member)));
+        let taken: BTreeSet<*const Member> = order::set(chosen.iter().map(Arc::as_ptr));
         let down = members.iter().filter(|member| !taken.contains(&Arc::as_ptr(member))).map(|member| {
             let failed = if member.admin_state == AdminState::Down {
                 "its admin state is Down".to_owned()

@@ -106,7 +106,7 @@ impl World {
         }
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 addresses")]
         let share = 1.0 / usable.len() as f64;
-        let mut assumptions: BTreeSet<Assumption> = own.collect();
+        let mut codes = resolution.codes.clone();
         let mut branches: Vec<Branch> = Vec::new();
         let mut seen_source = source;
         let drawn = question.branching.draw(usable.len());
@@ -119,7 +119,7 @@ impl World {
             let Asked { paths, effects } =
                 self.branches(&Question { flow: &sub, follow, ..question.clone() })?;
             seen_source = paths.flow.source;
-            assumptions.extend(paths.assumptions);
+            codes.extend(paths.assumptions.iter().map(|one| one.code));
             branches.extend(paths.outcomes.into_iter().zip(effects).map(|(mut outcome, effects)| {
                 outcome.probability *= share;
                 outcome.steps.splice(0..0, resolution.steps.iter().cloned());
@@ -130,7 +130,8 @@ impl World {
         let (outcomes, effects) = branches.into_iter().unzip();
         let mut flow = summary(usable.first().copied().unwrap_or(PUBLIC_DNS));
         flow.source = seen_source;
-        let paths = Paths { flow, assumptions: assumptions.into_iter().collect(), outcomes };
+        let assumptions = codes.into_iter().map(Assumption::from).collect();
+        let paths = Paths { flow, assumptions, outcomes };
         Ok(Asked { paths, effects })
     }
 
@@ -281,11 +282,7 @@ impl Asking<'_> {
         let mut misses: Vec<NearMiss> = Vec::new();
         for question in &questions {
             let miss = |place: &str, failed: &str| NearMiss {
-                rule: RuleRef {
-                    place: place.to_owned().into(),
-                    text: question.to_string().into(),
-                    object: None,
-                },
+                rule: RuleRef { place: place.to_owned().into(), text: question.clone().into(), object: None },
                 failed: failed.to_owned(),
             };
             if cluster_dns::is_own(question) {

@@ -3,7 +3,6 @@
 use crate::NearMiss;
 use serde::{Serialize, Serializer};
 use std::{
-    cmp::Ordering,
     fmt,
     ops::Deref,
     sync::{Arc, OnceLock},
@@ -108,18 +107,6 @@ impl PartialEq for Text {
 }
 
 impl Eq for Text {}
-
-impl Ord for Text {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (**self).cmp(other)
-    }
-}
-
-impl PartialOrd for Text {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
 
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

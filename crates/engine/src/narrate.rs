@@ -226,7 +226,6 @@ impl<'a> Narrator<'a> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one event, taken apart once by the caller")]
     fn jump(
         &self,
         traveller: &mut Traveller,

@@ -129,7 +129,7 @@ impl fmt::Display for Cause {
 }
 
 /// Something that the answer takes for granted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Wire)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
 pub struct Assumption {
     /// The stable code; each has a page in `docs/assumptions/`.
     pub code: AssumptionCode,
