@@ -172,6 +172,15 @@ impl Deref for NearMisses {
     }
 }
 
+impl<'a> IntoIterator for &'a NearMisses {
+    type Item = &'a NearMiss;
+    type IntoIter = std::slice::Iter<'a, NearMiss>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 impl From<Vec<NearMiss>> for NearMisses {
     fn from(misses: Vec<NearMiss>) -> Self {
         Self(if misses.is_empty() { List::None } else { List::Found(misses.into()) })
