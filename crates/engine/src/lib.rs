@@ -19,6 +19,7 @@ mod host;
 mod ingress;
 mod journey;
 mod later;
+mod lookup;
 mod matrix;
 mod members;
 mod migration;

@@ -4,7 +4,7 @@ use crate::{
     Cause, RuleRef, Station, Verdict, World,
     deciding::socket,
     journey::{At, End, Party, Traveller},
-    receive::{Listener, health_check_port, protocol},
+    receive::{Listener, protocol},
 };
 use azure::{Member, PROBE_SOURCE, PROBE_SOURCE_V6};
 use kubernetes::health::{self, ProxyHealth};
@@ -225,9 +225,7 @@ impl World {
     }
 
     fn service_health(&self, node: &NodeName, port: u16) -> Answer {
-        let service =
-            self.model.services.iter().find(|(_, service)| health_check_port(service) == Some(port));
-        let Some((key, _)) = service else { return Answer::Refused };
+        let Some((key, _)) = self.checked_on(port) else { return Answer::Refused };
         let count = self.local_ready_endpoints(key, node);
         let status = health::service_health(key, count, true).status;
         let words = match count {
@@ -240,11 +238,8 @@ impl World {
 
     /// Distinct addresses of ready endpoints on a node: what kube-proxy's health server counts.
     fn local_ready_endpoints(&self, service: &Key, node: &NodeName) -> usize {
-        let slices = self.model.endpoint_slices.iter();
-        let own = slices.filter(|(key, slice)| {
-            key.namespace == service.namespace && slice.service() == Some(&service.name)
-        });
-        let local = own.flat_map(|(_, slice)| &slice.endpoints).filter(|endpoint| {
+        let own = self.slices_of(service).iter();
+        let local = own.flat_map(|slice| &slice.endpoints).filter(|endpoint| {
             endpoint.node_name.as_deref() == Some(node.as_str())
                 && endpoint.conditions.ready.unwrap_or(true)
                 && !endpoint.conditions.terminating.unwrap_or(false)

@@ -131,7 +131,7 @@ impl World {
             if port == KUBELET_PORT {
                 return Some(Listener::Kubelet);
             }
-            if self.model.services.values().any(|service| health_check_port(service) == Some(port)) {
+            if self.checked_on(port).is_some() {
                 return Some(Listener::ServiceHealth);
             }
         }
@@ -148,12 +148,8 @@ impl World {
     }
 
     pub(crate) fn host_network_pod(&self, node: &NodeName, port: u16, protocol: Protocol) -> Option<&Pod> {
-        self.model.pods.values().map(|pod| &**pod).find(|pod| {
-            pod.spec.host_network
-                && pod.spec.node_name == node.as_str()
-                && !pod.is_finished()
-                && declared(pod, protocol).any(|declared| declared == port)
-        })
+        let mut pods = self.host_pods(node).iter().map(|pod| &**pod);
+        pods.find(|pod| declared(pod, protocol).any(|declared| declared == port))
     }
 }
 

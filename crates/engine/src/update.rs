@@ -26,7 +26,8 @@ impl World {
     /// probe states. Rules given for a node stay given.
     #[must_use]
     pub fn update(&self, model: &Model) -> Self {
-        let Prepared { mut settled, allocated, unsettled } = prepare(model);
+        let before = Some(&self.settled).filter(|_| self.complete);
+        let Prepared { mut settled, allocated, unsettled, complete: nothing_to_do } = prepare(model, before);
         settled.share_with(&self.settled);
         let cloud = self.cloud.update(&settled);
         let mut complete = reported(&cloud, &settled);
@@ -75,6 +76,7 @@ impl World {
             && same_pools(&cloud, &self.cloud)
             && complete.pods.len() == old.pods.len()
             && complete.pods.values().zip(old.pods.values()).all(same_hosts);
+        let lookup = self.lookup.kept(old, &complete);
         let alike = if same_classes { Arc::clone(&self.alike) } else { Arc::default() };
         Self {
             alike,
@@ -83,6 +85,7 @@ impl World {
             allocated: allocated || !cloud.allocated().is_empty(),
             settled,
             unsettled,
+            complete: nothing_to_do,
             model: complete,
             cloud,
             topology,
@@ -91,6 +94,7 @@ impl World {
             given,
             probes,
             taking: AllTaking::default(),
+            lookup,
         }
     }
 
