@@ -8,7 +8,7 @@ use crate::{
     },
     later::later,
     routes::Turn,
-    topology::{AddressOwner, Site, UPLINK},
+    topology::{AddressOwner, UPLINK},
 };
 use azure::Sender;
 use model::NodeName;
@@ -49,8 +49,8 @@ impl World {
                 let name = name.clone();
                 self.into_node(traveller, name)
             }
-            Some(AddressOwner::Pod(key)) => self.to_guest(traveller, &Site::Pod(key.clone())),
-            Some(AddressOwner::Endpoint) => self.to_guest(traveller, &Site::Endpoint(destination)),
+            Some(AddressOwner::Pod(_)) => self.to_guest(traveller, false),
+            Some(AddressOwner::Endpoint) => self.to_guest(traveller, true),
             Some(AddressOwner::Frontend) => self.to_frontend(traveller),
             Some(AddressOwner::ExternalIp(_)) => vec![(traveller, Move::Go(At::AnyNode))],
             Some(AddressOwner::PrivateEndpoint(name)) => self.to_private_endpoint(traveller, name),
@@ -98,11 +98,12 @@ impl World {
         self.leave_azure(traveller)
     }
 
-    fn to_guest(&self, mut traveller: Traveller, site: &Site) -> Vec<(Traveller, Move)> {
+    /// To the pod, or the endpoint without a pod, that has the destination.
+    fn to_guest(&self, mut traveller: Traveller, alone: bool) -> Vec<(Traveller, Move)> {
         let destination = traveller.packet.destination;
         let node = self
             .topology
-            .attachment(site)
+            .node_of(destination)
             .map(|(node, _)| node)
             .or_else(|| self.topology.node_of_pod_range(destination))
             .cloned();
@@ -117,10 +118,8 @@ impl World {
                 traveller.note(fabric_station(), Component::AzureVnet, Owner::Azure, Action::Route, why);
                 self.into_node(traveller, node)
             }
-            None => match site {
-                Site::Endpoint(ip) => vec![(traveller, Move::Go(At::Party(Party::Endpoint(*ip))))],
-                _ => no_such_address(traveller, format!("{destination} is on no node.")),
-            },
+            None if alone => vec![(traveller, Move::Go(At::Party(Party::Endpoint(destination))))],
+            None => no_such_address(traveller, format!("{destination} is on no node.")),
         }
     }
 

@@ -4,7 +4,7 @@
 //! passes. Generated rules ask for the destination before all else, so the rules of the Services that a packet
 //! concerns are all that it can meet.
 
-use crate::World;
+use crate::{World, host::Links};
 use kubernetes::kube_proxy::{self, Programming, ProxyConfig, ServiceMap};
 use model::{NodeName, kubernetes::IpFamily};
 use netfilter::{Connection, Kernel, Packet, State};
@@ -30,6 +30,8 @@ pub(crate) struct NodeKernel {
     parts: Mutex<Parts>,
     /// The same by what a packet names.
     by_sockets: Mutex<BTreeMap<Sockets, Option<Arc<Kernel>>>>,
+    /// The node's interfaces and routes.
+    pub(crate) links: OnceLock<Links>,
 }
 
 type Parts = BTreeMap<(IpFamily, BTreeSet<u32>), Option<Arc<Kernel>>>;

@@ -254,8 +254,11 @@ impl World {
         ipv4: Programming,
         ipv6: Programming,
     ) -> Result<Option<Kernel>, RulesetError> {
-        let Some(node) = self.model.nodes.get(name) else { return Ok(None) };
-        Kernel::new(host::namespace(&self.model, &self.topology, node, [ipv4, ipv6])).map(Some)
+        let (Some(node), Some(own)) = (self.model.nodes.get(name), self.nodes.get(name)) else {
+            return Ok(None);
+        };
+        let links = own.links.get_or_init(|| host::links(&self.model, &self.topology, node));
+        Kernel::new(host::namespace(&self.model, links.clone(), [ipv4, ipv6])).map(Some)
     }
 
     /// The table that kube-proxy writes on a node in mode nftables; `None` in other modes.
