@@ -411,15 +411,7 @@ impl World {
     /// # Errors
     /// As [`World::paths`].
     pub fn explain(&self, flow: &Flow, outcome: &mut PathOutcome) -> Result<(), FlowError> {
-        self.explain_in(flow, &State::default(), outcome)
-    }
-
-    /// The same for a branch of [`World::paths_in`] or [`World::open`], with the state that it was asked in.
-    ///
-    /// # Errors
-    /// As [`World::paths`].
-    pub fn explain_in(&self, flow: &Flow, state: &State, outcome: &mut PathOutcome) -> Result<(), FlowError> {
-        let mut question = Question::new(flow, Arc::new(state.clone()));
+        let mut question = Question::new(flow, Arc::default());
         question.follow = Follow::Branch(outcome.steps.as_slice().into());
         let told = self.branches(&question)?.paths.outcomes;
         let same = |told: &PathOutcome| {
