@@ -26,7 +26,7 @@ impl World {
     /// probe states. Rules given for a node stay given.
     #[must_use]
     pub fn update(&self, model: &Model) -> Self {
-        let before = Some(&self.settled).filter(|_| self.complete);
+        let before = Some((&self.settled, self.unsettled.as_slice())).filter(|_| self.complete);
         let Prepared { mut settled, allocated, unsettled, complete: nothing_to_do } = prepare(model, before);
         settled.share_with(&self.settled);
         let cloud = self.cloud.update(&settled);

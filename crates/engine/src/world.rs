@@ -43,7 +43,7 @@ pub struct World {
     pub(crate) allocated: bool,
     /// What controllers would not or could not do.
     pub(crate) unsettled: Vec<Unsettled>,
-    /// Whether Kubernetes' controllers had nothing to do.
+    /// Whether Kubernetes' controllers filled in nothing.
     pub(crate) complete: bool,
     /// What the cloud controller programmed.
     pub(crate) cloud: Cloud,
@@ -299,20 +299,20 @@ pub(crate) struct Prepared {
     pub(crate) allocated: bool,
     /// What they would not or could not do.
     pub(crate) unsettled: Vec<Unsettled>,
-    /// Whether Kubernetes' controllers had nothing to do.
+    /// Whether Kubernetes' controllers filled in nothing.
     pub(crate) complete: bool,
 }
 
 /// Runs node pools and Kubernetes' controllers over a model; with one from before an edit to which Kubernetes'
 /// controllers had nothing to add, over what the edit changed.
-pub(crate) fn prepare(model: &Model, before: Option<&Model>) -> Prepared {
+pub(crate) fn prepare(model: &Model, before: Option<(&Model, &[Unsettled])>) -> Prepared {
     let mut grown = model.clone();
     let made = azure::node_pools::complete(&mut grown);
     let Settled { model: settled, allocated, unsettled } = match before {
-        Some(before) => kubernetes::settle_again(&grown, before),
+        Some((before, unsettled)) => kubernetes::settle_again(&grown, before, unsettled),
         None => kubernetes::settle(&grown),
     };
-    let complete = allocated.is_empty() && unsettled.is_empty() && settled.same_objects_as(&grown);
+    let complete = allocated.is_empty() && settled.same_objects_as(&grown);
     let matters = |field: Field| !matches!(field, Field::Uid | Field::PodCidrs | Field::AffinityTimeout);
     let allocated = !made.is_empty() || allocated.iter().any(|entry| matters(entry.field));
     Prepared { settled, allocated, unsettled, complete }

@@ -1,21 +1,26 @@
 //! Settling a model again after an edit.
 
-use super::{Settled, addresses, endpoint_slices, service_defaults, settle};
+use super::{Settled, Unsettled, addresses, endpoint_slices, service_defaults, settle};
 use model::{
-    Key, Model, Objects,
+    Key, Kind, Model, Objects,
     kubernetes::{EndpointSlice, Node, Pod, Service},
     same_objects,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The same as [`settle`] of a model, given one from before an edit to which nothing had to be filled in: what kubectl
-/// prints of a cluster that runs. Then only what the edit changed can lack anything.
+/// prints of a cluster that runs. Then only what the edit changed can lack anything. That ranges of nodes were used up
+/// then (`unsettled`) they still are, as long as the nodes are the same.
 ///
 /// The cost is a comparison of pointers for each object where the two share them; maps that are shared as a whole cost
 /// nothing.
-pub fn settle_again(model: &Model, before: &Model) -> Settled {
-    if lacks_nothing(model, before) {
-        Settled { model: model.clone(), ..Settled::default() }
+pub fn settle_again(model: &Model, before: &Model, unsettled: &[Unsettled]) -> Settled {
+    let same_nodes = || model.nodes.is_same(&before.nodes) || same_keyed(&model.nodes, &before.nodes);
+    let of_nodes =
+        |one: &Unsettled| matches!(one, Unsettled::Exhausted { object, .. } if object.kind == Kind::Node);
+    let still = unsettled.is_empty() || (unsettled.iter().all(of_nodes) && same_nodes());
+    if still && lacks_nothing(model, before) {
+        Settled { model: model.clone(), unsettled: unsettled.to_vec(), ..Settled::default() }
     } else {
         settle(model)
     }
