@@ -7,31 +7,31 @@ const wasm = document.querySelector('link[rel="preload"][type="application/wasm"
 const part = (name) => document.querySelector(`meta[name="part-${name}"]`).content;
 
 // The second wasm computes, reads and writes documents and links, and teaches.
-let reader;
+let engineroom;
 let attempt = 0;
-const loadReader = async () => {
+const loadEngineroom = async () => {
   const query = attempt ? `?${attempt}` : "";
-  const { default: init, ...doors } = await import(`./${part("reader")}.js${query}`);
-  await init({ module_or_path: new URL(`${part("reader")}_bg.wasm`, import.meta.url) });
+  const { default: init, ...doors } = await import(`./${part("engineroom")}.js${query}`);
+  await init({ module_or_path: new URL(`${part("engineroom")}_bg.wasm`, import.meta.url) });
   return (door, question) => {
     try {
       return doors[door](question);
     } catch (error) {
-      forgetReader();
+      forgetEngineroom();
       throw error;
     }
   };
 };
 // Browsers keep the outcome of an import, so that the next attempt needs another name.
-const forgetReader = () => {
-  reader = undefined;
+const forgetEngineroom = () => {
+  engineroom = undefined;
   attempt += 1;
 };
 globalThis.hopscope = {
-  // A promise of the function that answers the page's questions, at one of the reader's doors.
-  reader: () =>
-    (reader ??= loadReader().catch((error) => {
-      forgetReader();
+  // A promise of the function that answers the page's questions, at one of the engine room's doors.
+  engineroom: () =>
+    (engineroom ??= loadEngineroom().catch((error) => {
+      forgetEngineroom();
       throw error;
     })),
   // A promise of the text of a file beside the page.

@@ -38,7 +38,7 @@ export function single(site, root, html, names) {
 
   const parts = {
     page: [{ glue: scoped(read(glue)), style: styles.join("\n") }, bytes(wasm)],
-    reader: [{ glue: scoped(read(`${part("reader")}.js`)) }, bytes(`${part("reader")}_bg.wasm`)],
+    engineroom: [{ glue: scoped(read(`${part("engineroom")}.js`)) }, bytes(`${part("engineroom")}_bg.wasm`)],
     texts: [{ files: Object.fromEntries(texts) }, Buffer.alloc(0)],
   };
   const packed = Object.entries(parts).map(([name, [texts, wasm]]) => {

@@ -22,7 +22,7 @@ function run(text) {
   return ran;
 }
 
-let reader;
+let engineroom;
 let texts;
 let dialog;
 const text = (path) => {
@@ -30,16 +30,16 @@ const text = (path) => {
   if (found === undefined) throw new Error(`${path} is not part of this file`);
   return found;
 };
-const loadReader = async () => {
-  const { glue, bytes } = packed("reader");
+const loadEngineroom = async () => {
+  const { glue, bytes } = packed("engineroom");
   const { default: init, ...doors } = run(glue);
   await init({ module_or_path: bytes });
   return (door, question) => doors[door](question);
 };
 globalThis.hopscope = {
-  reader: () =>
-    (reader ??= loadReader().catch((error) => {
-      reader = undefined;
+  engineroom: () =>
+    (engineroom ??= loadEngineroom().catch((error) => {
+      engineroom = undefined;
       throw error;
     })),
   text: async (path) => text(path),

@@ -5,7 +5,7 @@ use crate::{Stop, page};
 use std::path::Path;
 
 /// Each is `NAME.js`, and if it has a wasm, `NAME_bg.wasm`.
-pub(crate) const LATER: [&str; 2] = ["reader", "embed"];
+pub(crate) const LATER: [&str; 2] = ["engineroom", "embed"];
 
 /// Puts digests into the names of the parts in a built page, and the names into its `index.html`.
 pub(crate) fn name(out: &Path) -> Result<(), Stop> {
@@ -96,13 +96,13 @@ mod tests {
     #[test]
     fn tells_what_is_fetched_later() {
         for (file, part) in [
-            ("dist/reader.js", Some("reader")),
-            ("dist/reader_bg.wasm", Some("reader")),
-            ("dist/reader-0123456789abcdef.js", Some("reader")),
-            ("dist/reader-0123456789abcdef_bg.wasm", Some("reader")),
+            ("dist/engineroom.js", Some("engineroom")),
+            ("dist/engineroom_bg.wasm", Some("engineroom")),
+            ("dist/engineroom-0123456789abcdef.js", Some("engineroom")),
+            ("dist/engineroom-0123456789abcdef_bg.wasm", Some("engineroom")),
             ("dist/embed-0123456789abcdef.js", Some("embed")),
-            ("dist/reader-1.js", None),
-            ("dist/readers.js", None),
+            ("dist/engineroom-1.js", None),
+            ("dist/enginerooms.js", None),
             ("dist/web-1234_bg.wasm", None),
             ("dist/boot-1234.js", None),
             ("dist/index.html", None),

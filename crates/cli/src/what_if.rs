@@ -6,6 +6,7 @@ use crate::{
     output::{self, Failure, visible},
 };
 use engine::{Consequences, Flow, Place, World, parse_destination};
+use formats::Source;
 use model::{Edit, kubernetes::ServiceType};
 use serde::Serialize;
 use std::fmt::Write;
@@ -35,8 +36,10 @@ pub(crate) fn run(arguments: &WhatIfArguments) -> Result<String, Failure> {
 /// The world after an edit, with what is to be told of it.
 fn edited(before: &World, edit: &str) -> Result<(World, Vec<String>), Failure> {
     let hint = r#"write an edit such as {"edit":"drain","node":"NODE"} or {"edit":"scalePool","pool":"POOL","count":3}"#;
-    let edit: Edit =
-        serde_json::from_str(edit).map_err(|error| Failure::new(format!("--edit: {error}"), hint))?;
+    let edit: Edit = formats::read_document(&Source::new("--edit", edit)).map_err(|diagnostics| {
+        let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+        Failure::new(lines.join("\n"), hint)
+    })?;
     let plan = before.plan(&edit).map_err(|error| {
         Failure::new(format!("--edit: {error}"), "the cluster stays as it is; choose another edit")
     })?;

@@ -48,11 +48,12 @@ fn words<T: serde::de::DeserializeOwned>() -> BTreeSet<String> {
     variants::<T>("\"?\"")
 }
 
-/// The same for a document that names none of them where it must name one.
+/// The same for a document that names none of them where it must name one: the reader lists what it knows.
 fn variants<T: serde::de::DeserializeOwned>(none: &str) -> BTreeSet<String> {
-    let error = serde_json::from_str::<T>(none).err().map(|error| error.to_string()).expect("no variant");
-    let (_, list) = error.split_once("expected one of").expect("a list");
-    list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    let refused = formats::read_document::<T>(&formats::Source::new("none", none)).map(drop);
+    let hint = refused.expect_err("no variant").into_iter().next().expect("a remark").hint;
+    let (_, list) = hint.split_once("nown are: ").expect("a list");
+    list.split(", ").map(str::to_owned).collect()
 }
 
 /// The commands that help lists.

@@ -1,4 +1,4 @@
-//! The reader: the page's questions, answered.
+//! The page's questions, answered.
 
 use crate::{Link, Question, decode, encode, import, model_json, model_yaml, object_yaml};
 use wire::Wire;

@@ -1,5 +1,7 @@
 //! From a tree to typed objects, with the place and the path of whatever does not fit.
 
+mod tagged;
+
 use crate::{
     near::nearest,
     scalar::Scalar,
@@ -9,7 +11,7 @@ use serde::{
     Deserialize,
     de::{self, IntoDeserializer, Unexpected, Visitor},
 };
-use std::{cell::RefCell, fmt};
+use std::{cell::RefCell, fmt, ops::Deref};
 
 /// How documents of one world spell things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,14 +23,26 @@ pub(crate) enum Dialect {
     Azure,
 }
 
-/// A value that does not fit its field.
+/// A value that does not fit its field. It is one pointer, since every step of reading hands it on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FieldError {
+pub(crate) struct FieldError(Box<Misfit>);
+
+/// What a [`FieldError`] tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Misfit {
     pub(crate) at: Option<Position>,
     /// The path of the field: `spec.ports[0].nodePort`.
     pub(crate) path: String,
     pub(crate) what: String,
     pub(crate) hint: String,
+}
+
+impl Deref for FieldError {
+    type Target = Misfit;
+
+    fn deref(&self) -> &Misfit {
+        &self.0
+    }
 }
 
 /// A field that the types do not have.
@@ -46,7 +60,7 @@ pub(crate) fn read<'de, T: Deserialize<'de>>(
     dialect: Dialect,
 ) -> Result<(T, Vec<Ignored>), FieldError> {
     let context = Context { dialect, ignored: RefCell::default() };
-    let value = T::deserialize(At { node, context: &context })?;
+    let value = T::deserialize(At::new(node, &context)).map_err(|error| error.at(node.at))?;
     let mut ignored = context.ignored.into_inner();
     for field in &mut ignored {
         // Paths are collected from the inside out.
@@ -60,26 +74,37 @@ struct Context {
     ignored: RefCell<Vec<Ignored>>,
 }
 
+impl Context {
+    /// Puts a segment before the paths of the fields that were noted after the first so many.
+    fn put_under(&self, segment: &str, before: usize) {
+        for ignored in self.ignored.borrow_mut().iter_mut().skip(before) {
+            ignored.path = join(segment, &ignored.path);
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct At<'de, 'c> {
     node: &'de Node,
     context: &'c Context,
+    /// A key that has been read already, as the tag of the value.
+    tag: Option<&'static str>,
 }
 
 impl FieldError {
-    fn plain(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { at: None, path: String::new(), what: what.into(), hint: hint.into() }
+    pub(crate) fn plain(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self(Box::new(Misfit { at: None, path: String::new(), what: what.into(), hint: hint.into() }))
     }
 
     /// Adds the place, unless it is known already.
     fn at(mut self, at: Position) -> Self {
-        self.at.get_or_insert(at);
+        self.0.at.get_or_insert(at);
         self
     }
 
     /// Puts a segment before the path.
     fn under(mut self, segment: &str) -> Self {
-        self.path = join(segment, &self.path);
+        self.0.path = join(segment, &self.0.path);
         self
     }
 }
@@ -197,7 +222,11 @@ impl de::Error for FieldError {
     }
 }
 
-impl<'de> At<'de, '_> {
+impl<'de, 'c> At<'de, 'c> {
+    fn new(node: &'de Node, context: &'c Context) -> Self {
+        Self { node, context, tag: None }
+    }
+
     fn unexpected(&self) -> Unexpected<'de> {
         match &self.node.data {
             Data::Scalar(scalar, text) => match scalar {
@@ -213,8 +242,8 @@ impl<'de> At<'de, '_> {
         }
     }
 
-    fn mismatch<V: Visitor<'de>>(&self, visitor: &V) -> FieldError {
-        de::Error::invalid_type(self.unexpected(), visitor)
+    fn mismatch(&self, expected: &dyn de::Expected) -> FieldError {
+        de::Error::invalid_type(self.unexpected(), expected)
     }
 
     fn any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, FieldError> {
@@ -237,12 +266,20 @@ impl<'de> At<'de, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, FieldError> {
-        let Data::Mapping(entries) = &self.node.data else { return Err(self.mismatch(&visitor)) };
+        match self.found(fields) {
+            Some(entries) => visitor.visit_map(entries),
+            None => Err(self.mismatch(&visitor)),
+        }
+    }
+
+    /// The entries of a mapping that fill the fields of a type; no fields are those of a map.
+    fn found(self, fields: &'static [&'static str]) -> Option<Entries<'de, 'c>> {
+        let Data::Mapping(entries) = &self.node.data else { return None };
         let flatten = self.context.dialect == Dialect::Azure && !fields.is_empty();
         let mut found: Vec<(&'de str, &'de Entry)> = Vec::with_capacity(entries.len());
         for entry in entries {
             // The API server and Azure take null for absent.
-            if entry.value.is_null() && !fields.is_empty() {
+            if (entry.value.is_null() && !fields.is_empty()) || self.tag == Some(&entry.key) {
                 continue;
             }
             if flatten && entry.key.eq_ignore_ascii_case("properties") {
@@ -252,7 +289,7 @@ impl<'de> At<'de, '_> {
                 found.push((self.spelled(entry, fields), entry));
             }
         }
-        visitor.visit_map(Entries { found: found.into_iter(), value: None, fields, context: self.context })
+        Some(Entries { found: found.into_iter(), value: None, fields, context: self.context })
     }
 
     /// The key as the type spells it.
@@ -264,21 +301,17 @@ impl<'de> At<'de, '_> {
     }
 }
 
-/// Adds the place of the node to what goes wrong in it.
-macro_rules! located {
+/// The methods of a deserializer, without what is the same in all.
+macro_rules! methods {
     ($($method:ident($self:ident, $visitor:ident $(, $argument:ident: $type:ty)*) $body:block)*) => {$(
-        fn $method<V: Visitor<'de>>($self $(, $argument: $type)*, $visitor: V) -> Result<V::Value, FieldError> {
-            let at = $self.node.at;
-            let result: Result<V::Value, FieldError> = $body;
-            result.map_err(|error| error.at(at))
-        }
+        fn $method<V: Visitor<'de>>($self $(, $argument: $type)*, $visitor: V) -> Result<V::Value, FieldError> $body
     )*};
 }
 
 impl<'de> de::Deserializer<'de> for At<'de, '_> {
     type Error = FieldError;
 
-    located! {
+    methods! {
         deserialize_any(self, visitor) { self.any(visitor) }
         deserialize_bool(self, visitor) { self.any(visitor) }
         deserialize_i8(self, visitor) { self.any(visitor) }
@@ -316,7 +349,10 @@ impl<'de> de::Deserializer<'de> for At<'de, '_> {
         deserialize_struct(self, visitor, _name: &'static str, fields: &'static [&'static str]) {
             self.mapping(fields, visitor)
         }
-        deserialize_enum(self, visitor, _name: &'static str, variants: &'static [&'static str]) {
+        deserialize_enum(self, visitor, name: &'static str, variants: &'static [&'static str]) {
+            if let Some(called) = name.strip_prefix("tag:") {
+                return tagged::read(self, called, visitor);
+            }
             match &self.node.data {
                 Data::Scalar(Scalar::Text, text) => {
                     let known = match self.context.dialect {
@@ -359,7 +395,7 @@ impl<'de> de::SeqAccess<'de> for Items<'de, '_> {
         let Some(node) = self.nodes.get(self.at) else { return Ok(None) };
         let segment = format!("[{}]", self.at);
         self.at += 1;
-        below(self.context, &segment, || seed.deserialize(At { node, context: self.context })).map(Some)
+        below(self.context, &segment, node, seed).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -374,6 +410,19 @@ struct Entries<'de, 'c> {
     context: &'c Context,
 }
 
+impl<'de> Entries<'de, '_> {
+    /// The next entry; a field that the type does not have is noted.
+    fn advance(&mut self) -> Option<(&'de str, &'de Entry)> {
+        let (key, entry) = self.found.next()?;
+        self.value = Some(entry);
+        if !self.fields.is_empty() && !self.fields.contains(&key) && !entry.value.is_empty() {
+            let near = nearest(key, self.fields.iter().copied());
+            self.context.ignored.borrow_mut().push(Ignored { at: entry.at, path: key.to_owned(), near });
+        }
+        Some((key, entry))
+    }
+}
+
 impl<'de> de::MapAccess<'de> for Entries<'de, '_> {
     type Error = FieldError;
 
@@ -381,12 +430,7 @@ impl<'de> de::MapAccess<'de> for Entries<'de, '_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, FieldError> {
-        let Some((key, entry)) = self.found.next() else { return Ok(None) };
-        self.value = Some(entry);
-        if !self.fields.is_empty() && !self.fields.contains(&key) && !entry.value.is_empty() {
-            let near = nearest(key, self.fields.iter().copied());
-            self.context.ignored.borrow_mut().push(Ignored { at: entry.at, path: key.to_owned(), near });
-        }
+        let Some((key, entry)) = self.advance() else { return Ok(None) };
         let key = de::value::BorrowedStrDeserializer::new(key);
         seed.deserialize(key).map(Some).map_err(|error: FieldError| error.at(entry.at))
     }
@@ -395,21 +439,19 @@ impl<'de> de::MapAccess<'de> for Entries<'de, '_> {
         let Some(entry) = self.value.take() else {
             return Err(FieldError::plain("a value was asked for before its key", "report this as a bug"));
         };
-        below(self.context, &entry.key, || seed.deserialize(At { node: &entry.value, context: self.context }))
-            .map_err(|error| error.at(entry.at))
+        below(self.context, &entry.key, &entry.value, seed)
     }
 }
 
-/// Puts a segment before the paths of everything that is reported inside.
-fn below<T>(
+/// Reads the value under a segment of the path, and says so of everything that is reported inside.
+fn below<'de, T: de::DeserializeSeed<'de>>(
     context: &Context,
     segment: &str,
-    inside: impl FnOnce() -> Result<T, FieldError>,
-) -> Result<T, FieldError> {
+    node: &'de Node,
+    seed: T,
+) -> Result<T::Value, FieldError> {
     let before = context.ignored.borrow().len();
-    let result = inside().map_err(|error| error.under(segment));
-    for ignored in context.ignored.borrow_mut().iter_mut().skip(before) {
-        ignored.path = join(segment, &ignored.path);
-    }
-    result
+    let result = seed.deserialize(At::new(node, context));
+    context.put_under(segment, before);
+    result.map_err(|error| error.at(node.at).under(segment))
 }

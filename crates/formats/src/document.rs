@@ -238,7 +238,7 @@ impl Reader {
             Err(error) => {
                 let at = error.at.unwrap_or(node.at);
                 let name = name_of(&node).map(|name| format!(" {name}")).unwrap_or_default();
-                return self.error(at, format!("{kind}{name}: {error}"), error.hint);
+                return self.error(at, format!("{kind}{name}: {error}"), error.hint.clone());
             }
         };
         complete(&mut object, &node);

@@ -36,6 +36,8 @@ mod typed;
 #[cfg(feature = "documents")]
 mod validate;
 #[cfg(feature = "documents")]
+mod value;
+#[cfg(feature = "documents")]
 mod zones;
 
 #[cfg(feature = "documents")]
@@ -51,6 +53,8 @@ pub use question::Question;
 pub use share::{MAX_LINK_CHARS, ShareError, decode, encode};
 #[cfg(feature = "documents")]
 pub use typed::{line_of, read_document};
+#[cfg(feature = "documents")]
+pub use value::{Value, ValueError};
 
 use model::Model;
 use wire::Wire;

@@ -1,10 +1,10 @@
-//! What the page's first wasm asks the reader.
+//! What the page's first wasm asks about documents.
 
 use crate::{Link, Source};
 use model::{Model, Object};
 use wire::Wire;
 
-/// A question to the reader; the types of the answers stand with the variants. Both pass as [`Wire`].
+/// A question about documents; the types of the answers stand with the variants. Both pass as [`Wire`].
 #[derive(Debug, Clone, PartialEq, Wire)]
 pub enum Question {
     /// What do these documents hold? [`crate::Import`].

@@ -1,5 +1,9 @@
 //! Share links: `v1.` and base64url of the raw deflate of JSON. The state stands in the link itself.
 
+use crate::{
+    de::{Dialect, read},
+    tree,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 
@@ -72,7 +76,16 @@ pub fn decode<T: DeserializeOwned>(link: &str) -> Result<T, ShareError> {
                 _ => ShareError::Damaged,
             }
         })?;
-    serde_json::from_slice(&json).map_err(|error| ShareError::NotAState(error.to_string()))
+    // A field that is not known is of a later Hopscope, whose links of this version can be opened without it.
+    let text = std::str::from_utf8(&json).map_err(|error| ShareError::NotAState(error.to_string()))?;
+    let (documents, broken) = tree::parse(text);
+    match (broken, documents.first()) {
+        (Some(broken), _) => Err(ShareError::NotAState(broken.what)),
+        (None, None) => Err(ShareError::NotAState("it is empty".into())),
+        (None, Some(state)) => read(state, Dialect::Kubernetes)
+            .map(|(state, _)| state)
+            .map_err(|error| ShareError::NotAState(error.to_string())),
+    }
 }
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

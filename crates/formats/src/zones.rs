@@ -37,7 +37,7 @@ impl Reader {
             Ok(part) => part,
             Err(error) => {
                 let at = error.at.unwrap_or(node.at);
-                return self.error(at, format!("private DNS zone: {error}"), error.hint);
+                return self.error(at, format!("private DNS zone: {error}"), error.hint.clone());
             }
         };
         let id = match &part {

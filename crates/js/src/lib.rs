@@ -8,7 +8,7 @@ mod lesson;
 pub use lesson::Course;
 
 use engine::{Flow, Matrix, Paths, World};
-use formats::{Diagnostic, Severity, Source};
+use formats::{Diagnostic, Severity, Source, Value};
 use lessons::{Expect, FlowSpec};
 use model::{Edit, Model};
 use render::{Format, Picture, svg::Theme};
@@ -17,7 +17,6 @@ use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 
 /// A file to load: its name (for messages) and its text.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct File {
     name: String,
     text: String,
@@ -25,7 +24,7 @@ struct File {
 
 /// How a picture is drawn.
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 struct Drawing {
     format: Output,
     theme: Colours,
@@ -34,11 +33,6 @@ struct Drawing {
     reply: bool,
     title: Option<String>,
     description: Option<String>,
-}
-
-impl Drawing {
-    /// The fields' names.
-    const FIELDS: &[&str] = &["format", "theme", "shape", "branch", "reply", "title", "description"];
 }
 
 #[derive(Default, Deserialize)]
@@ -69,15 +63,10 @@ enum Shape {
 
 /// Who is asked about in a matrix; what is absent is all that the cluster has.
 #[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 struct Reach {
     from: Option<Vec<String>>,
     to: Option<Vec<String>>,
-}
-
-impl Reach {
-    /// The fields' names.
-    const FIELDS: &[&str] = &["from", "to"];
 }
 
 /// What an edit changes for one flow.
@@ -108,7 +97,6 @@ impl Cluster {
     }
 
     fn reached(&self, reach: JsValue) -> Result<Matrix, JsError> {
-        only(&reach, Reach::FIELDS)?;
         let reach: Reach = if reach.is_undefined() { Reach::default() } else { take(reach)? };
         let mut question = self.world.everything();
         if let Some(from) = reach.from {
@@ -253,7 +241,6 @@ impl Cluster {
     /// # Errors
     /// The expectation cannot be read, or as `paths`.
     pub fn check(&self, expect: JsValue, flow: JsValue) -> Result<JsValue, JsError> {
-        only(&expect, Expect::FIELDS)?;
         let expect: Expect = take(expect)?;
         let paths = if flow.is_undefined() { None } else { Some(self.world.paths(&flow_of(flow)?)?) };
         give(&expect.mismatches(&self.world, paths.as_ref()))
@@ -264,7 +251,6 @@ impl Cluster {
     /// # Errors
     /// As `paths`; text and Mermaid want a flow; a branch that is not there.
     pub fn render(&self, flow: JsValue, options: JsValue) -> Result<String, JsError> {
-        only(&options, Drawing::FIELDS)?;
         let options: Drawing = if options.is_undefined() { Drawing::default() } else { take(options)? };
         let paths = if flow.is_undefined() { None } else { Some(self.world.overview(&flow_of(flow)?)?) };
         let chosen = match (options.branch, &paths) {
@@ -320,30 +306,14 @@ pub fn version() -> String {
 fn flow_of(flow: JsValue) -> Result<Flow, JsError> {
     let spec: FlowSpec = match flow.as_string() {
         Some(text) => text.parse()?,
-        None => {
-            only(&flow, FlowSpec::FIELDS)?;
-            take(flow)?
-        }
+        None => take(flow)?,
     };
     Ok(Flow::try_from(&spec)?)
 }
 
-/// Refuses an object with a field that is none of these: a misspelt one would be overlooked.
-fn only(value: &JsValue, fields: &[&str]) -> Result<(), JsError> {
-    let Some(object) = js_sys::Object::try_from(value) else { return Ok(()) };
-    for key in js_sys::Object::keys(object).iter().filter_map(|key| key.as_string()) {
-        if !fields.contains(&key.as_str()) {
-            return Err(JsError::new(&format!(
-                "{key:?} is not a known field; known are: {}",
-                fields.join(", ")
-            )));
-        }
-    }
-    Ok(())
-}
-
 pub(crate) fn take<T: DeserializeOwned>(value: JsValue) -> Result<T, JsError> {
-    Ok(serde_wasm_bindgen::from_value(value)?)
+    let value: Value = serde_wasm_bindgen::from_value(value)?;
+    Ok(value.read()?)
 }
 
 pub(crate) fn give(value: &impl Serialize) -> Result<JsValue, JsError> {

@@ -155,23 +155,6 @@ impl fmt::Display for Mismatch {
 }
 
 impl Expect {
-    /// The fields' names, for readers that would overlook another.
-    pub const FIELDS: &[&str] = &[
-        "verdict",
-        "cause",
-        "reachable",
-        "shares",
-        "tolerance",
-        "sourceSeen",
-        "arrivesAs",
-        "steps",
-        "noSteps",
-        "probes",
-        "held",
-        "loadBalancers",
-        "podsOn",
-    ];
-
     /// Whether nothing at all is expected.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -28,11 +28,6 @@ pub struct FlowSpec {
     pub via: Option<String>,
 }
 
-impl FlowSpec {
-    /// The fields' names, for readers that would overlook another.
-    pub const FIELDS: &[&str] = &["from", "to", "protocol", "host", "path", "via"];
-}
-
 /// Why a flow cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SpecError {

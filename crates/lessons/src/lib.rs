@@ -8,8 +8,8 @@
 //! packet and the options of its question, [`Posed::grade`] the mark. Which lesson comes when stands in [`INDEX`].
 
 //!
-//! Without the feature `documents` only what the page and its reader say to each other is left: an [`Ask`] and the
-//! types of its answers. The reader answers by [`answer`].
+//! Without the feature `documents` only what the page and its engine room say to each other is left: an [`Ask`] and the
+//! types of its answers. The engine room answers by [`answer`].
 
 #[cfg(feature = "documents")]
 mod asked;

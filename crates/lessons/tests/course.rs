@@ -118,17 +118,3 @@ fn a_lesson_that_is_wrong_names_the_line() {
         assert!(error.starts_with("lesson.yaml:") && error.contains(complaint), "{error}");
     }
 }
-
-#[test]
-fn the_lists_of_fields_are_those_of_the_types() {
-    let known = |text: &str, result: Result<(), Vec<formats::Diagnostic>>| {
-        let hint = result.expect_err(text).into_iter().next().expect("an error").hint;
-        let list = hint.rsplit("nown are: ").next().expect("a list").to_owned();
-        list.split(", ").map(str::to_owned).collect::<Vec<_>>()
-    };
-    let source = formats::Source::new("x", *b"qqqqqqqq: 1\n");
-    let expect = formats::read_document::<lessons::Expect>(&source).map(drop);
-    assert_eq!(known("Expect", expect), lessons::Expect::FIELDS);
-    let flow = formats::read_document::<lessons::FlowSpec>(&source).map(drop);
-    assert_eq!(known("FlowSpec", flow), lessons::FlowSpec::FIELDS);
-}

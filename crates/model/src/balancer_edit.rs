@@ -1,11 +1,12 @@
 //! Edits of a load balancer by hand, as the portal and `az` make them.
 
 use crate::azure::{BackendAddress, BackendAddressPool, LoadBalancer, LoadBalancingRule, Probe, SubResource};
-use serde::{Deserialize, Serialize};
+use model_derive::Tagged;
+use serde::Serialize;
 use wire::Wire;
 
 /// A change of one load balancer, made by hand in Azure.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, PartialEq, Serialize, Tagged, Wire)]
 #[serde(tag = "change", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum BalancerEdit {
     /// Takes a member out of a backend pool.

@@ -5,7 +5,8 @@ use crate::{
     azure::{AgentPool, LoadBalancer, ManagedCluster, SkuName},
     kubernetes::{Condition, Node, Pod, Service, SessionAffinity, Taint, TrafficPolicy},
 };
-use serde::{Deserialize, Serialize};
+use model_derive::Tagged;
+use serde::Serialize;
 use std::{fmt, sync::Arc};
 use wire::Wire;
 
@@ -14,7 +15,7 @@ use wire::Wire;
 /// What is applied here is what a person does: the call of `kubectl` or `az`. What controllers do in
 /// consequence (evict pods, make nodes) is worked out by `engine::World::plan`, which turns such an edit into
 /// one that does both.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, PartialEq, Serialize, Tagged, Wire)]
 #[serde(tag = "edit", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Edit {
     /// Gives a node to another agent pool: its pool labels change.

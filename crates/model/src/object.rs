@@ -14,15 +14,16 @@ use crate::{
     },
     objects::Objects,
 };
-use serde::{Deserialize, Serialize};
+use model_derive::Tagged;
+use serde::Serialize;
 use std::{borrow::Borrow, collections::BTreeMap, sync::Arc};
 use wire::{Input, Wire};
 
 /// Everything that one input says, and nothing that it does not say.
 ///
 /// Objects are shared: cloning a model (for undo, for comparing) copies pointers only.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Model {
     /// Nodes by name.
     pub nodes: Objects<NodeName, Node>,
@@ -91,7 +92,7 @@ pub struct Model {
 }
 
 /// One object of any kind; in JSON `{"kind": "Node", "object": {…}}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, PartialEq, Serialize, Tagged, Wire)]
 #[serde(tag = "kind", content = "object")]
 #[expect(missing_docs, reason = "each variant is named after the kind it holds")]
 pub enum Object {

@@ -1,6 +1,6 @@
 //! The objects of one kind, shared as a whole until one of them changes.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::{
     collections::{BTreeMap, btree_map},
     ops::{Deref, DerefMut},
@@ -9,8 +9,8 @@ use std::{
 
 /// A map of shared objects that is itself shared: a clone of a model of fifty thousand pods copies one pointer, and a
 /// change copies the map once. It is read and written like the map that it holds.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(transparent, bound(deserialize = "K: Ord + Deserialize<'de>, T: Deserialize<'de>"))]
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
 pub struct Objects<K, T>(Arc<BTreeMap<K, Arc<T>>>);
 
 impl<K, T> Objects<K, T> {

@@ -3,7 +3,7 @@
 use crate::{
     address,
     canvas::Setting,
-    documents,
+    documents, engineroom,
     panels::{
         AddDialog, Comparison, Dock, EmbedDialog, HistoryDialog, Inspector, OpenDialog, Palette, Rail,
         ShareDialog, TopBar, WatchedFlows, files_of,
@@ -11,7 +11,7 @@ use crate::{
     panic,
     picture::Picture,
     ptr::Ptr,
-    reader, saved,
+    saved,
     state::{Action, Brought, Dialog, Dispatch, Message, State, guide::Page, link},
     theme,
     tutor::{self, Lead},
@@ -289,8 +289,8 @@ fn use_kept(dispatch: &Dispatch) {
 fn use_engine(dispatch: &Dispatch) {
     let dispatch = dispatch.clone();
     use_effect_with((), move |()| {
-        if !reader::is_ready() {
-            spawn_local(async move { dispatch.dispatch(Action::EngineCame(reader::ready().await)) });
+        if !engineroom::is_ready() {
+            spawn_local(async move { dispatch.dispatch(Action::EngineCame(engineroom::ready().await)) });
         }
     });
 }

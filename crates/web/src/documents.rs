@@ -1,7 +1,7 @@
 //! Documents in and out: the page's one door to foreign formats. What calls it waits for the answer, so that the
 //! reader of documents need not be there when the page opens.
 
-use crate::reader::{self, ReaderError};
+use crate::engineroom::{self, EngineroomError};
 use formats::{Diagnostic, Import, Link, Question, Severity, Source};
 use model::{Model, Object, ObjectRef};
 
@@ -17,14 +17,14 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Reads documents. Where the reader cannot be used, they are refused, and the one remark says why.
+/// Reads documents. Where the engine room cannot be used, they are refused, and the one remark says why.
 pub(crate) async fn import(sources: &[Source]) -> Import {
-    let read = reader::ask(&Question::Import(sources.to_vec())).await;
+    let read = engineroom::ask(&Question::Import(sources.to_vec())).await;
     read.unwrap_or_else(|error| Import { model: Model::default(), diagnostics: vec![unread(&error)] })
 }
 
 /// The refusal of documents that nobody could read.
-fn unread(error: &ReaderError) -> Diagnostic {
+fn unread(error: &EngineroomError) -> Diagnostic {
     Diagnostic {
         severity: Severity::Error,
         file: EDITED.to_owned(),
@@ -37,29 +37,29 @@ fn unread(error: &ReaderError) -> Diagnostic {
 }
 
 /// One object as YAML.
-pub(crate) async fn object_yaml(object: &Object) -> Result<String, ReaderError> {
-    reader::ask(&Question::ObjectYaml(object.clone())).await
+pub(crate) async fn object_yaml(object: &Object) -> Result<String, EngineroomError> {
+    engineroom::ask(&Question::ObjectYaml(object.clone())).await
 }
 
 /// A whole cluster.
-pub(crate) async fn cluster(model: &Model, format: Format) -> Result<String, ReaderError> {
+pub(crate) async fn cluster(model: &Model, format: Format) -> Result<String, EngineroomError> {
     let model = model.clone();
     let question = match format {
         Format::Yaml => Question::ClusterYaml(model),
         Format::Json => Question::ClusterJson(model),
     };
-    reader::ask(&question).await
+    engineroom::ask(&question).await
 }
 
 /// The text after `#` of a link, or why there is none.
 pub(crate) async fn write_link(link: Link) -> Result<String, String> {
-    let written = reader::ask::<Result<_, _>>(&Question::WriteLink(link)).await;
+    let written = engineroom::ask::<Result<_, _>>(&Question::WriteLink(link)).await;
     written.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 /// What a link holds, given the text after `#`, or why it was refused.
 pub(crate) async fn read_link(link: String) -> Result<Link, String> {
-    let read = reader::ask::<Result<_, _>>(&Question::ReadLink(link)).await;
+    let read = engineroom::ask::<Result<_, _>>(&Question::ReadLink(link)).await;
     read.unwrap_or_else(|error| Err(error.to_string()))
 }
 

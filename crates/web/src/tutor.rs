@@ -1,7 +1,7 @@
-//! Lessons and questions: their files lie beside the page, and the reader reads, asks and grades.
+//! Lessons and questions: their files lie beside the page, and the engine room reads, asks and grades.
 
 use crate::{
-    documents, reader,
+    documents, engineroom,
     state::{
         Action, Dispatch, Message,
         guide::{Looked, Taken, Turn},
@@ -35,7 +35,7 @@ impl Lead {
 
 /// The lists of lessons and questions.
 pub(crate) async fn contents() -> Result<Contents, String> {
-    reader::teach(&Ask::Contents).await.map_err(|error| error.to_string())
+    engineroom::teach(&Ask::Contents).await.map_err(|error| error.to_string())
 }
 
 /// Opens a lesson or a question; the person's own work is kept.
@@ -59,7 +59,7 @@ pub(crate) fn step(taken: &Taken, step: u32, model: &Model, dispatch: Dispatch) 
     let Some(title) = title else { return dispatch.dispatch(Action::Guide(Turn::Step(step, None))) };
     let ask = Ask::Change { lesson: taken.source.clone(), step, model: model.clone() };
     spawn_local(async move {
-        let edit = told(reader::teach::<Result<Option<Edit>, String>>(&ask).await);
+        let edit = told(engineroom::teach::<Result<Option<Edit>, String>>(&ask).await);
         dispatch.dispatch(match edit {
             Ok(edit) => Action::Guide(Turn::Step(step, edit.map(|edit| (title, edit)))),
             Err(why) => Action::Tell(Some(Message::error(format!(
@@ -74,7 +74,7 @@ pub(crate) fn pose(taken: &Taken, model: &Model, dispatch: Dispatch) {
     let step = taken.step;
     let ask = Ask::Pose { lesson: taken.source.clone(), step, model: model.clone() };
     spawn_local(async move {
-        match told(reader::teach::<Result<Option<Posed>, String>>(&ask).await) {
+        match told(engineroom::teach::<Result<Option<Posed>, String>>(&ask).await) {
             Ok(Some(posed)) => dispatch.dispatch(Action::Guide(Turn::Posed(step, posed))),
             Ok(None) => {}
             Err(why) => dispatch.dispatch(Action::Tell(Some(Message::error(format!(
@@ -88,14 +88,14 @@ async fn lesson(id: String, step: u32) -> Result<Turn, String> {
     let file = async |name: &str| file(&format!("lessons/{}/{name}.yaml", known(&id)?)).await;
     let (source, cluster) = (file("lesson").await?, file("cluster").await?);
     let ask = Ask::Begin { lesson: source.clone(), cluster, step };
-    let Begun { sheet, step, model } = told(reader::teach(&ask).await)?;
+    let Begun { sheet, step, model } = told(engineroom::teach(&ask).await)?;
     Ok(Turn::Begin(Box::new(Taken::at(id, source, sheet, step)), Box::new(model)))
 }
 
 async fn question(id: String, case: usize) -> Result<Turn, String> {
     let mut source = file(&format!("questions/{}/expect.json", known(&id)?)).await?;
     source.name = format!("{id}/expect.json");
-    let answered: Answered = told(reader::teach(&Ask::Answered(source)).await)?;
+    let answered: Answered = told(engineroom::teach(&Ask::Answered(source)).await)?;
     let mut sources = Vec::new();
     for name in answered.cases.get(case).into_iter().flat_map(|case| &case.files) {
         sources.push(file(&format!("questions/{name}")).await?);
@@ -114,9 +114,9 @@ fn known(id: &str) -> Result<&str, String> {
 }
 
 async fn file(path: &str) -> Result<Source, String> {
-    reader::file(path).await.map_err(|error| error.to_string())
+    engineroom::file(path).await.map_err(|error| error.to_string())
 }
 
-fn told<T>(answer: Result<Result<T, String>, reader::ReaderError>) -> Result<T, String> {
+fn told<T>(answer: Result<Result<T, String>, engineroom::EngineroomError>) -> Result<T, String> {
     answer.unwrap_or_else(|error| Err(error.to_string()))
 }

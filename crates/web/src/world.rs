@@ -1,6 +1,6 @@
 //! A settled cluster. The engine keeps it; here are its number, its objects, and what can be asked about it.
 
-use crate::reader;
+use crate::engineroom;
 use engine::{Flow, Remedy, Rewrites, Stage};
 use model::{Edit, Key, Model, NodeName, kubernetes::IpFamily};
 use render::{Options, Scene};
@@ -29,7 +29,7 @@ struct Kept {
 impl Drop for Kept {
     fn drop(&mut self) {
         // Where the engine is gone, so is what it kept.
-        let _ = reader::compute::<()>(&Call::Forget(self.id));
+        let _ = engineroom::compute::<()>(&Call::Forget(self.id));
     }
 }
 
@@ -42,7 +42,7 @@ impl World {
     pub(crate) fn new(input: &Model) -> Self {
         let id = next_id();
         let settled =
-            reader::compute(&Call::New(id, Box::new(input.clone()))).unwrap_or_else(|| input.clone());
+            engineroom::compute(&Call::New(id, Box::new(input.clone()))).unwrap_or_else(|| input.clone());
         Self(Rc::new(Kept { id, input: input.clone(), settled }))
     }
 
@@ -51,7 +51,7 @@ impl World {
         let id = next_id();
         let edit = self.0.input.difference(input);
         let mut settled = self.0.settled.clone();
-        match reader::compute(&Call::Update { from: self.0.id, to: id, edit }) {
+        match engineroom::compute(&Call::Update { from: self.0.id, to: id, edit }) {
             Some(SettledChange(Some(change))) if change.apply(&mut settled).is_err() => Self::new(input),
             Some(SettledChange(_)) => Self(Rc::new(Kept { id, input: input.clone(), settled })),
             None => Self::new(input),
@@ -64,7 +64,7 @@ impl World {
         let id = next_id();
         let call =
             Call::GiveRules { from: self.0.id, to: id, node: node.clone(), text: text.map(str::to_owned) };
-        let given: Option<Result<usize, String>> = reader::compute(&call);
+        let given: Option<Result<usize, String>> = engineroom::compute(&call);
         let unmodelled = given.unwrap_or_else(|| Err("the engine does not answer".to_owned()))?;
         let (input, settled) = (self.0.input.clone(), self.0.settled.clone());
         Ok((Self(Rc::new(Kept { id, input, settled })), unmodelled))
@@ -78,12 +78,12 @@ impl World {
     /// What becomes of a flow, with a sampled run.
     pub(crate) fn ask(&self, flow: &Flow, seed: u64) -> Answer {
         let call = Call::Ask { world: self.0.id, flow: flow.clone(), requests: REQUESTS, seed };
-        reader::compute(&call).unwrap_or_else(|| Err("the engine does not answer".to_owned()))
+        engineroom::compute(&call).unwrap_or_else(|| Err("the engine does not answer".to_owned()))
     }
 
     /// What an edit brings with it, or why it is refused.
     pub(crate) fn plan(&self, edit: &Edit) -> Result<Planned, String> {
-        let plan = reader::compute(&Call::Plan(self.0.id, edit.clone()));
+        let plan = engineroom::compute(&Call::Plan(self.0.id, edit.clone()));
         plan.unwrap_or_else(|| Err("the engine does not answer".to_owned()))
     }
 
@@ -125,17 +125,17 @@ impl World {
 
     /// Who reaches whom; `None` while the engine is not here.
     pub(crate) fn matrix(&self, clients: usize, targets: usize) -> Option<Matrix> {
-        reader::compute(&Call::Matrix { world: self.0.id, clients, targets })
+        engineroom::compute(&Call::Matrix { world: self.0.id, clients, targets })
     }
 
     /// The load balancers; `None` while the engine is not here.
     pub(crate) fn balancers(&self) -> Option<Balancers> {
-        reader::compute(&Call::Balancers(self.0.id))
+        engineroom::compute(&Call::Balancers(self.0.id))
     }
 
     /// The network around the nodes; `None` while the engine is not here.
     pub(crate) fn network(&self, nodes: usize) -> Option<Network> {
-        reader::compute(&Call::Network { world: self.0.id, nodes })
+        engineroom::compute(&Call::Network { world: self.0.id, nodes })
     }
 
     fn asked(&self, flow: &Flow) -> Asked {
@@ -143,6 +143,6 @@ impl World {
     }
 
     fn call<T: Wire + Default>(&self, call: &Call) -> T {
-        reader::compute(call).unwrap_or_default()
+        engineroom::compute(call).unwrap_or_default()
     }
 }

@@ -43,7 +43,7 @@ test("it can be installed", async ({ page }) => {
   }
 });
 
-/** Opens a cluster of one Service by the reader, which is a part that is fetched later. */
+/** Opens a cluster of one Service by the engineroom, which is a part that is fetched later. */
 async function opened(page: Page, name: string): Promise<void> {
   await page.getByRole("button", { name: "Open…" }).click();
   const dialog = page.getByRole("dialog", { name: "Open a cluster" });
@@ -86,14 +86,14 @@ test("an update is seen at the next visit, never mixes with the old version, and
   const before = await page.evaluate(() => caches.keys());
   expect(before).toHaveLength(1);
 
-  // The next version: another page, another reader, another text under the same name.
+  // The next version: another page, another engineroom, another text under the same name.
   const part = (html: string, name: string) => html.match(new RegExp(`name="part-${name}" content="([^"]+)"`))?.[1] ?? "";
   const index = join(folder, "index.html");
   let html = readFileSync(index, "utf8");
-  const [reader, texts] = [part(html, "reader"), part(html, "texts")];
-  const [newReader, newTexts] = [`reader-${"2".repeat(16)}`, `texts-${"2".repeat(16)}`];
-  for (const end of [".js", "_bg.wasm"]) renameSync(join(folder, reader + end), join(folder, newReader + end));
-  html = html.replace(reader, newReader).replace(texts, newTexts).replace("<title>Hopscope</title>", "<title>Hopscope 2</title>");
+  const [engineroom, texts] = [part(html, "engineroom"), part(html, "texts")];
+  const [newEngineroom, newTexts] = [`engineroom-${"2".repeat(16)}`, `texts-${"2".repeat(16)}`];
+  for (const end of [".js", "_bg.wasm"]) renameSync(join(folder, engineroom + end), join(folder, newEngineroom + end));
+  html = html.replace(engineroom, newEngineroom).replace(texts, newTexts).replace("<title>Hopscope</title>", "<title>Hopscope 2</title>");
   writeFileSync(index, html);
   const lesson = join(folder, "lessons/port-80/lesson.yaml");
   writeFileSync(lesson, `title: 'The second version'\n${readFileSync(lesson, "utf8").replace(/^.*\n/, "")}`);
@@ -109,8 +109,8 @@ test("an update is seen at the next visit, never mixes with the old version, and
   await expect(page).toHaveTitle("Hopscope 2");
   expect(await title(page)).toContain("The second version");
   await opened(page, "lonelier");
-  expect(asked.filter((address) => address.includes(`${reader}.js`) || address.includes(texts))).toEqual([]);
-  expect(asked.filter((address) => address.includes(newReader))).toHaveLength(2);
+  expect(asked.filter((address) => address.includes(`${engineroom}.js`) || address.includes(texts))).toEqual([]);
+  expect(asked.filter((address) => address.includes(newEngineroom))).toHaveLength(2);
 
   // The new worker waits for the last tab of the old one.
   await page.evaluate(async () => {

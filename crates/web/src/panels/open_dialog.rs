@@ -2,7 +2,7 @@
 
 use super::report::{Report, show_line};
 use crate::{
-    documents, reader,
+    documents, engineroom,
     state::{Action, Brought, Dispatch},
     ui::Dialog,
 };
@@ -38,7 +38,7 @@ pub(crate) fn OpenDialog(props: &OpenProps) -> Html {
         move |()| {
             busy.set(Some("Getting ready to read…".into()));
             spawn_local(async move {
-                let ready = reader::ready().await;
+                let ready = engineroom::ready().await;
                 busy.set(ready.err().map(|error| format!("Nothing can be opened now: {error}.").into()));
             });
         }

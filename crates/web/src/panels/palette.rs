@@ -51,7 +51,7 @@ pub(crate) fn Palette(props: &PaletteProps) -> Html {
     let typed = use_state(String::new);
     let at = use_state(|| 0_usize);
     let commands = use_memo((), |()| commands(&props.state));
-    // Lessons and questions are listed by the reader, and found when it is there.
+    // Lessons and questions are listed by the engine room, and found when it is there.
     let course = use_state(Vec::new);
     use_effect_with((), {
         let course = course.setter();

@@ -1,9 +1,8 @@
 //! Everything that can be taken along: a link to the state, the cluster, the trace, the picture.
 
 use crate::{
-    address, documents, hand_over,
+    address, documents, engineroom, hand_over,
     ptr::Ptr,
-    reader,
     state::{Action, Dialog as Show, Dispatch, Message, State, link},
     ui::{Choice, Dialog, Segmented},
 };
@@ -76,7 +75,7 @@ impl Export {
 }
 
 async fn text(state: &State, export: Export) -> Result<String, String> {
-    reader::ready().await.map_err(|error| error.to_string())?;
+    engineroom::ready().await.map_err(|error| error.to_string())?;
     Ok(match export {
         Export::Link => address::full(&documents::write_link(link::of(state)).await?),
         Export::Yaml => cluster(state, documents::Format::Yaml).await?,

@@ -18,9 +18,9 @@ pub(crate) use compare::Variant;
 pub(crate) use history::History;
 pub(crate) use watch::{Trend, Watched};
 
+use crate::engineroom::EngineroomError;
 use crate::presets::{PRESETS, Preset};
 use crate::ptr::Ptr;
-use crate::reader::ReaderError;
 use crate::world::World;
 use engine::Flow;
 use formats::Link;
@@ -154,7 +154,7 @@ pub(crate) enum Action {
     /// Say something to screen readers.
     Announce(String),
     /// The engine is here, or why it is not.
-    EngineCame(Result<(), ReaderError>),
+    EngineCame(Result<(), EngineroomError>),
     /// Something happens in the rail.
     Guide(guide::Turn),
 }

@@ -5,8 +5,8 @@ use super::{
     history::{Cluster, History},
     watch,
 };
+use crate::engineroom;
 use crate::ptr::Ptr;
-use crate::reader;
 use crate::world::World;
 use engine::Flow;
 use model::{Edit, EditError, Model};
@@ -21,11 +21,11 @@ impl Reducible for State {
 
     fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
         let mut next = (*self).clone();
-        if !next.waiting.is_empty() && reader::is_ready() {
+        if !next.waiting.is_empty() && engineroom::is_ready() {
             let waiting = std::mem::take(&mut next.waiting);
             return waiting.into_iter().fold(Rc::new(next), Self::reduce).reduce(action);
         }
-        if action.asks_engine() && !reader::is_ready() {
+        if action.asks_engine() && !engineroom::is_ready() {
             next.waiting.push(action);
             next.announce("The engine is being loaded.".to_owned());
             return Rc::new(next);

@@ -3,8 +3,8 @@
 use super::super::editor::Editor;
 use crate::{
     documents,
+    engineroom::EngineroomError,
     ptr::Ptr,
-    reader::ReaderError,
     state::{Action, Dispatch, describe, facts, objects},
 };
 use engine::{Flow, Place};
@@ -93,7 +93,7 @@ pub(super) fn Document(props: &DocumentProps) -> Html {
 }
 
 /// The document, or why there is none.
-fn shown(yaml: Result<String, ReaderError>) -> AttrValue {
+fn shown(yaml: Result<String, EngineroomError>) -> AttrValue {
     yaml.unwrap_or_else(|error| format!("Not shown: {error}.")).into()
 }
 

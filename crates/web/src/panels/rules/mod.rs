@@ -8,8 +8,8 @@ mod tree;
 
 use crate::world::World;
 use crate::{
+    engineroom,
     ptr::Ptr,
-    reader,
     state::{Action, Answer, Changed, Dispatch, answer::per_cent},
     ui::{self, Choice, Segmented},
 };
@@ -107,7 +107,7 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
     let Some(node) = node else {
         return html! { <p class="empty">{ "The cluster has no node." }</p> };
     };
-    if !reader::is_ready() {
+    if !engineroom::is_ready() {
         return ui::loading();
     }
     let Some(lines) = (*lines).clone() else {

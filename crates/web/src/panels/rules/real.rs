@@ -1,8 +1,8 @@
 //! The rules of a real node, in place of those that kube-proxy would write there, and how the two differ.
 
 use crate::{
+    engineroom,
     ptr::Ptr,
-    reader,
     state::{Action, Dispatch},
     world::World,
 };
@@ -37,7 +37,7 @@ pub(super) fn Real(props: &RealProps) -> Html {
             let question =
                 RulesQuestion { model: world.model().clone(), node: node.clone(), text: text.to_string() };
             spawn_local(async move {
-                let compared = reader::compare(&question).await;
+                let compared = engineroom::compare(&question).await;
                 answer.set(Some(compared.unwrap_or_else(|error| Err(error.to_string()))));
             });
         }

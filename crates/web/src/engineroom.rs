@@ -12,8 +12,8 @@ use wire::Wire;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The reader's function from a door and a question to its answer, both as bytes (`www/boot.js`).
-    #[wasm_bindgen(js_namespace = hopscope, js_name = reader, catch)]
+    /// The engine room's function from a door and a question to its answer, both as bytes (`www/boot.js`).
+    #[wasm_bindgen(js_namespace = hopscope, js_name = engineroom, catch)]
     async fn load() -> Result<JsValue, JsValue>;
 
     /// The text of a file beside the page (`www/boot.js`).
@@ -27,7 +27,7 @@ thread_local! {
 
 #[derive(Debug, Default)]
 struct Here {
-    /// The reader's function, when it is here.
+    /// The engine room's function, when it is here.
     function: Option<Function>,
     /// What the engine must be told when it comes: the cluster that the build answered for.
     untold: Vec<Vec<u8>>,
@@ -41,16 +41,16 @@ struct Here {
 #[cfg(any(test, target_arch = "wasm32"))]
 const OPENING: &[(&[u8], &[u8])] = include!(concat!(env!("OUT_DIR"), "/opening.rs"));
 
-/// Why the reader did not answer.
+/// Why the engine room did not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ReaderError {
+pub(crate) enum EngineroomError {
     /// It could not be fetched, or it stopped; what the browser says about it.
     Failed(String),
     /// It answered what the page does not understand.
     OtherVersion,
 }
 
-impl fmt::Display for ReaderError {
+impl fmt::Display for EngineroomError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(why) => {
@@ -61,15 +61,15 @@ impl fmt::Display for ReaderError {
     }
 }
 
-impl std::error::Error for ReaderError {}
+impl std::error::Error for EngineroomError {}
 
-/// Whether the reader, and with it the engine, is here.
+/// Whether the engine room is here.
 pub(crate) fn is_ready() -> bool {
     cfg!(not(target_arch = "wasm32")) || HERE.with_borrow(|here| here.function.is_some())
 }
 
-/// Fetches the reader, unless it is here.
-pub(crate) async fn ready() -> Result<(), ReaderError> {
+/// Fetches the engine room, unless it is here.
+pub(crate) async fn ready() -> Result<(), EngineroomError> {
     function().await.map(drop)
 }
 
@@ -102,44 +102,46 @@ fn left_by_build(call: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Asks a question. The type of the answer stands with the question.
-pub(crate) async fn ask<T: Wire>(question: &Question) -> Result<T, ReaderError> {
+pub(crate) async fn ask<T: Wire>(question: &Question) -> Result<T, EngineroomError> {
     let answer = call("answer", &wire::encode(question)).await?;
-    wire::decode(&answer).ok_or(ReaderError::OtherVersion)
+    wire::decode(&answer).ok_or(EngineroomError::OtherVersion)
 }
 
 /// Asks about lessons. The type of the answer stands with the question.
-pub(crate) async fn teach<T: Wire>(ask: &Ask) -> Result<T, ReaderError> {
+pub(crate) async fn teach<T: Wire>(ask: &Ask) -> Result<T, EngineroomError> {
     let answer = call("teach", &wire::encode(ask)).await?;
-    wire::decode(&answer).ok_or(ReaderError::OtherVersion)
+    wire::decode(&answer).ok_or(EngineroomError::OtherVersion)
 }
 
 /// Compares a real node's rules with those that the controllers would write.
-pub(crate) async fn compare(question: &RulesQuestion) -> Result<Result<RulesAnswer, String>, ReaderError> {
+pub(crate) async fn compare(
+    question: &RulesQuestion,
+) -> Result<Result<RulesAnswer, String>, EngineroomError> {
     let answer = call("compare", &wire::encode(question)).await?;
-    wire::decode(&answer).ok_or(ReaderError::OtherVersion)
+    wire::decode(&answer).ok_or(EngineroomError::OtherVersion)
 }
 
 /// A file beside the page, or what the browser says in its place.
-pub(crate) async fn file(path: &str) -> Result<Source, ReaderError> {
+pub(crate) async fn file(path: &str) -> Result<Source, EngineroomError> {
     let text = text(path).await.map_err(|error| failed(&error))?;
     Ok(Source::new(path, text.as_string().unwrap_or_default()))
 }
 
-async fn call(door: &str, question: &[u8]) -> Result<Vec<u8>, ReaderError> {
+async fn call(door: &str, question: &[u8]) -> Result<Vec<u8>, EngineroomError> {
     at_door(&function().await?, door, question)
 }
 
-fn at_door(function: &Function, door: &str, question: &[u8]) -> Result<Vec<u8>, ReaderError> {
+fn at_door(function: &Function, door: &str, question: &[u8]) -> Result<Vec<u8>, EngineroomError> {
     let answer = function.call2(&JsValue::NULL, &door.into(), &Uint8Array::from(question));
     Ok(Uint8Array::new(&answer.map_err(|error| failed(&error))?).to_vec())
 }
 
-async fn function() -> Result<Function, ReaderError> {
+async fn function() -> Result<Function, EngineroomError> {
     if let Some(function) = HERE.with_borrow(|here| here.function.clone()) {
         return Ok(function);
     }
     let function = load().await.map_err(|error| failed(&error))?;
-    let function: Function = function.dyn_into().map_err(|_| ReaderError::OtherVersion)?;
+    let function: Function = function.dyn_into().map_err(|_| EngineroomError::OtherVersion)?;
     for call in HERE.with_borrow_mut(|here| std::mem::take(&mut here.untold)) {
         at_door(&function, "compute", &call)?;
     }
@@ -147,9 +149,9 @@ async fn function() -> Result<Function, ReaderError> {
     Ok(function)
 }
 
-fn failed(error: &JsValue) -> ReaderError {
+fn failed(error: &JsValue) -> EngineroomError {
     let message = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
-    ReaderError::Failed(message.unwrap_or_default())
+    EngineroomError::Failed(message.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -20,13 +20,13 @@ pub fn compute(call: &[u8]) -> Result<Vec<u8>, JsError> {
 /// Answers a `formats::Question`; both are in the wire form.
 #[wasm_bindgen]
 pub fn answer(question: &[u8]) -> Result<Vec<u8>, JsError> {
-    formats::answer(question).ok_or_else(|| JsError::new("the page and its reader are of different versions"))
+    formats::answer(question).ok_or_else(|| JsError::new("the page and its engine are of different versions"))
 }
 
 /// Answers a `lessons::Ask`; both are in the wire form.
 #[wasm_bindgen]
 pub fn teach(ask: &[u8]) -> Result<Vec<u8>, JsError> {
-    lessons::answer(ask).ok_or_else(|| JsError::new("the page and its reader are of different versions"))
+    lessons::answer(ask).ok_or_else(|| JsError::new("the page and its engine are of different versions"))
 }
 
 /// Answers an `engine::RulesQuestion`; both are in the wire form.
@@ -34,6 +34,6 @@ pub fn teach(ask: &[u8]) -> Result<Vec<u8>, JsError> {
 pub fn compare(question: &[u8]) -> Result<Vec<u8>, JsError> {
     let question: Option<RulesQuestion> = wire::decode(question);
     let question =
-        question.ok_or_else(|| JsError::new("the page and its reader are of different versions"))?;
+        question.ok_or_else(|| JsError::new("the page and its engine are of different versions"))?;
     Ok(wire::encode(&question.answer()))
 }
