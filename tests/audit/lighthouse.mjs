@@ -1,9 +1,15 @@
-// Lighthouse over the built page, with the machine's own Chromium: `npm run lighthouse`, the page served beside it
-// (`cargo xtask serve`; HOPSCOPE_URL names another address). Figures of a busy machine are figures of the machine.
+// Lighthouse over the built page, with the machine's own Chromium: `npm run lighthouse`, after `cargo xtask serve` or
+// `dist` has built it; HOPSCOPE_DIST names another folder, HOPSCOPE_URL a page that is served. Figures of a busy machine
+// are figures of the machine.
+import { resolve } from "node:path";
 import { launch } from "chrome-launcher";
 import lighthouse from "lighthouse";
+import { host } from "./host.mjs";
 
-const address = process.env.HOPSCOPE_URL ?? "http://127.0.0.1:8080/";
+const served = process.env.HOPSCOPE_URL
+  ? { address: process.env.HOPSCOPE_URL, close: () => {} }
+  : await host(resolve(process.env.HOPSCOPE_DIST ?? "../../dist"));
+const { address } = served;
 const wanted = { performance: 95, accessibility: 95, "best-practices": 95 };
 
 const chrome = await launch({
@@ -45,5 +51,6 @@ try {
   }
 } finally {
   await chrome.kill();
+  served.close();
 }
 process.exitCode = failed ? 1 : 0;

@@ -117,6 +117,19 @@ export class Hopscope {
     );
   }
 
+  /** What `iptables-save` would print on a node, line by line, as the tab Rules has it. */
+  async saved(node: string): Promise<string[]> {
+    await this.open("Rules");
+    await this.page.getByRole("combobox", { name: "Node" }).selectOption(node);
+    return this.panel.locator("pre.rule-text").evaluate((pre) =>
+      [...pre.childNodes].map((child) => {
+        const line = child.cloneNode(true) as HTMLElement;
+        for (const extra of line.querySelectorAll?.(".at, .to-object") ?? []) extra.remove();
+        return line.textContent?.trim() ?? "";
+      }),
+    );
+  }
+
   /** Who gets how much, as the tab Shares has it; pods by the ends of their names. */
   async shares(): Promise<Share[]> {
     await this.open("Shares");

@@ -9,10 +9,9 @@ use model::{
 use netfilter::{Chain, ChainName, Ruleset, TableName};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use wire::Wire;
 
 /// What kube-proxy feeds to `iptables-restore` on one node after an edit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rewrites {
     /// Whether every chain is written: the node's own settings or labels changed. Otherwise the shared chains and
@@ -26,7 +25,7 @@ pub struct Rewrites {
 }
 
 /// One chain that is written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RewrittenChain {
     /// The table.
@@ -41,7 +40,7 @@ pub struct RewrittenChain {
 }
 
 /// What writing a chain does to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Wire)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rewrite {
     /// The same rules again.

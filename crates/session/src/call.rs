@@ -105,7 +105,7 @@ pub enum Call {
         /// What `iptables-save` printed there; `None` takes away what was given.
         text: Option<String>,
     },
-    /// What does kube-proxy write on a node when a cluster becomes another? `Option<Rewrites>`; `None` if the node is
+    /// What does kube-proxy write on a node when a cluster becomes another? `Option<`[`crate::Written`]`>`; `None` if the node is
     /// not in both, or kube-proxy does not write rules of iptables there.
     Rewrites {
         /// The cluster before.

@@ -9,6 +9,7 @@ mod call;
 mod drift;
 mod network;
 mod opening;
+mod written;
 
 pub use call::{
     Answer, Asked, BalancerView, Balancers, Call, Export, Matrix, Planned, ProbedMembers, SettledChange,
@@ -17,6 +18,7 @@ pub use call::{
 pub use drift::{Drifted, Drifting};
 pub use network::{Network, NodeWay, PoolPorts, SecurityRules, SystemRoute, SystemRoutes};
 pub use opening::{INTERNET_CLIENT, REQUESTS, SEED, first_flow, first_service, opening, watched_flows};
+pub use written::Written;
 
 use engine::{Flow, Paths, World};
 use model::NodeName;
@@ -84,7 +86,8 @@ impl Session {
             Call::Rules { world, node, family } => self.world(world)?.rules_text(&node, family).write(out),
             Call::GiveRules { from, to, node, text } => self.give(from, to, &node, text)?.write(out),
             Call::Rewrites { before, after, node, family } => {
-                self.world(after)?.rewrites(self.world(before)?, &node, family).write(out);
+                let rewrites = self.world(after)?.rewrites(self.world(before)?, &node, family);
+                rewrites.map(|rewrites| Written::of(&node, &rewrites)).write(out);
             }
             Call::Matrix { world, clients, targets } => {
                 Matrix::of(self.world(world)?, clients, targets).write(out);

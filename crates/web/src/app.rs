@@ -18,7 +18,8 @@ use crate::{
     ui,
 };
 use formats::Link;
-use std::rc::Rc;
+use gloo_render::request_animation_frame;
+use std::{cell::RefCell, rc::Rc};
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
@@ -39,7 +40,8 @@ pub(crate) fn App(props: &AppProps) -> Html {
     use_links(&dispatch);
     use_brought(&dispatch);
     use_kept(&dispatch);
-    use_engine(&dispatch);
+    let painted = use_painted();
+    use_engine(&dispatch, *painted);
     use_effect_with((state.model.clone(), state.flow.clone()), {
         let state = state.clone();
         move |_| keep(&state)
@@ -108,10 +110,15 @@ pub(crate) fn App(props: &AppProps) -> Html {
                         <WatchedFlows watched={state.watched.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
                     </aside>
                 </div>
-                <Dock world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
-                    reply={state.reply} highlight={state.highlight} changed={state.changed.clone()}
-                    watched={state.watched.clone()} tab={state.tab}
-                    rules_node={state.rules_node.clone()} rules_search={state.rules_search.clone()} real_rules={Rc::clone(&state.real_rules)} dispatch={dispatch.clone()} />
+                if *painted {
+                    <Dock world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
+                        reply={state.reply} highlight={state.highlight} changed={state.changed.clone()}
+                        watched={state.watched.clone()} tab={state.tab}
+                        rules_node={state.rules_node.clone()} rules_search={state.rules_search.clone()} real_rules={Rc::clone(&state.real_rules)} dispatch={dispatch.clone()} />
+                } else {
+                    // The picture comes first; the place of the rest is kept, so that nothing moves.
+                    <section class="dock" aria-label="Result" />
+                }
             </div>
             <Told message={state.message.clone()} dispatch={dispatch.clone()} />
             <p class="visually-hidden" aria-live="polite" data-testid="announcer" key={state.announcement.0}>
@@ -284,12 +291,31 @@ fn use_kept(dispatch: &Dispatch) {
     });
 }
 
+/// Whether the page was painted once: what is not seen at first glance is made after it.
+#[hook]
+fn use_painted() -> UseStateHandle<bool> {
+    let painted = use_state(|| false);
+    use_effect_with((), {
+        let painted = painted.setter();
+        move |()| {
+            let next = Rc::new(RefCell::new(None));
+            let after = Rc::clone(&next);
+            // A frame begins before its paint, so that the one after it follows the first paint.
+            let first = request_animation_frame(move |_| {
+                *after.borrow_mut() = Some(request_animation_frame(move |_| painted.set(true)));
+            });
+            move || drop((first, next))
+        }
+    });
+    painted
+}
+
 /// Fetches the engine once the first picture stands.
 #[hook]
-fn use_engine(dispatch: &Dispatch) {
+fn use_engine(dispatch: &Dispatch, painted: bool) {
     let dispatch = dispatch.clone();
-    use_effect_with((), move |()| {
-        if !engineroom::is_ready() {
+    use_effect_with(painted, move |painted| {
+        if *painted && !engineroom::is_ready() {
             spawn_local(async move { dispatch.dispatch(Action::EngineCame(engineroom::ready().await)) });
         }
     });

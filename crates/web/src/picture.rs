@@ -36,9 +36,11 @@ pub(crate) struct PictureProps {
 #[component]
 pub(crate) fn Picture(props: &PictureProps) -> Html {
     let narrow = use_state(|| false);
+    let world = props.world.clone();
+    // By its number: that the engine came changes nothing in a picture that stands.
     let scene = use_memo(
-        (props.world.clone(), props.answer.clone(), props.outcome, props.reply, *narrow),
-        |(world, answer, outcome, reply, narrow)| {
+        (world.id(), props.answer.clone(), props.outcome, props.reply, *narrow),
+        move |(_, answer, outcome, reply, narrow)| {
             let shape = if *narrow { Format::Tall } else { Format::Wide };
             Rc::new(world.picture(answer.flow.as_ref(), *outcome, *reply, Options { shape }))
         },

@@ -1,11 +1,12 @@
 //! A settled cluster. The engine keeps it; here are its number, its objects, and what can be asked about it.
 
 use crate::engineroom;
-use engine::{Flow, Remedy, Rewrites, Stage};
+use engine::{Flow, Remedy, Stage};
 use model::{Edit, Key, Model, NodeName, kubernetes::IpFamily};
 use render::{Options, Scene};
 use session::{
     Answer, Asked, Balancers, Call, Export, Matrix, Network, Planned, REQUESTS, SettledChange, WorldId,
+    Written,
 };
 use std::{cell::Cell, rc::Rc};
 use wire::Wire;
@@ -70,6 +71,11 @@ impl World {
         Ok((Self(Rc::new(Kept { id, input, settled })), unmodelled))
     }
 
+    /// The number under which the engine keeps it: equal for the same cluster only.
+    pub(crate) fn id(&self) -> WorldId {
+        self.0.id
+    }
+
     /// The objects with everything that the controllers filled in.
     pub(crate) fn model(&self) -> &Model {
         &self.0.settled
@@ -119,7 +125,7 @@ impl World {
     }
 
     /// What kube-proxy writes on a node when another cluster becomes this one; `None` where the node is not in both.
-    pub(crate) fn rewrites(&self, before: &Self, node: &NodeName, family: IpFamily) -> Option<Rewrites> {
+    pub(crate) fn rewrites(&self, before: &Self, node: &NodeName, family: IpFamily) -> Option<Written> {
         self.call(&Call::Rewrites { before: before.0.id, after: self.0.id, node: node.clone(), family })
     }
 

@@ -23,6 +23,19 @@ const views: { name: string; open: (hopscope: Hopscope) => Promise<void> }[] = [
     },
   },
   {
+    name: "moved-node",
+    open: async (hopscope) => {
+      await hopscope.node("aks-pool-1-27255451-0").focus();
+      await hopscope.page.keyboard.press("m");
+      await hopscope.page.getByRole("menuitem", { name: /^Move to node pool system\./ }).click();
+      await hopscope.open("Changes");
+    },
+  },
+  {
+    name: "picture",
+    open: async ({ main }) => main.evaluate((stage) => stage.scrollIntoView()),
+  },
+  {
     name: "written",
     open: async (hopscope) => {
       await hopscope.tell("cluster");
@@ -33,11 +46,9 @@ const views: { name: string; open: (hopscope: Hopscope) => Promise<void> }[] = [
   {
     name: "given",
     open: async (hopscope) => {
-      await hopscope.open("Rules");
-      const own = await hopscope.panel.locator("pre.rule-text").innerText();
-      const lines = own.split("\n").map((line) => line.replace(/^[\d,]*(?=[-*:]|COMMIT)/, "").replace(/echo-service$/, ""));
+      const own = await hopscope.saved("aks-system-27255451-0");
       await hopscope.switch("Form").getByRole("radio", { name: "Real node" }).click();
-      await hopscope.panel.getByRole("textbox", { name: "Or paste" }).fill(lines.filter((line) => !line.includes("-j DNAT")).join("\n"));
+      await hopscope.panel.getByRole("textbox", { name: "Or paste" }).fill(own.filter((line) => !line.includes("-j DNAT")).join("\n"));
       await hopscope.panel.getByRole("button", { name: "Use these rules" }).click();
       await hopscope.panel.locator(".lacks").first().waitFor();
     },

@@ -86,3 +86,16 @@ test("whatever Tab comes to shows that it has the focus", async ({ hopscope, pag
     expect([...seen]).toContain(name);
   }
 });
+
+test("paper gets the picture and every step, on a light ground, whatever the theme", async ({ hopscope, page }) => {
+  await page.getByRole("button", { name: "Dark theme" }).click();
+  await page.emulateMedia({ media: "print" });
+  expect(await page.evaluate(() => getComputedStyle(document.querySelector(".dock") as Element).backgroundColor)).toBe("rgb(255, 255, 255)");
+  await expect(page.getByRole("button", { name: "Send", exact: true })).toBeHidden();
+  await expect(hopscope.node("aks-system-27255451-0")).toBeVisible();
+  const steps = hopscope.steps("Way there");
+  expect(await steps.count()).toBeGreaterThan(10);
+  // Nothing is cut off: the panel is as high as what is in it.
+  const cut = await page.getByRole("tabpanel").evaluate((panel) => panel.scrollHeight - panel.clientHeight);
+  expect(cut).toBeLessThanOrEqual(1);
+});

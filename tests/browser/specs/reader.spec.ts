@@ -14,7 +14,7 @@ spec:
 test("the first picture stands without the engine, and what is asked meanwhile is done when it comes", async ({ page }) => {
   let release = () => {};
   const held = new Promise<void>((resolve) => (release = resolve));
-  await page.route(/reader.*_bg\.wasm/, async (route) => {
+  await page.route(/engineroom.*_bg\.wasm/, async (route) => {
     await held;
     await route.continue();
   });
@@ -31,7 +31,7 @@ test("the first picture stands without the engine, and what is asked meanwhile i
 
 test("an engine that cannot be fetched is told, leaves the page as it is, and is tried again", async ({ page }) => {
   const hopscope = new Hopscope(page);
-  await page.route(/reader.*_bg\.wasm/, (route) => route.abort());
+  await page.route(/engineroom.*_bg\.wasm/, (route) => route.abort());
   await hopscope.goto();
   await expect(page.getByRole("alert")).toContainText("Nothing can be changed or asked");
   await page.getByRole("button", { name: "Open…" }).click();
@@ -42,7 +42,7 @@ test("an engine that cannot be fetched is told, leaves the page as it is, and is
   await expect(dialog.getByTestId("diagnostics")).toContainText("could not be used");
   await expect(hopscope.verdict).toContainText("delivered");
 
-  await page.unroute(/reader.*_bg\.wasm/);
+  await page.unroute(/engineroom.*_bg\.wasm/);
   await dialog.getByRole("button", { name: "Open what is pasted" }).click();
   await expect(page.getByRole("combobox", { name: "Selected object" })).toContainText("lonely");
 });

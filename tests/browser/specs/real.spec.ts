@@ -3,19 +3,6 @@ import { expect, expectAccessible, test } from "../test.ts";
 
 const NODE = "aks-system-27255451-0";
 
-/** What `iptables-save` would print on the node, line by line. */
-async function saved(hopscope: Hopscope): Promise<string[]> {
-  await hopscope.open("Rules");
-  await hopscope.page.getByRole("combobox", { name: "Node" }).selectOption(NODE);
-  return hopscope.panel.locator("pre.rule-text").evaluate((pre) =>
-    [...pre.childNodes].map((node) => {
-      const line = node.cloneNode(true) as HTMLElement;
-      for (const extra of line.querySelectorAll?.(".at, .to-object") ?? []) extra.remove();
-      return line.textContent?.trim() ?? "";
-    }),
-  );
-}
-
 async function showReal(hopscope: Hopscope): Promise<void> {
   await hopscope.open("Rules");
   await hopscope.switch("Form").getByRole("radio", { name: "Real node" }).click();
@@ -28,7 +15,7 @@ async function give(hopscope: Hopscope, text: string): Promise<void> {
 }
 
 test("a real node's rules: what it lacks, what it has besides, what has no model", async ({ hopscope }) => {
-  const own = await saved(hopscope);
+  const own = await hopscope.saved(NODE);
   const lost = own.findIndex((line) => line.startsWith("-A KUBE-MARK-MASQ"));
   expect(lost).toBeGreaterThan(0);
   const real = [
@@ -62,7 +49,7 @@ test("a real node's rules: what it lacks, what it has besides, what has no model
 });
 
 test("a packet goes by the given rules, through edits, until they are taken away", async ({ hopscope, page }) => {
-  const own = await saved(hopscope);
+  const own = await hopscope.saved(NODE);
   await expect(hopscope.watched).toContainText("100 / 0 / 0");
   // The node lost the rule that translates to the endpoint.
   const real = own.filter((line) => !/^-A KUBE-SEP-.* -j DNAT/.test(line)).join("\n");
@@ -70,6 +57,8 @@ test("a packet goes by the given rules, through edits, until they are taken away
 
   const flow = hopscope.watched.getByRole("listitem").filter({ hasText: "internet → echo-service" });
   await expect(flow).toContainText("Worse");
+  // The packet comes back to the load balancer again and again; it is still one packet.
+  await expect(hopscope.main).toContainText("LB 100 %");
   await hopscope.open("Trace");
   await expect(hopscope.verdict).not.toContainText("delivered");
   await expect(hopscope.panel.getByRole("heading", { name: /^Node/ }).first()).toContainText("given rules");
@@ -113,15 +102,15 @@ test("what an edit makes kube-proxy write: the chains of a partial sync", async 
   const rows = await hopscope.rows(table);
   const of = (chain: RegExp): string[] | undefined => rows.find(([name]) => chain.test(name));
   expect(of(/^KUBE-EXT-/)).toEqual([expect.any(String), "nat", "changed", "default/echo-service:http"]);
-  expect(of(/^KUBE-SVL-/)?.[2]).toBe("deleted");
+  expect(of(/^KUBE-SVL-/)?.slice(2)).toEqual(["deleted", "of a Service"]);
   expect(of(/^KUBE-POSTROUTING$/)?.slice(2)).toEqual(["the same again", "shared"]);
   // What differs comes first.
   const same = rows.findIndex(([, , words]) => words === "the same again");
   expect(rows.slice(same).every(([, , words]) => words === "the same again")).toBe(true);
   await expectAccessible(page);
 
-  // What concerns no rule writes nothing.
+  // Taken back, the chains that were deleted are new again.
   await page.keyboard.press("Control+z");
-  await expect(summary).toContainText("A partial sync");
-  await hopscope.select("aks-system-27255451-0");
+  await expect(summary).toContainText("Undone");
+  expect((await hopscope.rows(table)).find(([name]) => /^KUBE-SVL-/.test(name))?.[2]).toBe("new");
 });

@@ -95,12 +95,17 @@ pub(super) fn pools<'a>(view: &View<'a>, ways: &[Way]) -> (Vec<Pool<'a>>, Vec<Po
     (pools, pending)
 }
 
+/// The share of connections that a load balancer sends to each node; one that goes in a circle counts once.
 fn sent_by_balancers<'w>(ways: &'w [Way]) -> BTreeMap<&'w NodeName, f64> {
     let mut sent = BTreeMap::new();
     for way in ways {
+        let mut counted: Vec<&NodeName> = Vec::new();
         for pair in way.stops.windows(2) {
             let [from, to] = pair else { continue };
-            if let (Place::LoadBalancer(_), Place::Node(node)) = (&from.place, &to.place) {
+            if let (Place::LoadBalancer(_), Place::Node(node)) = (&from.place, &to.place)
+                && !counted.contains(&node)
+            {
+                counted.push(node);
                 *sent.entry(node).or_default() += way.probability;
             }
         }

@@ -88,19 +88,19 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
     let passed = outcome.and_then(|outcome| outcome.node.clone().or_else(|| first_node(outcome)));
     let node = props.node.clone().or(passed).or_else(|| names().next().cloned());
     let (text_box, root) = (use_node_ref(), use_node_ref());
-    use_effect_with(*form, {
-        let (root, text_box) = (root.clone(), text_box.clone());
-        move |_| {
-            ui::to_beginning(&root);
-            show_first_match(&text_box);
-        }
-    });
     use_effect_with((props.answer.clone(), props.outcome, node.clone()), {
         let text_box = text_box.clone();
         move |_| show_first_match(&text_box)
     });
     let family = family_of(&props.answer);
     let given = node.as_ref().is_some_and(|node| props.real.contains_key(node));
+    use_effect_with((*form, given), {
+        let (root, text_box) = (root.clone(), text_box.clone());
+        move |_| {
+            ui::to_beginning(&root);
+            show_first_match(&text_box);
+        }
+    });
     let lines = use_memo((props.world.clone(), node.clone(), family), |(world, node, family)| {
         Some(Rc::new(Lines::of(&world.rules(node.as_ref()?, *family)?)))
     });
