@@ -337,3 +337,63 @@ fn kubenet_needs_a_route_for_each_node() {
         each(&more, &cluster(kubenet, &more), &[("pod/default/p0", "pod/default/p1:8080", expected)]);
     }
 }
+
+/// `az network firewall show`, in the subnet that Azure wants.
+fn azure_firewall() -> String {
+    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network";
+    format!(
+        "---\n{{\"name\": \"hub-fw\", \"id\": \"{id}/azureFirewalls/hub-fw\", \"type\": \"Microsoft.Network/azureFirewalls\", \"threatIntelMode\": \"Alert\", \"sku\": {{\"name\": \"AZFW_VNet\", \"tier\": \"Standard\"}}, \"firewallPolicy\": {{\"id\": \"{id}/firewallPolicies/p\"}}, \"ipConfigurations\": [{{\"name\": \"c\", \"privateIPAddress\": \"10.225.0.4\", \"publicIPAddress\": {{\"id\": \"{id}/publicIPAddresses/fw-ip\"}}, \"subnet\": {{\"id\": \"{id}/virtualNetworks/v/subnets/AzureFirewallSubnet\"}}}}]}}\n---\n{{\"name\": \"fw-ip\", \"type\": \"Microsoft.Network/publicIPAddresses\", \"ipAddress\": \"51.0.0.9\"}}\n"
+    )
+}
+
+#[test]
+fn an_azure_firewall_is_the_appliance_that_routes_name() {
+    let network = network(RT).replace("name: fw,", "name: AzureFirewallSubnet,");
+    let udr = table(&[("out", "0.0.0.0/0", "VirtualAppliance 10.225.0.4")]);
+    let more = network + &udr + &azure_firewall();
+    let world = cluster("outboundType: userDefinedRouting", &more);
+    each("Azure Firewall", &world, &[("pod/default/p0", "198.51.100.1:443", Ok("51.0.0.9"))]);
+    let paths = ask(&world, "pod/default/p0", "198.51.100.1:443");
+    let at = steps(&paths).find(|step| step.station.kind == StationKind::Firewall).expect("a firewall");
+    assert_eq!(&*at.station.name, "hub-fw");
+    // An answer that the firewall did not see the request of.
+    each("asymmetric", &world, &[("203.0.113.9", "20.50.60.70:80", Err(Cause::AsymmetricReturn))]);
+}
+
+/// A consumer in another network, behind a private endpoint that is connected to the Service's Private Link Service.
+fn consumer(annotations: &str, state: &str) -> World {
+    let link = format!(
+        "---\napiVersion: v1\nkind: Service\nmetadata: {{name: linked, uid: cccccccc-0000-4000-8000-000000000003, annotations: {{service.beta.kubernetes.io/azure-load-balancer-internal: \"true\", service.beta.kubernetes.io/azure-pls-create: \"true\", service.beta.kubernetes.io/azure-pls-name: link{annotations}}}}}\nspec: {{type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 32100, selector: {{app: web}}, ports: [{{port: 80, targetPort: 8080, nodePort: 30646}}]}}\nstatus: {{loadBalancer: {{ingress: [{{ip: 10.224.0.201}}]}}}}\n"
+    );
+    let network = "---\napiVersion: hopscope.dev/v1\nkind: VirtualNetwork\nmetadata: {name: theirs}\nspec:\n  addressSpace: {addressPrefixes: [10.99.0.0/16]}\n  subnets:\n  - {name: vms, addressPrefix: 10.99.0.0/24}\n".to_owned() + &network("");
+    let endpoint = format!(
+        "---\n{{\"name\": \"pe\", \"type\": \"Microsoft.Network/privateEndpoints\", \"ipConfigurations\": [{{\"privateIPAddress\": \"10.99.0.9\"}}], \"privateLinkServiceConnections\": [{{\"privateLinkServiceId\": \"/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/privateLinkServices/link\", \"privateLinkServiceConnectionState\": {{\"status\": \"{state}\"}}}}]}}\n"
+    );
+    cluster("", &(link + &network + &endpoint))
+}
+
+#[test]
+fn behind_a_private_link_service_only_the_header_knows_the_client() {
+    let proxy = ", service.beta.kubernetes.io/azure-pls-proxy-protocol: \"true\", service.beta.kubernetes.io/azure-pls-ip-configuration-ip-address: 10.224.9.9";
+    for (annotations, seen, header) in [("", "10.224.255.254", false), (proxy, "10.224.9.9", true)] {
+        let world = consumer(annotations, "Approved");
+        each("by private link", &world, &[("10.99.0.7", "10.99.0.9:80", Ok(seen))]);
+        let paths = ask(&world, "10.99.0.7", "10.99.0.9:80");
+        for outcome in &paths.outcomes {
+            let delivered =
+                outcome.steps.iter().find(|step| step.action == Action::Deliver).expect("delivered");
+            assert_eq!(
+                delivered.why.contains("the client 10.99.0.7 stands only in the PROXY v2 header"),
+                header
+            );
+            assert_eq!(delivered.before.source.to_string(), seen);
+            let back = &outcome.reply.as_ref().expect("an answer").steps;
+            assert!(back.iter().any(|step| step.why.contains("gives it back to 10.99.0.7")));
+        }
+        // Whoever knows the frontend itself comes without a header.
+        let direct = ask(&world, "10.226.0.7", "10.224.0.201:80");
+        assert!(steps(&direct).all(|step| !step.why.contains("PROXY")));
+    }
+    let pending = consumer(proxy, "Pending");
+    each("pending", &pending, &[("10.99.0.7", "10.99.0.9:80", Err(Cause::EndpointNotApproved))]);
+}

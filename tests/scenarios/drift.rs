@@ -246,12 +246,37 @@ fn a_nic_dragged_from_pool_to_pool_is_put_back() {
     let mut undone = dragged.input().clone();
     undo.apply(&mut undone).expect("undo");
     assert_eq!(&undone, world.input());
-    for nothing in [
-        world.move_member(&"n0".into(), None, Some(pool("kubernetes"))),
-        world.move_member(&"nobody".into(), Some(pool("kubernetes")), None),
-        world.move_member(&"n0".into(), Some(pool("nowhere")), None),
-        world.move_member(&"n0".into(), None, None),
+}
+
+#[test]
+fn a_nic_that_cannot_be_moved_says_why() {
+    let world = start();
+    let pool = |balancer: &'static str| Some(BackendPoolName { balancer, pool: POOL });
+    let outbound = Some(BackendPoolName { balancer: "kubernetes", pool: "aksOutboundBackendPool" });
+    for (node, from, to, why) in [
+        ("n0", None, pool("kubernetes"), "n0 is in backend pool kubernetes already"),
+        ("n0", pool("kubernetes"), pool("kubernetes"), "n0 is in backend pool kubernetes already"),
+        ("nobody", pool("kubernetes"), None, "nobody is no VM of this cluster"),
+        ("n0", pool("nowhere"), None, "the load balancer nowhere has no backend pool kubernetes"),
     ] {
-        assert_eq!(nothing, None);
+        let refused = world.move_member(&node.into(), from, to).expect_err(why);
+        assert_eq!(refused.to_string(), why);
     }
+    // A second public load balancer is refused for as long as the first has the node in any pool.
+    let mut second = world.cloud().load_balancer("kubernetes").expect("a load balancer");
+    second.name = "second".into();
+    for pool in &mut second.backend_address_pools {
+        pool.backend_ip_configurations.clear();
+        pool.load_balancer_backend_addresses.clear();
+    }
+    let mut model = world.input().clone();
+    model.put(model::Object::LoadBalancer(std::sync::Arc::new(second)));
+    let two = world.update(&model);
+    for (from, refused) in [(None, true), (pool("kubernetes"), true), (outbound, true)] {
+        let edit = two.move_member(&"n0".into(), from, pool("second"));
+        assert_eq!(edit.is_err(), refused, "{from:?} {edit:?}");
+    }
+    two.move_member(&"n0".into(), outbound, None).expect("an edit").apply(&mut model).expect("it applies");
+    let left = two.update(&model);
+    left.move_member(&"n0".into(), pool("kubernetes"), pool("second")).expect("nothing holds it any more");
 }

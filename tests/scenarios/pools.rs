@@ -440,7 +440,9 @@ fn pods_of_a_higher_priority_take_the_place_of_others_and_undo_gives_it_back() {
     let (taken, _) = after(&before, &scale(2));
     assert_eq!((running(&taken, "low"), running(&taken, "urgent")), (1, 2));
     assert_eq!(pending(&taken).len(), 2, "{:?}", pending(&taken));
-    assert!(pending(&taken).iter().all(|why| why.ends_with("0/1 nodes are available: 1 Insufficient cpu.")));
+    assert!(pending(&taken).iter().all(|why| {
+        why.contains("0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 ")
+    }));
     // A second edit finds the same, and what is free again is used.
     let (given_back, _) = after(&taken, &scale(0));
     assert_eq!((running(&given_back, "low"), running(&given_back, "urgent")), (3, 0));

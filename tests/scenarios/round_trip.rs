@@ -36,12 +36,13 @@ fn written(name: &str, world: &World) {
 
 fn is_of_azure(kind: Kind) -> bool {
     use Kind::{
-        LoadBalancer, ManagedCluster, NatGateway, NetworkInterface, NetworkSecurityGroup, PublicIPAddress,
-        RouteTable, VirtualNetwork,
+        AzureFirewall, LoadBalancer, ManagedCluster, NatGateway, NetworkInterface, NetworkSecurityGroup,
+        PublicIPAddress, RouteTable, VirtualNetwork,
     };
     matches!(
         kind,
-        LoadBalancer
+        AzureFirewall
+            | LoadBalancer
             | ManagedCluster
             | NatGateway
             | NetworkInterface

@@ -28,6 +28,7 @@ pub struct Cloud {
     programmed: Arc<Programmed>,
     nodes: Arc<Nodes>,
     pools: Pools,
+    refused: Arc<[Refusal]>,
     space: Arc<AddressSpace>,
     network: Arc<Network>,
 }
@@ -56,7 +57,8 @@ pub fn program_with(model: &Model, settings: Settings) -> Cloud {
     let programmed = Arc::new(Programmed::new(model, &settings, &nodes, None));
     let pools = fill_all(&programmed, &nodes, &settings, None);
     let space = Arc::new(AddressSpace::of(model));
-    Cloud { settings, programmed, nodes, pools, space, network: Arc::new(Network::of(model)) }
+    let refused = all_refused(&programmed, &pools);
+    Cloud { settings, programmed, nodes, pools, refused, space, network: Arc::new(Network::of(model)) }
 }
 
 impl Cloud {
@@ -89,7 +91,8 @@ impl Cloud {
         } else {
             (Arc::new(AddressSpace::of(model)), Arc::new(Network::of(model)))
         };
-        Self { settings, programmed, nodes, pools, space, network }
+        let refused = if unchanged { Arc::clone(&self.refused) } else { all_refused(&programmed, &pools) };
+        Self { settings, programmed, nodes, pools, refused, space, network }
     }
 
     /// Whether packets meet the same security groups, routes and ways out as in another cloud. Pools may
@@ -164,7 +167,7 @@ impl Cloud {
 
     /// Services that were refused, in Service order.
     pub fn refused(&self) -> &[Refusal] {
-        &self.programmed.refused
+        &self.refused
     }
 
     /// Addresses that the input leaves open.
@@ -241,6 +244,14 @@ impl Cloud {
     pub fn vms(&self) -> impl Iterator<Item = &Arc<Vm>> {
         self.nodes.vms()
     }
+}
+
+/// What the controller refuses, and what Azure refuses for the sizes of the pools.
+fn all_refused(programmed: &Programmed, pools: &Pools) -> Arc<[Refusal]> {
+    let by_size = programmed.balancers.iter().flat_map(|(name, balancer)| {
+        crate::limits::of_pools(balancer, pools.get(name).map(Vec::as_slice).unwrap_or_default())
+    });
+    programmed.refused.iter().cloned().chain(by_size).collect()
 }
 
 /// Every pool; one whose members are the same as before is shared.

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use model::{
     Model, NodeName,
     azure::{
-        LocalNetworkGateway, ManagedCluster, NatGateway, NetworkInterface, NicIpConfiguration,
+        AzureFirewall, LocalNetworkGateway, ManagedCluster, NatGateway, NetworkInterface, NicIpConfiguration,
         PrivateEndpoint, PublicIpAddress, RouteTable, ServiceEndpoint, StorageAccount, Subnet,
         VirtualNetwork, VirtualNetworkGateway,
     },
@@ -79,6 +79,7 @@ struct Inputs {
     public_ips: BTreeMap<String, Arc<PublicIpAddress>>,
     gateways: BTreeMap<String, Arc<NatGateway>>,
     nics: BTreeMap<String, Arc<NetworkInterface>>,
+    firewalls: BTreeMap<String, Arc<AzureFirewall>>,
     local: BTreeMap<String, Arc<LocalNetworkGateway>>,
     remote: BTreeMap<String, Arc<VirtualNetworkGateway>>,
     endpoints: BTreeMap<String, Arc<PrivateEndpoint>>,
@@ -94,6 +95,7 @@ impl Inputs {
             public_ips: model.public_ip_addresses.clone(),
             gateways: model.nat_gateways.clone(),
             nics: model.network_interfaces.clone(),
+            firewalls: model.azure_firewalls.clone(),
             local: model.local_network_gateways.clone(),
             remote: model.virtual_network_gateways.clone(),
             endpoints: model.private_endpoints.clone(),
@@ -136,16 +138,25 @@ impl Network {
         });
         let inputs = Inputs::of(model);
         let mut network = Self { subnets, gateways: gateways.collect(), inputs, ..Self::default() };
-        for nic in model.network_interfaces.values() {
+        let firewalls = model.azure_firewalls.values().map(|firewall| Arc::new(nic_of(firewall)));
+        for nic in model.network_interfaces.values().cloned().chain(firewalls) {
             for (at, configuration) in nic.ip_configurations.iter().enumerate() {
                 let Some(private) = configuration.address() else { continue };
-                network.nics.entry(private).or_insert_with(|| (Arc::clone(nic), at));
+                network.nics.entry(private).or_insert_with(|| (Arc::clone(&nic), at));
                 if let Some(public) = configuration.public_ip_address.as_ref().and_then(address) {
                     network.instances.entry(public).or_insert(private);
                 }
             }
         }
         network
+    }
+
+    /// The Azure Firewall with an address.
+    fn firewall(&self, address: IpAddr) -> Option<&Arc<AzureFirewall>> {
+        self.inputs
+            .firewalls
+            .values()
+            .find(|firewall| firewall.ip_configurations.iter().any(|own| own.address() == Some(address)))
     }
 
     /// Whether the model still has the documents that this was read from.
@@ -157,6 +168,7 @@ impl Network {
             && same_objects(&own.public_ips, &model.public_ip_addresses)
             && same_objects(&own.gateways, &model.nat_gateways)
             && same_objects(&own.nics, &model.network_interfaces)
+            && same_objects(&own.firewalls, &model.azure_firewalls)
             && same_objects(&own.local, &model.local_network_gateways)
             && same_objects(&own.remote, &model.virtual_network_gateways)
             && same_objects(&own.endpoints, &model.private_endpoints)
@@ -176,6 +188,24 @@ impl Network {
         self.gateways.iter().find(|(gateway, _)| {
             named.is_some_and(|name| name.eq_ignore_ascii_case(&gateway.name)) || serves(gateway)
         })
+    }
+}
+
+/// A firewall as a NIC that forwards.
+fn nic_of(firewall: &AzureFirewall) -> NetworkInterface {
+    // Further public addresses have no private one of their own: the firewall leaves from any of them.
+    let mut ip_configurations = firewall.ip_configurations.clone();
+    let private = firewall.address().map(|ip| ip.to_string());
+    for own in &mut ip_configurations {
+        if own.private_ip_address.is_none() {
+            own.private_ip_address.clone_from(&private);
+        }
+    }
+    NetworkInterface {
+        name: firewall.name.clone(),
+        ip_configurations,
+        enable_ip_forwarding: Some(true),
+        ..NetworkInterface::default()
     }
 }
 
@@ -288,6 +318,11 @@ impl Cloud {
     pub fn nic(&self, address: IpAddr) -> Option<(&Arc<NetworkInterface>, &NicIpConfiguration)> {
         let (nic, at) = self.network().nics.get(&address)?;
         Some((nic, nic.ip_configurations.get(*at)?))
+    }
+
+    /// The name of the Azure Firewall with an address.
+    pub fn firewall_name(&self, address: IpAddr) -> Option<&str> {
+        self.network().firewall(address).map(|firewall| firewall.name.as_str())
     }
 
     /// The address in the network behind a public address of a NIC.

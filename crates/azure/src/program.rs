@@ -8,7 +8,7 @@ use crate::{
     choose::{BASIC_RULES, Chooser, STANDARD_RULES},
     cloud::Allocated,
     given::Resolver,
-    limits::{self, Counts},
+    limits::{self, Counts, Limit},
     names::{self, Namer},
     nodes::Nodes,
     plan::{self, Plan},
@@ -20,7 +20,7 @@ use crate::{
 use ipnet::IpNet;
 use model::{
     Key, Model, NodeName,
-    azure::{LoadBalancer, NetworkSecurityGroup, OutboundRule, Probe, PublicIpAddress},
+    azure::{LoadBalancer, NetworkSecurityGroup, OutboundRule, Probe, PublicIpAddress, RuleProtocol},
     kubernetes::{EndpointSlice, IpFamily, LoadBalancerIngress, Namespace, Service, ServiceType},
 };
 use std::{
@@ -472,6 +472,9 @@ fn clash(draft: &Draft, half: &plan::Half, wanted: &crate::rules::Wanted, plan: 
         let taken = frontend.rules.iter().find(|other| {
             other.rule.frontend_port == rule.frontend_port && other.rule.protocol == rule.protocol
         });
+        if taken.is_some() && rule.protocol == RuleProtocol::All && rule.frontend_port == 0 {
+            return Some(Reason::OverLimit(Limit::AllPorts));
+        }
         if let Some(taken) = taken {
             let ports = &plan.service.spec.ports;
             let protocol =

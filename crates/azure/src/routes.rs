@@ -146,7 +146,7 @@ impl EffectiveRoute {
 }
 
 /// Why `other` loses against `winner`, if it does.
-fn loses(other: &EffectiveRoute, winner: &EffectiveRoute) -> Option<LostBy> {
+pub(crate) fn loses(other: &EffectiveRoute, winner: &EffectiveRoute) -> Option<LostBy> {
     if winner.is_service_endpoint() && other.source == RouteSource::User {
         return Some(LostBy::SystemPreferred);
     }

@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// The load balancers as `az network lb show -o json` prints them
     Lb(LbArguments),
+    /// The effective routes and security rules of a node's NIC, alone or beside those of a real one
+    Nic(NicArguments),
     /// Outbound ports: how many each node has, what more nodes change, when they run out
     Snat(SnatArguments),
     /// Who can reach whom on what: every client and every Service, or those that are named
@@ -264,6 +266,23 @@ pub(crate) struct LbArguments {
     pub(crate) probes: bool,
     /// text for people, json for programs; with --compare or --probes
     #[arg(short, long, value_enum, default_value_t = CompareFormat::Text, requires = "told")]
+    pub(crate) output: CompareFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NicArguments {
+    /// Files or folders of YAML and JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// The node
+    #[arg(long)]
+    pub(crate) node: String,
+    /// Compare with the output of `az network nic show-effective-route-table` or `az network nic list-effective-nsg`;
+    /// exit code 1 if something differs
+    #[arg(long, value_name = "SHOWN")]
+    pub(crate) compare: Option<String>,
+    /// text for people, json for programs
+    #[arg(short, long, value_enum, default_value_t = CompareFormat::Text)]
     pub(crate) output: CompareFormat,
 }
 

@@ -1,4 +1,4 @@
-//! The command line: `hopscope iptables|nftables|ipvs|paths|trace|run|lb|matrix|diff|render|check|lessons`.
+//! The command line: `hopscope iptables|nftables|ipvs|paths|trace|run|lb|nic|snat|matrix|diff|render|check|lessons`.
 //!
 //! Exit codes: 0 done, 1 a check failed, 2 bad usage or bad input.
 
@@ -11,6 +11,7 @@ mod input;
 mod junit;
 mod learn;
 mod modes;
+mod nic;
 mod output;
 mod probes;
 mod reach;
@@ -66,6 +67,7 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
         Command::Lb(arguments) if arguments.compare => drift::compare(arguments),
         Command::Lb(arguments) if arguments.probes => probes::run(arguments).map(Done::from),
         Command::Lb(arguments) => lb(arguments).map(Done::from),
+        Command::Nic(arguments) => nic::run(arguments),
         Command::Snat(arguments) => snat::run(arguments).map(Done::from),
         Command::Matrix(arguments) => reach::matrix(arguments),
         Command::Diff(arguments) => reach::diff(arguments),

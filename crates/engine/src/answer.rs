@@ -8,7 +8,6 @@ use crate::{
     journey::{End, Party, Traveller, station_of, unmarked},
     later::later,
     resolve::Resolved,
-    routes::bypassed_appliance,
     run::Random,
     state::{Effects, Follow, State},
     storage::Way,
@@ -230,7 +229,7 @@ impl World {
         };
         let (verdict, cause) = match end {
             End::Failed(verdict, cause) => (verdict, Some(cause)),
-            End::Arrived(party) => hand_over(&mut traveller, sender, packet, &party),
+            End::Arrived(party) => hand_over(self, &mut traveller, sender, packet, &party),
         };
         let steps = std::mem::take(&mut traveller.steps);
         (Reply { verdict, cause, steps }, traveller.leave())
@@ -239,13 +238,14 @@ impl World {
 
 /// The end of the way back: the client accepts the answer to what it sent, and nothing else.
 fn hand_over(
+    world: &World,
     traveller: &mut Traveller,
     sender: &Party,
     packet: Packet,
     arrived: &Party,
 ) -> (Verdict, Option<Cause>) {
     let answer = unmarked(traveller.packet);
-    if packet.protocol == netfilter::Protocol::Tcp && bypassed_appliance(traveller) {
+    if packet.protocol == netfilter::Protocol::Tcp && world.bypassed_appliance(traveller) {
         return (Verdict::Dropped, Some(Cause::AsymmetricReturn));
     }
     if arrived == sender && answer == packet.reversed() {

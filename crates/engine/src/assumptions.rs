@@ -124,7 +124,7 @@ impl AssumptionCode {
                 "No ManagedCluster document: Azure CNI Overlay, Standard load balancer, outbound by load balancer."
             }
             Self::ApplianceForwards => {
-                "What stands behind a user route is not in the input: it is taken as a stateful appliance that lets everything pass, translates what goes to the internet, and discards answers to requests that it did not see."
+                "What an appliance behind a user route lets pass is not in the input: it is taken as a stateful one that lets everything pass, translates what goes to the internet, and discards answers to requests that it did not see."
             }
             Self::UnknownServiceTag => {
                 "A security rule names a service tag whose addresses only Azure knows: it is taken not to cover the packet."

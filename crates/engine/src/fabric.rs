@@ -35,11 +35,18 @@ impl World {
         if let Some(flow) = traveller.take_cloud_flow(answered) {
             restore(&mut traveller, &flow);
         }
+        let packet = unmarked(traveller.packet);
+        let by_link = |flow: &CloudFlow| {
+            matches!(flow.keeper, Keeper::PrivateLink { .. }) && flow.inner.reversed() == packet
+        };
+        if let Some(flow) = traveller.take_cloud_flow(by_link) {
+            return self.answer_of_private_link(traveller, flow);
+        }
         self.deliver(traveller)
     }
 
     /// To whoever has the destination.
-    fn deliver(&self, traveller: Traveller) -> Vec<(Traveller, Move)> {
+    pub(crate) fn deliver(&self, traveller: Traveller) -> Vec<(Traveller, Move)> {
         let destination = traveller.packet.destination;
         if azure::is_platform(destination) {
             return vec![(traveller, Move::Go(At::Party(Party::Platform)))];

@@ -87,6 +87,11 @@ pub(crate) enum Keeper {
     Appliance(Option<IpAddr>),
     /// A gateway to other networks.
     Gateway,
+    /// A Private Link Service.
+    PrivateLink {
+        /// The client that its PROXY header names; it may write none.
+        told: Option<IpAddr>,
+    },
 }
 
 /// Who put the packet on the network.

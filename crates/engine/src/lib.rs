@@ -23,6 +23,7 @@ mod lookup;
 mod matrix;
 mod members;
 mod migration;
+mod move_member;
 mod narrate;
 mod narrate_ipvs;
 mod narrate_nft;
@@ -31,6 +32,7 @@ mod outbound;
 mod outcome;
 mod plan;
 mod policy;
+mod private_link;
 mod probe;
 mod programmed;
 mod receive;
@@ -53,13 +55,13 @@ pub use consequences::{
     Consequences, EndpointChange, EndpointState, Fate, FlowChange, FlowShare, MemberChange, NodeChange,
     NodeState, OutboundChange, PodChange, Ports, ProbeChange, RuleChange, Stage,
 };
-pub use drift::BackendPoolName;
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use fold::MOST_BRANCHES;
 pub use later::{NearMisses, Text};
 pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};
 pub use members::{MemberHealth, PoolHealth, PoolWord};
 pub use migration::{Migration, Way};
+pub use move_member::{BackendPoolName, MoveMemberError};
 pub use outcome::{Endpoint, FlowSummary, PathOutcome, Paths, Reply};
 pub use plan::{Note, Plan, PlanError};
 pub use probe::{ProbePacket, ProbeState, Stopped};

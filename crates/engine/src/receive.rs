@@ -5,6 +5,7 @@ use crate::{
     deciding::socket,
     journey::{Party, Traveller, station_of},
     later::later,
+    private_link::{header_words, told_by_header},
 };
 use model::{
     NodeName,
@@ -45,11 +46,12 @@ impl World {
         }
         let station = station_of(party);
         if let Some(listener) = listener {
-            let receiver = party.clone();
+            let (receiver, told) = (party.clone(), told_by_header(traveller));
             let why = later(move || {
                 let at = socket(packet.destination, packet.destination_port);
                 let words = receiver_words(&receiver, listener, &at);
-                format!("{words} It sees {} as the client.", packet.source)
+                let by_header = told.map(|told| header_words(packet.source, told)).unwrap_or_default();
+                format!("{words} It sees {} as the client.{by_header}", packet.source)
             });
             let component = match listener {
                 Listener::Application => Component::Pod,

@@ -128,7 +128,7 @@ impl World {
         if traveller.segment == Segment::Opening {
             return vec![self.through_appliance(traveller, ip)];
         }
-        vec![answer_at_appliance(traveller, ip)]
+        vec![self.answer_at_appliance(traveller, ip)]
     }
 
     fn through_appliance(&self, mut traveller: Traveller, ip: Option<IpAddr>) -> (Traveller, Move) {
@@ -139,7 +139,7 @@ impl World {
                 "The appliance is taken to let the packet pass to {} unchanged, and to remember the connection.",
                 inner.destination
             );
-            let at = appliance_station(ip);
+            let at = self.appliance_station(ip);
             traveller.note(at, Component::Appliance, Owner::Azure, Action::Forward, why);
             traveller.cloud.push(CloudFlow { outer: inner, inner, keeper });
             return (traveller, Move::Go(At::Fabric));
@@ -156,7 +156,7 @@ impl World {
             ),
         };
         let outer = Packet { source: address, ..inner };
-        let step = plain(appliance_station(ip), Component::Appliance, Owner::Azure, Action::Snat, why);
+        let step = plain(self.appliance_station(ip), Component::Appliance, Owner::Azure, Action::Snat, why);
         traveller.rewrite(outer, step);
         traveller.cloud.push(CloudFlow { outer, inner, keeper });
         (traveller, Move::Go(At::Internet))
@@ -168,7 +168,7 @@ impl World {
         let to = inner.destination;
         let (station, component, action, why) = match flow.keeper {
             Keeper::Appliance(ip) => (
-                appliance_station(ip),
+                self.appliance_station(ip),
                 Component::Appliance,
                 Action::Untranslate,
                 format!(
@@ -181,7 +181,8 @@ impl World {
                 Action::Route,
                 format!("The answer comes back through the gateway, for {to}."),
             ),
-            Keeper::Inbound | Keeper::Outbound => (
+            // Answers to a Private Link Service never go outside.
+            Keeper::Inbound | Keeper::Outbound | Keeper::PrivateLink { .. } => (
                 crate::journey::internet_station(),
                 Component::AzureOutbound,
                 Action::Untranslate,
@@ -193,45 +194,57 @@ impl World {
     }
 }
 
-/// An answer that a route leads to an appliance: only one that saw the request lets it pass.
-fn answer_at_appliance(mut traveller: Traveller, ip: Option<IpAddr>) -> (Traveller, Move) {
-    let packet = unmarked(traveller.packet);
-    let station = appliance_station(ip);
-    let passed = |flow: &CloudFlow| {
-        flow.keeper == Keeper::Appliance(ip) && flow.outer == flow.inner && flow.inner.reversed() == packet
-    };
-    if traveller.take_cloud_flow(passed).is_some() {
-        let why = "The appliance saw the request, so it lets the answer pass.".to_owned();
-        traveller.note(station, Component::Appliance, Owner::Azure, Action::Forward, why);
-        return (traveller, Move::Go(At::Fabric));
+impl World {
+    /// An answer that a route leads to an appliance: only one that saw the request lets it pass.
+    fn answer_at_appliance(&self, mut traveller: Traveller, ip: Option<IpAddr>) -> (Traveller, Move) {
+        let packet = unmarked(traveller.packet);
+        let station = self.appliance_station(ip);
+        let passed = |flow: &CloudFlow| {
+            flow.keeper == Keeper::Appliance(ip)
+                && flow.outer == flow.inner
+                && flow.inner.reversed() == packet
+        };
+        if traveller.take_cloud_flow(passed).is_some() {
+            let why = "The appliance saw the request, so it lets the answer pass.".to_owned();
+            traveller.note(station, Component::Appliance, Owner::Azure, Action::Forward, why);
+            return (traveller, Move::Go(At::Fabric));
+        }
+        let came = if traveller.cloud.iter().any(|flow| flow.keeper == Keeper::Inbound) {
+            "the client's packet came in by the load balancer's public side"
+        } else {
+            "the request took another way"
+        };
+        let why = format!(
+            "Asymmetric: {came}, but the route sends the answer to {} here. The appliance never saw the request, so it discards the answer, and the client times out. Bring clients in through the appliance, too, or give the subnet a route to them with next hop Internet.",
+            packet.destination
+        );
+        traveller.note(station, Component::Appliance, Owner::Azure, Action::Drop, why);
+        (traveller, Move::End(End::Failed(Verdict::Dropped, Cause::AsymmetricReturn)))
     }
-    let came = if traveller.cloud.iter().any(|flow| flow.keeper == Keeper::Inbound) {
-        "the client's packet came in by the load balancer's public side"
-    } else {
-        "the request took another way"
-    };
-    let why = format!(
-        "Asymmetric: {came}, but the route sends the answer to {} here. The appliance never saw the request, so it discards the answer, and the client times out. Bring clients in through the appliance, too, or give the subnet a route to them with next hop Internet.",
-        packet.destination
-    );
-    traveller.note(station, Component::Appliance, Owner::Azure, Action::Drop, why);
-    (traveller, Move::End(End::Failed(Verdict::Dropped, Cause::AsymmetricReturn)))
-}
 
-/// Whether an answer came home without an appliance that saw the request; the step that says so is added.
-pub(crate) fn bypassed_appliance(traveller: &mut Traveller) -> bool {
-    let kept = traveller.cloud.iter().find_map(|flow| match flow.keeper {
-        Keeper::Appliance(ip) => Some(ip),
-        Keeper::Inbound | Keeper::Outbound | Keeper::Gateway => None,
-    });
-    let Some(ip) = kept else { return false };
-    let why = "Asymmetric: the request passed this appliance, the answer came back without it. It never sees the handshake complete, so it discards what the client sends next.";
-    traveller.note(appliance_station(ip), Component::Appliance, Owner::Azure, Action::Drop, why.to_owned());
-    true
-}
+    /// Whether an answer came home without an appliance that saw the request; the step that says so is added.
+    pub(crate) fn bypassed_appliance(&self, traveller: &mut Traveller) -> bool {
+        let kept = traveller.cloud.iter().find_map(|flow| match flow.keeper {
+            Keeper::Appliance(ip) => Some(ip),
+            Keeper::Inbound | Keeper::Outbound | Keeper::Gateway | Keeper::PrivateLink { .. } => None,
+        });
+        let Some(ip) = kept else { return false };
+        let why = "Asymmetric: the request passed this appliance, the answer came back without it. It never sees the handshake complete, so it discards what the client sends next.";
+        traveller.note(
+            self.appliance_station(ip),
+            Component::Appliance,
+            Owner::Azure,
+            Action::Drop,
+            why.to_owned(),
+        );
+        true
+    }
 
-fn appliance_station(ip: Option<IpAddr>) -> Station {
-    Station::new(StationKind::Firewall, ip.map_or_else(|| "appliance".to_owned(), |ip| ip.to_string()))
+    fn appliance_station(&self, ip: Option<IpAddr>) -> Station {
+        let name = ip.and_then(|ip| self.cloud.firewall_name(ip)).map(str::to_owned);
+        let address = || ip.map_or_else(|| "appliance".to_owned(), |ip| ip.to_string());
+        Station::new(StationKind::Firewall, name.unwrap_or_else(address))
+    }
 }
 
 fn table_station(subnet: &SubnetEntry) -> Station {

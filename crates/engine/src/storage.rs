@@ -93,7 +93,9 @@ impl World {
         step.rule = Some(endpoint_ref(name, &account));
         let packet = unmarked(traveller.packet);
         traveller.rewrite(packet, step);
-        if endpoint.is_some_and(|endpoint| !endpoint.approved) {
+        let state = document.connection().and_then(|own| own.private_link_service_connection_state.as_ref());
+        let refused = state.is_some_and(|state| !state.status.eq_ignore_ascii_case("Approved"));
+        if endpoint.map_or(refused, |endpoint| !endpoint.approved) {
             let why = format!(
                 "The owner of {account} has not approved the connection of {name} (it is pending, rejected or disconnected): nothing passes, and the client times out."
             );
@@ -105,6 +107,9 @@ impl World {
                 why,
             );
             return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, Cause::EndpointNotApproved)))];
+        }
+        if let Some(link) = self.private_link_of(document) {
+            return self.through_private_link(traveller, document, link);
         }
         let party = Party::AzureService { account, way: Way::PrivateEndpoint(name.to_owned()) };
         vec![(traveller, Move::Go(At::Party(party)))]
@@ -288,7 +293,7 @@ fn endpoint_ref(name: &str, account: &str) -> RuleRef {
     }
 }
 
-fn endpoint_station(name: &str) -> Station {
+pub(crate) fn endpoint_station(name: &str) -> Station {
     Station::new(StationKind::PrivateEndpoint, name)
 }
 

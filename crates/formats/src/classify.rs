@@ -122,6 +122,7 @@ const AZURE: &[(Kind, &str, &[&str])] = &[
         "Microsoft.Network/networkInterfaces",
         &["ipConfigurations", "enableIPForwarding"],
     ),
+    (Kind::AzureFirewall, "Microsoft.Network/azureFirewalls", &["ipConfigurations", "threatIntelMode"]),
 ];
 
 /// Kinds of Kubernetes that are known and left out.
@@ -193,8 +194,7 @@ const LEFT_OUT: &[(Reason, &[&str])] = &[
 ];
 
 /// Kinds that may be wrapped and are not read yet.
-const WRAPPED_LATER: &[&str] =
-    &["VirtualMachine", "VirtualMachineScaleSet", "ApplicationGateway", "AzureFirewall"];
+const WRAPPED_LATER: &[&str] = &["VirtualMachine", "VirtualMachineScaleSet", "ApplicationGateway"];
 
 /// Resources inside a private DNS zone, by type.
 const ZONE_PARTS: &[(ZonePart, &str)] = &[

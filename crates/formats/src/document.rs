@@ -415,6 +415,7 @@ fn typed(kind: Kind, node: &Node, dialect: Dialect) -> Result<(Object, Vec<Ignor
         Kind::LocalNetworkGateway => of(node, dialect, Object::LocalNetworkGateway),
         Kind::VirtualNetworkGateway => of(node, dialect, Object::VirtualNetworkGateway),
         Kind::NetworkInterface => of(node, dialect, Object::NetworkInterface),
+        Kind::AzureFirewall => of(node, dialect, Object::AzureFirewall),
     }
 }
 
@@ -447,6 +448,7 @@ fn complete(object: &mut Object, document: &Node) {
         Object::RouteTable(object) => default_name(&mut Arc::make_mut(object).name),
         Object::PublicIPAddress(object) => default_name(&mut Arc::make_mut(object).name),
         Object::NatGateway(object) => default_name(&mut Arc::make_mut(object).name),
+        Object::AzureFirewall(object) => default_name(&mut Arc::make_mut(object).name),
         Object::StorageAccount(object) => default_name(&mut Arc::make_mut(object).name),
         Object::PrivateEndpoint(object) => default_name(&mut Arc::make_mut(object).name),
         Object::PrivateDnsZone(object) => default_name(&mut Arc::make_mut(object).name),

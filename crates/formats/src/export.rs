@@ -110,6 +110,7 @@ fn fields(object: &Object) -> Map<String, Value> {
         Object::LocalNetworkGateway(object) => of(object),
         Object::VirtualNetworkGateway(object) => of(object),
         Object::NetworkInterface(object) => of(object),
+        Object::AzureFirewall(object) => of(object),
     }
 }
 

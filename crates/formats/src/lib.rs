@@ -16,6 +16,8 @@ mod diagnostic;
 #[cfg(feature = "documents")]
 mod document;
 #[cfg(feature = "documents")]
+mod effective;
+#[cfg(feature = "documents")]
 mod export;
 mod link;
 #[cfg(feature = "documents")]
@@ -43,6 +45,8 @@ mod zones;
 #[cfg(feature = "documents")]
 pub use answer::answer;
 pub use diagnostic::{Diagnostic, Severity};
+#[cfg(feature = "documents")]
+pub use effective::read_effective;
 #[cfg(feature = "documents")]
 pub use export::{model_json, model_yaml, object_json, object_yaml};
 pub use link::Link;

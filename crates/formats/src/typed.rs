@@ -2,18 +2,18 @@
 
 use crate::{
     Diagnostic, Severity, Source,
-    de::{Dialect, read},
+    de::{Dialect, Ignored, read},
     tree::{self, Position},
 };
 use serde::de::DeserializeOwned;
 
-/// Reads the single document of a source as a value of the given type. A field that the type does not have is an
-/// error: what its author wanted of it would be lost.
-///
-/// # Errors
-/// Everything that is wrong with the source, with file, line and hint.
-pub fn read_document<T: DeserializeOwned>(source: &Source) -> Result<T, Vec<Diagnostic>> {
-    let error = |at: Position, what: String, hint: String| Diagnostic {
+/// What is wrong with a source as a whole.
+pub(crate) fn error_of(source: &Source, what: String, hint: String) -> Diagnostic {
+    error_at(source, Position::START, what, hint)
+}
+
+fn error_at(source: &Source, at: Position, what: String, hint: String) -> Diagnostic {
+    Diagnostic {
         severity: Severity::Error,
         file: source.name.clone(),
         line: at.line,
@@ -21,43 +21,58 @@ pub fn read_document<T: DeserializeOwned>(source: &Source) -> Result<T, Vec<Diag
         what,
         hint,
         object: None,
-    };
-    if source.bytes.len() > crate::MAX_INPUT_BYTES {
-        let limit = crate::MAX_INPUT_BYTES >> 20;
-        return Err(vec![error(
-            Position::START,
-            format!("the input is larger than {limit} MiB"),
-            "split it".into(),
-        )]);
     }
-    let Ok(text) = std::str::from_utf8(&source.bytes) else {
-        let hint = "save the file as UTF-8";
-        return Err(vec![error(Position::START, "this is not UTF-8 text".into(), hint.into())]);
-    };
-    let (documents, broken) = tree::parse(text.strip_prefix('\u{feff}').unwrap_or(text));
-    if let Some(broken) = broken {
-        return Err(vec![error(broken.at, broken.what, broken.hint.into())]);
-    }
-    let mut documents = documents.into_iter().filter(|document| !document.is_null());
-    let Some(document) = documents.next() else {
-        return Err(vec![error(Position::START, "there is nothing in it".into(), "write a document".into())]);
-    };
-    if let Some(second) = documents.next() {
-        let hint = "keep one document to a file";
-        return Err(vec![error(second.at, "a second document begins here".into(), hint.into())]);
-    }
-    let (value, ignored) = read(&document, Dialect::Kubernetes).map_err(|found| {
-        vec![error(found.at.unwrap_or(document.at), found.to_string(), found.hint.clone())]
-    })?;
+}
+
+/// Reads the single document of a source as a value of the given type. A field that the type does not have is an
+/// error: what its author wanted of it would be lost.
+///
+/// # Errors
+/// Everything that is wrong with the source, with file, line and hint.
+pub fn read_document<T: DeserializeOwned>(source: &Source) -> Result<T, Vec<Diagnostic>> {
+    let (value, ignored) = read_one(source, Dialect::Kubernetes)?;
     if ignored.is_empty() {
         return Ok(value);
     }
     let unknown = ignored.into_iter().map(|field| {
         let hint =
             field.near.map_or_else(|| "take it out".to_owned(), |near| format!("did you mean {near}?"));
-        error(field.at, format!("{} is not a known field", field.path), hint)
+        error_at(source, field.at, format!("{} is not a known field", field.path), hint)
     });
     Err(unknown.collect())
+}
+
+/// The same as Azure's tools print it: fields that the type does not have are left out.
+pub(crate) fn read_lenient<T: DeserializeOwned>(source: &Source) -> Result<T, Vec<Diagnostic>> {
+    read_one(source, Dialect::Azure).map(|(value, _)| value)
+}
+
+fn read_one<T: DeserializeOwned>(
+    source: &Source,
+    dialect: Dialect,
+) -> Result<(T, Vec<Ignored>), Vec<Diagnostic>> {
+    let error = |at: Position, what: String, hint: &str| vec![error_at(source, at, what, hint.to_owned())];
+    if source.bytes.len() > crate::MAX_INPUT_BYTES {
+        let limit = crate::MAX_INPUT_BYTES >> 20;
+        return Err(error(Position::START, format!("the input is larger than {limit} MiB"), "split it"));
+    }
+    let Ok(text) = std::str::from_utf8(&source.bytes) else {
+        return Err(error(Position::START, "this is not UTF-8 text".into(), "save the file as UTF-8"));
+    };
+    let (documents, broken) = tree::parse(text.strip_prefix('\u{feff}').unwrap_or(text));
+    if let Some(broken) = broken {
+        return Err(error(broken.at, broken.what, broken.hint));
+    }
+    let mut documents = documents.into_iter().filter(|document| !document.is_null());
+    let Some(document) = documents.next() else {
+        return Err(error(Position::START, "there is nothing in it".into(), "write a document"));
+    };
+    if let Some(second) = documents.next() {
+        let what = "a second document begins here".into();
+        return Err(error(second.at, what, "keep one document to a file"));
+    }
+    read(&document, dialect)
+        .map_err(|found| error(found.at.unwrap_or(document.at), found.to_string(), &found.hint))
 }
 
 /// The line of a field of the first document of a source, `checks[2].flow`, or of the deepest part of that path that

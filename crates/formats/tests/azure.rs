@@ -92,6 +92,11 @@ fn other_kinds_are_known_by_their_type_or_shape() {
             Kind::NatGateway,
             "n",
         ),
+        (
+            r#"{"name": "f", "threatIntelMode": "Alert", "ipConfigurations": [{"name": "c", "privateIPAddress": "10.0.0.4"}]}"#,
+            Kind::AzureFirewall,
+            "f",
+        ),
     ] {
         let model = model(text);
         assert!(model.get(&ObjectRef::cluster_scoped(kind, name)).is_some(), "{text}");

@@ -257,8 +257,7 @@ fn a_port_of_a_node_is_for_one_pod() {
         let settled = place(&cluster(vec![node("n0", "8", &[]), first, second]));
         assert_eq!(places(&settled), wanted);
         for reason in reasons(&settled) {
-            let words =
-                "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.";
+            let words = "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.";
             assert_eq!(reason, words);
         }
     }

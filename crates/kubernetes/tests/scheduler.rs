@@ -214,20 +214,20 @@ fn refusals_in_the_words_of_kubectl_describe() {
     assert_eq!(
         reasons(&settled),
         [
-            "0/5 nodes are available: 2 node(s) had untolerated taint {CriticalAddonsOnly: true}, 3 Insufficient cpu."
+            "0/5 nodes are available: 2 node(s) had untolerated taint {CriticalAddonsOnly: true}, 3 Insufficient cpu. preemption: 0/5 nodes are available: 5 Preemption is not helpful for scheduling."
         ]
     );
     let [Unsettled::Unschedulable { reason, pod }] = settled.unsettled.as_slice() else {
         panic!("one pod waits")
     };
     let by_node: Vec<String> =
-        reason.0.iter().map(|(node, refusals)| format!("{node} {}", refusals[0].of_one())).collect();
+        reason.nodes.iter().map(|(node, refusals)| format!("{node} {}", refusals[0].of_one())).collect();
     assert_eq!(
         by_node[1..4],
         [
             "s2 has the taint CriticalAddonsOnly=true:NoSchedule, which the pod does not tolerate",
-            "u1 has too little cpu left",
-            "u2 has too little cpu left",
+            "u1 has less cpu than the pod asks for, even when it is empty",
+            "u2 has less cpu than the pod asks for, even when it is empty",
         ]
     );
     let condition = &settled.model.pods[&pod.key()].status.conditions[0];
@@ -323,7 +323,8 @@ fn what_makes_pods_wait() {
         let reasons: BTreeSet<String> = reasons(&settled).into_iter().collect();
         let expected: BTreeSet<String> =
             (!why.is_empty()).then(|| format!("0/3 nodes are available: {why}.")).into_iter().collect();
-        assert_eq!(reasons, expected, "{name}");
+        let before = |reason: &String| reason.split(" preemption: ").next().map(str::to_owned);
+        assert_eq!(reasons.iter().filter_map(before).collect::<BTreeSet<_>>(), expected, "{name}");
     }
 }
 
@@ -372,7 +373,9 @@ fn where_pods_go() {
     assert_eq!(daemons, ["a", "b", "c", "cordoned", "d"]);
     assert_eq!(
         reasons(&settled),
-        ["0/7 nodes are available: 1 Too many pods, 6 node(s) didn't match Pod's node affinity/selector."]
+        [
+            "0/7 nodes are available: 1 Too many pods, 6 node(s) didn't satisfy plugin(s) [NodeAffinity]. preemption: 0/7 nodes are available: 1 No preemption victims found for incoming pod, 6 Preemption is not helpful for scheduling."
+        ]
     );
 }
 
@@ -607,9 +610,9 @@ proptest! {
         prop_assert_eq!(waiting, told);
         for entry in &settled.unsettled {
             let Unsettled::Unschedulable { pod, reason } = entry else { continue };
-            let nodes: Vec<&NodeName> = reason.0.iter().map(|(node, _)| node).collect();
+            let nodes: Vec<&NodeName> = reason.nodes.iter().map(|(node, _)| node).collect();
             prop_assert_eq!(nodes, settled.model.nodes.keys().collect::<Vec<_>>(), "{}", pod);
-            prop_assert!(reason.0.iter().all(|(_, refusals)| !refusals.is_empty()), "{}: {:?}", pod, reason);
+            prop_assert!(reason.nodes.iter().all(|(_, refusals)| !refusals.is_empty()), "{}: {:?}", pod, reason);
         }
     }
 

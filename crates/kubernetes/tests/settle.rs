@@ -284,7 +284,7 @@ fn a_pod_that_fits_nowhere_stays_pending_and_says_why() {
     assert_eq!(get_pod(&settled.model, "new").status.phase.as_deref(), Some("Pending"));
     assert_eq!(
         settled.unsettled[0].to_string(),
-        "Pod default/new stays pending: 0/2 nodes are available: 1 node(s) had untolerated taint {gpu: yes}, 1 node(s) were unschedulable."
+        "Pod default/new stays pending: 0/2 nodes are available: 1 node(s) had untolerated taint {gpu: yes}, 1 node(s) were unschedulable. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
     );
 }
 

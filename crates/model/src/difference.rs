@@ -65,6 +65,7 @@ impl Model {
         gap.map(&self.private_dns_zones, &to.private_dns_zones, Object::PrivateDnsZone);
         gap.map(&self.dns_resolvers, &to.dns_resolvers, Object::DnsResolver);
         gap.map(&self.network_interfaces, &to.network_interfaces, Object::NetworkInterface);
+        gap.map(&self.azure_firewalls, &to.azure_firewalls, Object::AzureFirewall);
         gap.map(&self.load_balancers, &to.load_balancers, Object::LoadBalancer);
         gap.map(&self.nodes, &to.nodes, Object::Node);
         gap.map(&self.namespaces, &to.namespaces, Object::Namespace);

@@ -40,11 +40,12 @@ pub enum Kind {
     LocalNetworkGateway,
     VirtualNetworkGateway,
     NetworkInterface,
+    AzureFirewall,
 }
 
 impl Kind {
     /// Every kind, in the order in which they are listed and exported.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::ManagedCluster,
         Self::VirtualNetwork,
         Self::NetworkSecurityGroup,
@@ -58,6 +59,7 @@ impl Kind {
         Self::PrivateDnsZone,
         Self::DnsResolver,
         Self::NetworkInterface,
+        Self::AzureFirewall,
         Self::LoadBalancer,
         Self::KubeProxyConfiguration,
         Self::Node,

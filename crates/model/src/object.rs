@@ -3,9 +3,9 @@
 use crate::{
     Kind, ObjectRef,
     azure::{
-        DnsResolver, LoadBalancer, LocalNetworkGateway, ManagedCluster, NatGateway, NetworkInterface,
-        NetworkSecurityGroup, PrivateDnsZone, PrivateEndpoint, PublicIpAddress, RouteTable, StorageAccount,
-        VirtualNetwork, VirtualNetworkGateway,
+        AzureFirewall, DnsResolver, LoadBalancer, LocalNetworkGateway, ManagedCluster, NatGateway,
+        NetworkInterface, NetworkSecurityGroup, PrivateDnsZone, PrivateEndpoint, PublicIpAddress, RouteTable,
+        StorageAccount, VirtualNetwork, VirtualNetworkGateway,
     },
     ids::{Key, NodeName},
     kubernetes::{
@@ -89,6 +89,9 @@ pub struct Model {
     /// NICs by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub network_interfaces: BTreeMap<String, Arc<NetworkInterface>>,
+    /// Azure Firewalls by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub azure_firewalls: BTreeMap<String, Arc<AzureFirewall>>,
 }
 
 /// One object of any kind; in JSON `{"kind": "Node", "object": {…}}`.
@@ -127,6 +130,7 @@ pub enum Object {
     LocalNetworkGateway(Arc<LocalNetworkGateway>),
     VirtualNetworkGateway(Arc<VirtualNetworkGateway>),
     NetworkInterface(Arc<NetworkInterface>),
+    AzureFirewall(Arc<AzureFirewall>),
 }
 
 impl Object {
@@ -167,6 +171,7 @@ impl Object {
             Self::LocalNetworkGateway(object) => named(Kind::LocalNetworkGateway, &object.name),
             Self::VirtualNetworkGateway(object) => named(Kind::VirtualNetworkGateway, &object.name),
             Self::NetworkInterface(object) => named(Kind::NetworkInterface, &object.name),
+            Self::AzureFirewall(object) => named(Kind::AzureFirewall, &object.name),
         }
     }
 }
@@ -234,6 +239,7 @@ impl Model {
             Kind::NetworkInterface => {
                 self.network_interfaces.get(name).cloned().map(Object::NetworkInterface)
             }
+            Kind::AzureFirewall => self.azure_firewalls.get(name).cloned().map(Object::AzureFirewall),
         }
     }
 
@@ -320,6 +326,9 @@ impl Model {
             Object::NetworkInterface(object) => {
                 insert(&mut self.network_interfaces, name(), object).map(Object::NetworkInterface)
             }
+            Object::AzureFirewall(object) => {
+                insert(&mut self.azure_firewalls, name(), object).map(Object::AzureFirewall)
+            }
         }
     }
 
@@ -370,6 +379,7 @@ impl Model {
             Kind::NetworkInterface => {
                 remove(&mut self.network_interfaces, name).map(Object::NetworkInterface)
             }
+            Kind::AzureFirewall => remove(&mut self.azure_firewalls, name).map(Object::AzureFirewall),
         }
     }
 
@@ -391,6 +401,7 @@ impl Model {
             .chain(of(&self.private_dns_zones, Object::PrivateDnsZone))
             .chain(of(&self.dns_resolvers, Object::DnsResolver))
             .chain(of(&self.network_interfaces, Object::NetworkInterface))
+            .chain(of(&self.azure_firewalls, Object::AzureFirewall))
             .chain(of(&self.load_balancers, Object::LoadBalancer))
             .chain(self.kube_proxy.iter().cloned().map(Object::KubeProxyConfiguration))
             .chain(of(&self.nodes, Object::Node))

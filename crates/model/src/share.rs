@@ -95,6 +95,7 @@ impl Model {
             public_ip_addresses,
             nat_gateways,
             network_interfaces,
+            azure_firewalls,
             namespaces,
             ingresses,
             ingress_classes,
@@ -115,6 +116,7 @@ impl Model {
             && same_objects(public_ip_addresses, &other.public_ip_addresses)
             && same_objects(nat_gateways, &other.nat_gateways)
             && same_objects(network_interfaces, &other.network_interfaces)
+            && same_objects(azure_firewalls, &other.azure_firewalls)
             && same_objects(namespaces, &other.namespaces)
             && same_objects(ingresses, &other.ingresses)
             && same_objects(ingress_classes, &other.ingress_classes)

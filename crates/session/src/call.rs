@@ -1,8 +1,8 @@
 //! The calls and the types of their answers.
 
 use crate::drift::{Drifted, triggers};
-use engine::{Flow, MatrixQuestion, Paths, Plan, ProbeState, Run, World};
-use model::{Edit, Key, Model, NodeName, azure::Probe, kubernetes::IpFamily};
+use engine::{BackendPoolName, Flow, MatrixQuestion, Paths, Plan, ProbeState, Run, World};
+use model::{Edit, Key, Model, NodeName, ObjectRef, azure::Probe, kubernetes::IpFamily};
 use render::{LoadBalancerView, Options, Probed, svg::Theme};
 use wire::Wire;
 
@@ -128,6 +128,20 @@ pub enum Call {
     },
     /// What do the load balancers look like? [`Balancers`].
     Balancers(WorldId),
+    /// What does the document of an object of Azure say that only the controllers have written? `Option<Object>`.
+    Document(WorldId, ObjectRef),
+    /// What is done in Azure to take a node's NIC out of a backend pool, into one, or from one to another?
+    /// `Result<Edit, String>`, or why it is refused.
+    MoveMember {
+        /// The cluster.
+        world: WorldId,
+        /// The node.
+        node: NodeName,
+        /// The pool that it leaves.
+        from: Option<BackendPool>,
+        /// The pool that it joins.
+        to: Option<BackendPool>,
+    },
     /// What does the network around the nodes look like? [`crate::Network`].
     Network {
         /// The cluster.
@@ -135,6 +149,21 @@ pub enum Call {
         /// Nodes whose way out is told at most.
         nodes: usize,
     },
+}
+
+/// A backend pool of a load balancer.
+#[derive(Debug, Clone, PartialEq, Eq, Wire)]
+pub struct BackendPool {
+    /// The load balancer.
+    pub balancer: String,
+    /// The pool.
+    pub pool: String,
+}
+
+impl BackendPool {
+    pub(crate) fn name(&self) -> BackendPoolName<'_> {
+        BackendPoolName { balancer: &self.balancer, pool: &self.pool }
+    }
 }
 
 /// An edit with all that it brings with it.

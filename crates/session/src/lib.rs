@@ -12,8 +12,8 @@ mod opening;
 mod written;
 
 pub use call::{
-    Answer, Asked, BalancerView, Balancers, Call, Export, Matrix, Planned, ProbedMembers, SettledChange,
-    WorldId,
+    Answer, Asked, BackendPool, BalancerView, Balancers, Call, Export, Matrix, Planned, ProbedMembers,
+    SettledChange, WorldId,
 };
 pub use drift::{Drifted, Drifting};
 pub use network::{Network, NodeWay, PoolPorts, SecurityRules, SystemRoute, SystemRoutes};
@@ -93,6 +93,12 @@ impl Session {
                 Matrix::of(self.world(world)?, clients, targets).write(out);
             }
             Call::Balancers(id) => Balancers::of(self.world(id)?).write(out),
+            Call::Document(id, object) => self.world(id)?.written(object.kind, &object.name).write(out),
+            Call::MoveMember { world, node, from, to } => {
+                let (from, to) = (from.as_ref().map(BackendPool::name), to.as_ref().map(BackendPool::name));
+                let edit = self.world(world)?.move_member(&node, from, to);
+                edit.map_err(|error| error.to_string()).write(out);
+            }
             Call::Network { world, nodes } => Network::of(self.world(world)?, nodes).write(out),
         }
         Ok(())

@@ -2,11 +2,11 @@
 
 use crate::engineroom;
 use engine::{Flow, Remedy, Stage};
-use model::{Edit, Key, Model, NodeName, kubernetes::IpFamily};
+use model::{Edit, Key, Model, NodeName, Object, ObjectRef, kubernetes::IpFamily};
 use render::{Options, Scene};
 use session::{
-    Answer, Asked, Balancers, Call, Export, Matrix, Network, Planned, REQUESTS, SettledChange, WorldId,
-    Written,
+    Answer, Asked, BackendPool, Balancers, Call, Export, Matrix, Network, Planned, REQUESTS, SettledChange,
+    WorldId, Written,
 };
 use std::{cell::Cell, rc::Rc};
 use wire::Wire;
@@ -137,6 +137,22 @@ impl World {
     /// The load balancers; `None` while the engine is not here.
     pub(crate) fn balancers(&self) -> Option<Balancers> {
         engineroom::compute(&Call::Balancers(self.0.id))
+    }
+
+    /// An object of the settled cluster, or of Azure where only the controllers have written it.
+    pub(crate) fn object(&self, id: &ObjectRef) -> Option<Object> {
+        self.0.settled.get(id).or_else(|| self.call(&Call::Document(self.0.id, id.clone())))
+    }
+
+    /// What is done in Azure to take a node's NIC out of a backend pool, into one, or from one to another.
+    pub(crate) fn move_member(
+        &self,
+        node: &NodeName,
+        from: Option<BackendPool>,
+        to: Option<BackendPool>,
+    ) -> Result<Edit, String> {
+        let edit = engineroom::compute(&Call::MoveMember { world: self.0.id, node: node.clone(), from, to });
+        edit.unwrap_or_else(|| Err("the engine does not answer".to_owned()))
     }
 
     /// The network around the nodes; `None` while the engine is not here.

@@ -64,7 +64,7 @@ for (const { story, watched, pool, shares } of stories) {
 
     await hopscope.open("Load balancer");
     const pools = await hopscope.rows("Backend pools");
-    expect(pools.map(([, rules, , nodes]) => ({ rules, nodes }))).toEqual([{ rules: "1", nodes: pool }]);
+    expect(pools.map(([, rules, , nodes]) => ({ rules, nodes: nodes.split(/\s+/).join(", ") }))).toEqual([{ rules: "1", nodes: pool }]);
   });
 }
 

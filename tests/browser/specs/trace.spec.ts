@@ -114,7 +114,7 @@ test("the load balancer is shown as tables", async ({ hopscope }) => {
   await expect(panel.getByRole("region", { name: "Load balancer kubernetes" })).toContainText("Basic");
   const name = "a3f0e8f6c1d2b4c559a0e5b8f3c7d2e1";
   expect(await hopscope.rows("Load-balancing rules")).toEqual([
-    [`${name}-TCP-80`, "Tcp 80", "80", "on", "kubernetes", `${name}-TCP-32649`, "Default"],
+    [`${name}-TCP-80`, "Tcp 80", "80", "on", "kubernetes", `${name}-TCP-32649`, "Default", "Delete"],
   ]);
   expect(await hopscope.rows("Frontends")).toEqual([[name, "20.72.161.43", "1", "0"]]);
   expect(await hopscope.rows("Backend pools")).toEqual([["kubernetes", "1", "0", "aks-system-27255451-0"]]);

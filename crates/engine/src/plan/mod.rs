@@ -47,6 +47,9 @@ impl World {
         if let Edit::SetLoadBalancerSku { sku: SkuName::Standard } = edit {
             return self.plan_migration(edit);
         }
+        if let Edit::EditLoadBalancer { .. } = edit {
+            return Ok(Plan { edit: self.by_hand(edit.clone()), notes: Vec::new() });
+        }
         if !moves_pods(edit) || self.is_of_one_pod(edit) {
             return Ok(Plan { edit: edit.clone(), notes: Vec::new() });
         }
@@ -77,8 +80,12 @@ impl World {
 
     /// A pod that is moved is made anew, and the scheduler asked for it to be on that node: it may refuse.
     fn may_run_on(&self, pod: &Key, node: &NodeName) -> Result<(), PlanError> {
-        let known = self.model().pods.get(pod).zip(self.model().nodes.get(node));
-        match known.and_then(|(pod, node)| kubernetes::scheduler::refusal(pod, node)) {
+        let Some(moved) = self.model().pods.get(pod) else { return Ok(()) };
+        // It leaves its node first: neither what it uses there nor its own company counts.
+        let mut others = self.model().clone();
+        others.pods.remove(pod);
+        let refusals = kubernetes::scheduler::Scheduler::new(&others).why_not_on(moved, node);
+        match refusals.into_iter().next() {
             Some(why) => Err(PlanError::Unfit { pod: pod.clone(), node: node.clone(), why }),
             None => Ok(()),
         }

@@ -28,6 +28,7 @@ impl Check<'_> {
             pools: balancer.backend_address_pools.iter().map(|own| own.name.as_str()).collect(),
             probes: balancer.probes.iter().map(|own| own.name.as_str()).collect(),
         };
+        self.balancer_limits(id, balancer);
         for (at, frontend) in balancer.frontend_ip_configurations.iter().enumerate() {
             if let Some(address) = &frontend.private_ip_address {
                 self.address(id, &format!("frontendIPConfigurations[{at}].privateIPAddress"), address);

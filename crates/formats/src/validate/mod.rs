@@ -2,6 +2,7 @@
 //! what names something that is not there.
 
 mod azure;
+mod balancer_limits;
 mod balancers;
 mod ingress;
 mod networks;

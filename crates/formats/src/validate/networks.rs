@@ -5,7 +5,10 @@ use crate::near::nearest;
 use ipnet::IpNet;
 use model::{
     Kind, ObjectRef,
-    azure::{Direction, NetworkInterface, NetworkSecurityGroup, RouteTable, SubResource, VirtualNetwork},
+    azure::{
+        AzureFirewall, Direction, NetworkInterface, NetworkSecurityGroup, RouteTable, SubResource,
+        VirtualNetwork,
+    },
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,6 +29,9 @@ impl Check<'_> {
         }
         for nic in model.network_interfaces.values() {
             self.nic(&ObjectRef::cluster_scoped(Kind::NetworkInterface, &nic.name), nic);
+        }
+        for firewall in model.azure_firewalls.values() {
+            self.firewall(&ObjectRef::cluster_scoped(Kind::AzureFirewall, &firewall.name), firewall);
         }
     }
 
@@ -219,6 +225,32 @@ impl Check<'_> {
                 }
                 None => {}
             }
+        }
+    }
+
+    fn firewall(&mut self, id: &ObjectRef, firewall: &AzureFirewall) {
+        for (at, own) in firewall.ip_configurations.iter().enumerate() {
+            if let Some(address) = &own.private_ip_address {
+                self.address(id, &format!("ipConfigurations[{at}].privateIPAddress"), address);
+            }
+            // Azure accepts no other name (Azure Firewall FAQ).
+            let subnet = own.subnet.as_ref().map(|subnet| subnet.id.name());
+            if let Some(name) = subnet.filter(|name| !name.eq_ignore_ascii_case("AzureFirewallSubnet")) {
+                self.error(
+                    id,
+                    &format!("ipConfigurations[{at}].subnet"),
+                    format!("the firewall is in subnet {name}"),
+                    "Azure puts a firewall into a subnet with the name AzureFirewallSubnet only",
+                );
+            }
+        }
+        if firewall.address().is_none() {
+            self.warning(
+                id,
+                "ipConfigurations",
+                "the firewall has no private address, so no route leads to it",
+                "a firewall of a virtual hub is not simulated; others have ipConfigurations[].privateIPAddress",
+            );
         }
     }
 

@@ -41,6 +41,14 @@ impl Check<'_> {
                 self.subnet(&id, &path("subnet"), own.subnet.as_ref());
             }
         }
+        for firewall in model.azure_firewalls.values() {
+            let id = ObjectRef::cluster_scoped(Kind::AzureFirewall, &firewall.name);
+            for (at, own) in firewall.ip_configurations.iter().enumerate() {
+                let path = |field: &str| format!("ipConfigurations[{at}].{field}");
+                self.public_ip(&id, &path("publicIPAddress"), own.public_ip_address.as_ref());
+                self.subnet(&id, &path("subnet"), own.subnet.as_ref());
+            }
+        }
         for gateway in model.nat_gateways.values() {
             let id = ObjectRef::cluster_scoped(Kind::NatGateway, &gateway.name);
             for (at, address) in gateway.public_ip_addresses.iter().enumerate() {

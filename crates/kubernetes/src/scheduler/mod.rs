@@ -45,9 +45,23 @@ pub struct Scheduler {
     namespaces: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// Why a pod fits no node: every node in name order, each with at least one reason.
+/// Why a pod fits no node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unschedulable(pub Arc<[(NodeName, Vec<Refusal>)]>);
+pub struct Unschedulable {
+    /// Every node in name order, each with at least one reason.
+    pub nodes: Arc<[(NodeName, Vec<Refusal>)]>,
+    /// What came of looking for pods that could go.
+    pub preemption: Preemption,
+}
+
+/// What came of preemption, where it made no place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Preemption {
+    /// The pod's `preemptionPolicy` is Never.
+    Never,
+    /// Nodes that would refuse the pod even if every pod left that may go, and why. No pod may go from the others.
+    InVain(BTreeMap<NodeName, Vec<Refusal>>),
+}
 
 /// Why a node refuses a pod.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,12 +72,16 @@ pub enum Refusal {
     Taint(Taint),
     /// The node lacks a label that the pod's node selector or required affinity asks for.
     Affinity,
+    /// The pod is of a DaemonSet, and meant for another node.
+    OtherNode,
     /// Another pod there has a port of the node that this one asks for.
     Ports,
     /// The node has as many pods as it may have.
     TooManyPods,
     /// Less of a resource is left than the pod asks for.
     Insufficient(String),
+    /// The pod asks for more of a resource than the node has: no pod that leaves can help.
+    TooLarge(String),
     /// The node's domain would have too many pods more than another.
     Spread,
     /// The node lacks the label of a topology spread constraint.
@@ -85,9 +103,11 @@ impl fmt::Display for Refusal {
                 write!(f, "node(s) had untolerated taint {{{}: {}}}", taint.key, taint.value)
             }
             Self::Affinity => f.write_str("node(s) didn't match Pod's node affinity/selector"),
+            // Nodes that a plugin's PreFilter leaves out are not asked one by one (`findNodesThatFitPod`).
+            Self::OtherNode => f.write_str("node(s) didn't satisfy plugin(s) [NodeAffinity]"),
             Self::Ports => f.write_str("node(s) didn't have free ports for the requested pod ports"),
             Self::TooManyPods => f.write_str("Too many pods"),
-            Self::Insufficient(resource) => write!(f, "Insufficient {resource}"),
+            Self::Insufficient(resource) | Self::TooLarge(resource) => write!(f, "Insufficient {resource}"),
             Self::Spread => f.write_str("node(s) didn't match pod topology spread constraints"),
             Self::SpreadLabelMissing => {
                 f.write_str("node(s) didn't match pod topology spread constraints (missing required label)")
@@ -108,9 +128,13 @@ impl Refusal {
             Self::Cordoned => "is cordoned".to_owned(),
             Self::Taint(taint) => format!("has the taint {taint}, which the pod does not tolerate"),
             Self::Affinity => "does not fit the pod's node selector or affinity".to_owned(),
+            Self::OtherNode => "is not the node that this pod of a DaemonSet is for".to_owned(),
             Self::Ports => "has a pod with a host port that this one asks for".to_owned(),
             Self::TooManyPods => "has as many pods as it may have".to_owned(),
             Self::Insufficient(resource) => format!("has too little {resource} left"),
+            Self::TooLarge(resource) => {
+                format!("has less {resource} than the pod asks for, even when it is empty")
+            }
             Self::Spread => "would break the pod's topology spread constraint".to_owned(),
             Self::SpreadLabelMissing => "lacks the label of the pod's topology spread constraint".to_owned(),
             Self::PodAffinity => "is not close to a pod that this one must be close to".to_owned(),
@@ -121,20 +145,43 @@ impl Refusal {
 }
 
 impl fmt::Display for Unschedulable {
-    /// As in the pod's `PodScheduled` condition: `0/5 nodes are available: 3 Insufficient cpu, 2 node(s) …`.
+    /// As in the pod's `PodScheduled` condition: `0/5 nodes are available: 3 Insufficient cpu, 2 node(s) …. preemption:
+    /// 0/5 nodes are available: …` (`FitError.Error` of kube-scheduler, and `Evaluator.Preempt` of its preemption).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
+        if self.nodes.is_empty() {
             return f.write_str("no nodes available to schedule pods");
         }
+        let refusals = self.nodes.iter().flat_map(|(_, refusals)| refusals).map(ToString::to_string);
+        write!(f, "{} preemption: ", self.counted(refusals))?;
+        let Preemption::InVain(tried) = &self.preemption else {
+            return f.write_str("not eligible due to preemptionPolicy=Never.");
+        };
+        let words = self.nodes.iter().flat_map(|(node, refusals)| match tried.get(node) {
+            Some(left) => left.iter().map(ToString::to_string).collect(),
+            None if refusals.iter().all(preemption::can_change) => {
+                vec!["No preemption victims found for incoming pod".to_owned()]
+            }
+            None => vec!["Preemption is not helpful for scheduling".to_owned()],
+        });
+        f.write_str(&self.counted(words))
+    }
+}
+
+impl Unschedulable {
+    /// How many nodes say what, sorted as texts, as upstream sorts them.
+    fn counted(&self, reasons: impl Iterator<Item = String>) -> String {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for refusal in self.0.iter().flat_map(|(_, refusals)| refusals) {
-            *counts.entry(refusal.to_string()).or_default() += 1;
+        for reason in reasons {
+            *counts.entry(reason).or_default() += 1;
         }
-        // Sorted as texts, as upstream sorts them.
         let mut reasons: Vec<String> =
             counts.into_iter().map(|(reason, count)| format!("{count} {reason}")).collect();
         order::sort(&mut reasons);
-        write!(f, "0/{} nodes are available: {}.", self.0.len(), reasons.join(", "))
+        format!("0/{} nodes are available: {}.", self.nodes.len(), reasons.join(", "))
+    }
+
+    fn of(nodes: Arc<[(NodeName, Vec<Refusal>)]>) -> Self {
+        Self { nodes, preemption: Preemption::InVain(BTreeMap::new()) }
     }
 }
 
@@ -162,6 +209,12 @@ impl Scheduler {
 
     fn index(&self, node: &str) -> Option<usize> {
         self.nodes.binary_search_by(|(name, _)| name.as_str().cmp(node)).ok()
+    }
+
+    /// Every reason for which a node refuses a pod, which runs elsewhere or not yet; none if it accepts it.
+    pub fn why_not_on(&mut self, pod: &Pod, node: &NodeName) -> Vec<Refusal> {
+        let shape = self.shape_of(pod);
+        self.index(node.as_str()).map(|node| self.refusals(shape, node)).unwrap_or_default()
     }
 
     /// Counts a pod that runs already.
@@ -207,9 +260,9 @@ impl Scheduler {
             _ => {
                 let reasons = self.nodes.iter().map(|(name, _)| {
                     let own = name == node;
-                    (name.clone(), if own { refusals.clone() } else { vec![Refusal::Affinity] })
+                    (name.clone(), if own { refusals.clone() } else { vec![Refusal::OtherNode] })
                 });
-                Err(Unschedulable(reasons.collect()))
+                Err(Unschedulable::of(reasons.collect()))
             }
         }
     }

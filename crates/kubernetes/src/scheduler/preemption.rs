@@ -1,9 +1,9 @@
 //! Preemption: a pod that fits nowhere takes the place of pods with a lower priority (kube-scheduler's
 //! `DefaultPreemption`).
 
-use super::{Refusal, Scheduler, resources};
+use super::{Preemption, Refusal, Scheduler, resources};
 use model::{Key, NodeName, kubernetes::Pod};
-use std::{cmp::Reverse, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 /// A place that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,11 +18,13 @@ pub struct Preempted {
 type Cost = (usize, i32, i64, usize, usize);
 
 /// Whether another pod's leaving can change what a node has against a pod.
-fn can_change(refusal: &Refusal) -> bool {
+pub(super) fn can_change(refusal: &Refusal) -> bool {
     match refusal {
         Refusal::Cordoned
         | Refusal::Taint(_)
         | Refusal::Affinity
+        | Refusal::OtherNode
+        | Refusal::TooLarge(_)
         | Refusal::SpreadLabelMissing
         | Refusal::PodAffinity => false,
         Refusal::Ports
@@ -37,20 +39,32 @@ fn can_change(refusal: &Refusal) -> bool {
 impl Scheduler {
     /// Makes a place for a pod that fits nowhere, and counts it there. `priority` gives the priority of a pod that
     /// may go, `protected` says whether a budget forbids to evict it: such pods go only where no others suffice.
+    ///
+    /// # Errors
+    /// What came of it where no place can be made.
     pub fn preempt(
         &mut self,
         pod: &Pod,
         own: i32,
         priority: &dyn Fn(&Pod) -> Option<i32>,
         protected: &dyn Fn(&Pod) -> bool,
-    ) -> Option<Preempted> {
+    ) -> Result<Preempted, Preemption> {
         let shape = self.shape_of(pod);
+        let mut in_vain = BTreeMap::new();
         let mut best: Option<(Cost, Vec<Arc<Pod>>)> = None;
         for node in 0..self.nodes.len() {
             if !self.refusals(shape, node).iter().all(can_change) {
                 continue;
             }
-            let Some(victims) = self.victims(shape, node, own, priority, protected) else { continue };
+            let victims = match self.victims(shape, node, own, priority, protected) {
+                Ok(victims) => victims,
+                Err(left) => {
+                    if let Some((name, _)) = self.nodes.get(node).filter(|_| !left.is_empty()) {
+                        in_vain.insert(name.clone(), left);
+                    }
+                    continue;
+                }
+            };
             let priorities = || victims.iter().filter_map(|victim| priority(victim));
             let cost = (
                 victims.iter().filter(|victim| protected(victim)).count(),
@@ -64,17 +78,18 @@ impl Scheduler {
                 best = Some((cost, victims));
             }
         }
-        let ((.., node), victims) = best?;
+        let Some(((.., node), victims)) = best else { return Err(Preemption::InVain(in_vain)) };
         for victim in &victims {
             self.unseat(node, victim);
         }
         self.look_again();
         let name = self.take(shape, node);
-        Some(Preempted { node: name, victims: victims.iter().map(|victim| victim.metadata.key()).collect() })
+        Ok(Preempted { node: name, victims: victims.iter().map(|victim| victim.metadata.key()).collect() })
     }
 
     /// The fewest pods that must leave a node, by upstream's way: all with a lower priority are taken away, and given
-    /// back one by one, those that a budget protects and those with the highest priority first.
+    /// back one by one, those that a budget protects and those with the highest priority first. Else what the node has
+    /// against the pod even without them; nothing where there are none.
     fn victims(
         &mut self,
         shape: usize,
@@ -82,20 +97,21 @@ impl Scheduler {
         own: i32,
         priority: &dyn Fn(&Pod) -> Option<i32>,
         protected: &dyn Fn(&Pod) -> bool,
-    ) -> Option<Vec<Arc<Pod>>> {
+    ) -> Result<Vec<Arc<Pod>>, Vec<Refusal>> {
         let here = self.placed.iter().filter(|(at, _)| *at == node);
         let mut lower: Vec<Arc<Pod>> = here
             .filter(|(_, pod)| priority(pod).is_some_and(|priority| priority < own))
             .map(|(_, pod)| Arc::clone(pod))
             .collect();
         if lower.is_empty() {
-            return None;
+            return Err(Vec::new());
         }
         order::sort_by_key(&mut lower, |pod| (!protected(pod), Reverse(priority(pod)), pod.metadata.key()));
         for pod in &lower {
             self.unseat(node, pod);
         }
-        let fits = self.refusals(shape, node).is_empty();
+        let left = self.refusals(shape, node);
+        let fits = left.is_empty();
         let mut victims = Vec::new();
         for pod in &lower {
             self.seat_on(node, pod);
@@ -107,7 +123,7 @@ impl Scheduler {
         for victim in &victims {
             self.seat_on(node, victim);
         }
-        fits.then_some(victims)
+        if fits { Ok(victims) } else { Err(left) }
     }
 
     /// Counts a pod no longer.

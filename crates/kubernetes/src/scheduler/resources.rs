@@ -179,10 +179,14 @@ impl Room {
         !self.is_full() && !requests.iter().enumerate().any(|(index, amount)| self.lacks(index, *amount))
     }
 
-    /// Why it does not: too many pods, and the resources that do not suffice.
-    pub(super) fn shortage(&self, requests: &Amounts) -> (bool, Vec<usize>) {
+    /// Why it does not: too many pods, and the resources that do not suffice, each with whether they would if the node
+    /// were empty (upstream's `isUnresolvable` of NodeResourcesFit is the opposite).
+    pub(super) fn shortage(&self, requests: &Amounts) -> (bool, Vec<(usize, bool)>) {
+        let has = |index: usize| {
+            self.allocatable.as_ref().and_then(|amounts| amounts.get(index)).copied().unwrap_or_default()
+        };
         let lacking = requests.iter().enumerate().filter(|(index, amount)| self.lacks(*index, **amount));
-        (self.is_full(), lacking.map(|(index, _)| index).collect())
+        (self.is_full(), lacking.map(|(index, amount)| (index, *amount <= has(index))).collect())
     }
 
     /// The larger of the shares of cpu and memory that are used, in hundredths.

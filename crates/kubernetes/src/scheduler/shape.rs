@@ -390,8 +390,10 @@ impl Scheduler {
             return vec![Refusal::Ports];
         }
         let (full, lacking) = room.shortage(&shape.requests);
-        let lacking =
-            lacking.into_iter().map(|index| Refusal::Insufficient(self.names.name(index).to_owned()));
+        let lacking = lacking.into_iter().map(|(index, ever)| {
+            let name = self.names.name(index).to_owned();
+            if ever { Refusal::Insufficient(name) } else { Refusal::TooLarge(name) }
+        });
         let short: Vec<Refusal> = full.then_some(Refusal::TooManyPods).into_iter().chain(lacking).collect();
         if short.is_empty() { self.clash(shape, counted, node).into_iter().collect() } else { short }
     }
@@ -406,7 +408,7 @@ impl Scheduler {
 
     /// Why no node accepts a pod of this shape. Kept: while nothing but resources counts, it stays true.
     pub(super) fn why_not(&mut self, index: usize) -> Unschedulable {
-        let Some(shape) = self.shapes.get(index) else { return Unschedulable(Arc::new([])) };
+        let Some(shape) = self.shapes.get(index) else { return Unschedulable::of(Arc::new([])) };
         if let Some(failed) =
             shape.failed.as_ref().filter(|_| shape.words.is_empty() && shape.spread.is_empty())
         {
@@ -415,7 +417,7 @@ impl Scheduler {
         let counted = self.counted(shape);
         let nodes = self.nodes.iter().enumerate();
         let reasons = nodes.map(|(node, (name, _))| (name.clone(), self.refusals_of(shape, &counted, node)));
-        let failed = Unschedulable(reasons.collect());
+        let failed = Unschedulable::of(reasons.collect());
         if let Some(shape) = self.shapes.get_mut(index) {
             shape.failed = Some(failed.clone());
         }

@@ -4,7 +4,7 @@ use super::{Allocation, Field, Settled, Unsettled, owners::Owners};
 use crate::{
     disruption::blocked_by,
     hashing::{hash_of, hash_of_value},
-    scheduler::{Preempted, Scheduler, daemon_runs_on},
+    scheduler::{Preempted, Preemption, Scheduler, daemon_runs_on},
 };
 use model::{
     Key, Kind, Model, NodeName, ObjectRef,
@@ -292,9 +292,13 @@ fn bind(settled: &mut Settled, made: BTreeMap<Key, Pod>, daemons: &[(Key, NodeNa
             Some(node) => scheduler.bind_on(&pod, node),
             None => scheduler.bind(&pod),
         };
-        if bound.is_err() && !daemons.contains_key(&key) {
+        if let Err(refused) = &mut bound
+            && !daemons.contains_key(&key)
+        {
             let place = preempt(&mut scheduler, &settled.model, &pod, &kept);
-            if let Some(Preempted { node, victims }) = place {
+            if let Err(preemption) = place {
+                refused.preemption = preemption;
+            } else if let Ok(Preempted { node, victims }) = place {
                 bound = Ok(node);
                 for victim in victims {
                     kept.remove(&victim);
@@ -330,9 +334,17 @@ fn bind(settled: &mut Settled, made: BTreeMap<Key, Pod>, daemons: &[(Key, NodeNa
 }
 
 /// A place that is made for a pod by pods of a lower priority.
-fn preempt(scheduler: &mut Scheduler, model: &Model, pod: &Pod, kept: &BTreeSet<Key>) -> Option<Preempted> {
-    if kept.is_empty() || !pod.spec.preempts_in(model) {
-        return None;
+fn preempt(
+    scheduler: &mut Scheduler,
+    model: &Model,
+    pod: &Pod,
+    kept: &BTreeSet<Key>,
+) -> Result<Preempted, Preemption> {
+    if !pod.spec.preempts_in(model) {
+        return Err(Preemption::Never);
+    }
+    if kept.is_empty() {
+        return Err(Preemption::InVain(BTreeMap::new()));
     }
     let own = pod.spec.priority_in(model);
     let priority = |other: &Pod| {

@@ -1,11 +1,13 @@
 //! Azure objects, field names as `az … show -o json` prints them.
 
+mod effective;
 mod load_balancer;
 mod managed_cluster;
 mod network;
 mod private;
 mod vm_size;
 
+pub use effective::{Association, Effective, ShownGroup, ShownRoute, ShownRule};
 pub use load_balancer::{
     BackendAddress, BackendAddressPool, FrontendIpConfiguration, InboundNatRule, LoadBalancer,
     LoadBalancingRule, LoadDistribution, OutboundRule, Probe, ProbeProtocol, RuleProtocol, Sku, SkuName,
@@ -17,9 +19,9 @@ pub use managed_cluster::{
     NetworkProfile, OsType, OutboundIps, ScaleSetPriority, UpgradeSettings, VmSizeFigures,
 };
 pub use network::{
-    Access, AddressSpace, Direction, IpTag, NatGateway, NetworkInterface, NetworkSecurityGroup,
-    NicIpConfiguration, PublicIpAddress, PublicIpDns, Route, RouteTable, SecurityProtocol, SecurityRule,
-    ServiceEndpoint, Subnet, VirtualNetwork, VirtualNetworkPeering,
+    Access, AddressSpace, AzureFirewall, Direction, IpTag, NatGateway, NetworkInterface,
+    NetworkSecurityGroup, NicIpConfiguration, PublicIpAddress, PublicIpDns, Route, RouteTable,
+    SecurityProtocol, SecurityRule, ServiceEndpoint, Subnet, VirtualNetwork, VirtualNetworkPeering,
 };
 pub use private::{
     ARecord, CnameRecord, ConnectionState, CustomDnsConfig, DnsResolver, EndpointIpConfiguration,

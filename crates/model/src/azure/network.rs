@@ -405,3 +405,30 @@ impl NicIpConfiguration {
         self.private_ip_address.as_deref()?.parse().ok()
     }
 }
+
+/// `az network firewall show`: an Azure Firewall in a subnet of its own. Its rules and its policy are no part of this:
+/// it is taken to let everything pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AzureFirewall {
+    /// The name.
+    pub name: String,
+    /// The ARM id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<ArmId>,
+    /// The region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// Its addresses: the first has the private address that routes name, each may have a public one to leave from.
+    pub ip_configurations: Vec<NicIpConfiguration>,
+    /// The policy that holds its rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub firewall_policy: Option<SubResource>,
+}
+
+impl AzureFirewall {
+    /// The address that user routes name as next hop.
+    pub fn address(&self) -> Option<std::net::IpAddr> {
+        self.ip_configurations.iter().find_map(NicIpConfiguration::address)
+    }
+}

@@ -88,7 +88,7 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
         },
         Tab::LoadBalancer => html! { <Balancers world={props.world.clone()} {dispatch} /> },
         Tab::Matrix => html! { <Matrix world={props.world.clone()} {dispatch} /> },
-        Tab::Network => html! { <Network world={props.world.clone()} {answer} {outcome} /> },
+        Tab::Network => html! { <Network world={props.world.clone()} {answer} {outcome} {dispatch} /> },
     };
     let names: Vec<AttrValue> = Tab::ALL.iter().map(|(_, name)| AttrValue::Static(name)).collect();
     html! {

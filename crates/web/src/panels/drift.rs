@@ -21,9 +21,9 @@ pub(super) fn drifted(balancer: &str, drift: &Drifted, triggers: &[String], disp
             <Table caption="Edited by hand: what differs from what the controllers want" rows={rows(drift)}
                 columns={vec!["Part", "Name", "Is", "Next reconcile", "Why"]} />
             <p class="hint">{ "Nobody watches a load balancer: an edit stays until something makes the controller reconcile." }</p>
-            <details><summary>{ "What does" }</summary><ul>{ for triggers.iter().map(|one| html! { <li>{ one }</li> }) }</ul></details>
+            <details><summary>{ "What makes it reconcile" }</summary><ul>{ for triggers.iter().map(|one| html! { <li>{ one }</li> }) }</ul></details>
             if let Some(onclick) = reconcile {
-                <button type="button" {onclick}>{ format!("Reconcile {}", balancer) }</button>
+                <button type="button" class="btn strong" {onclick}>{ format!("Reconcile {}", balancer) }</button>
             } else {
                 <p class="hint">{ "The next reconcile leaves all of it as it is." }</p>
             }

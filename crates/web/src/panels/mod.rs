@@ -12,6 +12,7 @@ mod flow_bar;
 mod history_dialog;
 mod inspector;
 mod matrix;
+mod members;
 mod network;
 mod open_dialog;
 mod packet;

@@ -1,14 +1,15 @@
 //! The network around the nodes: security groups, routes, and each node's way out, as tables.
 
+use super::balancer::edit;
 use crate::world::World;
 use crate::{
     ptr::Ptr,
-    state::Answer,
+    state::{Answer, Dispatch},
     ui::{self, Cell, Table},
 };
 use engine::{StationKind, Step};
 use model::{
-    Model,
+    Kind, ObjectRef,
     azure::{Access, Direction, RouteTable, SecurityProtocol, SecurityRule},
 };
 use session::{NodeWay, PoolPorts, SecurityRules, SystemRoutes};
@@ -23,6 +24,8 @@ pub(super) struct NetworkProps {
     pub(super) answer: Ptr<Answer>,
     /// The branch that is drawn.
     pub(super) outcome: usize,
+    /// How to change the store.
+    pub(super) dispatch: Dispatch,
 }
 
 /// Nodes whose way out is listed.
@@ -41,7 +44,7 @@ pub(super) fn Network(props: &NetworkProps) -> Html {
         .unwrap_or_default();
     html! {
         <div class="balancers network">
-            { for view.security_groups.iter().map(|group| security_group(group, &steps)) }
+            { for view.security_groups.iter().map(|group| security_group(group, &steps, &props.dispatch)) }
             <section class="balancer" aria-label="Ways out">
                 <h3>{ "Ways out to the internet" }</h3>
                 <div class="balancer-tables">
@@ -61,20 +64,21 @@ pub(super) fn Network(props: &NetworkProps) -> Html {
             <section class="balancer" aria-label="Routes">
                 <h3>{ "Routes" }</h3>
                 <div class="balancer-tables">
-                    { for route_tables(props.world.model(), &view.system_routes) }
+                    { for route_tables(props, &view.system_routes) }
                 </div>
             </section>
         </div>
     }
 }
 
-fn security_group(group: &SecurityRules, steps: &[Step]) -> Html {
+fn security_group(group: &SecurityRules, steps: &[Step], dispatch: &Dispatch) -> Html {
     let table = |direction: Direction, caption: &'static str| {
         html! { <Table {caption} rows={rules(group, direction, steps)} columns={vec!["Priority", "Rule", "Access", "Protocol", "From", "To", "Ports", "Drawn branch"]} /> }
     };
     html! {
         <section class="balancer" aria-label={format!("Security group {}", group.group)}>
-            <h3>{ &group.group }{ " " }<span class="soft">{ "security group" }</span></h3>
+            <h3>{ &group.group }{ " " }<span class="soft">{ "security group" }</span>
+                { edit(ObjectRef::cluster_scoped(Kind::NetworkSecurityGroup, &group.group), dispatch) }</h3>
             <div class="balancer-tables stacked">
                 { table(Direction::Inbound, "Inbound rules, the first that fits decides") }
                 { table(Direction::Outbound, "Outbound rules, the first that fits decides") }
@@ -174,7 +178,8 @@ fn budgets(pools: &[PoolPorts]) -> Vec<Vec<Cell>> {
     pools.iter().map(row).collect()
 }
 
-fn route_tables(model: &Model, system: &[SystemRoutes]) -> Vec<Html> {
+fn route_tables(props: &NetworkProps, system: &[SystemRoutes]) -> Vec<Html> {
+    let model = props.world.model();
     let user = |table: &RouteTable| {
         let rows: Vec<Vec<Cell>> = table
             .routes
@@ -188,7 +193,12 @@ fn route_tables(model: &Model, system: &[SystemRoutes]) -> Vec<Html> {
                 ]
             })
             .collect();
-        html! { <Table caption={format!("Route table {}", table.name)} {rows} columns={vec!["Prefix", "Next hop", "Address", "Route"]} empty="No user route." /> }
+        html! {
+            <div>
+                <Table caption={format!("Route table {}", table.name)} {rows} columns={vec!["Prefix", "Next hop", "Address", "Route"]} empty="No user route." />
+                { edit(ObjectRef::cluster_scoped(Kind::RouteTable, &table.name), &props.dispatch) }
+            </div>
+        }
     };
     let system = system.iter().map(|network| {
         let rows: Vec<Vec<Cell>> = network

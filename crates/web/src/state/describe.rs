@@ -135,6 +135,7 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::LocalNetworkGateway => "Network on premises",
         Kind::VirtualNetworkGateway => "Gateway",
         Kind::NetworkInterface => "NIC",
+        Kind::AzureFirewall => "Azure Firewall",
     }
 }
 

@@ -222,7 +222,7 @@ impl State {
         if self.real_rules.keys().any(|node| !there.contains_key(node)) {
             Rc::make_mut(&mut self.real_rules).retain(|node, _| there.contains_key(node));
         }
-        self.selection = self.selection.take().filter(|id| self.world.model().get(id).is_some());
+        self.selection = self.selection.take().filter(|id| self.world.object(id).is_some());
         self.message = None;
         self.ask();
     }

@@ -20,6 +20,8 @@ pub(super) struct DocumentProps {
     pub(super) written: Option<Object>,
     /// The object with what controllers filled in.
     pub(super) settled: Object,
+    /// It has no switches: the text is what there is to see, and is open from the start.
+    pub(super) plain: bool,
     /// The cluster as its author wrote it.
     pub(super) model: Ptr<Model>,
     /// The flow that is asked about.
@@ -31,7 +33,8 @@ pub(super) struct DocumentProps {
 /// The document as text, and as a field once the person edits it.
 #[component]
 pub(super) fn Document(props: &DocumentProps) -> Html {
-    let open = use_state(|| false);
+    let plain = props.plain;
+    let open = use_state(|| plain);
     let editing = use_state(|| None::<AttrValue>);
     let text = use_state(AttrValue::default);
     use_effect_with((props.settled.clone(), *open), {
@@ -75,7 +78,7 @@ pub(super) fn Document(props: &DocumentProps) -> Html {
         <>
             <Whole object={props.settled.clone()} written={props.written.is_some()} model={props.model.clone()}
                 flow={Rc::clone(&props.flow)} dispatch={props.dispatch.clone()} />
-            <details class="yaml" {ontoggle}>
+            <details class="yaml" open={plain} {ontoggle}>
                 <summary>{ "YAML" }</summary>
                 if let Some(draft) = &*editing {
                     <Editor text={draft.clone()} original={original} model={props.model.clone()}

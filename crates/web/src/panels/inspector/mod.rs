@@ -38,7 +38,7 @@ pub(crate) struct InspectorProps {
 /// The inspector.
 #[component]
 pub(crate) fn Inspector(props: &InspectorProps) -> Html {
-    let object = props.selection.as_ref().and_then(|id| props.settled.get(id));
+    let object = props.selection.as_ref().and_then(|id| props.world.object(id));
     let (kind, name) = match &props.selection {
         Some(id) => match &object {
             Some(Object::Service(service)) => {
@@ -81,9 +81,13 @@ pub(crate) fn Inspector(props: &InspectorProps) -> Html {
         }),
         Some(_) => Html::default(),
     };
+    let plain = matches!(
+        object,
+        Some(Object::LoadBalancer(_) | Object::NetworkSecurityGroup(_) | Object::RouteTable(_))
+    );
     let cluster = || props.model.managed_cluster.clone().map(Object::ManagedCluster);
     let document = object.or_else(cluster).map(|settled| html! {
-        <document::Document written={props.model.get(&settled.object_ref())} {settled} model={props.model.clone()}
+        <document::Document {plain} written={props.model.get(&settled.object_ref())} {settled} model={props.model.clone()}
             flow={Rc::clone(&props.flow)} dispatch={props.dispatch.clone()} />
     });
     let add = {
