@@ -113,6 +113,14 @@ impl Member {
             (None, None, None) => "unknown member".into(),
         }
     }
+
+    /// Whether this is its name.
+    pub fn is_called(&self, label: &str) -> bool {
+        match &self.node {
+            Some(node) => node.as_str() == label,
+            None => self.label() == label,
+        }
+    }
 }
 
 impl Balancer {

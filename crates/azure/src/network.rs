@@ -61,7 +61,7 @@ pub struct SubnetEntry {
 /// The part of the network that packets depend on.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Network {
-    subnets: Vec<SubnetEntry>,
+    subnets: Vec<Arc<SubnetEntry>>,
     pub(crate) gateways: Vec<(Arc<NatGateway>, Vec<IpAddr>)>,
     nics: BTreeMap<IpAddr, (Arc<NetworkInterface>, usize)>,
     /// Public addresses of NICs, and the addresses behind them.
@@ -109,7 +109,7 @@ impl Network {
         let entry = |network: &VirtualNetwork, subnet: &Subnet, is_given: bool| {
             let table = subnet.route_table.as_ref();
             let table = table.and_then(|reference| model.route_tables.get(reference.id.name()));
-            SubnetEntry {
+            Arc::new(SubnetEntry {
                 name: subnet.name.clone(),
                 prefixes: subnet_prefixes(subnet),
                 subnet: subnet.clone(),
@@ -117,9 +117,9 @@ impl Network {
                 routes: Routes::of(network, table.map(|table| table.routes.as_slice()).unwrap_or_default())
                     .with(around(model, network, subnet)),
                 is_given,
-            }
+            })
         };
-        let mut subnets: Vec<SubnetEntry> = model
+        let mut subnets: Vec<Arc<SubnetEntry>> = model
             .virtual_networks
             .values()
             .flat_map(|network| network.subnets.iter().map(|subnet| entry(network, subnet, true)))
@@ -175,8 +175,8 @@ impl Network {
             && same_objects(&own.accounts, &model.storage_accounts)
     }
 
-    pub(crate) fn subnet(&self, address: IpAddr) -> Option<&SubnetEntry> {
-        let holds = |entry: &&SubnetEntry| entry.prefixes.iter().any(|prefix| prefix.contains(&address));
+    pub(crate) fn subnet(&self, address: IpAddr) -> Option<&Arc<SubnetEntry>> {
+        let holds = |entry: &&Arc<SubnetEntry>| entry.prefixes.iter().any(|prefix| prefix.contains(&address));
         // Subnets do not overlap within a network, but two networks of one input may.
         self.subnets.iter().find(holds)
     }
@@ -300,13 +300,13 @@ fn managed(model: &Model) -> (VirtualNetwork, Subnet) {
 
 impl Cloud {
     /// The subnet that an address is in.
-    pub fn subnet(&self, address: IpAddr) -> Option<&SubnetEntry> {
+    pub fn subnet(&self, address: IpAddr) -> Option<&Arc<SubnetEntry>> {
         self.network().subnet(address)
     }
 
     /// The subnet by which a sender enters the network: that of the source, else that of its node (pods of
     /// an overlay have addresses of no subnet).
-    pub fn sender_subnet(&self, sender: Sender<'_>) -> Option<&SubnetEntry> {
+    pub fn sender_subnet(&self, sender: Sender<'_>) -> Option<&Arc<SubnetEntry>> {
         let of_node = || {
             let vm = self.vm(sender.node?)?;
             self.subnet(vm.address(sender.address.is_ipv6())?)

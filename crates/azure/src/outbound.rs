@@ -99,7 +99,7 @@ impl Cloud {
     /// to nowhere leaves none.
     pub fn ways_out(&self, sender: Sender<'_>, destination: IpAddr) -> Vec<Outbound<'_>> {
         let v6 = destination.is_ipv6();
-        let subnet = self.sender_subnet(sender);
+        let subnet = self.sender_subnet(sender).map(|subnet| &**subnet);
         let mut ways = Vec::new();
         match subnet.and_then(|subnet| self.route_in(subnet, destination)) {
             Some(routed) => match routed.route.next_hop {

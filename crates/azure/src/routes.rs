@@ -102,8 +102,8 @@ pub struct EndpointPolicy<'a> {
 pub struct Routed<'a> {
     /// The winner.
     pub route: &'a EffectiveRoute,
-    /// Routes that cover the destination too, best first, and why each lost.
-    pub others: Vec<(&'a EffectiveRoute, LostBy)>,
+    /// Whether routes of private endpoints do not stand.
+    pub replaced: bool,
 }
 
 /// Why a route that covers the destination lost.
@@ -210,34 +210,45 @@ impl Routes {
 
     /// The route for a destination; `None` where no route covers it.
     pub fn select(&self, destination: IpAddr, policy: EndpointPolicy<'_>) -> Option<Routed<'_>> {
-        let covering: Vec<&EffectiveRoute> =
-            self.routes.iter().filter(|route| route.prefix.contains(&destination)).collect();
-        let inside = |route: &&&EffectiveRoute| {
+        let inside = |route: &EffectiveRoute| {
             route.source == RouteSource::User
                 && policy.network.is_some_and(|network| network.covers(route.prefix))
         };
-        let replaced = policy.routes_apply && covering.iter().any(|route| inside(&route));
-        let stands = |route: &&EffectiveRoute| !(replaced && route.next_hop == NextHop::InterfaceEndpoint);
-        let winner = covering
-            .iter()
-            .copied()
-            .filter(stands)
-            .reduce(|best, route| if loses(best, route).is_some() { route } else { best })?;
-        let mut others: Vec<_> = covering
-            .iter()
-            .filter(|route| !std::ptr::eq(**route, winner))
-            .map(|route| {
-                let reason = if stands(route) {
-                    loses(route, winner).unwrap_or(LostBy::ShorterPrefix)
-                } else {
-                    LostBy::EndpointPolicy
-                };
-                (*route, reason)
-            })
-            .collect();
-        order::sort_by_key(&mut others, |(route, _)| std::cmp::Reverse(route.prefix.prefix_len()));
-        Some(Routed { route: winner, others })
+        let replaced = policy.routes_apply && self.covering(destination).any(inside);
+        let route = self.winner(destination, replaced)?;
+        Some(Routed { route, replaced })
     }
+
+    fn covering(&self, destination: IpAddr) -> impl Iterator<Item = &EffectiveRoute> {
+        self.routes.iter().filter(move |route| route.prefix.contains(&destination))
+    }
+
+    fn winner(&self, destination: IpAddr, replaced: bool) -> Option<&EffectiveRoute> {
+        let standing = self.covering(destination).filter(|route| stands(route, replaced));
+        standing.reduce(|best, route| if loses(best, route).is_some() { route } else { best })
+    }
+
+    /// Routes that cover a destination and do not win, best first, and why each lost. `replaced` is that of
+    /// [`Routed`].
+    pub fn others(&self, destination: IpAddr, replaced: bool) -> Vec<(&EffectiveRoute, LostBy)> {
+        let Some(winner) = self.winner(destination, replaced) else { return Vec::new() };
+        let others = self.covering(destination).filter(|route| !std::ptr::eq(*route, winner));
+        let reason = |route: &EffectiveRoute| {
+            if stands(route, replaced) {
+                loses(route, winner).unwrap_or(LostBy::ShorterPrefix)
+            } else {
+                LostBy::EndpointPolicy
+            }
+        };
+        let mut others: Vec<_> = others.map(|route| (route, reason(route))).collect();
+        order::sort_by_key(&mut others, |(route, _)| std::cmp::Reverse(route.prefix.prefix_len()));
+        others
+    }
+}
+
+/// Whether a route counts where those of private endpoints may be replaced.
+fn stands(route: &EffectiveRoute, replaced: bool) -> bool {
+    !(replaced && route.next_hop == NextHop::InterfaceEndpoint)
 }
 
 fn prefixes(texts: &[String]) -> Vec<IpNet> {

@@ -41,8 +41,6 @@ pub struct Ruling {
     pub access: Access,
     /// The rule that decided.
     pub rule: Arc<SecurityRule>,
-    /// Rules of higher precedence that failed in one condition only, at most five.
-    pub near_misses: Vec<(Arc<SecurityRule>, Mismatch)>,
 }
 
 /// The first condition of a rule that a packet fails.
@@ -191,6 +189,16 @@ impl Compiled {
         }
     }
 
+    /// Whether all conditions hold.
+    fn holds(&self, packet: &GuardedPacket, space: &AddressSpace) -> bool {
+        let protocol = self.rule.protocol;
+        (protocol == SecurityProtocol::Any || protocol == packet.protocol)
+            && self.source_ports.contains(packet.source_port)
+            && self.destination_ports.contains(packet.destination_port)
+            && self.sources.contains(packet.source, space)
+            && self.destinations.contains(packet.destination, space)
+    }
+
     fn mismatches(&self, packet: &GuardedPacket, space: &AddressSpace) -> Vec<Mismatch> {
         let protocol = self.rule.protocol;
         let checks = [
@@ -243,15 +251,27 @@ impl Table {
     }
 
     fn decide(&self, packet: &GuardedPacket, space: &AddressSpace) -> Option<Ruling> {
+        let exact = self.by_port.get(&packet.destination_port).map(Vec::as_slice).unwrap_or_default();
+        let holds = |at: &&usize| self.rules.get(**at).is_some_and(|rule| rule.holds(packet, space));
+        let found = [exact.iter().find(holds), self.wide.iter().find(holds)];
+        let rule = self.rules.get(*found.into_iter().flatten().min()?)?;
+        Some(Ruling { access: rule.rule.access, rule: Arc::clone(&rule.rule) })
+    }
+
+    /// Rules of higher precedence than the one that decides which failed in one condition only.
+    fn near_misses(
+        &self,
+        packet: &GuardedPacket,
+        space: &AddressSpace,
+    ) -> Vec<(Arc<SecurityRule>, Mismatch)> {
         let mut near_misses = Vec::new();
         for at in self.candidates(packet.destination_port) {
-            let rule = self.rules.get(at)?;
+            let Some(rule) = self.rules.get(at) else { break };
             let mut mismatches = rule.mismatches(packet, space);
             match (mismatches.pop(), mismatches.is_empty()) {
                 (None, _) => {
                     self.near_ports(packet, space, at, &mut near_misses);
-                    let access = rule.rule.access;
-                    return Some(Ruling { access, rule: Arc::clone(&rule.rule), near_misses });
+                    return near_misses;
                 }
                 (Some(mismatch), true) if near_misses.len() < NEAR_MISSES => {
                     near_misses.push((Arc::clone(&rule.rule), mismatch));
@@ -259,7 +279,8 @@ impl Table {
                 _ => {}
             }
         }
-        None
+        // No rule decided.
+        Vec::new()
     }
 
     /// Rules for neighbouring ports that fail in nothing but the port.
@@ -323,6 +344,20 @@ impl SecurityGroup {
         match direction {
             Direction::Inbound => self.inbound.decide(packet, space),
             Direction::Outbound => self.outbound.decide(packet, space),
+        }
+    }
+
+    /// Rules of higher precedence than the one that decides that failed in one condition only, and which, at most
+    /// five.
+    pub fn near_misses(
+        &self,
+        direction: Direction,
+        packet: &GuardedPacket,
+        space: &AddressSpace,
+    ) -> Vec<(Arc<SecurityRule>, Mismatch)> {
+        match direction {
+            Direction::Inbound => self.inbound.near_misses(packet, space),
+            Direction::Outbound => self.outbound.near_misses(packet, space),
         }
     }
 }

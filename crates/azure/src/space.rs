@@ -94,11 +94,13 @@ impl AddressSpace {
     /// Whether a service tag covers an address. Regional tags (`Storage.WestEurope`, `AzureCloud`) are
     /// lists of Azure's that are not known here: they cover nothing.
     pub fn has_tag(&self, ip: IpAddr, tag: &str) -> bool {
-        match tag.to_ascii_lowercase().as_str() {
-            "virtualnetwork" => is_platform(ip) || self.contains(ip),
-            "azureloadbalancer" => is_platform(ip),
-            "internet" => !is_platform(ip) && !self.contains(ip) && !is_private(ip),
-            _ => false,
+        if tag.eq_ignore_ascii_case("virtualnetwork") {
+            is_platform(ip) || self.contains(ip)
+        } else if tag.eq_ignore_ascii_case("azureloadbalancer") {
+            is_platform(ip)
+        } else {
+            let is_internet = tag.eq_ignore_ascii_case("internet");
+            is_internet && !is_platform(ip) && !self.contains(ip) && !is_private(ip)
         }
     }
 }

@@ -110,13 +110,13 @@ fn both_ways(out: &mut String, outcome: &PathOutcome) {
 }
 
 fn title(flow: &FlowSummary) -> String {
-    let from = if flow.from == flow.source.to_string() {
-        flow.from.clone()
+    let from = if *flow.from == flow.source.to_string() {
+        flow.from.to_string()
     } else {
         format!("{} ({})", flow.from, flow.source)
     };
     let destination = SocketAddr::new(flow.destination, flow.port).to_string();
-    let to = if flow.to == destination { destination } else { format!("{} ({destination})", flow.to) };
+    let to = if *flow.to == destination { destination } else { format!("{} ({destination})", flow.to) };
     format!("{} from {from} to {to}\n", flow.protocol)
 }
 

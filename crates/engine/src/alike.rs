@@ -3,11 +3,7 @@
 //! It is said by a key of everything that a walk asks of a node that a packet enters by. Nodes with equal keys do
 //! the same, so that one of them can be walked for all; a node about which anything is unusual is a case of its own.
 
-use crate::{
-    World,
-    journey::Traveller,
-    topology::{AddressOwner, Site},
-};
+use crate::{World, journey::Traveller, topology::AddressOwner};
 use azure::Sender;
 use ipnet::IpNet;
 use kubernetes::{health, kube_proxy::ProxyConfig};
@@ -109,13 +105,11 @@ impl World {
 
     /// The node that has an address, or on which the pod or endpoint with it is.
     pub(crate) fn node_at(&self, ip: IpAddr) -> Option<&NodeName> {
-        let site = match self.topology.owner(ip)? {
-            AddressOwner::Node(name) => return Some(name),
-            AddressOwner::Pod(key) => Site::Pod(key.clone()),
-            AddressOwner::Endpoint => Site::Endpoint(ip),
-            _ => return None,
-        };
-        self.topology.attachment(&site).map(|(node, _)| node)
+        match self.topology.owner(ip)? {
+            AddressOwner::Node(name) => Some(name),
+            AddressOwner::Pod(_) | AddressOwner::Endpoint => self.topology.node_of(ip).map(|(node, _)| node),
+            _ => None,
+        }
     }
 
     /// Whether something may tell a packet for a pod of the node that it enters from one for a pod elsewhere.

@@ -1,20 +1,23 @@
 //! The whole answer to a flow: every branch there, its reply, and what was assumed.
 
 use crate::{
-    Action, Assumption, AssumptionCode, Cause, Component, Endpoint, Flow, FlowError, FlowSummary, Owner,
-    PathOutcome, Paths, Place, Reply, StationKind, Step, Verdict, World,
+    Action, Cause, Component, Endpoint, Flow, FlowError, FlowSummary, Owner, PathOutcome, Paths, Place,
+    Reply, Verdict, World,
     fold::Branching,
     ingress::Leg,
     journey::{End, Party, Traveller, station_of, unmarked},
-    receive::declares_nothing,
+    later::later,
     resolve::Resolved,
     run::Random,
     state::{Effects, Follow, State},
     storage::Way,
 };
-use model::kubernetes::{Protocol, ProxyMode};
+use model::kubernetes::Protocol;
 use netfilter::{Packet, Segment};
-use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
+use std::{cmp::Ordering, sync::Arc};
+
+/// Few ways have more steps than this.
+const USUAL_STEPS: usize = 24;
 
 /// The source port of traced packets: an ephemeral one, always the same.
 const SOURCE_PORT: u16 = 51514;
@@ -50,10 +53,11 @@ impl World {
         for effects in &mut effects {
             effects.opened = Some(packet);
         }
+        let (from, to, port) = (flow.from.clone(), flow.to.clone(), flow.port);
         let summary = FlowSummary {
-            from: flow.from.to_string(),
+            from: later(move || from.to_string()).into(),
             source: resolved.source,
-            to: format!("{}:{}", flow.to, flow.port),
+            to: later(move || format!("{to}:{port}")).into(),
             destination: packet.destination,
             port: flow.port,
             protocol: flow.protocol.lower(),
@@ -78,6 +82,9 @@ impl World {
     fn send(&self, sender: &Party, packet: Packet, question: &Question<'_>) -> Vec<(Traveller, End)> {
         let flow = question.flow;
         let mut traveller = Traveller::new(packet);
+        if !question.quiet {
+            traveller.steps.reserve(USUAL_STEPS);
+        }
         traveller.via.clone_from(&flow.via);
         traveller.quiet = question.quiet;
         traveller.branching = question.branching.clone();
@@ -95,12 +102,11 @@ impl World {
         if question.later.is_some() {
             traveller.segment = Segment::Later;
         }
-        let why = format!(
-            "{} {what} to port {} of {}.",
-            sender_words(sender),
-            packet.destination_port,
-            packet.destination
-        );
+        let party = sender.clone();
+        let why = later(move || {
+            let (port, address) = (packet.destination_port, packet.destination);
+            format!("{} {what} to port {port} of {address}.", sender_words(&party))
+        });
         traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Originate, why);
         self.walk(traveller, self.departure(sender))
     }
@@ -114,19 +120,19 @@ impl World {
         mut traveller: Traveller,
         end: End,
     ) -> Vec<Branch> {
-        let failed = |traveller: Traveller, verdict, cause| {
+        let failed = |mut traveller: Traveller, verdict, cause| {
             let outcome = PathOutcome {
                 probability: traveller.weight(),
                 verdict,
                 cause: Some(cause),
                 endpoint: None,
                 count: traveller.count,
-                node: traveller.entered,
+                node: traveller.entered.take(),
                 source_seen: None,
-                steps: traveller.steps,
+                steps: std::mem::take(&mut traveller.steps),
                 reply: None,
             };
-            (outcome, traveller.carried.leaves(traveller.tracked))
+            (outcome, traveller.leave())
         };
         let party = match end {
             End::Failed(verdict, cause) => return vec![failed(traveller, verdict, cause)],
@@ -202,6 +208,9 @@ impl World {
         from: &Party,
     ) -> (Reply, Effects) {
         traveller.packet = unmarked(traveller.packet).reversed();
+        if !traveller.quiet {
+            traveller.steps.reserve(USUAL_STEPS);
+        }
         if traveller.segment == Segment::Opening {
             traveller.segment = Segment::Answer;
         }
@@ -210,12 +219,10 @@ impl World {
         }
         traveller.nic = None;
         traveller.hops = 0;
-        let why = format!(
-            "{} answers to the source that it saw, {}.",
-            station_of(from).name,
-            traveller.packet.destination
-        );
-        traveller.note(station_of(from), Component::Pod, Owner::Workload, Action::Answer, why);
+        let (station, seen) = (station_of(from), traveller.packet.destination);
+        let name = Arc::clone(&station.name);
+        let why = later(move || format!("{name} answers to the source that it saw, {seen}."));
+        traveller.note(station, Component::Pod, Owner::Workload, Action::Answer, why);
         let Some((mut traveller, end)) = self.walk(traveller, self.departure(from)).into_iter().next() else {
             let reply = Reply { verdict: Verdict::Dropped, cause: Some(Cause::NoRoute), steps: Vec::new() };
             return (reply, Effects::default());
@@ -224,75 +231,8 @@ impl World {
             End::Failed(verdict, cause) => (verdict, Some(cause)),
             End::Arrived(party) => hand_over(self, &mut traveller, sender, packet, &party),
         };
-        let effects = traveller.carried.leaves(traveller.tracked);
-        (Reply { verdict, cause, steps: traveller.steps }, effects)
-    }
-
-    fn assumptions(&self, resolved: &Resolved, outcomes: &[PathOutcome]) -> Vec<Assumption> {
-        let steps = || outcomes.iter().flat_map(|outcome| &outcome.steps);
-        let mut codes = BTreeSet::new();
-        if steps().any(|step| step.action == Action::SelectBackend) {
-            codes.insert(AssumptionCode::IdealLbHash);
-            codes.insert(AssumptionCode::ProbesSettled);
-        }
-        let both = || steps().chain(outcomes.iter().filter_map(|o| o.reply.as_ref()).flat_map(|r| &r.steps));
-        if both().any(|step| step.component == Component::Appliance) {
-            codes.insert(AssumptionCode::ApplianceForwards);
-        }
-        let groups = self.cloud.security_groups();
-        let asked = both().filter(|step| step.action == Action::EvaluateNsg);
-        let mut asked = asked.filter_map(|step| groups.get(&*step.station.name));
-        if asked.any(|group| group.unknown_tags().next().is_some()) {
-            codes.insert(AssumptionCode::UnknownServiceTag);
-        }
-        if steps().any(|step| step.component == Component::KubeProxy && step.probability.is_some()) {
-            codes.insert(match self.model.proxy_mode() {
-                ProxyMode::Iptables | ProxyMode::Nftables => AssumptionCode::UniformStatistic,
-                ProxyMode::Ipvs => AssumptionCode::IpvsScheduler,
-            });
-        }
-        let receivers = outcomes.iter().filter_map(|outcome| outcome.endpoint.as_ref());
-        let pods = receivers.clone().filter_map(|endpoint| self.model.pods.get(endpoint.pod.as_ref()?));
-        if pods.into_iter().any(|pod| declares_nothing(pod)) {
-            codes.insert(AssumptionCode::PodListensOnTargetPort);
-        }
-        let ends = receivers.filter(|endpoint| endpoint.host.is_some()).map(|endpoint| endpoint.ip);
-        for ip in ends.chain([resolved.source]) {
-            if self.topology.owner(ip).is_some() {
-                continue;
-            }
-            codes.insert(if self.topology.in_vnet(ip) {
-                AssumptionCode::UnownedAddressIsVm
-            } else {
-                AssumptionCode::UnknownAddressIsInternet
-            });
-        }
-        let replies =
-            outcomes.iter().filter_map(|outcome| outcome.reply.as_ref()).flat_map(|reply| &reply.steps);
-        let is_given = |step: &Step| {
-            step.station.kind == StationKind::Node && self.given.contains_key(&*step.station.name)
-        };
-        if !self.given.is_empty() && steps().chain(replies).any(is_given) {
-            codes.insert(AssumptionCode::GivenRules);
-        }
-        if steps().any(|step| step.component == Component::NetworkPolicy)
-            && self.input.managed_cluster.is_none()
-        {
-            codes.insert(AssumptionCode::PoliciesEnforced);
-        }
-        if steps().any(|step| step.component == Component::AzureStorage) {
-            codes.insert(AssumptionCode::ServiceAddress);
-        }
-        if self.is_cilium() && steps().any(|step| step.component == Component::KubeProxy) {
-            codes.insert(AssumptionCode::CiliumServices);
-        }
-        if self.allocated {
-            codes.insert(AssumptionCode::AllocatedValues);
-        }
-        if self.input.managed_cluster.is_none() {
-            codes.insert(AssumptionCode::DefaultCluster);
-        }
-        codes.into_iter().map(Assumption::from).collect()
+        let steps = std::mem::take(&mut traveller.steps);
+        (Reply { verdict, cause, steps }, traveller.leave())
     }
 }
 
@@ -309,10 +249,12 @@ fn hand_over(
         return (Verdict::Dropped, Some(Cause::AsymmetricReturn));
     }
     if arrived == sender && answer == packet.reversed() {
-        let why = format!(
-            "The answer comes from {}, the address that was called: the client accepts it.",
-            answer.source
-        );
+        let why = later(move || {
+            format!(
+                "The answer comes from {}, the address that was called: the client accepts it.",
+                answer.source
+            )
+        });
         traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Deliver, why);
         return (Verdict::Delivered, None);
     }
@@ -366,72 +308,6 @@ impl Asked {
     /// One branch and what it leaves behind.
     pub(crate) fn branch(&self, at: usize) -> Option<(&PathOutcome, &Effects)> {
         self.paths.outcomes.get(at).zip(self.effects.get(at))
-    }
-}
-
-impl From<AssumptionCode> for Assumption {
-    fn from(code: AssumptionCode) -> Self {
-        Self { code, text: code.sentence().to_owned() }
-    }
-}
-
-impl AssumptionCode {
-    /// The assumption in one sentence.
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Self::IdealLbHash => {
-                "Azure does not publish its load balancer's hash: an ideal one is assumed, which spreads connections evenly over the healthy members."
-            }
-            Self::UniformStatistic => {
-                "kube-proxy's random choice among endpoints is taken as exactly uniform."
-            }
-            Self::PodListensOnTargetPort => {
-                "A pod whose containers declare no ports is assumed to listen wherever it is called."
-            }
-            Self::UnownedAddressIsVm => {
-                "An address of the virtual network that no object owns is taken as a VM with default settings."
-            }
-            Self::UnknownAddressIsInternet => {
-                "An address outside of every known range is taken as a host on the internet."
-            }
-            Self::AllocatedValues => {
-                "Values that the input leaves open (addresses, node ports, endpoints) were allocated as the controllers would."
-            }
-            Self::DefaultCluster => {
-                "No ManagedCluster document: Azure CNI Overlay, Standard load balancer, outbound by load balancer."
-            }
-            Self::ApplianceForwards => {
-                "What an appliance behind a user route lets pass is not in the input: it is taken as a stateful one that lets everything pass, translates what goes to the internet, and discards answers to requests that it did not see."
-            }
-            Self::UnknownServiceTag => {
-                "A security rule names a service tag whose addresses only Azure knows: it is taken not to cover the packet."
-            }
-            Self::ClusterDnsAnswers => {
-                "The input has no Service kube-system/kube-dns: the cluster DNS is taken to be there, and to be reachable."
-            }
-            Self::OnPremisesDns => {
-                "DNS on premises is taken to ask the internet's DNS only: no DnsResolver of the input forwards private zones to it."
-            }
-            Self::IngressHostInDns => {
-                "The host of an Ingress is taken to have a DNS record with the frontend of its controller's Service."
-            }
-            Self::ServiceAddress => {
-                "Azure does not show the public address of a storage account: one of 20.60.0.0/16 stands for it."
-            }
-            Self::CiliumServices => {
-                "Cilium takes kube-proxy's place: Services behave as kube-proxy's rules say, masquerade aside, but the rules shown are not on the node."
-            }
-            Self::PoliciesEnforced => {
-                "No ManagedCluster document says who enforces NetworkPolicies: they are taken as enforced, by Azure's engine."
-            }
-            Self::ProbesSettled => "Health probes have had time to see the cluster as it is.",
-            Self::IpvsScheduler => {
-                "IPVS picks by its scheduler, which looks at the connections before: the shares are those of many connections, equal among real servers."
-            }
-            Self::GivenRules => {
-                "The rules of a node on the way are the given ones; its interfaces are named eth0 towards the network and azv… towards each pod."
-            }
-        }
     }
 }
 

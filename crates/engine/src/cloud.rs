@@ -1,11 +1,12 @@
 //! A packet at a load balancer: frontend, rule, probe, member.
 
 use crate::{
-    Action, Cause, Component, NearMiss, Owner, RuleRef, Station, StationKind, Verdict, World,
+    Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Verdict, World,
+    deciding::socket,
     fold::{Branching, By},
     held::{Terms, too_late},
     journey::{CloudFlow, End, Keeper, Move, Traveller, plain, unmarked},
-    narrate::socket,
+    later::later,
     probe::probe_packet,
     receive::protocol,
     state::Pick,
@@ -16,9 +17,10 @@ use azure::{
 use model::{NodeName, azure::LoadDistribution};
 use netfilter::{Packet, Protocol};
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 /// At most so many rules or members are named as near misses.
@@ -35,12 +37,12 @@ impl World {
     /// The load balancer looks for a rule, then for a healthy member of its pool.
     pub(crate) fn at_load_balancer(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
         let packet = unmarked(traveller.packet);
-        let to = socket(packet.destination, packet.destination_port);
         match self.cloud.select(packet.destination, packet.destination_port, protocol(&traveller)) {
             Selected::NoFrontend => {
                 vec![(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoSuchAddress)))]
             }
             Selected::NoRule { balancer, near_misses, .. } => {
+                let to = socket(packet.destination, packet.destination_port);
                 let why = format!(
                     "No rule of {} takes {} {to}: Azure discards the packet, and the client times out.",
                     balancer.name, packet.protocol
@@ -59,10 +61,14 @@ impl World {
             }
             Selected::Rule(selection) => {
                 let Selection { balancer, rule, .. } = &selection;
-                let why = format!(
-                    "Rule {} takes {} {to} for the backend pool {}.",
-                    rule.rule.name, packet.protocol, rule.pool
-                );
+                let own = Arc::clone(rule);
+                let why = later(move || {
+                    let to = socket(packet.destination, packet.destination_port);
+                    format!(
+                        "Rule {} takes {} {to} for the backend pool {}.",
+                        own.rule.name, packet.protocol, own.pool
+                    )
+                });
                 let mut step = plain(
                     station(balancer),
                     Component::AzureLoadBalancer,
@@ -90,9 +96,9 @@ impl World {
                 Action::SkipProbe,
                 why,
             );
-            return self.send_to(traveller, selection, member, None, Vec::new());
+            return self.send_to(traveller, selection, member, None, NearMisses::NONE);
         }
-        let mut targets = self.targets(&traveller, selection);
+        let targets = self.targets(&traveller, selection);
         let failure = match targets.state {
             PoolState::Empty => Some((
                 Cause::EmptyBackendPool,
@@ -105,8 +111,6 @@ impl World {
             )),
             PoolState::Unprobed | PoolState::Healthy | PoolState::AllDownUsed => None,
         };
-        let misses =
-            if traveller.quiet { Vec::new() } else { self.members_left_out(selection, &targets.members) };
         let before = Arc::clone(&traveller.carried.before);
         let outer = unmarked(traveller.packet);
         let kept = before.flow(&outer);
@@ -122,7 +126,7 @@ impl World {
         let known = kept
             .filter(|kept| !Terms::of_rule(selection.rule, outer.protocol).forgets(before.since(kept.seen)));
         if let Some(member) = known.and_then(|kept| labelled(selection, &kept.member)) {
-            let is_up = targets.members.contains(&member);
+            let is_up = targets.members.contains(member);
             match selection.existing_flow(protocol(&traveller), !targets.members.is_empty()) {
                 ExistingFlow::Continues => return self.go_on(traveller, selection, member),
                 _ if is_up => return self.go_on(traveller, selection, member),
@@ -130,9 +134,12 @@ impl World {
             }
         }
         let picked = pick(selection, &outer).and_then(|pick| before.pick(&pick)).map(str::to_owned);
-        if let Some(member) = targets.members.iter().find(|member| picked == Some(member.label())) {
-            targets.members = vec![*member];
-        }
+        let sticks = |own: &Arc<Member>| picked.as_deref().is_some_and(|label| own.is_called(label));
+        let members = match targets.members.iter().position(sticks) {
+            Some(at) => targets.members.get(at..=at).unwrap_or_default(),
+            None => &targets.members,
+        };
+        let misses = if traveller.quiet { NearMisses::NONE } else { self.left_out(&targets, selection) };
         if let Some((cause, why)) = failure {
             let mut step = plain(
                 station(selection.balancer),
@@ -146,27 +153,47 @@ impl World {
             traveller.rewrite(packet, step);
             return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, cause)))];
         }
-        let share = targets.share();
-        if let Some(drawn) = traveller.branching.draw(targets.members.len()) {
-            let member = targets.members.get(drawn);
-            let to = |member: &&Arc<Member>| {
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 members")]
+        let share = 1.0 / members.len() as f64;
+        if let Some(drawn) = traveller.branching.draw(members.len()) {
+            let member = members.get(drawn);
+            let to = |member: &Arc<Member>| {
                 self.send_to(traveller.with_share(share), selection, member, Some(share), misses)
             };
             return member.map(to).unwrap_or_default();
         }
         if traveller.branching.folds() {
-            return self.send_to_classes(&traveller, selection, &targets.members, share, misses);
+            return self.send_to_classes(&traveller, selection, members, share, misses);
         }
-        let to_each = targets.members.iter().flat_map(|member| {
+        let to_each = members.iter().flat_map(|member| {
             self.send_to(traveller.share(share), selection, member, Some(share), misses.clone())
         });
         to_each.collect()
     }
 
+    /// The members that take a new connection, found once for each rule.
+    fn targets(&self, traveller: &Traveller, selection: &Selection<'_>) -> Arc<Taking> {
+        let every = matches!(traveller.branching, Branching::Every);
+        let asked = (Arc::as_ptr(selection.rule) as usize, every);
+        if let Some(known) = self.taking.borrow().get(&asked) {
+            return Arc::clone(known);
+        }
+        let Targets { members, state } = self.probed_targets(traveller, selection);
+        let members = members.into_iter().cloned().collect();
+        let taking = Arc::new(Taking { members, state, left_out: OnceLock::new() });
+        self.taking.borrow_mut().insert(asked, Arc::clone(&taking));
+        taking
+    }
+
+    /// Why the other members and nodes get no new connection, found once for each rule.
+    fn left_out(&self, taking: &Taking, selection: &Selection<'_>) -> NearMisses {
+        taking.left_out.get_or_init(|| self.members_left_out(selection, &taking.members)).clone()
+    }
+
     /// The members that take a new connection. Where branches are folded, members that are alike are probed once.
-    fn targets<'a>(&self, traveller: &Traveller, selection: &Selection<'a>) -> Targets<'a> {
+    fn probed_targets<'a>(&self, traveller: &Traveller, selection: &Selection<'a>) -> Targets<'a> {
         let probe = selection.probe();
-        let own = |member: &Member| self.probe_state(probe, member).up;
+        let own = |member: &Member| self.is_up(probe, member);
         let health = |up: bool| if up { Health::Up } else { Health::Down };
         let Some(probe) = probe.filter(|_| !matches!(traveller.branching, Branching::Every)) else {
             return selection.targets(|member| health(own(member)));
@@ -192,7 +219,7 @@ impl World {
         &self,
         mut traveller: Traveller,
         selection: &Selection<'_>,
-        member: &Member,
+        member: &Arc<Member>,
     ) -> Vec<(Traveller, Move)> {
         let why = format!(
             "The load balancer knows this flow: it stays with {}, and no probe is asked.",
@@ -205,7 +232,7 @@ impl World {
             Action::SkipProbe,
             why,
         );
-        self.send_to(traveller, selection, member, None, Vec::new())
+        self.send_to(traveller, selection, member, None, NearMisses::NONE)
     }
 
     /// Members that are alike are walked once, with their share together.
@@ -213,13 +240,13 @@ impl World {
         &self,
         traveller: &Traveller,
         selection: &Selection<'_>,
-        members: &[&Arc<Member>],
+        members: &[Arc<Member>],
         share: f64,
-        misses: Vec<NearMiss>,
+        misses: NearMisses,
     ) -> Vec<(Traveller, Move)> {
         let outer = traveller.packet;
         // A member that opened the flow itself is a case of its own, and so is a VM that is no node.
-        let is_alone = |member: &&&Arc<Member>| member.node.is_none() || member.address == Some(outer.source);
+        let is_alone = |member: &&Arc<Member>| member.node.is_none() || member.address == Some(outer.source);
         let (alone, nodes): (Vec<&Arc<Member>>, Vec<&Arc<Member>>) = members.iter().partition(is_alone);
         let sockets: BTreeMap<&NodeName, (IpAddr, u16)> = order::map(nodes.iter().filter_map(|member| {
             let to = selection.destination_at(member).unwrap_or((outer.destination, outer.destination_port));
@@ -243,7 +270,7 @@ impl World {
         traveller: Traveller,
         node: &NodeName,
         share: f64,
-        misses: Vec<NearMiss>,
+        misses: NearMisses,
     ) -> Vec<(Traveller, Move)> {
         let packet = unmarked(traveller.packet);
         let selected = self.cloud.select(packet.destination, packet.destination_port, protocol(&traveller));
@@ -254,9 +281,9 @@ impl World {
     }
 
     /// Why the other members and nodes get no new connection, a few of them.
-    fn members_left_out(&self, selection: &Selection<'_>, chosen: &[&Arc<Member>]) -> Vec<NearMiss> {
+    fn members_left_out(&self, selection: &Selection<'_>, chosen: &[Arc<Member>]) -> NearMisses {
         let members = selection.members();
-        let taken: BTreeSet<*const Member> = order::set(chosen.iter().map(|member| Arc::as_ptr(member)));
+        let taken: BTreeSet<*const Member> = order::set(chosen.iter().map(Arc::as_ptr));
         let down = members.iter().filter(|member| !taken.contains(&Arc::as_ptr(member))).map(|member| {
             let failed = if member.admin_state == AdminState::Down {
                 "its admin state is Down".to_owned()
@@ -282,51 +309,39 @@ impl World {
         &self,
         mut traveller: Traveller,
         selection: &Selection<'_>,
-        member: &Member,
+        member: &Arc<Member>,
         share: Option<f64>,
-        misses: Vec<NearMiss>,
+        misses: NearMisses,
     ) -> Vec<(Traveller, Move)> {
         let outer = unmarked(traveller.packet);
-        let label = member.label();
         let mut inner = outer;
         if let Some((address, port)) = selection.destination_at(member) {
             inner.destination = address;
             inner.destination_port = port;
         }
-        let destination = if inner == outer {
-            format!(
-                "Floating IP is on, so the destination stays the frontend, {}.",
-                socket(outer.destination, outer.destination_port)
-            )
+        if traveller.quiet {
+            traveller.packet = inner;
         } else {
-            format!(
-                "Floating IP is off, so the destination becomes the member's own, {}.",
-                socket(inner.destination, inner.destination_port)
-            )
-        };
-        let choice = match share {
-            Some(share) if share < 1.0 => {
-                format!("{label} is one of the healthy members; {}.", hash_words(selection.distribution()))
-            }
-            Some(_) => format!("{label} is the only member that takes new connections."),
-            None => format!("{label} is picked."),
-        };
-        let mut step = plain(
-            station(selection.balancer),
-            Component::AzureLoadBalancer,
-            Owner::Azure,
-            Action::SelectBackend,
-            format!("{choice} {destination}"),
-        );
-        step.rule = Some(rule_ref(selection.balancer, selection.rule));
-        step.near_misses = misses;
-        step.probability = share;
-        traveller.rewrite(inner, step);
-        traveller.carried.chose(outer, pick(selection, &outer), label.clone());
+            let (own, hash) = (Arc::clone(member), hash_words(selection.distribution()));
+            let why = later(move || choice_words(&own, hash, share, &outer, &inner));
+            let mut step = plain(
+                station(selection.balancer),
+                Component::AzureLoadBalancer,
+                Owner::Azure,
+                Action::SelectBackend,
+                why,
+            );
+            step.rule = Some(rule_ref(selection.balancer, selection.rule));
+            step.near_misses = misses;
+            step.probability = share;
+            traveller.rewrite(inner, step);
+        }
+        traveller.carried.chose(outer, pick(selection, &outer), member.label());
         if let Some(node) = &member.node {
             traveller.carried.effects.bring_to(node);
         }
         if member.address == Some(outer.source) {
+            let label = member.label();
             let why = format!(
                 "{label} is both the client and the chosen member: Azure does not carry that flow, and the client times out."
             );
@@ -350,9 +365,21 @@ impl World {
     }
 }
 
+/// Who takes new connections of a rule.
+#[derive(Debug)]
+pub(crate) struct Taking {
+    members: Vec<Arc<Member>>,
+    state: PoolState,
+    left_out: OnceLock<NearMisses>,
+}
+
+/// Who takes new connections, by the rule (objects of one world: their addresses name them) and by whether each member
+/// was probed by itself.
+pub(crate) type AllTaking = RefCell<BTreeMap<(usize, bool), Arc<Taking>>>;
+
 /// The member of a label.
 fn labelled<'a>(selection: &Selection<'a>, label: &str) -> Option<&'a Arc<Member>> {
-    selection.members().iter().find(|member| member.label() == label)
+    selection.members().iter().find(|member| member.is_called(label))
 }
 
 /// What is hashed where not every connection is a new choice.
@@ -365,18 +392,35 @@ fn pick(selection: &Selection<'_>, outer: &Packet) -> Option<Pick> {
 }
 
 fn station(balancer: &Balancer) -> Station {
-    Station::new(StationKind::LoadBalancer, &*balancer.name)
+    Station::new(StationKind::LoadBalancer, Arc::clone(&balancer.name))
 }
 
 fn member_miss(rule: &Rule, label: &str, failed: String) -> NearMiss {
     let place = format!("pool {}", rule.pool);
-    NearMiss { rule: RuleRef { place: place.into(), text: label.into(), object: None }, failed }
+    NearMiss { rule: RuleRef { place: place.into(), text: label.to_owned().into(), object: None }, failed }
 }
 
-fn rule_ref(balancer: &Balancer, rule: &Rule) -> RuleRef {
+/// Why a member gets the flow, and what becomes of the destination.
+fn choice_words(member: &Member, hash: &str, share: Option<f64>, outer: &Packet, inner: &Packet) -> String {
+    let label = member.label();
+    let choice = match share {
+        Some(share) if share < 1.0 => format!("{label} is one of the healthy members; {hash}."),
+        Some(_) => format!("{label} is the only member that takes new connections."),
+        None => format!("{label} is picked."),
+    };
+    let to = socket(inner.destination, inner.destination_port);
+    if inner == outer {
+        format!("{choice} Floating IP is on, so the destination stays the frontend, {to}.")
+    } else {
+        format!("{choice} Floating IP is off, so the destination becomes the member's own, {to}.")
+    }
+}
+
+fn rule_ref(balancer: &Arc<Balancer>, rule: &Arc<Rule>) -> RuleRef {
+    let (name, placed, told) = (Arc::clone(&balancer.name), Arc::clone(rule), Arc::clone(rule));
     RuleRef {
-        place: format!("load balancer {}, rule {}", balancer.name, rule.rule.name).into(),
-        text: rule_text(rule).into(),
+        place: later(move || format!("load balancer {name}, rule {}", placed.rule.name)).into(),
+        text: later(move || rule_text(&told)).into(),
         object: rule.service.as_ref().map(|key| model::ObjectRef::namespaced(model::Kind::Service, key)),
     }
 }

@@ -79,9 +79,9 @@ impl World {
             .filter(|ip| sources.iter().any(|source| source.is_ipv4() == ip.is_ipv4()))
             .collect();
         let summary = |destination| FlowSummary {
-            from: flow.from.to_string(),
+            from: flow.from.to_string().into(),
             source,
-            to: format!("{name}:{}", flow.port),
+            to: format!("{name}:{}", flow.port).into(),
             destination,
             port: flow.port,
             protocol: flow.protocol.lower(),
@@ -106,7 +106,7 @@ impl World {
         }
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 addresses")]
         let share = 1.0 / usable.len() as f64;
-        let mut assumptions: BTreeSet<Assumption> = own.collect();
+        let mut codes = resolution.codes.clone();
         let mut branches: Vec<Branch> = Vec::new();
         let mut seen_source = source;
         let drawn = question.branching.draw(usable.len());
@@ -119,7 +119,7 @@ impl World {
             let Asked { paths, effects } =
                 self.branches(&Question { flow: &sub, follow, ..question.clone() })?;
             seen_source = paths.flow.source;
-            assumptions.extend(paths.assumptions);
+            codes.extend(paths.assumptions.iter().map(|one| one.code));
             branches.extend(paths.outcomes.into_iter().zip(effects).map(|(mut outcome, effects)| {
                 outcome.probability *= share;
                 outcome.steps.splice(0..0, resolution.steps.iter().cloned());
@@ -130,7 +130,8 @@ impl World {
         let (outcomes, effects) = branches.into_iter().unzip();
         let mut flow = summary(usable.first().copied().unwrap_or(PUBLIC_DNS));
         flow.source = seen_source;
-        let paths = Paths { flow, assumptions: assumptions.into_iter().collect(), outcomes };
+        let assumptions = codes.into_iter().map(Assumption::from).collect();
+        let paths = Paths { flow, assumptions, outcomes };
         Ok(Asked { paths, effects })
     }
 
@@ -232,7 +233,7 @@ impl Asking<'_> {
             before: self.header,
             after: self.header,
             rule,
-            near_misses,
+            near_misses: near_misses.into(),
             ..step
         });
     }
@@ -257,11 +258,11 @@ impl Asking<'_> {
                 End::Failed(..) => false,
             };
             let arrived = ends.iter().any(|(traveller, end)| arrives(end, traveller.packet.destination_port));
-            if !arrived && let Some((traveller, end)) = ends.into_iter().next() {
+            if !arrived && let Some((mut traveller, end)) = ends.into_iter().next() {
                 let why =
                     format!("Pod {pod} asks the cluster DNS, {server}, for {name}, and gets no answer:");
                 self.say((CORE_DNS, Owner::Workload, server), why);
-                self.resolution.steps.extend(traveller.steps);
+                self.resolution.steps.append(&mut traveller.steps);
                 match end {
                     End::Failed(verdict, cause) => self.fail(verdict, cause),
                     End::Arrived(_) => self.fail(Verdict::Refused, Cause::NoListener),
@@ -281,7 +282,7 @@ impl Asking<'_> {
         let mut misses: Vec<NearMiss> = Vec::new();
         for question in &questions {
             let miss = |place: &str, failed: &str| NearMiss {
-                rule: RuleRef { place: place.into(), text: question.as_str().into(), object: None },
+                rule: RuleRef { place: place.to_owned().into(), text: question.clone().into(), object: None },
                 failed: failed.to_owned(),
             };
             if cluster_dns::is_own(question) {
@@ -347,7 +348,7 @@ impl Asking<'_> {
         };
         let rule = service.map(|key| RuleRef {
             place: "zone cluster.local".into(),
-            text: full.into(),
+            text: full.to_owned().into(),
             object: Some(ObjectRef::namespaced(Kind::Service, &key)),
         });
         self.say_with(CORE_DNS, Owner::Workload, server, why, rule, misses);
@@ -400,7 +401,8 @@ impl Asking<'_> {
             resolver.name
         );
         let object = ObjectRef::cluster_scoped(Kind::DnsResolver, &resolver.name);
-        let rule = RuleRef { place: "DNS resolver".into(), text: network.into(), object: Some(object) };
+        let rule =
+            RuleRef { place: "DNS resolver".into(), text: network.to_owned().into(), object: Some(object) };
         self.say_with("DNS on premises", Owner::Client, PUBLIC_DNS, why, Some(rule), Vec::new());
         self.by_azure(name, Some(network));
     }

@@ -1,13 +1,14 @@
 //! A packet in the virtual network: security groups, routes, whoever has the address.
 
 use crate::{
-    Action, Component, Owner, Verdict, World,
+    Action, Component, Owner, Text, Verdict, World,
     fold::By,
     journey::{
         At, CloudFlow, End, Keeper, Move, Party, Traveller, fabric_station, no_such_address, plain, unmarked,
     },
+    later::later,
     routes::Turn,
-    topology::{AddressOwner, Site, UPLINK},
+    topology::{AddressOwner, UPLINK},
 };
 use azure::Sender;
 use model::NodeName;
@@ -55,8 +56,8 @@ impl World {
                 let name = name.clone();
                 self.into_node(traveller, name)
             }
-            Some(AddressOwner::Pod(key)) => self.to_guest(traveller, &Site::Pod(key.clone())),
-            Some(AddressOwner::Endpoint) => self.to_guest(traveller, &Site::Endpoint(destination)),
+            Some(AddressOwner::Pod(_)) => self.to_guest(traveller, false),
+            Some(AddressOwner::Endpoint) => self.to_guest(traveller, true),
             Some(AddressOwner::Frontend) => self.to_frontend(traveller),
             Some(AddressOwner::ExternalIp(_)) => vec![(traveller, Move::Go(At::AnyNode))],
             Some(AddressOwner::PrivateEndpoint(name)) => self.to_private_endpoint(traveller, name),
@@ -104,26 +105,28 @@ impl World {
         self.leave_azure(traveller)
     }
 
-    fn to_guest(&self, mut traveller: Traveller, site: &Site) -> Vec<(Traveller, Move)> {
+    /// To the pod, or the endpoint without a pod, that has the destination.
+    fn to_guest(&self, mut traveller: Traveller, alone: bool) -> Vec<(Traveller, Move)> {
         let destination = traveller.packet.destination;
         let node = self
             .topology
-            .attachment(site)
+            .node_of(destination)
             .map(|(node, _)| node)
             .or_else(|| self.topology.node_of_pod_range(destination))
             .cloned();
         match node {
             Some(node) => {
-                let why = format!(
-                    "The virtual network knows that {destination} is on {node} and hands the packet to that node."
-                );
+                let name = node.clone();
+                let why = later(move || {
+                    format!(
+                        "The virtual network knows that {destination} is on {name} and hands the packet to that node."
+                    )
+                });
                 traveller.note(fabric_station(), Component::AzureVnet, Owner::Azure, Action::Route, why);
                 self.into_node(traveller, node)
             }
-            None => match site {
-                Site::Endpoint(ip) => vec![(traveller, Move::Go(At::Party(Party::Endpoint(*ip))))],
-                _ => no_such_address(traveller, format!("{destination} is on no node.")),
-            },
+            None if alone => vec![(traveller, Move::Go(At::Party(Party::Endpoint(destination))))],
+            None => no_such_address(traveller, format!("{destination} is on no node.")),
         }
     }
 
@@ -172,10 +175,12 @@ impl World {
 
     /// Into the node to which something outside routes an external IP.
     pub(crate) fn bring_to(&self, mut traveller: Traveller, node: &NodeName) -> Vec<(Traveller, Move)> {
-        let why = format!(
-            "{} is an external IP of a Service: Azure does not own it; something outside routes it to the nodes, here to {node}.",
-            traveller.packet.destination
-        );
+        let (destination, name) = (traveller.packet.destination, node.clone());
+        let why = later(move || {
+            format!(
+                "{destination} is an external IP of a Service: Azure does not own it; something outside routes it to the nodes, here to {name}."
+            )
+        });
         traveller.note(fabric_station(), Component::AzureVnet, Owner::Client, Action::Route, why);
         traveller.carried.effects.bring_to(node);
         self.into_node(traveller, node.clone())
@@ -204,10 +209,11 @@ impl World {
 fn restore(traveller: &mut Traveller, flow: &CloudFlow) {
     let outer = flow.outer.reversed();
     let restored = outer != unmarked(traveller.packet);
-    let why = if restored {
-        format!("Azure restores the frontend as source: the client sees {}.", outer.source)
+    let why: Text = if restored {
+        later(move || format!("Azure restores the frontend as source: the client sees {}.", outer.source))
+            .into()
     } else {
-        "The answer already carries the frontend as source; it goes straight to the client, not through a load-balancer box.".to_owned()
+        "The answer already carries the frontend as source; it goes straight to the client, not through a load-balancer box.".into()
     };
     let action = if restored { Action::Untranslate } else { Action::SkipLoadBalancer };
     let step = plain(fabric_station(), Component::AzureLoadBalancer, Owner::Azure, action, why);

@@ -7,7 +7,7 @@
 //! answer is what [`Paths::fold`] makes of all branches, each walked by itself.
 
 use crate::{
-    Flow, FlowError, NearMiss, Paths, World,
+    Flow, FlowError, NearMisses, Paths, World,
     answer::Question,
     journey::{Move, Party, Traveller},
     receive::protocol,
@@ -72,7 +72,7 @@ pub(crate) struct Class {
 #[derive(Debug, Clone)]
 pub(crate) enum By {
     /// A load balancer, with the rules and members that almost decided.
-    LoadBalancer(Vec<NearMiss>),
+    LoadBalancer(NearMisses),
     /// Whatever routes an external IP to the nodes.
     AnyNode,
 }

@@ -10,15 +10,21 @@ use model::{
 use netfilter::{Host, Interface, InterfaceName, Route};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// A node's interfaces and routes, apart from what kube-proxy adds.
+pub(crate) fn links(model: &Model, topology: &Topology, node: &Node) -> Links {
+    Links { interfaces: interfaces(model, topology, node), routes: routes(model, topology, &node.name()) }
+}
+
+/// Interfaces and routes.
+#[derive(Debug, Clone)]
+pub(crate) struct Links {
+    interfaces: Vec<Interface>,
+    routes: Vec<Route>,
+}
+
 /// Builds a node's namespace around what programs of both families made of it.
-pub(crate) fn namespace(
-    model: &Model,
-    topology: &Topology,
-    node: &Node,
-    [ipv4, ipv6]: [Programming; 2],
-) -> Host {
-    let name = node.name();
-    let mut interfaces = interfaces(model, topology, node);
+pub(crate) fn namespace(model: &Model, links: Links, [ipv4, ipv6]: [Programming; 2]) -> Host {
+    let Links { mut interfaces, routes } = links;
     let balanced: Vec<IpNet> =
         ipv4.ipvs.addresses.iter().chain(&ipv6.ipvs.addresses).map(|ip| IpNet::from(*ip)).collect();
     if let Some(name) = InterfaceName::new(DEVICE).filter(|_| !balanced.is_empty()) {
@@ -26,7 +32,7 @@ pub(crate) fn namespace(
     }
     Host {
         interfaces,
-        routes: routes(model, topology, &name),
+        routes,
         ipv4: ipv4.iptables,
         ipv6: ipv6.iptables,
         ipsets: ipv4.ipvs.sets.into_iter().chain(ipv6.ipvs.sets).collect(),

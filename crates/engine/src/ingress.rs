@@ -5,8 +5,8 @@ use crate::{
     Action, Cause, Component, Endpoint, Flow, NearMiss, Owner, PathOutcome, Place, RuleRef, Step, Verdict,
     World,
     answer::Branch,
+    deciding::socket,
     journey::{End, Party, Traveller, plain, station_of},
-    narrate::socket,
 };
 use kubernetes::{
     cluster_dns::cluster_ips,
@@ -254,19 +254,18 @@ impl World {
                     cause: Some(cause),
                     endpoint: None,
                     count: second.count,
-                    node: second.entered,
+                    node: second.entered.take(),
                     source_seen: None,
-                    steps: second.steps,
+                    steps: std::mem::take(&mut second.steps),
                     reply: None,
                 };
-                let own = second.carried.leaves(second.tracked);
-                return (outcome, first.carried.clone().leaves(first.tracked.clone()).and(own));
+                return (outcome, first.clone().leave().and(second.leave()));
             }
         };
         let (probability, count) = (second.weight(), second.count);
         let steps = std::mem::take(&mut second.steps);
         let (mut reply, own) = self.reply(leg.party, opened, second, &party);
-        let mut effects = first.carried.clone().leaves(first.tracked.clone());
+        let mut effects = first.clone().leave();
         if reply.cause.is_none() {
             let mut back = first.clone();
             back.steps.clear();
@@ -452,7 +451,7 @@ fn listens_for_tls(pod: &Pod, port: u16) -> Option<bool> {
 fn rule_ref(ingress: &Key, rule: &str) -> RuleRef {
     RuleRef {
         place: format!("Ingress {ingress}").into(),
-        text: rule.into(),
+        text: rule.to_owned().into(),
         object: Some(ObjectRef::namespaced(Kind::Ingress, ingress)),
     }
 }

@@ -5,15 +5,20 @@
 //! flow state in the cloud).
 
 use crate::{
-    Action, Cause, Component, Header, Owner, Station, StationKind, Step, Verdict, World,
+    Action, Cause, Component, Header, NearMisses, Owner, Station, StationKind, Step, Text, Verdict, World,
     fold::{Branching, Class, Toward},
-    state::Carried,
+    state::{Carried, Effects},
     storage::Way,
     topology::{AddressOwner, Site},
 };
 use model::{Key, NodeName};
 use netfilter::{Connection, Entry, Packet, Segment};
-use std::{net::IpAddr, rc::Rc};
+use std::{
+    net::IpAddr,
+    ops::{Deref, DerefMut},
+    rc::Rc,
+    sync::{Arc, LazyLock},
+};
 
 /// A place that can send and receive for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,9 +103,13 @@ pub(crate) enum Nic {
     Host(IpAddr),
 }
 
-/// One branch on its way.
+/// One branch on its way. It is handed from station to station, so what it carries stays in one place.
 #[derive(Debug, Clone)]
-pub(crate) struct Traveller {
+pub(crate) struct Traveller(Box<Luggage>);
+
+/// What a branch carries.
+#[derive(Debug, Clone)]
+pub(crate) struct Luggage {
     /// Exact probability so far.
     pub(crate) probability: f64,
     /// The packet as it is now.
@@ -154,10 +163,24 @@ pub(crate) enum Move {
     End(End),
 }
 
+impl Deref for Traveller {
+    type Target = Luggage;
+
+    fn deref(&self) -> &Luggage {
+        &self.0
+    }
+}
+
+impl DerefMut for Traveller {
+    fn deref_mut(&mut self) -> &mut Luggage {
+        &mut self.0
+    }
+}
+
 impl Traveller {
     /// A packet about to depart.
     pub(crate) fn new(packet: Packet) -> Self {
-        Self {
+        Self(Box::new(Luggage {
             probability: 1.0,
             packet,
             segment: Segment::Opening,
@@ -175,7 +198,13 @@ impl Traveller {
             unasked: Vec::new(),
             hops: 0,
             carried: Carried::default(),
-        }
+        }))
+    }
+
+    /// What it leaves behind at its end.
+    pub(crate) fn leave(self) -> Effects {
+        let Luggage { carried, tracked, .. } = *self.0;
+        carried.leaves(tracked)
     }
 
     /// Adds a step that does not change the packet.
@@ -185,7 +214,7 @@ impl Traveller {
         component: Component,
         owner: Owner,
         action: Action,
-        why: String,
+        why: impl Into<Text>,
     ) {
         if self.quiet {
             return;
@@ -197,11 +226,11 @@ impl Traveller {
             owner,
             action,
             rule: None,
-            near_misses: Vec::new(),
+            near_misses: NearMisses::NONE,
             before: header,
             after: header,
             probability: None,
-            why,
+            why: why.into(),
         });
     }
 
@@ -255,17 +284,19 @@ pub(crate) fn station_of(party: &Party) -> Station {
 
 /// A node's station.
 pub(crate) fn node_station(name: &NodeName) -> Station {
-    Station::new(StationKind::Node, name.as_str())
+    Station::new(StationKind::Node, name)
 }
 
 /// The virtual network's station.
 pub(crate) fn fabric_station() -> Station {
-    Station::new(StationKind::VirtualNetwork, "virtual network")
+    static NAME: LazyLock<Arc<str>> = LazyLock::new(|| "virtual network".into());
+    Station::new(StationKind::VirtualNetwork, Arc::clone(&NAME))
 }
 
 /// The internet's station.
 pub(crate) fn internet_station() -> Station {
-    Station::new(StationKind::Internet, "internet")
+    static NAME: LazyLock<Arc<str>> = LazyLock::new(|| "internet".into());
+    Station::new(StationKind::Internet, Arc::clone(&NAME))
 }
 
 impl World {
@@ -401,7 +432,7 @@ pub(crate) fn plain(
     component: Component,
     owner: Owner,
     action: Action,
-    why: String,
+    why: impl Into<Text>,
 ) -> Step {
     let nowhere = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
     let header = Header {
@@ -418,11 +449,11 @@ pub(crate) fn plain(
         owner,
         action,
         rule: None,
-        near_misses: Vec::new(),
+        near_misses: NearMisses::NONE,
         before: header,
         after: header,
         probability: None,
-        why,
+        why: why.into(),
     }
 }
 

@@ -5,8 +5,10 @@
 
 mod alike;
 mod answer;
+mod assumptions;
 mod cloud;
 mod consequences;
+mod deciding;
 mod dns;
 mod drift;
 mod fabric;
@@ -16,6 +18,8 @@ mod held;
 mod host;
 mod ingress;
 mod journey;
+mod later;
+mod lookup;
 mod matrix;
 mod members;
 mod migration;
@@ -53,6 +57,7 @@ pub use consequences::{
 };
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
 pub use fold::MOST_BRANCHES;
+pub use later::{NearMisses, Text};
 pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};
 pub use members::{MemberHealth, PoolHealth, PoolWord};
 pub use migration::{Migration, Way};

@@ -7,7 +7,7 @@ use crate::{
     Cause, DestinationError, Flow, Place, Verdict, World,
     journey::{At, Move, Party, Traveller, unmarked},
     parse_destination,
-    topology::{Site, UPLINK},
+    topology::{AddressOwner, UPLINK},
 };
 use ipnet::IpNet;
 use model::{Key, NodeName, kubernetes::Protocol};
@@ -335,11 +335,9 @@ impl World {
             Some(mut ranges) => ranges.any(|range| range.contains(&packet.destination)),
             None => true,
         };
-        let (site, party) = match self.topology.owner(packet.destination)? {
-            crate::topology::AddressOwner::Pod(key) => (Site::Pod(key.clone()), Party::Pod(key.clone())),
-            _ => return None,
-        };
-        let (on, _) = self.topology.attachment(&site)?;
+        let AddressOwner::Pod(key) = self.topology.owner(packet.destination)? else { return None };
+        let party = Party::Pod(key.clone());
+        let (on, _) = self.topology.node_of(packet.destination)?;
         if on != node || !kept {
             return None;
         }

@@ -1,8 +1,13 @@
 //! From kernel events to steps that a person can read.
 
 use crate::{
-    Action, Cause, Component, Header, NearMiss, Owner, RuleRef, Station, Step, Verdict,
+    Action, Cause, Component, Header, NearMiss, Owner, RuleRef, Station, Step, Text, Verdict,
+    deciding::{
+        MASQ_AGENT, UNMARKED, comment, commented_name, commented_service, following_mark, is_local_exit,
+        is_masq_agent, jump_target, masquerade_words, rule_of, socket,
+    },
     journey::{Traveller, node_station, plain},
+    later::later,
     topology::UPLINK,
     words::{accept_words, drop_words, endpoint_share, jump_words, mark_words, reject_words},
 };
@@ -12,6 +17,7 @@ use netfilter::{
     Chain, CtState, Entry, Event, Family, Form, Hook, Host, Ipvs, Kernel, Match, Outcome, Packet, Passage,
     Policy, Rule, RuleId, Ruleset, TableName, Target, nft,
 };
+use std::{net::IpAddr, sync::Arc};
 
 /// In one passage so many decisions are told; after them, jumps no more. kube-proxy's rules make fewer than ten;
 /// hostile ones can jump as often as the kernel's budget allows.
@@ -20,11 +26,12 @@ const MOST_TOLD: usize = 200;
 /// Turns one passage through a node into steps.
 pub(crate) struct Narrator<'a> {
     pub(crate) node: &'a NodeName,
+    pub(crate) kernel: &'a Arc<Kernel>,
     rules: &'a Ruleset,
     pub(crate) nft: &'a [nft::Table],
     pub(crate) ipvs: &'a Ipvs,
     /// The addresses of interfaces other than those that hold Services' addresses.
-    pub(crate) own: Vec<std::net::IpAddr>,
+    pub(crate) own: Vec<IpAddr>,
     pub(crate) entry: Entry,
     family: Family,
     pub(crate) station: Station,
@@ -38,11 +45,13 @@ pub(crate) struct Narrator<'a> {
 }
 
 impl<'a> Narrator<'a> {
-    pub(crate) fn new(node: &'a NodeName, host: &'a Host, family: Family, entry: Entry) -> Self {
+    pub(crate) fn new(node: &'a NodeName, kernel: &'a Arc<Kernel>, family: Family, entry: Entry) -> Self {
+        let host = kernel.host();
         let rules = if family == Family::V6 { &host.ipv6 } else { &host.ipv4 };
         let station = node_station(node);
         Self {
             node,
+            kernel,
             rules,
             nft: &host.nft,
             ipvs: &host.ipvs,
@@ -83,9 +92,9 @@ impl<'a> Narrator<'a> {
 
     /// A rule that almost decided, in words.
     pub(crate) fn near_miss(&self, kernel: &Kernel, miss: &netfilter::NearMiss) -> NearMiss {
-        let rule = self.rule(miss.rule).map(|(chain, rule)| {
+        let rule = self.rule(miss.rule).map(|(_, rule)| {
             let object = commented_service(rule).map(|key| ObjectRef::namespaced(Kind::Service, &key));
-            RuleRef { object, ..self.rule_ref(miss.rule, chain, rule) }
+            RuleRef { object, ..self.rule_ref(miss.rule) }
         });
         let nothing = || RuleRef { place: "".into(), text: "".into(), object: None };
         NearMiss { rule: rule.unwrap_or_else(nothing), failed: kernel.describe_failure(miss) }
@@ -100,7 +109,7 @@ impl<'a> Narrator<'a> {
             }
             Event::Track(CtState::Invalid) => {
                 let why = "Connection tracking knows no connection that this packet could belong to: it is INVALID.";
-                self.step(traveller, Component::LinuxNetfilter, Action::Track, why.to_owned());
+                self.step(traveller, Component::LinuxNetfilter, Action::Track, why);
             }
             Event::Translate { before, after } => self.translate(traveller, *before, *after),
             Event::Matched { rule, probability, packet } => {
@@ -135,18 +144,20 @@ impl<'a> Narrator<'a> {
     fn translate(&self, traveller: &mut Traveller, before: Packet, after: Packet) {
         let destination =
             (before.destination, before.destination_port) != (after.destination, after.destination_port);
-        let why = if destination {
-            format!(
-                "Connection tracking knows this connection and gives the answer its client back: {} instead of {}. No rule is asked.",
-                after.destination, before.destination
-            )
-        } else {
-            format!(
-                "Connection tracking knows this connection and restores the address that the client called: {} instead of {}.",
-                socket(after.source, after.source_port),
-                socket(before.source, before.source_port)
-            )
-        };
+        let why = later(move || {
+            if destination {
+                format!(
+                    "Connection tracking knows this connection and gives the answer its client back: {} instead of {}. No rule is asked.",
+                    after.destination, before.destination
+                )
+            } else {
+                format!(
+                    "Connection tracking knows this connection and restores the address that the client called: {} instead of {}.",
+                    socket(after.source, after.source_port),
+                    socket(before.source, before.source_port)
+                )
+            }
+        });
         let step =
             plain(self.station.clone(), Component::LinuxNetfilter, Owner::Node, Action::Untranslate, why);
         traveller.packet = before;
@@ -155,33 +166,29 @@ impl<'a> Narrator<'a> {
 
     fn matched(&mut self, traveller: &mut Traveller, id: RuleId, probability: Option<f64>, rest: &[Event]) {
         let Some((chain, rule)) = self.rule(id) else { return };
-        if let Some(service) = commented_service(rule) {
-            self.service = Some(service);
-        }
+        self.note_service(rule);
         match &rule.target {
             Target::Jump(target) | Target::Goto(target) => {
                 if self.decisions.len() >= MOST_TOLD || !self.leads_on(id.table, target, rest) {
                     return;
                 }
-                self.jump(traveller, id, chain, rule, target, probability, rest);
+                self.jump(traveller, id, chain, rule, probability, rest);
             }
             Target::Dnat(_) | Target::Redirect(_) => self.dnat(traveller, id, chain, rule, rest),
             Target::Masquerade { .. } | Target::Snat(_) => self.snat(traveller, id, chain, rule, rest),
             Target::Return if chain.name.as_str() == "KUBE-POSTROUTING" && is_local_exit(rule) => {
-                let why = "The pod is on this very node, and Cilium masquerades only what goes on to another node: the pod sees the client.".to_owned();
+                let why = "The pod is on this very node, and Cilium masquerades only what goes on to another node: the pod sees the client.";
                 self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
             }
             Target::Return if chain.name.as_str() == "KUBE-POSTROUTING" && self.translated => {
-                let why = UNMARKED.to_owned();
-                self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
+                self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, UNMARKED);
             }
             Target::Return if is_masq_agent(chain) && self.asks_masq_agent() => {
-                let whose = if self.from_guest() {
-                    "the pod's own address stays"
+                let why = if self.from_guest() {
+                    "The destination is in a range that is not masqueraded: the pod's own address stays."
                 } else {
-                    "the source stays as it is"
+                    "The destination is in a range that is not masqueraded: the source stays as it is."
                 };
-                let why = format!("The destination is in a range that is not masqueraded: {whose}.");
                 self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
             }
             Target::Drop => {
@@ -207,14 +214,24 @@ impl<'a> Narrator<'a> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one event, taken apart once by the caller")]
+    /// Remembers the Service that a rule's comment speaks of.
+    fn note_service(&mut self, rule: &Rule) {
+        let Some(name) = commented_name(rule) else { return };
+        let is_known = self.service.as_ref().is_some_and(|known| {
+            let rest = name.strip_prefix(&*known.namespace).and_then(|rest| rest.strip_prefix('/'));
+            rest == Some(&*known.name)
+        });
+        if !is_known && let Ok(service) = name.parse() {
+            self.service = Some(service);
+        }
+    }
+
     fn jump(
         &self,
         traveller: &mut Traveller,
         id: RuleId,
         chain: &Chain,
         rule: &Rule,
-        target: &str,
         probability: Option<f64>,
         rest: &[Event],
     ) {
@@ -226,14 +243,23 @@ impl<'a> Narrator<'a> {
             traveller.steps.push(step);
             return;
         }
-        let why = jump_words(self.hook, self.service.as_ref(), chain, rule, target);
+        let (kernel, family, hook, service) =
+            (Arc::clone(self.kernel), self.family, self.hook, self.service.clone());
+        let why = later(move || {
+            let found = rule_of(kernel.ruleset(family), id);
+            let words = |(chain, rule)| {
+                let target = jump_target(rule).unwrap_or_default();
+                jump_words(hook, service.as_ref(), chain, rule, target)
+            };
+            found.map(words).unwrap_or_default()
+        });
         let share = endpoint_share(chain, rule).or(probability);
         self.rule_step(traveller, id, chain, rule, Action::Match, share, why);
     }
 
     fn dnat(&mut self, traveller: &mut Traveller, id: RuleId, chain: &Chain, rule: &Rule, rest: &[Event]) {
         let Some(Event::Dnat { before, after }) = rest.first() else { return };
-        let step = self.with_rule(id, chain, rule, Action::Dnat, String::new());
+        let step = self.with_rule(id, chain, rule, Action::Dnat, Text::default());
         let at = if self.entry == Entry::Sent { "OUTPUT" } else { "PREROUTING" };
         self.dnat_step(traveller, step, (*before, *after), at);
     }
@@ -244,20 +270,25 @@ impl<'a> Narrator<'a> {
         traveller: &mut Traveller,
         mut step: Step,
         (before, after): (Packet, Packet),
-        at: &str,
+        at: &'static str,
     ) {
         self.translated = true;
-        step.why = format!(
-            "The destination becomes {}. From now on connection tracking does the same for every packet of this connection, and the reverse for its answers.",
-            socket(after.destination, after.destination_port)
-        );
+        let why = later(move || {
+            format!(
+                "The destination becomes {}. From now on connection tracking does the same for every packet of this connection, and the reverse for its answers.",
+                socket(after.destination, after.destination_port)
+            )
+        });
+        step.why = why.into();
         traveller.packet = before;
         traveller.rewrite(after, step);
-        let why = format!(
-            "No socket was looked up for {}: {at} runs before the kernel asks who listens, so nothing on the node has to listen on port {}.",
-            socket(before.destination, before.destination_port),
-            before.destination_port
-        );
+        let why = later(move || {
+            format!(
+                "No socket was looked up for {}: {at} runs before the kernel asks who listens, so nothing on the node has to listen on port {}.",
+                socket(before.destination, before.destination_port),
+                before.destination_port
+            )
+        });
         self.step(traveller, Component::LinuxNetfilter, Action::SkipSocketLookup, why);
     }
 
@@ -267,19 +298,16 @@ impl<'a> Narrator<'a> {
             return;
         }
         let action = if *masquerade { Action::Masquerade } else { Action::Snat };
-        let why = if is_masq_agent(chain) {
-            format!(
-                "The destination is outside the pods' ranges, so the pod's address is replaced by the node's, {}.",
-                after.source
-            )
-        } else if chain.name.as_str() == "KUBE-POSTROUTING" {
-            masquerade_words(*after)
-        } else {
-            format!(
-                "A rule in {} replaces the source by {}; the receiver sees that address.",
-                chain.name, after.source
-            )
-        };
+        let (name, source) = (chain.name, after.source);
+        let why = later(move || match name.as_str() {
+            MASQ_AGENT => format!(
+                "The destination is outside the pods' ranges, so the pod's address is replaced by the node's, {source}."
+            ),
+            "KUBE-POSTROUTING" => masquerade_words(source),
+            _ => {
+                format!("A rule in {name} replaces the source by {source}; the receiver sees that address.")
+            }
+        });
         let step = self.with_rule(id, chain, rule, action, why);
         traveller.packet = *before;
         traveller.rewrite(*after, step);
@@ -386,11 +414,16 @@ impl<'a> Narrator<'a> {
     }
 
     fn rule(&self, id: RuleId) -> Option<(&'a Chain, &'a Rule)> {
-        let chain = self.rules.tables.get(&id.table)?.chains.get(usize::try_from(id.chain).ok()?)?;
-        Some((chain, chain.rules.get(usize::try_from(id.rule).ok()?)?))
+        rule_of(self.rules, id)
     }
 
-    pub(crate) fn step(&self, traveller: &mut Traveller, component: Component, action: Action, why: String) {
+    pub(crate) fn step(
+        &self,
+        traveller: &mut Traveller,
+        component: Component,
+        action: Action,
+        why: impl Into<Text>,
+    ) {
         traveller.note(self.station.clone(), component, Owner::Node, action, why);
     }
 
@@ -403,7 +436,7 @@ impl<'a> Narrator<'a> {
         rule: &Rule,
         action: Action,
         probability: Option<f64>,
-        why: String,
+        why: impl Into<Text>,
     ) {
         let mut step = self.with_rule(id, chain, rule, action, why);
         step.before = traveller.packet.into();
@@ -412,7 +445,14 @@ impl<'a> Narrator<'a> {
         traveller.steps.push(step);
     }
 
-    fn with_rule(&self, id: RuleId, chain: &Chain, rule: &Rule, action: Action, why: String) -> Step {
+    fn with_rule(
+        &self,
+        id: RuleId,
+        chain: &Chain,
+        rule: &Rule,
+        action: Action,
+        why: impl Into<Text>,
+    ) -> Step {
         let component = match chain.name.as_str() {
             name if name.starts_with("KUBE-") => Component::KubeProxy,
             _ if is_masq_agent(chain) => Component::IpMasqAgent,
@@ -420,85 +460,30 @@ impl<'a> Narrator<'a> {
             _ => Component::Iptables,
         };
         let mut step = plain(self.station.clone(), component, Owner::Node, action, why);
-        step.rule = Some(self.rule_ref(id, chain, rule));
+        step.rule = Some(self.rule_ref(id));
         step
     }
 
-    fn rule_ref(&self, id: RuleId, chain: &Chain, rule: &Rule) -> RuleRef {
+    fn rule_ref(&self, id: RuleId) -> RuleRef {
+        let (kernel, family) = (Arc::clone(self.kernel), self.family);
+        let line = later(move || {
+            let found = rule_of(kernel.ruleset(family), id);
+            found
+                .map(|(chain, rule)| rule.line(&chain.name, family, Form::Save).to_string())
+                .unwrap_or_default()
+        });
+        let chain = self.rules.chain(id).map(|chain| chain.name);
+        let place = later(move || chain.map(|chain| format!("{} {chain}", id.table)).unwrap_or_default());
         RuleRef {
-            place: format!("{} {}", id.table, chain.name).into(),
-            text: rule.line(&chain.name, self.family, Form::Save).to_string().into(),
+            place: place.into(),
+            text: line.into(),
             object: self.service.as_ref().map(|key| ObjectRef::namespaced(Kind::Service, key)),
         }
     }
 }
 
-/// The change of the mark, if the very next rule makes one.
-fn following_mark<'e>(rules: &Ruleset, rest: &'e [Event]) -> Option<&'e Event> {
-    match rest {
-        [Event::Matched { rule, .. }, mark @ Event::Mark { .. }, ..]
-            if chain_name(rules, *rule) == Some("KUBE-MARK-MASQ") =>
-        {
-            Some(mark)
-        }
-        _ => None,
-    }
-}
-
-fn chain_name(rules: &Ruleset, id: RuleId) -> Option<&str> {
-    let chain = rules.tables.get(&id.table)?.chains.get(usize::try_from(id.chain).ok()?)?;
-    Some(chain.name.as_str())
-}
-
-/// Cilium's exception for pods on the node.
-fn is_local_exit(rule: &Rule) -> bool {
-    rule.matches.iter().any(|condition| matches!(condition, Match::OutInterface { not: true, .. }))
-}
-
-fn is_masq_agent(chain: &Chain) -> bool {
-    chain.name.as_str() == "IP-MASQ-AGENT"
-}
-
-pub(crate) fn jump_target(rule: &Rule) -> Option<&str> {
-    match &rule.target {
-        Target::Jump(target) | Target::Goto(target) => Some(target.as_str()),
-        _ => None,
-    }
-}
-
-pub(crate) fn comment(rule: &Rule) -> Option<&str> {
-    rule.matches.iter().find_map(|condition| match condition {
-        Match::Comment(text) => Some(&**text),
-        _ => None,
-    })
-}
-
-/// The Service that kube-proxy's comment names: `ns/svc:port …` or `… for ns/svc:port …`.
-fn commented_service(rule: &Rule) -> Option<Key> {
-    let word = comment(rule)?.split(' ').find(|word| word.contains('/'))?;
-    let name = word.split(':').next()?;
-    name.parse().ok()
-}
-
 /// The addresses of a host that are no Service's.
-fn own_addresses(host: &Host) -> Vec<std::net::IpAddr> {
+fn own_addresses(host: &Host) -> Vec<IpAddr> {
     let own = host.interfaces.iter().filter(|interface| interface.name.as_str() != DEVICE);
     own.flat_map(|interface| &interface.addresses).map(ipnet::IpNet::addr).collect()
-}
-
-/// Why a packet is not masqueraded.
-pub(crate) const UNMARKED: &str =
-    "The packet carries no masquerade mark, so its source stays as it is: the receiver sees it.";
-
-/// Why a packet is masqueraded.
-pub(crate) fn masquerade_words(after: Packet) -> String {
-    format!(
-        "The mark asks for it: the source becomes {}, this node's address on the way out, so that the answer comes back here. The receiver sees the node, not the client.",
-        after.source
-    )
-}
-
-/// `10.0.0.1:80`, `[fd00::1]:80`.
-pub(crate) fn socket(ip: std::net::IpAddr, port: u16) -> String {
-    std::net::SocketAddr::new(ip, port).to_string()
 }

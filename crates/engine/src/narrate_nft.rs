@@ -1,9 +1,10 @@
 //! Steps of what rules of nftables do, in the same sentences as those of iptables.
 
 use crate::{
-    Action, Cause, Component, Header, Owner, RuleRef, Step,
+    Action, Cause, Component, Header, Owner, RuleRef, Step, Text,
+    deciding::{UNMARKED, masquerade_words},
     journey::{Traveller, plain},
-    narrate::{Narrator, UNMARKED, masquerade_words},
+    narrate::Narrator,
     words::{Marked, Way, marked_words, refusal_words, shared_chain_words, way_words},
 };
 use kubernetes::kube_proxy::nftables::{TABLE, service_of};
@@ -60,18 +61,19 @@ impl<'a> Narrator<'a> {
             }
             Some(Statement::Dnat(_)) => {
                 let Some(Event::Dnat { before, after }) = rest.first() else { return };
-                let step = self.nft_step(traveller, found, Action::Dnat, String::new());
+                let step = self.nft_step(traveller, found, Action::Dnat, Text::default());
                 let at = if self.entry == Entry::Sent { "OUTPUT" } else { "PREROUTING" };
                 self.dnat_step(traveller, step, (*before, *after), at);
             }
             Some(Statement::Masquerade { .. }) => {
                 let Some(Event::Snat { before, after, .. }) = rest.first() else { return };
-                let step = self.nft_step(traveller, found, Action::Masquerade, masquerade_words(*after));
+                let step =
+                    self.nft_step(traveller, found, Action::Masquerade, masquerade_words(after.source));
                 traveller.packet = *before;
                 traveller.rewrite(*after, step);
             }
             Some(Statement::Verdict(Verdict::Return)) if self.translated => {
-                let step = self.nft_step(traveller, found, Action::SkipMasquerade, UNMARKED.to_owned());
+                let step = self.nft_step(traveller, found, Action::SkipMasquerade, UNMARKED);
                 traveller.steps.push(step);
             }
             Some(Statement::Verdict(Verdict::Drop) | Statement::Reject) => self.nft_refusal(traveller, found),
@@ -194,7 +196,13 @@ impl<'a> Narrator<'a> {
         self.nft_found(*rule).map(cause)
     }
 
-    fn nft_step(&self, traveller: &Traveller, found: Found<'_>, action: Action, why: String) -> Step {
+    fn nft_step(
+        &self,
+        traveller: &Traveller,
+        found: Found<'_>,
+        action: Action,
+        why: impl Into<Text>,
+    ) -> Step {
         let Found { table, chain, rule } = found;
         let component = if *table.name == *TABLE { Component::KubeProxy } else { Component::Iptables };
         let mut step = plain(self.station.clone(), component, Owner::Node, action, why);

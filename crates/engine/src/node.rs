@@ -4,6 +4,7 @@ use crate::{
     Action, Cause, Component, NearMiss, Owner, Verdict, World,
     fold::{Branching, Ways},
     journey::{At, End, Move, Party, Traveller, node_station, unmarked},
+    later::later,
     narrate::Narrator,
     topology::Site,
 };
@@ -38,19 +39,16 @@ impl World {
             return vec![(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NodeDown)))];
         };
         traveller.packet = packet;
-        let why = match entry {
-            _ if traveller.quiet => String::new(),
+        let (own, to) = (name.clone(), packet.destination);
+        let why = later(move || match entry {
             Entry::Received(interface) => {
-                format!(
-                    "The packet enters the kernel of {name} by {}, addressed to {}.",
-                    interface.as_str(),
-                    traveller.packet.destination
-                )
+                let interface = interface.as_str();
+                format!("The packet enters the kernel of {own} by {interface}, addressed to {to}.")
             }
             Entry::Sent => {
-                format!("A process on {name} sends the packet; the kernel's OUTPUT hooks see it first.")
+                format!("A process on {own} sends the packet; the kernel's OUTPUT hooks see it first.")
             }
-        };
+        });
         traveller.note(node_station(name), Component::LinuxNetfilter, Owner::Node, Action::EnterNode, why);
 
         let family = Family::of(traveller.packet.destination);
@@ -62,9 +60,10 @@ impl World {
         let narrated = ways.into_iter().filter_map(|(passage, count)| {
             left -= 1;
             let own = if left == 0 { whole.take() } else { whole.clone() }?;
-            let mut branch = Traveller { count, ..own.with_share(passage.probability) };
+            let mut branch = own.with_share(passage.probability);
+            branch.count = count;
             let first = branch.steps.len();
-            let mut narrator = Narrator::new(name, kernel.host(), family, entry);
+            let mut narrator = Narrator::new(name, &kernel, family, entry);
             let failed = narrator.tell(&mut branch, &passage);
             if branch.carried.explains() && branch.carried.is_on_track(&branch.steps) {
                 let misses = |decided: &[Event], since: usize| {
@@ -119,32 +118,27 @@ impl World {
             return Move::Go(At::Party(Party::Node(name.clone())));
         };
         let destination = traveller.packet.destination;
-        if traveller.quiet {
-            traveller.packet = unmarked(traveller.packet);
-            return Move::Go(match self.topology.across(name, *interface, destination) {
-                Some(Site::Pod(key)) => At::Party(Party::Pod(key)),
-                Some(Site::Endpoint(ip)) => At::Party(Party::Endpoint(ip)),
-                _ => At::Fabric,
-            });
-        }
-        let (at, why) = match self.topology.across(name, *interface, destination) {
-            Some(Site::Pod(key)) => (
-                At::Party(Party::Pod(key.clone())),
-                format!(
-                    "{destination} is on this node: the packet goes to pod {key} by {}.",
-                    interface.as_str()
-                ),
-            ),
-            Some(Site::Endpoint(ip)) => (
-                At::Party(Party::Endpoint(ip)),
-                format!("{destination} is on this node: the packet goes to it by {}.", interface.as_str()),
-            ),
-            _ => (
-                At::Fabric,
-                format!("{destination} is not on this node: the packet leaves by {}.", interface.as_str()),
-            ),
+        let at = match self.topology.across(name, *interface, destination) {
+            Some(Site::Pod(key)) => At::Party(Party::Pod(key)),
+            Some(Site::Endpoint(ip)) => At::Party(Party::Endpoint(ip)),
+            _ => At::Fabric,
         };
-        let action = if matches!(at, At::Fabric) { Action::LeaveNode } else { Action::Forward };
+        let pod = if let At::Party(Party::Pod(key)) = &at { Some(key.clone()) } else { None };
+        let is_here = !matches!(at, At::Fabric);
+        let action = if is_here { Action::Forward } else { Action::LeaveNode };
+        let interface = *interface;
+        let why = later(move || {
+            let interface = interface.as_str();
+            match &pod {
+                Some(key) => {
+                    format!("{destination} is on this node: the packet goes to pod {key} by {interface}.")
+                }
+                None if is_here => {
+                    format!("{destination} is on this node: the packet goes to it by {interface}.")
+                }
+                None => format!("{destination} is not on this node: the packet leaves by {interface}."),
+            }
+        });
         traveller.note(node_station(name), Component::LinuxNetfilter, Owner::Node, action, why);
         traveller.packet = unmarked(traveller.packet);
         Move::Go(at)
@@ -171,7 +165,7 @@ fn add_near_misses(
     for (step, at) in decisions.get(first_told..).unwrap_or_default() {
         let by_policy = matches!(passage.events.get(*at), Some(Event::PolicyApplied { .. }));
         if let Some(step) = traveller.steps.get_mut(first + step) {
-            step.near_misses = misses(upto(*at), if by_policy { 0 } else { since });
+            step.near_misses = misses(upto(*at), if by_policy { 0 } else { since }).into();
         }
         since = at + 1;
     }
@@ -182,7 +176,7 @@ fn add_near_misses(
         )
     };
     let last = passage.events.iter().position(untranslated);
-    traveller.carried.untranslated = last.map(|at| misses(upto(at), 0)).unwrap_or_default();
+    traveller.carried.untranslated = last.map(|at| misses(upto(at), 0)).unwrap_or_default().into();
 }
 
 /// Remembers the connection that the node tracks from now on.

@@ -4,7 +4,7 @@ use crate::{
     Action, Cause, Component, NearMiss, Owner, RuleRef, Station, StationKind, Verdict, World,
     held::{Terms, exhausted, room, too_late},
     journey::{At, CloudFlow, End, Keeper, Move, Nic, Traveller, fabric_station, plain, unmarked},
-    topology::{AddressOwner, Site},
+    topology::AddressOwner,
 };
 use azure::{Outbound, snat};
 use netfilter::{Packet, Protocol, Segment};
@@ -55,11 +55,11 @@ impl World {
     }
 
     fn nic_of(&self, source: IpAddr) -> Option<Nic> {
-        let of_site = |site: &Site| self.topology.attachment(site).map(|(node, _)| Nic::Node(node.clone()));
         match self.topology.owner(source)? {
             AddressOwner::Node(name) => Some(Nic::Node(name.clone())),
-            AddressOwner::Pod(key) => of_site(&Site::Pod(key.clone())),
-            AddressOwner::Endpoint => of_site(&Site::Endpoint(source)),
+            AddressOwner::Pod(_) | AddressOwner::Endpoint => {
+                self.topology.node_of(source).map(|(node, _)| Nic::Node(node.clone()))
+            }
             AddressOwner::Frontend
             | AddressOwner::ClusterIp(_)
             | AddressOwner::ExternalIp(_)

@@ -1,6 +1,6 @@
 //! The branches of an answer, and the folding of those that are alike.
 
-use crate::{Assumption, Cause, Step, Verdict};
+use crate::{Assumption, Cause, Step, Text, Verdict};
 use model::{Key, NodeName};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt, net::IpAddr};
@@ -23,11 +23,11 @@ pub struct Paths {
 #[serde(rename_all = "camelCase")]
 pub struct FlowSummary {
     /// Who sends, as asked: `198.51.100.7`, `pod/default/a`.
-    pub from: String,
+    pub from: Text,
     /// The address it sends from.
     pub source: IpAddr,
     /// To whom, as asked: `svc/default/echo:80`.
-    pub to: String,
+    pub to: Text,
     /// The address it sends to.
     pub destination: IpAddr,
     /// The port it sends to.

@@ -161,7 +161,7 @@ fn rule_ref(policy: &Key, rule: &str) -> RuleRef {
     let text = if rule.is_empty() { "default deny" } else { rule };
     RuleRef {
         place: place.into(),
-        text: text.into(),
+        text: text.to_owned().into(),
         object: Some(ObjectRef::namespaced(Kind::NetworkPolicy, policy)),
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::{
     Cause, RuleRef, Station, Verdict, World,
+    deciding::socket,
     journey::{At, End, Party, Traveller},
-    narrate::socket,
-    receive::{Listener, health_check_port, protocol},
+    receive::{Listener, protocol},
 };
 use azure::{Member, PROBE_SOURCE, PROBE_SOURCE_V6};
 use kubernetes::health::{self, ProxyHealth};
@@ -14,7 +14,7 @@ use model::{
 };
 use netfilter::Packet;
 use serde::Serialize;
-use std::{cell::RefCell, collections::BTreeMap, fmt, net::IpAddr};
+use std::{cell::RefCell, collections::BTreeMap, fmt, net::IpAddr, rc::Rc};
 use wire::Wire;
 
 /// What a probe thinks of one member.
@@ -66,20 +66,30 @@ pub struct Stopped {
     pub why: String,
 }
 
-/// What is asked of which member: how, which port and path, at which address, and the member's label. Two load
-/// balancers that ask the same get the same answer.
-type Asked = (ProbeProtocol, u16, String, Option<IpAddr>, String);
+/// What is asked of which member: which port, how, and at which address.
+type Asked = (u16, ProbeProtocol, Option<IpAddr>);
+
+/// An answer, with the rest of the question: the path, and the member's label. Two load balancers that ask the same
+/// get the same answer.
+#[derive(Debug, Clone)]
+struct Known {
+    path: Box<str>,
+    label: String,
+    state: Rc<ProbeState>,
+}
 
 /// Probe states, each asked once.
 #[derive(Debug, Default)]
-pub(crate) struct Probes(RefCell<BTreeMap<Asked, ProbeState>>);
+pub(crate) struct Probes(RefCell<BTreeMap<Asked, Vec<Known>>>);
 
 impl Probes {
     /// The states of members that are nodes which stayed the same.
     pub(crate) fn of_nodes(&self, stayed: impl Fn(&NodeName) -> bool) -> Self {
-        let known = self.0.borrow();
-        let kept = known.iter().filter(|((.., member), _)| stayed(&member.as_str().into()));
-        Self(RefCell::new(kept.map(|(asked, state)| (asked.clone(), state.clone())).collect()))
+        let mut kept = self.0.borrow().clone();
+        for known in kept.values_mut() {
+            known.retain(|known| stayed(&known.label.as_str().into()));
+        }
+        Self(RefCell::new(kept))
     }
 }
 
@@ -93,12 +103,25 @@ impl World {
             let why = "The rule has no probe: the member always counts as up.".to_owned();
             return ProbeState { up: true, answer: "not probed".to_owned(), why, ..ProbeState::default() };
         };
-        let asked = (probe.protocol, probe.port, path(probe).to_owned(), member.address, member.label());
-        if let Some(state) = self.probes.0.borrow().get(&asked) {
-            return state.clone();
+        ProbeState::clone(&self.probed(probe, member))
+    }
+
+    /// Whether a probe lets new connections go to a member.
+    pub(crate) fn is_up(&self, probe: Option<&Probe>, member: &Member) -> bool {
+        probe.is_none_or(|probe| self.probed(probe, member).up)
+    }
+
+    fn probed(&self, probe: &Probe, member: &Member) -> Rc<ProbeState> {
+        let asked = (probe.port, probe.protocol, member.address);
+        let is_meant = |known: &Known| *known.path == *path(probe) && member.is_called(&known.label);
+        if let Some(known) =
+            self.probes.0.borrow().get(&asked).and_then(|all| all.iter().find(|own| is_meant(own)))
+        {
+            return Rc::clone(&known.state);
         }
-        let state = self.ask(probe, member);
-        self.probes.0.borrow_mut().insert(asked, state.clone());
+        let state = Rc::new(self.ask(probe, member));
+        let known = Known { path: path(probe).into(), label: member.label(), state: Rc::clone(&state) };
+        self.probes.0.borrow_mut().entry(asked).or_default().push(known);
         state
     }
 
@@ -109,7 +132,8 @@ impl World {
         };
         // Nobody reads the way of a probe that arrives.
         let packet = probe_packet(address, probe.port);
-        let quietly = Traveller { quiet: true, ..Traveller::new(packet) };
+        let mut quietly = Traveller::new(packet);
+        quietly.quiet = true;
         let answers: Vec<(f64, Answer, bool)> = self
             .walk(quietly, At::Fabric)
             .into_iter()
@@ -146,7 +170,13 @@ impl World {
         walked.into_iter().find_map(|(mut traveller, end)| {
             let End::Failed(verdict, cause) = end else { return None };
             let last = traveller.steps.pop()?;
-            Some(Stopped { station: last.station, verdict, cause, rule: last.rule, why: last.why })
+            Some(Stopped {
+                station: last.station,
+                verdict,
+                cause,
+                rule: last.rule,
+                why: last.why.to_string(),
+            })
         })
     }
 
@@ -195,9 +225,7 @@ impl World {
     }
 
     fn service_health(&self, node: &NodeName, port: u16) -> Answer {
-        let service =
-            self.model.services.iter().find(|(_, service)| health_check_port(service) == Some(port));
-        let Some((key, _)) = service else { return Answer::Refused };
+        let Some((key, _)) = self.checked_on(port) else { return Answer::Refused };
         let count = self.local_ready_endpoints(key, node);
         let status = health::service_health(key, count, true).status;
         let words = match count {
@@ -210,11 +238,8 @@ impl World {
 
     /// Distinct addresses of ready endpoints on a node: what kube-proxy's health server counts.
     fn local_ready_endpoints(&self, service: &Key, node: &NodeName) -> usize {
-        let slices = self.model.endpoint_slices.iter();
-        let own = slices.filter(|(key, slice)| {
-            key.namespace == service.namespace && slice.service() == Some(&service.name)
-        });
-        let local = own.flat_map(|(_, slice)| &slice.endpoints).filter(|endpoint| {
+        let own = self.slices_of(service).iter();
+        let local = own.flat_map(|slice| &slice.endpoints).filter(|endpoint| {
             endpoint.node_name.as_deref() == Some(node.as_str())
                 && endpoint.conditions.ready.unwrap_or(true)
                 && !endpoint.conditions.terminating.unwrap_or(false)

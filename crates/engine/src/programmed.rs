@@ -4,10 +4,10 @@
 //! passes. Generated rules ask for the destination before all else, so the rules of the Services that a packet
 //! concerns are all that it can meet.
 
-use crate::World;
+use crate::{World, host::Links};
 use kubernetes::kube_proxy::{self, Programming, ProxyConfig, ServiceMap};
 use model::{NodeName, kubernetes::IpFamily};
-use netfilter::{Kernel, Packet, State};
+use netfilter::{Connection, Kernel, Packet, State};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -28,6 +28,10 @@ pub(crate) struct NodeKernel {
     whole: OnceLock<Option<Arc<Kernel>>>,
     /// With the rules of some service ports of a family.
     parts: Mutex<Parts>,
+    /// The same by what a packet names.
+    by_sockets: Mutex<BTreeMap<Sockets, Option<Arc<Kernel>>>>,
+    /// The node's interfaces and routes.
+    pub(crate) links: OnceLock<Links>,
 }
 
 type Parts = BTreeMap<(IpFamily, BTreeSet<u32>), Option<Arc<Kernel>>>;
@@ -40,6 +44,10 @@ impl NodeKernel {
 
     fn parts(&self) -> MutexGuard<'_, Parts> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn by_sockets(&self) -> MutexGuard<'_, BTreeMap<Sockets, Option<Arc<Kernel>>>> {
+        self.by_sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -57,9 +65,29 @@ impl World {
         if self.given.contains_key(name) || matches!(node.whole.get(), Some(Some(_))) {
             return self.kernel(name).cloned();
         }
+        let sockets = sockets(packet, state);
+        if let Some(known) = node.by_sockets().get(&sockets) {
+            return known.clone();
+        }
+        let kernel = self.kernel_of(node, name, packet, &sockets);
+        let mut by_sockets = node.by_sockets();
+        if by_sockets.len() >= MOST_PARTS {
+            by_sockets.clear();
+        }
+        by_sockets.insert(sockets, kernel.clone());
+        kernel
+    }
+
+    fn kernel_of(
+        &self,
+        node: &NodeKernel,
+        name: &NodeName,
+        packet: &Packet,
+        sockets: &Sockets,
+    ) -> Option<Arc<Kernel>> {
         let family = IpFamily::of(packet.destination);
         let services = self.services(family);
-        let concerned = services.concerning(sockets(packet, state));
+        let concerned = services.concerning(sockets.iter().flatten().copied());
         let known = node.parts().len();
         let ports = services.ports().len();
         if ports <= MOST_PORTS && known * WORTH >= ports {
@@ -98,14 +126,19 @@ impl World {
     }
 }
 
+/// Its destination, and the ends of the connection that it belongs to.
+type Sockets = [Option<(IpAddr, u16)>; 5];
+
 /// Every socket that a packet names or can be translated to without a rule.
-fn sockets(packet: &Packet, state: &State) -> Vec<(IpAddr, u16)> {
-    let ends = |packet: &Packet| {
-        [(packet.source, packet.source_port), (packet.destination, packet.destination_port)]
-    };
-    let tracked = state.conntrack.find(packet).map(|found| found.connection);
-    let tracked = tracked.iter().flat_map(|connection| [connection.original, connection.reply]);
-    let mut sockets = vec![(packet.destination, packet.destination_port)];
-    sockets.extend(tracked.flat_map(|packet| ends(&packet)));
+fn sockets(packet: &Packet, state: &State) -> Sockets {
+    let source = |packet: &Packet| Some((packet.source, packet.source_port));
+    let destination = |packet: &Packet| Some((packet.destination, packet.destination_port));
+    let mut sockets = [destination(packet), None, None, None, None];
+    if let Some(Connection { original, reply, .. }) =
+        state.conntrack.find(packet).map(|found| found.connection)
+    {
+        let ends = [source(&original), destination(&original), source(&reply), destination(&reply)];
+        sockets.iter_mut().skip(1).zip(ends).for_each(|(socket, end)| *socket = end);
+    }
     sockets
 }

@@ -2,8 +2,9 @@
 
 use crate::{
     Action, Component, Endpoint, Owner, World,
+    deciding::socket,
     journey::{Party, Traveller, station_of},
-    narrate::socket,
+    later::later,
     private_link::{header_words, told_by_header},
 };
 use model::{
@@ -35,9 +36,7 @@ impl World {
     /// Ends the way there: the socket is looked up, and the answer is who received the packet.
     pub(crate) fn receive(&self, traveller: &mut Traveller, party: &Party) -> Option<Endpoint> {
         let packet = traveller.packet;
-        let station = station_of(party);
         let listener = self.listener(party, packet.destination_port, protocol(traveller));
-        let at = socket(packet.destination, packet.destination_port);
         let owner = match party {
             Party::Node(_) => Owner::Node,
             _ => Owner::Workload,
@@ -45,12 +44,15 @@ impl World {
         if traveller.quiet {
             return listener.map(|_| self.endpoint(party, traveller));
         }
+        let station = station_of(party);
         if let Some(listener) = listener {
-            let mut why =
-                format!("{} It sees {} as the client.", receiver_words(party, listener, &at), packet.source);
-            if let Some(told) = told_by_header(traveller) {
-                why += &header_words(packet.source, told);
-            }
+            let (receiver, told) = (party.clone(), told_by_header(traveller));
+            let why = later(move || {
+                let at = socket(packet.destination, packet.destination_port);
+                let words = receiver_words(&receiver, listener, &at);
+                let by_header = told.map(|told| header_words(packet.source, told)).unwrap_or_default();
+                format!("{words} It sees {} as the client.{by_header}", packet.source)
+            });
             let component = match listener {
                 Listener::Application => Component::Pod,
                 Listener::ProxyHealth | Listener::ServiceHealth => Component::KubeProxyHealth,
@@ -59,6 +61,7 @@ impl World {
             traveller.note(station, component, owner, Action::Deliver, why);
             Some(self.endpoint(party, traveller))
         } else {
+            let at = socket(packet.destination, packet.destination_port);
             let why = match party {
                 Party::Node(name) => format!(
                     "No rule rewrote the packet, so the kernel of {name} looks for a socket on {at} and finds none: it answers with a reset, \"connection refused\"."
@@ -68,8 +71,9 @@ impl World {
                 ),
             };
             traveller.note(station.clone(), Component::LinuxNetfilter, owner, Action::SocketLookup, why);
+            let misses = std::mem::take(&mut traveller.carried.untranslated);
             if let (Party::Node(_), Some(step)) = (party, traveller.steps.last_mut()) {
-                step.near_misses = std::mem::take(&mut traveller.carried.untranslated);
+                step.near_misses = misses;
             }
             let why = "The client gets the reset at once.".to_owned();
             traveller.note(station, Component::LinuxNetfilter, owner, Action::Refuse, why);
@@ -129,7 +133,7 @@ impl World {
             if port == KUBELET_PORT {
                 return Some(Listener::Kubelet);
             }
-            if self.model.services.values().any(|service| health_check_port(service) == Some(port)) {
+            if self.checked_on(port).is_some() {
                 return Some(Listener::ServiceHealth);
             }
         }
@@ -146,12 +150,8 @@ impl World {
     }
 
     pub(crate) fn host_network_pod(&self, node: &NodeName, port: u16, protocol: Protocol) -> Option<&Pod> {
-        self.model.pods.values().map(|pod| &**pod).find(|pod| {
-            pod.spec.host_network
-                && pod.spec.node_name == node.as_str()
-                && !pod.is_finished()
-                && declared(pod, protocol).any(|declared| declared == port)
-        })
+        let mut pods = self.host_pods(node).iter().map(|pod| &**pod);
+        pods.find(|pod| declared(pod, protocol).any(|declared| declared == port))
     }
 }
 

@@ -165,10 +165,9 @@ impl World {
 
     /// The addresses of a Service's ready endpoints, in order.
     pub(crate) fn ready_endpoints(&self, key: &Key) -> Vec<IpAddr> {
-        let slices = self.model.endpoint_slices.iter();
+        let slices = self.slices_of(key).iter();
         let mut addresses: Vec<IpAddr> = slices
-            .filter(|(own, slice)| own.namespace == key.namespace && slice.service() == Some(&key.name))
-            .flat_map(|(_, slice)| &slice.endpoints)
+            .flat_map(|slice| &slice.endpoints)
             .filter(|endpoint| endpoint.conditions.ready.unwrap_or(true))
             .filter_map(|endpoint| endpoint.addresses.first()?.parse().ok())
             .collect();

@@ -1,14 +1,19 @@
 //! The effective route of a packet that enters the network, and what stands behind a user route.
 
 use crate::{
-    Action, Cause, Component, NearMiss, Owner, RuleRef, Station, StationKind, Step, Verdict, World,
+    Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Step, Verdict,
+    World,
     journey::{At, CloudFlow, End, Keeper, Move, Nic, Traveller, fabric_station, plain, unmarked},
+    later::later,
     topology::AddressOwner,
 };
-use azure::{EffectiveRoute, NextHop, RouteSource, Routed, Sender, SubnetEntry};
+use azure::{EffectiveRoute, LostBy, NextHop, RouteSource, Routed, Sender, SubnetEntry};
 use model::NodeName;
 use netfilter::{Packet, Segment};
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 /// Stands for the public address of an appliance that the input says nothing of.
 const APPLIANCE_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(20, 50, 62, 254));
@@ -74,7 +79,7 @@ impl World {
         }
     }
 
-    fn follow(&self, traveller: &mut Traveller, subnet: &SubnetEntry, routed: &Routed<'_>) -> Turn {
+    fn follow(&self, traveller: &mut Traveller, subnet: &Arc<SubnetEntry>, routed: &Routed<'_>) -> Turn {
         let packet = unmarked(traveller.packet);
         let route = routed.route;
         let next_node = route.next_hop_ip.and_then(|ip| match self.topology.owner(ip) {
@@ -249,39 +254,58 @@ fn table_station(subnet: &SubnetEntry) -> Station {
     }
 }
 
-fn step(subnet: &SubnetEntry, routed: &Routed<'_>, destination: IpAddr, action: Action) -> Step {
-    let route = routed.route;
-    let owner = if route.source == RouteSource::User { "The user route" } else { "The system route" };
-    let leads = match (route.next_hop, route.next_hop_ip) {
-        (NextHop::None, _) => "leads nowhere".to_owned(),
-        (NextHop::VnetLocal, _) => "keeps it in the virtual network".to_owned(),
-        (NextHop::VNetPeering, _) => "leads to the peered network".to_owned(),
-        (NextHop::Internet, _) => "leads to the internet".to_owned(),
-        (NextHop::VirtualAppliance, Some(ip)) => format!("leads to the appliance {ip}"),
-        (NextHop::VirtualAppliance, None) => "leads to an appliance".to_owned(),
-        (NextHop::VirtualNetworkGateway, _) => "leads to the VPN or ExpressRoute gateway".to_owned(),
-        (NextHop::VirtualNetworkServiceEndpoint, _) => {
-            "leads to the Azure service, with the subnet's identity".to_owned()
-        }
-        (NextHop::InterfaceEndpoint, _) => "leads to the private endpoint".to_owned(),
-    };
-    let why = format!("{owner} {} has the longest prefix for {destination}; it {leads}.", route.prefix);
+fn step(subnet: &Arc<SubnetEntry>, routed: &Routed<'_>, destination: IpAddr, action: Action) -> Step {
+    let (route, replaced) = (routed.route, routed.replaced);
+    let (of_user, prefix) = (route.source == RouteSource::User, route.prefix);
+    let (hop, hop_ip) = (route.next_hop, route.next_hop_ip);
+    let why = later(move || {
+        let owner = if of_user { "The user route" } else { "The system route" };
+        let leads = leads_words(hop, hop_ip);
+        format!("{owner} {prefix} has the longest prefix for {destination}; it {leads}.")
+    });
     let mut step = plain(table_station(subnet), Component::AzureVnet, Owner::Azure, action, why);
     step.rule = Some(rule_ref(subnet, route));
-    let others = routed.others.iter().take(MOST_MISSES);
-    step.near_misses = others
-        .map(|(other, lost)| NearMiss { rule: rule_ref(subnet, other), failed: lost.to_string() })
-        .collect();
+    let subnet = Arc::clone(subnet);
+    step.near_misses = NearMisses::later(move || {
+        let others = subnet.routes.others(destination, replaced).into_iter().take(MOST_MISSES);
+        let miss = |(other, lost): (&EffectiveRoute, LostBy)| NearMiss {
+            rule: rule_ref(&subnet, other),
+            failed: lost.to_string(),
+        };
+        others.map(miss).collect()
+    });
     step
 }
 
-fn rule_ref(subnet: &SubnetEntry, route: &EffectiveRoute) -> RuleRef {
+/// Where a route leads.
+fn leads_words(hop: NextHop, ip: Option<IpAddr>) -> String {
+    let words = match (hop, ip) {
+        (NextHop::None, _) => "leads nowhere",
+        (NextHop::VnetLocal, _) => "keeps it in the virtual network",
+        (NextHop::VNetPeering, _) => "leads to the peered network",
+        (NextHop::Internet, _) => "leads to the internet",
+        (NextHop::VirtualAppliance, Some(ip)) => return format!("leads to the appliance {ip}"),
+        (NextHop::VirtualAppliance, None) => "leads to an appliance",
+        (NextHop::VirtualNetworkGateway, _) => "leads to the VPN or ExpressRoute gateway",
+        (NextHop::VirtualNetworkServiceEndpoint, _) => {
+            "leads to the Azure service, with the subnet's identity"
+        }
+        (NextHop::InterfaceEndpoint, _) => "leads to the private endpoint",
+    };
+    words.to_owned()
+}
+
+fn rule_ref(subnet: &Arc<SubnetEntry>, route: &EffectiveRoute) -> RuleRef {
     let object = subnet.table.as_ref().filter(|_| route.source == RouteSource::User);
-    let hop = route.next_hop_ip.map(|ip| format!(" {ip}")).unwrap_or_default();
-    let name = route.name.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
+    let (entry, route) = (Arc::clone(subnet), route.clone());
+    let text = later(move || {
+        let hop = route.next_hop_ip.map(|ip| format!(" {ip}")).unwrap_or_default();
+        let name = route.name.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
+        format!("{} → {}{hop} ({}{name})", route.prefix, route.next_hop, route.source)
+    });
     RuleRef {
-        place: format!("effective routes of subnet {}", subnet.name).into(),
-        text: format!("{} → {}{hop} ({}{name})", route.prefix, route.next_hop, route.source).into(),
+        place: later(move || format!("effective routes of subnet {}", entry.name)).into(),
+        text: text.into(),
         object: object.map(|table| model::ObjectRef::cluster_scoped(model::Kind::RouteTable, table)),
     }
 }

@@ -1,16 +1,18 @@
 //! A packet at the security groups between a NIC and the network, in both directions.
 
 use crate::{
-    Action, Cause, Component, NearMiss, Owner, RuleRef, Station, StationKind, World,
+    Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Text, World,
     journey::{Traveller, plain, unmarked},
+    later::later,
     topology::AddressOwner,
 };
-use azure::{Asked, Attachment, GuardedPacket, Guards, Sender};
+use azure::{Attachment, GuardedPacket, Guards, Mismatch, SecurityGroup, Sender};
 use model::{
     NodeName,
     azure::{Direction, SecurityProtocol, SecurityRule},
 };
 use netfilter::{Packet, Protocol};
+use std::sync::Arc;
 
 impl World {
     /// Asks the security groups of the NIC and its subnet about a packet that leaves by it. `Some` is the
@@ -56,21 +58,26 @@ impl World {
                 return Some(Cause::NsgDenied);
             }
             let mut step = plain(
-                Station::new(StationKind::Nsg, asked.group.name()),
+                station(&asked.group),
                 Component::AzureNsg,
                 Owner::Azure,
                 Action::EvaluateNsg,
-                words(&asked, direction, allows),
+                Text::default(),
             );
-            if let Some(ruling) = &asked.ruling {
-                step.rule = Some(rule_ref(asked.group.name(), &ruling.rule));
-                let misses = ruling.near_misses.iter();
-                step.near_misses = misses
-                    .map(|(rule, mismatch)| NearMiss {
-                        rule: rule_ref(asked.group.name(), rule),
+            let rule = asked.ruling.as_ref().map(|ruling| Arc::clone(&ruling.rule));
+            step.rule = rule.as_ref().map(|rule| rule_ref(&asked.group, rule));
+            let attachment = asked.attachment;
+            step.why = later(move || words(attachment, rule.as_deref(), direction, allows)).into();
+            if asked.ruling.is_some() {
+                let (group, space) = (asked.group, Arc::clone(&self.space));
+                step.near_misses = NearMisses::later(move || {
+                    let misses = group.near_misses(direction, &guarded(&packet), &space);
+                    let miss = |(rule, mismatch): &(_, Mismatch)| NearMiss {
+                        rule: rule_ref(&group, rule),
                         failed: mismatch.to_string(),
-                    })
-                    .collect();
+                    };
+                    misses.iter().map(miss).collect()
+                });
             }
             traveller.rewrite(packet, step);
             if !allows {
@@ -89,8 +96,7 @@ fn stateful(traveller: &mut Traveller, guards: &Guards) {
     let said = traveller.steps.iter().any(|step| step.action == Action::SkipNsg);
     let Some(group) = guards.nic.as_ref().or(guards.subnet.as_ref()).filter(|_| !said) else { return };
     let why = "Security groups are stateful: the answer of a connection that they let pass needs no rule.";
-    let station = Station::new(StationKind::Nsg, group.name());
-    traveller.note(station, Component::AzureNsg, Owner::Azure, Action::SkipNsg, why.to_owned());
+    traveller.note(station(group), Component::AzureNsg, Owner::Azure, Action::SkipNsg, why);
 }
 
 fn guarded(packet: &Packet) -> GuardedPacket {
@@ -108,13 +114,17 @@ fn guarded(packet: &Packet) -> GuardedPacket {
     }
 }
 
-fn words(asked: &Asked, direction: Direction, allows: bool) -> String {
-    let rule = asked.ruling.as_ref().map_or("no rule", |ruling| ruling.rule.name.as_str());
+fn station(group: &SecurityGroup) -> Station {
+    Station::new(StationKind::Nsg, group.name())
+}
+
+fn words(attachment: Attachment, rule: Option<&SecurityRule>, direction: Direction, allows: bool) -> String {
+    let rule = rule.map_or("no rule", |rule| rule.name.as_str());
     let way = match direction {
         Direction::Inbound => "in",
         Direction::Outbound => "out",
     };
-    let place = match asked.attachment {
+    let place = match attachment {
         Attachment::Subnet => "The security group of the subnet",
         Attachment::Nic => "The security group of the NIC",
     };
@@ -125,8 +135,13 @@ fn words(asked: &Asked, direction: Direction, allows: bool) -> String {
     }
 }
 
-fn rule_ref(group: &str, rule: &SecurityRule) -> RuleRef {
-    RuleRef { place: format!("security group {group}").into(), text: rule_text(rule).into(), object: None }
+fn rule_ref(group: &Arc<SecurityGroup>, rule: &Arc<SecurityRule>) -> RuleRef {
+    let (group, rule) = (Arc::clone(group), Arc::clone(rule));
+    RuleRef {
+        place: later(move || format!("security group {}", group.name())).into(),
+        text: later(move || rule_text(&rule)).into(),
+        object: None,
+    }
 }
 
 /// A rule in one line: `500 k8s-azure-lb_allow_… Allow Tcp Internet → 20.50.60.70 port 80`.

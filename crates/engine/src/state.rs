@@ -2,7 +2,7 @@
 //! clients for session affinity, and what the load balancers picked. A trace takes it as an input.
 
 use crate::{
-    Cause, Flow, FlowError, NearMiss, PathOutcome, Paths, Place, Step, Verdict, World,
+    Cause, Flow, FlowError, NearMisses, PathOutcome, Paths, Place, Step, Verdict, World,
     answer::{Asked, Question},
     held::{Kept, Lease, Terms, contend},
     run::Random,
@@ -210,7 +210,7 @@ pub(crate) struct Carried {
     /// Whether its steps are told with their near misses, and which.
     pub(crate) follow: Follow,
     /// Rules that almost translated it on the node where it is, for a socket that is not found.
-    pub(crate) untranslated: Vec<NearMiss>,
+    pub(crate) untranslated: NearMisses,
 }
 
 /// Whose near misses are asked for. Walking every rule again costs as much as a long chain is long, so only the
@@ -411,15 +411,7 @@ impl World {
     /// # Errors
     /// As [`World::paths`].
     pub fn explain(&self, flow: &Flow, outcome: &mut PathOutcome) -> Result<(), FlowError> {
-        self.explain_in(flow, &State::default(), outcome)
-    }
-
-    /// The same for a branch of [`World::paths_in`] or [`World::open`], with the state that it was asked in.
-    ///
-    /// # Errors
-    /// As [`World::paths`].
-    pub fn explain_in(&self, flow: &Flow, state: &State, outcome: &mut PathOutcome) -> Result<(), FlowError> {
-        let mut question = Question::new(flow, Arc::new(state.clone()));
+        let mut question = Question::new(flow, Arc::default());
         question.follow = Follow::Branch(outcome.steps.as_slice().into());
         let told = self.branches(&question)?.paths.outcomes;
         let same = |told: &PathOutcome| {
@@ -453,6 +445,7 @@ fn refuse(outcome: &mut PathOutcome) {
         step.why = format!(
             "{} knows no such connection, since it was opened to another receiver: it answers with a reset, and the client's connection is gone.",
             step.station.name
-        );
+        )
+        .into();
     }
 }

@@ -173,7 +173,7 @@ impl World {
         let mut step = plain(service_station(account), Component::AzureStorage, Owner::Azure, action, why);
         step.rule = Some(firewall_ref(document, &parsed));
         if refusal.is_some() && parsed.public_network_access {
-            step.near_misses = misses(&parsed, request.source, way);
+            step.near_misses = misses(&parsed, request.source, way).into();
         }
         traveller.rewrite(packet, step);
         (endpoint, seen, refusal)

@@ -14,7 +14,11 @@ use petgraph::{
     stable_graph::{NodeIndex, StableUnGraph},
     visit::EdgeRef,
 };
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    net::IpAddr,
+    sync::Arc,
+};
 
 /// A place where a packet can be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +69,8 @@ pub(crate) struct Topology {
     graph: StableUnGraph<Site, Link>,
     index: BTreeMap<Site, NodeIndex>,
     owners: BTreeMap<IpAddr, AddressOwner>,
+    /// The node that a pod or endpoint hangs on, and the node's interface, by the address that it owns.
+    hung: BTreeMap<IpAddr, (NodeName, InterfaceName)>,
     /// Ranges of pod addresses, by node.
     pod_ranges: Vec<(IpNet, NodeName)>,
     /// Destinations to which pods keep their address; `None` where no ip-masq-agent runs.
@@ -166,6 +172,7 @@ impl Topology {
             graph: StableUnGraph::default(),
             index: BTreeMap::new(),
             owners: BTreeMap::new(),
+            hung: BTreeMap::new(),
             pod_ranges: Vec::new(),
             unmasqueraded,
             vnet,
@@ -241,15 +248,17 @@ impl Topology {
             if pod.is_finished() || pod.spec.host_network || pod.spec.node_name.is_empty() {
                 continue;
             }
-            let Some(node) = self.index.get(&Site::Node(pod.spec.node_name.as_str().into())).copied() else {
-                continue;
-            };
+            let own = NodeName::from(pod.spec.node_name.as_str());
+            let Some(node) = self.index.get(&Site::Node(own.clone())).copied() else { continue };
             let mut addresses = pod.ips().peekable();
             let Some(first) = addresses.peek().copied() else { continue };
             let index = self.add(Site::Pod(key.clone()));
             self.graph.add_edge(node, index, Link { interface: veth(first) });
             for ip in addresses {
-                self.owners.entry(ip).or_insert_with(|| AddressOwner::Pod(key.clone()));
+                if let Entry::Vacant(free) = self.owners.entry(ip) {
+                    free.insert(AddressOwner::Pod(key.clone()));
+                    self.hung.extend(veth(first).map(|interface| (ip, (own.clone(), interface))));
+                }
             }
         }
         for slice in model.endpoint_slices.values() {
@@ -264,6 +273,9 @@ impl Topology {
                 let index = self.add(Site::Endpoint(ip));
                 let node =
                     endpoint.node_name.as_deref().and_then(|name| self.index.get(&Site::Node(name.into())));
+                if let (Some(_), Some(name), Some(interface)) = (node, &endpoint.node_name, veth(ip)) {
+                    self.hung.insert(ip, (name.as_str().into(), interface));
+                }
                 let (peer, interface) = match node {
                     Some(node) => (*node, veth(ip)),
                     None => (self.add(Site::Fabric), None),
@@ -321,7 +333,12 @@ impl Topology {
             AddressOwner::Endpoint => Site::Endpoint(ip),
             _ => return None,
         };
-        (self.attachment(&site) == Some((node, interface))).then_some(site)
+        (self.node_of(ip) == Some((node, interface))).then_some(site)
+    }
+
+    /// The node that the pod or endpoint with an address hangs on, and the node's interface towards it.
+    pub(crate) fn node_of(&self, ip: IpAddr) -> Option<(&NodeName, InterfaceName)> {
+        self.hung.get(&ip).map(|(node, interface)| (node, *interface))
     }
 
     /// The node that a pod or endpoint hangs on, and the node's interface towards it.
@@ -339,13 +356,16 @@ impl Topology {
     /// The pods and endpoints on a node, with the node's interface towards each.
     pub(crate) fn guests(&self, node: &NodeName) -> Vec<(&Site, InterfaceName)> {
         let Some(index) = self.index.get(&Site::Node(node.clone())) else { return Vec::new() };
-        let mut guests: Vec<_> = self
-            .graph
-            .neighbors(*index)
-            .filter_map(|other| self.graph.node_weight(other))
-            .filter(|site| matches!(site, Site::Pod(_) | Site::Endpoint(_)))
-            .filter_map(|site| Some((site, self.attachment(site)?.1)))
-            .collect();
+        let guest = |(other, link): (NodeIndex, &Link)| {
+            let site = self.graph.node_weight(other)?;
+            let is_guest = matches!(site, Site::Pod(_) | Site::Endpoint(_));
+            Some((site, link.interface?)).filter(|_| is_guest)
+        };
+        let ends = self.graph.edges(*index).map(|edge| {
+            let other = if edge.source() == *index { edge.target() } else { edge.source() };
+            (other, edge.weight())
+        });
+        let mut guests: Vec<_> = ends.filter_map(guest).collect();
         order::sort(&mut guests);
         guests
     }

@@ -1,5 +1,6 @@
 //! The trace: what every face (page, command line, JavaScript) shows. One type for all.
 
+use crate::{NearMisses, Text};
 use model::ObjectRef;
 use serde::{Deserialize, Serialize};
 use std::{fmt, net::IpAddr, sync::Arc};
@@ -128,12 +129,12 @@ impl fmt::Display for Cause {
 }
 
 /// Something that the answer takes for granted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Wire)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Wire)]
 pub struct Assumption {
     /// The stable code; each has a page in `docs/assumptions/`.
     pub code: AssumptionCode,
     /// One sentence.
-    pub text: String,
+    pub text: Text,
 }
 
 /// Codes of assumptions.
@@ -352,9 +353,9 @@ impl From<netfilter::Packet> for Header {
 #[serde(rename_all = "camelCase")]
 pub struct RuleRef {
     /// Where the rule stands: `nat KUBE-SERVICES`, `rule a1b2-TCP-80`, `NSG aks-agentpool-nsg`.
-    pub place: Arc<str>,
+    pub place: Text,
     /// The text as the owner's own tool prints it (`iptables-save`, `az`).
-    pub text: Arc<str>,
+    pub text: Text,
     /// The object that it was made from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<ObjectRef>,
@@ -386,8 +387,8 @@ pub struct Step {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleRef>,
     /// Rules that almost decided, nearest first, at most five.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub near_misses: Vec<NearMiss>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub near_misses: NearMisses,
     /// The packet before.
     pub before: Header,
     /// The packet after; equal to `before` where nothing changed.
@@ -396,7 +397,7 @@ pub struct Step {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
     /// One sentence for a person.
-    pub why: String,
+    pub why: Text,
 }
 
 impl Step {

@@ -2,6 +2,7 @@
 
 use crate::{
     World,
+    cloud::AllTaking,
     probe::Probes,
     programmed::NodeKernel,
     topology::Topology,
@@ -25,7 +26,8 @@ impl World {
     /// probe states. Rules given for a node stay given.
     #[must_use]
     pub fn update(&self, model: &Model) -> Self {
-        let Prepared { mut settled, allocated, unsettled } = prepare(model);
+        let before = Some((&self.settled, self.unsettled.as_slice())).filter(|_| self.complete);
+        let Prepared { mut settled, allocated, unsettled, complete: nothing_to_do } = prepare(model, before);
         settled.share_with(&self.settled);
         let cloud = self.cloud.update(&settled);
         let mut complete = reported(&cloud, &settled);
@@ -74,14 +76,16 @@ impl World {
             && same_pools(&cloud, &self.cloud)
             && complete.pods.len() == old.pods.len()
             && complete.pods.values().zip(old.pods.values()).all(same_hosts);
+        let lookup = self.lookup.kept(old, &complete);
         let alike = if same_classes { Arc::clone(&self.alike) } else { Arc::default() };
         Self {
             alike,
             input: model.clone(),
-            space: cloud.space().clone(),
+            space: Arc::new(cloud.space().clone()),
             allocated: allocated || !cloud.allocated().is_empty(),
             settled,
             unsettled,
+            complete: nothing_to_do,
             model: complete,
             cloud,
             topology,
@@ -89,6 +93,8 @@ impl World {
             nodes,
             given,
             probes,
+            taking: AllTaking::default(),
+            lookup,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use crate::{
     Cause,
-    narrate::{comment, jump_target},
+    deciding::{comment, jump_target},
 };
 use kubernetes::kube_proxy::ChainKind;
 use model::Key;
@@ -182,7 +182,7 @@ pub(crate) enum Marked {
 }
 
 /// The sentence of a mark.
-pub(crate) fn marked_words(marked: Marked) -> String {
+pub(crate) fn marked_words(marked: Marked) -> &'static str {
     match marked {
         Marked::Hairpin => {
             "The client is the very endpoint that was chosen: it is marked, since its answer must come back through the node."
@@ -195,11 +195,10 @@ pub(crate) fn marked_words(marked: Marked) -> String {
             "The client is not a pod of this cluster, so the packet to the cluster IP is marked for masquerade."
         }
     }
-    .to_owned()
 }
 
 /// Why a rule of iptables marks a packet for masquerade.
-pub(crate) fn mark_words(chain: &Chain, rule: &Rule) -> String {
+pub(crate) fn mark_words(chain: &Chain, rule: &Rule) -> &'static str {
     let comment = comment(rule).unwrap_or_default();
     marked_words(match ChainKind::of(&chain.name) {
         Some(ChainKind::Endpoint) => Marked::Hairpin,

@@ -3,7 +3,9 @@
 use crate::{
     Assumption, Cause, Endpoint, NodeRules, Verdict,
     alike::Alike,
+    cloud::AllTaking,
     host,
+    lookup::Lookup,
     probe::Probes,
     programmed::NodeKernel,
     topology::{Topology, UPLINK},
@@ -41,16 +43,20 @@ pub struct World {
     pub(crate) allocated: bool,
     /// What controllers would not or could not do.
     pub(crate) unsettled: Vec<Unsettled>,
+    /// Whether Kubernetes' controllers filled in nothing.
+    pub(crate) complete: bool,
     /// What the cloud controller programmed.
     pub(crate) cloud: Cloud,
     /// Azure's view of which addresses belong to the virtual network.
-    pub(crate) space: AddressSpace,
+    pub(crate) space: Arc<AddressSpace>,
     pub(crate) topology: Arc<Topology>,
     pub(crate) services: [Arc<OnceLock<ServiceMap>>; 2],
     pub(crate) nodes: BTreeMap<NodeName, Arc<NodeKernel>>,
     /// Rules that the caller gave in place of the generated ones.
     pub(crate) given: BTreeMap<NodeName, NodeRules>,
     pub(crate) probes: Probes,
+    pub(crate) taking: AllTaking,
+    pub(crate) lookup: Lookup,
     /// Which nodes are alike.
     pub(crate) alike: Arc<OnceLock<Alike>>,
 }
@@ -134,23 +140,26 @@ fn is_zero(count: &u32) -> bool {
 impl World {
     /// Runs every controller over the model. Nodes are programmed when a packet first reaches them.
     pub fn new(model: &Model) -> Self {
-        let Prepared { settled, allocated, unsettled } = prepare(model);
+        let Prepared { settled, allocated, unsettled, complete } = prepare(model, None);
         let cloud = azure::program(&settled);
-        let complete = reported(&cloud, &settled);
-        let topology = Topology::new(&complete, cloud.frontend_addresses());
+        let whole = reported(&cloud, &settled);
+        let topology = Topology::new(&whole, cloud.frontend_addresses());
         Self {
             input: model.clone(),
-            space: cloud.space().clone(),
+            space: Arc::new(cloud.space().clone()),
             allocated: allocated || !cloud.allocated().is_empty(),
-            nodes: complete.nodes.keys().map(|name| (name.clone(), Arc::default())).collect(),
+            nodes: whole.nodes.keys().map(|name| (name.clone(), Arc::default())).collect(),
             settled,
-            model: complete,
+            model: whole,
             unsettled,
+            complete,
             cloud,
             topology: Arc::new(topology),
             services: Default::default(),
             given: BTreeMap::new(),
             probes: Probes::default(),
+            taking: AllTaking::default(),
+            lookup: Lookup::default(),
             alike: Arc::default(),
         }
     }
@@ -245,8 +254,11 @@ impl World {
         ipv4: Programming,
         ipv6: Programming,
     ) -> Result<Option<Kernel>, RulesetError> {
-        let Some(node) = self.model.nodes.get(name) else { return Ok(None) };
-        Kernel::new(host::namespace(&self.model, &self.topology, node, [ipv4, ipv6])).map(Some)
+        let (Some(node), Some(own)) = (self.model.nodes.get(name), self.nodes.get(name)) else {
+            return Ok(None);
+        };
+        let links = own.links.get_or_init(|| host::links(&self.model, &self.topology, node));
+        Kernel::new(host::namespace(&self.model, links.clone(), [ipv4, ipv6])).map(Some)
     }
 
     /// The table that kube-proxy writes on a node in mode nftables; `None` in other modes.
@@ -287,16 +299,23 @@ pub(crate) struct Prepared {
     pub(crate) allocated: bool,
     /// What they would not or could not do.
     pub(crate) unsettled: Vec<Unsettled>,
+    /// Whether Kubernetes' controllers filled in nothing.
+    pub(crate) complete: bool,
 }
 
-/// Runs node pools and Kubernetes' controllers over a model.
-pub(crate) fn prepare(model: &Model) -> Prepared {
+/// Runs node pools and Kubernetes' controllers over a model; with one from before an edit to which Kubernetes'
+/// controllers had nothing to add, over what the edit changed.
+pub(crate) fn prepare(model: &Model, before: Option<(&Model, &[Unsettled])>) -> Prepared {
     let mut grown = model.clone();
     let made = azure::node_pools::complete(&mut grown);
-    let Settled { model: settled, allocated, unsettled } = kubernetes::settle(&grown);
+    let Settled { model: settled, allocated, unsettled } = match before {
+        Some((before, unsettled)) => kubernetes::settle_again(&grown, before, unsettled),
+        None => kubernetes::settle(&grown),
+    };
+    let complete = allocated.is_empty() && settled.same_objects_as(&grown);
     let matters = |field: Field| !matches!(field, Field::Uid | Field::PodCidrs | Field::AffinityTimeout);
     let allocated = !made.is_empty() || allocated.iter().any(|entry| matters(entry.field));
-    Prepared { settled, allocated, unsettled }
+    Prepared { settled, allocated, unsettled, complete }
 }
 
 /// The model with what the cloud controller reports into Services that have no status of their own.

@@ -27,8 +27,12 @@ impl Held {
             return Err(format!("connections is not from 1 to {}", Self::MOST));
         }
         let protocol = Some(asked.protocol.to_owned());
-        let spec =
-            FlowSpec { from: asked.from.clone(), to: asked.to.clone(), protocol, ..FlowSpec::default() };
+        let spec = FlowSpec {
+            from: asked.from.to_string(),
+            to: asked.to.to_string(),
+            protocol,
+            ..FlowSpec::default()
+        };
         let flow = Flow::try_from(&spec).map_err(|error| error.to_string())?;
         let run = world.run_held(&flow, (self.connections, 0), HELD, 1).map_err(|error| error.to_string())?;
         let lost = run.rows.iter().filter(|row| row.cause == Some(Cause::SnatExhausted));

@@ -17,6 +17,12 @@ macro_rules! name_type {
                 &self.0
             }
         }
+        impl From<&$name> for Arc<str> {
+            /// The name as text, shared.
+            fn from(name: &$name) -> Self {
+                Self::clone(&name.0)
+            }
+        }
         impl From<&str> for $name {
             fn from(name: &str) -> Self {
                 Self(name.into())

@@ -26,6 +26,10 @@ fn share<K: Ord + Clone, T: PartialEq>(new: &mut Objects<K, T>, old: &Objects<K,
     let mut known = old.iter().peekable();
     let mut equal = Vec::new();
     for (key, object) in &*new {
+        // An object has one name, so that names of the same object need no comparing.
+        if known.next_if(|(_, own)| Arc::ptr_eq(own, object)).is_some() {
+            continue;
+        }
         while known.next_if(|(other, _)| *other < key).is_some() {}
         let Some((other, known)) = known.peek() else { break };
         if *other == key && !Arc::ptr_eq(known, object) && ***known == **object {
@@ -38,7 +42,7 @@ fn share<K: Ord + Clone, T: PartialEq>(new: &mut Objects<K, T>, old: &Objects<K,
             objects.insert(key, known);
         }
     }
-    if same_objects(new, old) && new.keys().eq(old.keys()) {
+    if same_objects(new, old) {
         *new = old.clone();
     }
 }
@@ -51,6 +55,18 @@ impl Model {
         share(&mut self.pods, &old.pods);
         share(&mut self.services, &old.services);
         share(&mut self.endpoint_slices, &old.endpoint_slices);
+    }
+
+    /// Whether both have the very same nodes, pods, Services, slices and ReplicaSets.
+    pub fn same_objects_as(&self, other: &Self) -> bool {
+        fn same<K: PartialEq, T>(a: &Objects<K, T>, b: &Objects<K, T>) -> bool {
+            a.is_same(b) || same_objects(a, b)
+        }
+        same(&self.nodes, &other.nodes)
+            && same(&self.pods, &other.pods)
+            && same(&self.services, &other.services)
+            && same(&self.endpoint_slices, &other.endpoint_slices)
+            && same_objects(&self.replica_sets, &other.replica_sets)
     }
 
     /// Whether both have the very same objects of every kind but nodes, pods, Services, slices, and the

@@ -27,7 +27,11 @@ impl ChainName {
 
 /// Whether the text is one word of restore text, without quotes.
 fn is_word(text: &str) -> bool {
-    !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"')
+    // Names are made by the hundred thousand, and nearly all of them are ASCII.
+    let plain = |byte: &u8| byte.is_ascii_graphic() && *byte != b'"';
+    !text.is_empty()
+        && (text.as_bytes().iter().all(plain)
+            || !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"'))
 }
 
 impl Deref for ChainName {

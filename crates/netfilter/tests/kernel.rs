@@ -4,25 +4,8 @@
 
 mod support;
 
-use netfilter::{Conntrack, Event, Kernel, Outcome, Passage, Segment, State};
-use support::{RULES, entry, interface, ip, node, summary, tcp, udp, ways};
-
-fn kernel() -> Kernel {
-    Kernel::new(node(RULES)).unwrap()
-}
-
-/// Table nat with these chains and rules, and nothing else.
-fn nat(rules: &str) -> Kernel {
-    Kernel::new(node(&format!("*nat\n:X - [0:0]\n:Y - [0:0]\n{rules}\nCOMMIT\n"))).unwrap()
-}
-
-fn filter(rules: &str) -> Kernel {
-    Kernel::new(node(&format!("*filter\n:X - [0:0]\n:Y - [0:0]\n:Z - [0:0]\n{rules}\nCOMMIT\n"))).unwrap()
-}
-
-fn first(kernel: &Kernel, from: &str, source: &str, destination: &str) -> Vec<String> {
-    ways(kernel, tcp(source, destination), from, Segment::Opening, &State::default())
-}
+use netfilter::{Event, Kernel, Outcome, Segment, State};
+use support::{entry, filter, first, ip, kernel, nat, node, summary, tcp};
 
 #[test]
 fn first_packets_take_the_ways_of_kube_proxy() {
@@ -178,115 +161,6 @@ fn the_longest_prefix_then_the_lowest_metric_wins() {
     assert_eq!(via, ["1 out eth0 via 10.224.0.5 10.244.0.11:1 → 10.244.1.3:2"]);
 }
 
-fn pass_one(
-    kernel: &Kernel,
-    state: &mut State,
-    from: &str,
-    packet: netfilter::Packet,
-    segment: Segment,
-) -> Passage {
-    let mut ways = kernel.pass(packet, entry(from), segment, state);
-    assert_eq!(ways, kernel.pass_naive(packet, entry(from), segment, state));
-    let way = ways.swap_remove(0);
-    state.record(&way);
-    way
-}
-
-#[test]
-fn replies_are_translated_back_where_the_connection_is_known() {
-    let kernel = kernel();
-    let mut state = State::default();
-    let opening = tcp("203.0.113.7:999", "20.0.0.1:80");
-    let way = pass_one(&kernel, &mut state, "eth0", opening, Segment::Opening);
-    assert_eq!(summary(&way), "0.5 out azv1 via 10.244.0.11 10.224.0.4:999 → 10.244.0.11:8080");
-    let reply = pass_one(&kernel, &mut state, "azv1", way.packet.reversed(), Segment::Answer);
-    assert_eq!(summary(&reply), "1 out eth0 via 10.224.0.1 20.0.0.1:80 → 203.0.113.7:999");
-    assert!(!reply.events.iter().any(|event| matches!(event, Event::Dnat { .. } | Event::Snat { .. })));
-    // Elsewhere the same SYN-ACK is invalid, and KUBE-FORWARD drops it.
-    let stranger = ways(&kernel, way.packet.reversed(), "azv1", Segment::Answer, &State::default());
-    assert_eq!(stranger, ["1 local 10.244.0.11:8080 → 10.224.0.4:999"]);
-    let crossing = tcp("10.244.0.11:8080", "203.0.113.7:999");
-    let stranger = ways(&kernel, crossing, "azv1", Segment::Answer, &State::default());
-    assert_eq!(stranger, ["1 dropped 10.244.0.11:8080 → 203.0.113.7:999"]);
-    // A datagram is never invalid.
-    let datagram = udp("10.244.0.11:53", "203.0.113.7:999");
-    let stranger = ways(&kernel, datagram, "azv1", Segment::Answer, &State::default());
-    assert_eq!(stranger, ["1 out eth0 via 10.224.0.1 10.244.0.11:53 → 203.0.113.7:999"]);
-}
-
-#[test]
-fn the_node_gets_its_replies_translated_back() {
-    let kernel = kernel();
-    let mut state = State::default();
-    let way =
-        pass_one(&kernel, &mut state, "sent", tcp("127.0.0.1:999", "127.0.0.1:30080"), Segment::Opening);
-    assert_eq!(summary(&way), "0.5 out azv1 via 10.244.0.11 10.224.0.4:999 → 10.244.0.11:8080");
-    let reply = pass_one(&kernel, &mut state, "azv1", way.packet.reversed(), Segment::Answer);
-    assert_eq!(summary(&reply), "1 local 127.0.0.1:30080 → 127.0.0.1:999");
-}
-
-#[test]
-fn established_flows_survive_a_change_of_rules() {
-    let before = kernel();
-    let mut state = State::default();
-    let opening = tcp("10.244.0.12:999", "10.0.0.10:80");
-    let way = pass_one(&before, &mut state, "azv1", opening, Segment::Opening);
-    pass_one(&before, &mut state, "azv1", way.packet.reversed(), Segment::Answer);
-    // All endpoints vanish: the Service's rules become a REJECT.
-    let vanished = RULES
-        .lines()
-        .filter(|line| !line.contains("-j KUBE-SVC-WEB") && !line.contains("d/web cluster IP"))
-        .collect::<Vec<_>>()
-        .join("\n")
-        .replace("10.0.0.20", "10.0.0.10");
-    let after = Kernel::new(node(&vanished)).unwrap();
-    let later = ways(&after, opening, "azv1", Segment::Later, &state);
-    assert_eq!(later, ["1 out azv1 via 10.244.0.11 10.244.0.12:999 → 10.244.0.11:8080"]);
-    let new = ways(&after, tcp("10.244.0.12:998", "10.0.0.10:80"), "azv1", Segment::Opening, &state);
-    assert_eq!(new, ["1 rejected icmp-port-unreachable 10.244.0.12:998 → 10.0.0.10:80"]);
-    // Until the answer, every packet counts as new: the second SYN meets the REJECT although it is translated
-    // as the first was.
-    let mut half_open = State::default();
-    pass_one(&before, &mut half_open, "azv1", opening, Segment::Opening);
-    let again = ways(&after, opening, "azv1", Segment::Opening, &half_open);
-    assert_eq!(again, ["1 out azv1 via 10.244.0.11 10.244.0.12:999 → 10.244.0.11:8080"]);
-}
-
-#[test]
-fn clashing_source_ports_are_resolved() {
-    let kernel = nat("-A POSTROUTING -o eth0 -j MASQUERADE");
-    let mut state = State::default();
-    let sources: Vec<String> = ["10.244.0.11:40000", "10.244.0.12:40000", "10.244.0.13:40000"]
-        .into_iter()
-        .map(|source| {
-            let way = pass_one(&kernel, &mut state, "azv1", tcp(source, "8.8.8.8:53"), Segment::Opening);
-            format!("{}:{}", way.packet.source, way.packet.source_port)
-        })
-        .collect();
-    assert_eq!(sources, ["10.224.0.4:40000", "10.224.0.4:40001", "10.224.0.4:40002"]);
-    // To another destination the port is free; a sender that was given one keeps it.
-    let other =
-        pass_one(&kernel, &mut state, "azv1", tcp("10.244.0.14:40000", "8.8.4.4:53"), Segment::Opening);
-    assert_eq!(other.packet.source_port, 40000);
-    let same =
-        pass_one(&kernel, &mut state, "azv1", tcp("10.244.0.12:40000", "9.9.9.9:53"), Segment::Opening);
-    assert_eq!(same.packet.source_port, 40001);
-    // Each reply finds its own way back.
-    let answer = tcp("8.8.8.8:53", "10.224.0.4:40002");
-    let back = pass_one(&kernel, &mut state, "eth0", answer, Segment::Answer);
-    assert_eq!(back.packet, tcp("8.8.8.8:53", "10.244.0.13:40000"));
-    // Without any rule that translates, the kernel does it, too: two connections that were given the same
-    // endpoint by different addresses.
-    let kernel = nat(
-        "-A PREROUTING -d 1.1.1.1 -j DNAT --to-destination 8.8.8.8\n-A PREROUTING -d 2.2.2.2 -j DNAT --to-destination 8.8.8.8",
-    );
-    let mut state = State::default();
-    pass_one(&kernel, &mut state, "azv1", tcp("10.244.0.11:500", "1.1.1.1:53"), Segment::Opening);
-    let second =
-        pass_one(&kernel, &mut state, "azv1", tcp("10.244.0.11:500", "2.2.2.2:53"), Segment::Opening);
-    assert_eq!(second.packet, tcp("10.244.0.11:501", "8.8.8.8:53"));
-}
-
 #[test]
 fn translations_are_those_of_the_targets() {
     let cases = [
@@ -429,13 +303,6 @@ fn what_is_not_modelled_makes_the_outcome_ambiguous_only_where_it_decides() {
 }
 
 #[test]
-fn untracked_packets_are_not_translated() {
-    let rules = "*raw\n-A PREROUTING -j NOTRACK\nCOMMIT\n*nat\n-A PREROUTING -j DNAT --to-destination 10.244.1.1\nCOMMIT\n*filter\n-A FORWARD -m conntrack --ctstate UNTRACKED -j DROP\nCOMMIT\n";
-    let kernel = Kernel::new(node(rules)).unwrap();
-    assert_eq!(first(&kernel, "eth0", "10.224.0.9:1", "8.8.8.8:80"), ["1 dropped 10.224.0.9:1 → 8.8.8.8:80"]);
-}
-
-#[test]
 fn the_filter_sees_the_first_route_in_output() {
     // The kernel keeps telling OUTPUT of the interface that was chosen before nat.
     let rules = |interface: &str| {
@@ -536,37 +403,6 @@ fn chains_that_double_their_paths_end_as_ambiguous() {
 }
 
 #[test]
-fn connections_are_printed_as_conntrack_prints_them() {
-    let kernel = kernel();
-    let mut state = State::default();
-    let way = pass_one(&kernel, &mut state, "eth0", tcp("203.0.113.7:999", "20.0.0.1:80"), Segment::Opening);
-    assert_eq!(
-        state.conntrack.to_string(),
-        "tcp      6 120 SYN_SENT src=203.0.113.7 dst=20.0.0.1 sport=999 dport=80 [UNREPLIED] src=10.244.0.11 dst=10.224.0.4 sport=8080 dport=999 mark=0 use=1\n"
-    );
-    pass_one(&kernel, &mut state, "azv1", way.packet.reversed(), Segment::Answer);
-    assert_eq!(
-        state.conntrack.to_string(),
-        "tcp      6 432000 ESTABLISHED src=203.0.113.7 dst=20.0.0.1 sport=999 dport=80 src=10.244.0.11 dst=10.224.0.4 sport=8080 dport=999 [ASSURED] mark=0 use=1\n"
-    );
-}
-
-#[test]
-fn udp_connections_of_a_service_can_be_flushed() {
-    let kernel = nat("-A PREROUTING -d 10.0.0.53 -p udp -j DNAT --to-destination 10.244.1.1");
-    let mut state = State::default();
-    pass_one(&kernel, &mut state, "azv1", udp("10.244.0.11:1", "10.0.0.53:53"), Segment::Opening);
-    pass_one(&kernel, &mut state, "azv1", udp("10.244.0.11:2", "10.0.0.53:53"), Segment::Opening);
-    pass_one(&kernel, &mut state, "azv1", udp("10.244.0.11:2", "9.9.9.9:53"), Segment::Opening);
-    pass_one(&kernel, &mut state, "azv1", tcp("10.244.0.11:1", "10.0.0.53:53"), Segment::Opening);
-    assert_eq!(state.conntrack.flush_udp(ip("10.0.0.53"), 53, Some((ip("10.244.1.2"), 53))), 0);
-    assert_eq!(state.conntrack.flush_udp(ip("10.0.0.53"), 53, Some((ip("10.244.1.1"), 53))), 2);
-    assert_eq!(state.conntrack.len(), 2);
-    assert!(Conntrack::default().is_empty());
-    assert_eq!(interface("eth0").as_str(), "eth0");
-}
-
-#[test]
 fn rules_that_cannot_be_loaded_are_refused() {
     let cases = [
         ("-A X -j NOWHERE", "iptables filter: rule 1 of X jumps to NOWHERE, which does not exist"),
@@ -583,117 +419,5 @@ fn rules_that_cannot_be_loaded_are_refused() {
         }
         table.chains.retain(|chain| chain.name.as_str() != "NOWHERE");
         assert_eq!(Kernel::new(host).unwrap_err().to_string(), expected);
-    }
-}
-
-/// The near misses of the last event that fits, as `rule: sentence`.
-fn near(
-    kernel: &Kernel,
-    from: &str,
-    packet: netfilter::Packet,
-    decides: impl Fn(&Event) -> bool,
-) -> Vec<String> {
-    let state = State::default();
-    let way = kernel.pass(packet, entry(from), Segment::Opening, &state).pop().unwrap();
-    let decision = way.events.iter().rposition(decides).unwrap();
-    let decided = &way.events[..=decision];
-    let misses = kernel.near_misses(packet, entry(from), Segment::Opening, &state, decided, 0);
-    let ruleset = kernel.ruleset(netfilter::Family::V4);
-    misses
-        .iter()
-        .map(|miss| {
-            let chain = &ruleset.chain(miss.rule).unwrap().name;
-            format!("{chain} {}: {}", miss.rule.rule + 1, kernel.describe_failure(miss))
-        })
-        .collect()
-}
-
-#[test]
-fn near_misses_say_what_was_wanting() {
-    let kernel = kernel();
-    let is_nat = |event: &Event| {
-        matches!(
-            event,
-            Event::PolicyApplied { table: netfilter::TableName::Nat, hook: netfilter::Hook::Prerouting, .. }
-        )
-    };
-    // The node's own address, but not the node port.
-    let misses = near(&kernel, "eth0", tcp("203.0.113.7:1", "10.224.0.4:80"), is_nat);
-    assert_eq!(
-        misses,
-        [
-            "KUBE-NODEPORTS 1: wants destination port 30080, the packet has 80",
-            "KUBE-SERVICES 3: wants destination 20.0.0.2, the packet has 10.224.0.4",
-            "KUBE-SERVICES 2: wants destination 20.0.0.1, the packet has 10.224.0.4",
-            "KUBE-SERVICES 1: wants destination 10.0.0.10, the packet has 10.224.0.4",
-        ]
-    );
-    // The second endpoint was chosen: the first was not, by chance.
-    let is_dnat = |event: &Event| matches!(event, Event::Dnat { .. });
-    let misses = near(&kernel, "azv1", tcp("10.244.0.12:1", "10.0.0.10:80"), is_dnat);
-    assert_eq!(
-        misses,
-        [
-            "KUBE-SVC-WEB 1: wants source any but in 10.244.0.0/16, the packet has 10.244.0.12",
-            "KUBE-SEP-B 1: wants source 10.244.1.11, the packet has 10.244.0.12",
-            "KUBE-SVC-WEB 2: takes a packet with probability 0.5000, and did not take this one",
-        ]
-    );
-    // Since the decision before: what was examined on the way to it counts no more.
-    let (packet, state) = (tcp("10.244.0.12:1", "10.0.0.10:80"), State::default());
-    let way = kernel.pass(packet, entry("azv1"), Segment::Opening, &state).pop().unwrap();
-    let decision = way.events.iter().rposition(is_dnat).unwrap();
-    let matched = |event: &Event| matches!(event, Event::Matched { .. });
-    let before = way.events[..decision - 1].iter().rposition(matched).unwrap();
-    let decided = &way.events[..=decision];
-    let misses = kernel.near_misses(packet, entry("azv1"), Segment::Opening, &state, decided, before + 1);
-    assert_eq!(
-        misses.iter().map(|miss| kernel.describe_failure(miss)).collect::<Vec<_>>(),
-        ["wants source 10.244.1.11, the packet has 10.244.0.12"]
-    );
-    // No decision of that kind on this way: nothing is found.
-    assert!(
-        kernel
-            .near_misses(
-                tcp("1.1.1.1:1", "2.2.2.2:2"),
-                entry("eth0"),
-                Segment::Opening,
-                &State::default(),
-                &[Event::Routed { route: Some(0), local: false }],
-                0
-            )
-            .is_empty()
-    );
-}
-
-#[test]
-fn every_failed_condition_has_its_sentence() {
-    let cases = [
-        ("-p udp", "wants protocol udp, the packet is tcp"),
-        ("! -p tcp", "wants anything but protocol tcp, the packet is tcp"),
-        ("-s 10.1.0.0/16", "wants source in 10.1.0.0/16, the packet has 10.224.0.9"),
-        ("-p tcp --sport 5:9", "wants source port 5 to 9, the packet has 1000"),
-        (
-            "-p tcp -m multiport --dports 22,443,1000:2000",
-            "wants destination port 22, 443 or 1000 to 2000, the packet has 80",
-        ),
-        ("-p tcp ! --syn", "wants anything but TCP flags SYN of FIN,SYN,RST,ACK, the packet has others"),
-        ("-i cbr0", "wants a packet that came in by cbr0, it came in by eth0"),
-        ("-o cbr0", "wants a packet that goes out by cbr0, it goes out by none"),
-        ("-m addrtype --src-type LOCAL", "wants a source that is LOCAL, 10.224.0.9 is not"),
-        ("-m addrtype ! --dst-type LOCAL", "wants a destination that is not LOCAL, 10.224.0.4 is"),
-        ("-m mark --mark 0x4000/0x4000", "wants mark 0x4000/0x4000, the packet has 0x0"),
-        (
-            "-m conntrack --ctstate RELATED,ESTABLISHED",
-            "wants connection state RELATED,ESTABLISHED, the packet is NEW",
-        ),
-        ("-m recent --rcheck --seconds 60 --name X", "wants 10.224.0.9 in list X within 60 s, it is not"),
-        ("-m statistic --mode nth --every 3 --packet 0", "takes one packet in 3, and not this one"),
-    ];
-    for (words, expected) in cases {
-        let kernel = filter(&format!("-A INPUT {words} -j DROP"));
-        let packet = tcp("10.224.0.9:1000", "10.224.0.4:80");
-        let misses = near(&kernel, "eth0", packet, |event| matches!(event, Event::PolicyApplied { .. }));
-        assert_eq!(misses, [format!("INPUT 1: {expected}")], "{words}");
     }
 }

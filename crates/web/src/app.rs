@@ -183,7 +183,7 @@ fn dialog(state: &State, dispatch: &Dispatch) -> Html {
                     <h3>{ "About" }</h3>
                     <p>{ format!("Hopscope {}. It computes what kube-proxy writes, what the Linux kernel does with it and what Azure documents. Nothing you open leaves this page.", env!("CARGO_PKG_VERSION")) }</p>
                     <p>{ "It takes for granted, for the drawn flow:" }</p>
-                    <ul class="bullets">{ for assumptions.iter().map(|one| html! { <li>{ &one.text }</li> }) }</ul>
+                    <ul class="bullets">{ for assumptions.iter().map(|one| html! { <li>{ one.text.as_str() }</li> }) }</ul>
                 </ui::Dialog>
             }
         }

@@ -34,6 +34,8 @@ pub(super) struct Shape {
     eligible: Vec<bool>,
     /// Which terms the pod belongs to.
     belongs: Vec<bool>,
+    /// Those of them of which some pod has said anything: the others count nothing against a node or for it.
+    mutual: Vec<usize>,
     /// The open nodes by score, where a pod more never makes a node better: the top may be outdated, and is then
     /// put back with its new score.
     best: BinaryHeap<Rank>,
@@ -147,6 +149,7 @@ impl Scheduler {
             spread,
             eligible,
             belongs: Vec::new(),
+            mutual: Vec::new(),
             best: BinaryHeap::new(),
             failed: None,
             pod: Arc::new(pod.clone()),
@@ -196,7 +199,10 @@ impl Scheduler {
         for (_, term) in self.terms.iter().skip(shape.belongs.len()) {
             shape.belongs.push(term.matches(&shape.pod));
         }
-        shape.belongs.iter().zip(self.terms.iter()).any(|(belongs, (_, term))| *belongs && term.is_mutual)
+        let own = shape.belongs.iter().zip(self.terms.iter()).filter(|(belongs, _)| **belongs);
+        shape.mutual.clear();
+        shape.mutual.extend(own.filter(|(_, (_, term))| term.is_mutual).map(|(_, (index, _))| index));
+        !shape.mutual.is_empty()
     }
 
     /// The best node for a pod of this shape.
@@ -320,12 +326,8 @@ impl Scheduler {
         if of(Word::KeepAway).any(|(_, term)| term.count(node) > 0) {
             return Some(Refusal::PodAntiAffinity);
         }
-        let repelled = shape
-            .belongs
-            .iter()
-            .zip(self.terms.iter())
-            .any(|(belongs, (_, term))| *belongs && term.is_repelled(node));
-        repelled.then_some(Refusal::ExistingAntiAffinity)
+        let mut mutual = shape.mutual.iter().filter_map(|index| self.terms.get(*index));
+        mutual.any(|term| term.is_repelled(node)).then_some(Refusal::ExistingAntiAffinity)
     }
 
     /// How crowded a node is with pods that this one would be spread from: upstream's sum over the soft
@@ -347,8 +349,8 @@ impl Scheduler {
             Word::Wish(weight) => Some(weight * i64::from(self.terms.get(*term)?.count(node))),
             Word::KeepAway | Word::ComeClose => None,
         });
-        let others = shape.belongs.iter().zip(self.terms.iter()).filter(|(belongs, _)| **belongs);
-        own.sum::<i64>() + others.map(|(_, (_, term))| term.wanted(node)).sum::<i64>()
+        let others = shape.mutual.iter().filter_map(|index| self.terms.get(*index));
+        own.sum::<i64>() + others.map(|term| term.wanted(node)).sum::<i64>()
     }
 
     /// Counts a pod of this shape on a node.

@@ -122,10 +122,23 @@ fn is_pending(pod: &Pod) -> bool {
     pod.status.phase.as_deref() == Some("Pending")
 }
 
+/// Whether a node has addresses, and a range for its pods.
+pub(super) fn is_complete(node: &Node) -> bool {
+    cidrs(node).next().is_some() && node.internal_ips().next().is_some()
+}
+
+/// Whether a pod has a node, and an address or no more need of one.
+pub(super) fn is_placed(pod: &Pod) -> bool {
+    !pod.spec.node_name.is_empty() && (has_address(pod) || pod.is_finished())
+}
+
+fn has_address(pod: &Pod) -> bool {
+    !pod.status.pod_ip.is_empty() || !pod.status.pod_ips.is_empty()
+}
+
 /// Gives pods that run an address of their node's range.
 pub(super) fn pods(settled: &mut Settled) {
     let Model { pods, nodes, .. } = &mut settled.model;
-    let has_address = |pod: &Pod| !pod.status.pod_ip.is_empty() || !pod.status.pod_ips.is_empty();
     let waiting = |pod: &Pod| !has_address(pod) && !pod.is_finished() && !is_pending(pod);
     if !pods.values().any(|pod| waiting(pod)) {
         return;

@@ -24,9 +24,7 @@ pub(super) fn complete(settled: &mut Settled) {
     let managed: BTreeSet<(&str, &str)> =
         order::set(written.filter_map(|(key, slice)| Some((&*key.namespace, slice.service()?))));
     let wanted: Vec<(&Key, &Arc<Service>)> = (model.services.iter())
-        .filter(|(_, service)| {
-            !service.spec.selector.is_empty() && service.spec.service_type != ServiceType::ExternalName
-        })
+        .filter(|(_, service)| wants_slices(service))
         .filter(|(key, _)| !managed.contains(&(&*key.namespace, &*key.name)))
         .collect();
     let pods = PodIndex::new(model, &wanted);
@@ -37,6 +35,11 @@ pub(super) fn complete(settled: &mut Settled) {
         settled.allocated(ObjectRef::namespaced(Kind::EndpointSlice, &key), Field::Everything);
         settled.model.endpoint_slices.insert(key, Arc::new(slice));
     }
+}
+
+/// Whether the controller writes slices for a Service, where nobody else has.
+pub(super) fn wants_slices(service: &Service) -> bool {
+    !service.spec.selector.is_empty() && service.spec.service_type != ServiceType::ExternalName
 }
 
 /// A pod of the model.

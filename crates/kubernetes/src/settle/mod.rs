@@ -1,6 +1,7 @@
 //! Completes a model as the API server, address allocation and the controllers would.
 
 mod addresses;
+mod again;
 mod allocator;
 mod endpoint_slices;
 mod owners;
@@ -8,6 +9,7 @@ mod service_defaults;
 mod workloads;
 
 pub(crate) use addresses::{pod_ranges, service_ranges};
+pub use again::settle_again;
 pub use owners::Owners;
 
 use crate::scheduler;

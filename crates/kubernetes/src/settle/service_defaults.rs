@@ -48,6 +48,13 @@ pub(super) fn complete(settled: &mut Settled) {
     }
 }
 
+/// Whether the API server has nothing to fill in.
+pub(super) fn is_complete(model: &Model, key: &Key, service: &Service) -> bool {
+    let ranges = service_ranges(model);
+    let mut nothing = Allocators { ranges, ips: Taken::new([]), ports: Taken::new([]) };
+    nothing.fill(key, &mut Arc::new(service.clone())).is_empty()
+}
+
 fn is_headless(service: &Service) -> bool {
     service.spec.cluster_ip == "None"
 }

@@ -42,20 +42,26 @@ pub(super) fn save(words: &mut Words<'_, '_>, matches: &[Match]) -> fmt::Result 
     let mut rest = matches;
     while let [first, after @ ..] = rest {
         rest = after;
-        match first {
-            Match::Module(_)
-            | Match::SourcePort { .. }
-            | Match::DestinationPort { .. }
-            | Match::TcpFlags { .. } => {
-                if !std::mem::replace(&mut transport_written, true) {
-                    transport(words, matches)?;
-                }
+        if is_of_transport(first) {
+            if !std::mem::replace(&mut transport_written, true) {
+                transport(words, matches)?;
             }
-            _ if is_ip(first) => {}
-            _ => rest = extension(words, first, after)?,
+        } else if !is_ip(first) {
+            // Neighbours are those of the text: what is written already does not stand between them.
+            let written = |found: &&Match| is_ip(found) || transport_written && is_of_transport(found);
+            let skipped = after.iter().take_while(written).count();
+            rest = extension(words, first, after.get(skipped..).unwrap_or_default())?;
         }
     }
     Ok(())
+}
+
+/// Whether all such conditions are written together, where the first of them stands.
+fn is_of_transport(found: &Match) -> bool {
+    matches!(
+        found,
+        Match::Module(_) | Match::SourcePort { .. } | Match::DestinationPort { .. } | Match::TcpFlags { .. }
+    )
 }
 
 fn is_ip(found: &Match) -> bool {

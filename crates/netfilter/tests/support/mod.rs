@@ -183,3 +183,23 @@ pub fn ways(kernel: &Kernel, packet: Packet, from: &str, segment: Segment, state
     }
     passages.iter().map(summary).collect()
 }
+
+/// The kernel of that node.
+pub fn kernel() -> Kernel {
+    Kernel::new(node(RULES)).unwrap()
+}
+
+/// Table nat with these chains and rules, and nothing else.
+pub fn nat(rules: &str) -> Kernel {
+    Kernel::new(node(&format!("*nat\n:X - [0:0]\n:Y - [0:0]\n{rules}\nCOMMIT\n"))).unwrap()
+}
+
+/// Table filter with these chains and rules, and nothing else.
+pub fn filter(rules: &str) -> Kernel {
+    Kernel::new(node(&format!("*filter\n:X - [0:0]\n:Y - [0:0]\n:Z - [0:0]\n{rules}\nCOMMIT\n"))).unwrap()
+}
+
+/// What becomes of the first packet of a TCP connection.
+pub fn first(kernel: &Kernel, from: &str, source: &str, destination: &str) -> Vec<String> {
+    ways(kernel, tcp(source, destination), from, Segment::Opening, &State::default())
+}

@@ -156,7 +156,7 @@ fn failure_row(row: &RunRow, run: &Run, paths: &Paths) -> Vec<Cell> {
     let node = row.node.as_ref().or(alike.and_then(|outcome| outcome.node.as_ref()));
     let node = node.map(ToString::to_string).unwrap_or_default();
     let share = Share { bad: true, ..Share::of(row) };
-    let why = last.map(|step| step.why.clone()).unwrap_or_default();
+    let why = last.map(|step| step.why.to_string()).unwrap_or_default();
     cells(Cell::mono(name).class("mono bad"), Cell::mono(node), &share, run, Cell::text(why))
 }
 

@@ -209,7 +209,7 @@ fn assumptions(paths: &Paths) -> Html {
                 1 => "1 assumption".to_owned(),
                 many => format!("{many} assumptions"),
             } }</summary>
-            <ul>{ for paths.assumptions.iter().map(|one| html! { <li>{ &one.text }</li> }) }</ul>
+            <ul>{ for paths.assumptions.iter().map(|one| html! { <li>{ one.text.as_str() }</li> }) }</ul>
         </details>
     }
 }

@@ -186,12 +186,12 @@ pub(crate) fn cause(before: &Answer, after: &Answer) -> Option<String> {
     if before.digest().shares_like(&after.digest()) {
         let translated =
             |step: &&Step| matches!(step.action, Action::Masquerade | Action::SkipMasquerade | Action::Snat);
-        return is.steps.iter().find(translated).map(|step| step.why.clone());
+        return is.steps.iter().find(translated).map(|step| step.why.to_string());
     }
     let other = is.steps.iter().enumerate().find(|(at, step)| {
         was.steps.get(*at).is_none_or(|old| old.why != step.why || old.probability != step.probability)
     });
-    other.map(|(_, step)| step.why.clone())
+    other.map(|(_, step)| step.why.to_string())
 }
 
 /// A branch in one sentence.

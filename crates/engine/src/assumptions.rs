@@ -1,0 +1,159 @@
+//! What an answer takes for granted.
+
+use crate::{
+    Action, Assumption, AssumptionCode, Component, PathOutcome, StationKind, Step, World,
+    receive::declares_nothing, resolve::Resolved,
+};
+use model::kubernetes::ProxyMode;
+use std::{collections::BTreeSet, net::IpAddr};
+
+impl World {
+    pub(crate) fn assumptions(&self, resolved: &Resolved, outcomes: &[PathOutcome]) -> Vec<Assumption> {
+        let mut codes = BTreeSet::new();
+        for outcome in outcomes {
+            outcome.steps.iter().for_each(|step| self.assumed_on_the_way(step, &mut codes));
+            let replies = outcome.reply.iter().flat_map(|reply| &reply.steps);
+            outcome.steps.iter().chain(replies).for_each(|step| self.assumed_both_ways(step, &mut codes));
+            if let Some(endpoint) = &outcome.endpoint {
+                let pod = endpoint.pod.as_ref().and_then(|key| self.model.pods.get(key));
+                if pod.is_some_and(|pod| declares_nothing(pod)) {
+                    codes.insert(AssumptionCode::PodListensOnTargetPort);
+                }
+                if endpoint.host.is_some() {
+                    codes.extend(self.assumed_of(endpoint.ip));
+                }
+            }
+        }
+        codes.extend(self.assumed_of(resolved.source));
+        if self.allocated {
+            codes.insert(AssumptionCode::AllocatedValues);
+        }
+        if self.input.managed_cluster.is_none() {
+            codes.insert(AssumptionCode::DefaultCluster);
+        }
+        codes.into_iter().map(Assumption::from).collect()
+    }
+
+    /// What a step of the way there takes for granted.
+    fn assumed_on_the_way(&self, step: &Step, codes: &mut BTreeSet<AssumptionCode>) {
+        if step.action == Action::SelectBackend {
+            codes.extend([AssumptionCode::IdealLbHash, AssumptionCode::ProbesSettled]);
+        }
+        match step.component {
+            Component::KubeProxy => {
+                if step.probability.is_some() {
+                    codes.insert(match self.model.proxy_mode() {
+                        ProxyMode::Iptables | ProxyMode::Nftables => AssumptionCode::UniformStatistic,
+                        ProxyMode::Ipvs => AssumptionCode::IpvsScheduler,
+                    });
+                }
+                if self.is_cilium() {
+                    codes.insert(AssumptionCode::CiliumServices);
+                }
+            }
+            Component::NetworkPolicy if self.input.managed_cluster.is_none() => {
+                codes.insert(AssumptionCode::PoliciesEnforced);
+            }
+            Component::AzureStorage => {
+                codes.insert(AssumptionCode::ServiceAddress);
+            }
+            _ => {}
+        }
+    }
+
+    /// What a step of either way takes for granted.
+    fn assumed_both_ways(&self, step: &Step, codes: &mut BTreeSet<AssumptionCode>) {
+        if step.component == Component::Appliance {
+            codes.insert(AssumptionCode::ApplianceForwards);
+        }
+        if step.action == Action::EvaluateNsg {
+            let group = self.cloud.security_groups().get(&*step.station.name);
+            if group.is_some_and(|group| group.unknown_tags().next().is_some()) {
+                codes.insert(AssumptionCode::UnknownServiceTag);
+            }
+        }
+        let is_given =
+            || step.station.kind == StationKind::Node && self.given.contains_key(&*step.station.name);
+        if !self.given.is_empty() && is_given() {
+            codes.insert(AssumptionCode::GivenRules);
+        }
+    }
+
+    /// What is taken for granted of an end that nothing in the input owns.
+    fn assumed_of(&self, ip: IpAddr) -> Option<AssumptionCode> {
+        if self.topology.owner(ip).is_some() {
+            return None;
+        }
+        Some(if self.topology.in_vnet(ip) {
+            AssumptionCode::UnownedAddressIsVm
+        } else {
+            AssumptionCode::UnknownAddressIsInternet
+        })
+    }
+}
+
+impl From<AssumptionCode> for Assumption {
+    fn from(code: AssumptionCode) -> Self {
+        Self { code, text: code.sentence().into() }
+    }
+}
+
+impl AssumptionCode {
+    /// The assumption in one sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::IdealLbHash => {
+                "Azure does not publish its load balancer's hash: an ideal one is assumed, which spreads connections evenly over the healthy members."
+            }
+            Self::UniformStatistic => {
+                "kube-proxy's random choice among endpoints is taken as exactly uniform."
+            }
+            Self::PodListensOnTargetPort => {
+                "A pod whose containers declare no ports is assumed to listen wherever it is called."
+            }
+            Self::UnownedAddressIsVm => {
+                "An address of the virtual network that no object owns is taken as a VM with default settings."
+            }
+            Self::UnknownAddressIsInternet => {
+                "An address outside of every known range is taken as a host on the internet."
+            }
+            Self::AllocatedValues => {
+                "Values that the input leaves open (addresses, node ports, endpoints) were allocated as the controllers would."
+            }
+            Self::DefaultCluster => {
+                "No ManagedCluster document: Azure CNI Overlay, Standard load balancer, outbound by load balancer."
+            }
+            Self::ApplianceForwards => {
+                "What an appliance behind a user route lets pass is not in the input: it is taken as a stateful one that lets everything pass, translates what goes to the internet, and discards answers to requests that it did not see."
+            }
+            Self::UnknownServiceTag => {
+                "A security rule names a service tag whose addresses only Azure knows: it is taken not to cover the packet."
+            }
+            Self::ClusterDnsAnswers => {
+                "The input has no Service kube-system/kube-dns: the cluster DNS is taken to be there, and to be reachable."
+            }
+            Self::OnPremisesDns => {
+                "DNS on premises is taken to ask the internet's DNS only: no DnsResolver of the input forwards private zones to it."
+            }
+            Self::IngressHostInDns => {
+                "The host of an Ingress is taken to have a DNS record with the frontend of its controller's Service."
+            }
+            Self::ServiceAddress => {
+                "Azure does not show the public address of a storage account: one of 20.60.0.0/16 stands for it."
+            }
+            Self::CiliumServices => {
+                "Cilium takes kube-proxy's place: Services behave as kube-proxy's rules say, masquerade aside, but the rules shown are not on the node."
+            }
+            Self::PoliciesEnforced => {
+                "No ManagedCluster document says who enforces NetworkPolicies: they are taken as enforced, by Azure's engine."
+            }
+            Self::ProbesSettled => "Health probes have had time to see the cluster as it is.",
+            Self::IpvsScheduler => {
+                "IPVS picks by its scheduler, which looks at the connections before: the shares are those of many connections, equal among real servers."
+            }
+            Self::GivenRules => {
+                "The rules of a node on the way are the given ones; its interfaces are named eth0 towards the network and azv… towards each pod."
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What is read off a rule of iptables that decided.
+
+use model::Key;
+use netfilter::{Chain, Event, Match, Rule, RuleId, Ruleset, Target};
+use std::net::IpAddr;
+
+/// ip-masq-agent's chain.
+pub(crate) const MASQ_AGENT: &str = "IP-MASQ-AGENT";
+
+/// A rule and its chain.
+pub(crate) fn rule_of(rules: &Ruleset, id: RuleId) -> Option<(&Chain, &Rule)> {
+    let chain = rules.chain(id)?;
+    Some((chain, chain.rules.get(usize::try_from(id.rule).ok()?)?))
+}
+
+/// The change of the mark, if the very next rule makes one.
+pub(crate) fn following_mark<'e>(rules: &Ruleset, rest: &'e [Event]) -> Option<&'e Event> {
+    match rest {
+        [Event::Matched { rule, .. }, mark @ Event::Mark { .. }, ..]
+            if chain_name(rules, *rule) == Some("KUBE-MARK-MASQ") =>
+        {
+            Some(mark)
+        }
+        _ => None,
+    }
+}
+
+fn chain_name(rules: &Ruleset, id: RuleId) -> Option<&str> {
+    rules.chain(id).map(|chain| chain.name.as_str())
+}
+
+/// Cilium's exception for pods on the node.
+pub(crate) fn is_local_exit(rule: &Rule) -> bool {
+    rule.matches.iter().any(|condition| matches!(condition, Match::OutInterface { not: true, .. }))
+}
+
+pub(crate) fn is_masq_agent(chain: &Chain) -> bool {
+    chain.name.as_str() == MASQ_AGENT
+}
+
+pub(crate) fn jump_target(rule: &Rule) -> Option<&str> {
+    match &rule.target {
+        Target::Jump(target) | Target::Goto(target) => Some(target.as_str()),
+        _ => None,
+    }
+}
+
+pub(crate) fn comment(rule: &Rule) -> Option<&str> {
+    rule.matches.iter().find_map(|condition| match condition {
+        Match::Comment(text) => Some(&**text),
+        _ => None,
+    })
+}
+
+/// The Service that kube-proxy's comment names: `ns/svc:port …` or `… for ns/svc:port …`.
+pub(crate) fn commented_service(rule: &Rule) -> Option<Key> {
+    commented_name(rule)?.parse().ok()
+}
+
+pub(crate) fn commented_name(rule: &Rule) -> Option<&str> {
+    // Bytes are quicker to look through than patterns, and all that is looked for is ASCII.
+    let text = comment(rule)?;
+    let bytes = text.as_bytes();
+    let slash = bytes.iter().position(|byte| *byte == b'/')?;
+    let (before, after) = bytes.split_at(slash);
+    let start = before.iter().rposition(|byte| *byte == b' ').map_or(0, |blank| blank + 1);
+    let end = after.iter().position(|byte| matches!(byte, b' ' | b':')).map_or(bytes.len(), |at| slash + at);
+    text.get(start..end).filter(|name| !name.as_bytes().iter().take(slash - start).any(|byte| *byte == b':'))
+}
+
+/// Why a packet is not masqueraded.
+pub(crate) const UNMARKED: &str =
+    "The packet carries no masquerade mark, so its source stays as it is: the receiver sees it.";
+
+/// Why a packet is masqueraded.
+pub(crate) fn masquerade_words(source: IpAddr) -> String {
+    format!(
+        "The mark asks for it: the source becomes {source}, this node's address on the way out, so that the answer comes back here. The receiver sees the node, not the client."
+    )
+}
+
+/// `10.0.0.1:80`, `[fd00::1]:80`.
+pub(crate) fn socket(ip: IpAddr, port: u16) -> String {
+    std::net::SocketAddr::new(ip, port).to_string()
+}

@@ -1,0 +1,77 @@
+//! What is looked up in a model by something else than its name. Each list is made when it is first asked for.
+
+use crate::{World, receive::health_check_port};
+use model::{
+    Key, Model, NodeName,
+    kubernetes::{EndpointSlice, Pod, Service},
+    same_objects,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
+
+/// Slices by namespace and name of their Service; pods in the nodes' own network by node; Services by the port on
+/// which kube-proxy answers for them. Each list is in the order of names.
+#[derive(Debug, Default)]
+pub(crate) struct Lookup {
+    slices: Arc<OnceLock<BTreeMap<Key, Vec<Arc<EndpointSlice>>>>>,
+    host_pods: Arc<OnceLock<BTreeMap<NodeName, Vec<Arc<Pod>>>>>,
+    health_ports: Arc<OnceLock<BTreeMap<u16, Key>>>,
+}
+
+impl Lookup {
+    /// The lists that still hold after a change from one model to another.
+    pub(crate) fn kept(&self, before: &Model, after: &Model) -> Self {
+        fn kept<T>(list: &Arc<OnceLock<T>>, holds: bool) -> Arc<OnceLock<T>> {
+            if holds { Arc::clone(list) } else { Arc::default() }
+        }
+        Self {
+            slices: kept(&self.slices, same_objects(&before.endpoint_slices, &after.endpoint_slices)),
+            host_pods: kept(&self.host_pods, same_objects(&before.pods, &after.pods)),
+            health_ports: kept(&self.health_ports, same_objects(&before.services, &after.services)),
+        }
+    }
+}
+
+impl World {
+    /// The slices of a Service, in name order.
+    pub(crate) fn slices_of(&self, service: &Key) -> &[Arc<EndpointSlice>] {
+        let list = self.lookup.slices.get_or_init(|| {
+            let mut list: BTreeMap<Key, Vec<_>> = BTreeMap::new();
+            for (key, slice) in &self.model.endpoint_slices {
+                let Some(service) = slice.service() else { continue };
+                let owner = Key { namespace: Arc::clone(&key.namespace), name: service.into() };
+                list.entry(owner).or_default().push(Arc::clone(slice));
+            }
+            list
+        });
+        list.get(service).map_or(&[], Vec::as_slice)
+    }
+
+    /// The pods in a node's own network that have not finished, in name order.
+    pub(crate) fn host_pods(&self, node: &NodeName) -> &[Arc<Pod>] {
+        let list = self.lookup.host_pods.get_or_init(|| {
+            let mut list: BTreeMap<NodeName, Vec<_>> = BTreeMap::new();
+            for pod in self.model.pods.values().filter(|pod| pod.spec.host_network && !pod.is_finished()) {
+                list.entry(pod.spec.node_name.as_str().into()).or_default().push(Arc::clone(pod));
+            }
+            list
+        });
+        list.get(node).map_or(&[], Vec::as_slice)
+    }
+
+    /// The Service for which kube-proxy answers health checks on a port.
+    pub(crate) fn checked_on(&self, port: u16) -> Option<(&Key, &Arc<Service>)> {
+        let list = self.lookup.health_ports.get_or_init(|| {
+            let mut list = BTreeMap::new();
+            for (key, service) in &self.model.services {
+                if let Some(port) = health_check_port(service) {
+                    list.entry(port).or_insert_with(|| key.clone());
+                }
+            }
+            list
+        });
+        self.model.services.get_key_value(list.get(&port)?)
+    }
+}
