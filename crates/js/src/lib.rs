@@ -17,6 +17,7 @@ use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 
 /// A file to load: its name (for messages) and its text.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct File {
     name: String,
     text: String,
@@ -24,7 +25,7 @@ struct File {
 
 /// How a picture is drawn.
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 struct Drawing {
     format: Output,
     theme: Colours,
@@ -63,7 +64,7 @@ enum Shape {
 
 /// Who is asked about in a matrix; what is absent is all that the cluster has.
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Reach {
     from: Option<Vec<String>>,
     to: Option<Vec<String>>,

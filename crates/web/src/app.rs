@@ -114,7 +114,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
                     <Dock world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
                         reply={state.reply} highlight={state.highlight} changed={state.changed.clone()}
                         watched={state.watched.clone()} tab={state.tab}
-                        rules_node={state.rules_node.clone()} rules_search={state.rules_search.clone()} real_rules={Rc::clone(&state.real_rules)} dispatch={dispatch.clone()} />
+                        rules_node={state.rules_node.clone()} rules_search={state.rules_search.clone()} real_rules={state.real_rules.clone()} dispatch={dispatch.clone()} />
                 } else {
                     // The picture comes first; the place of the rest is kept, so that nothing moves.
                     <section class="dock" aria-label="Result" />

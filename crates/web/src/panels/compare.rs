@@ -185,5 +185,5 @@ fn differences(a: &Scene, b: &Scene) -> BTreeSet<String> {
         };
         from.groups.iter().filter(differs).map(|group| group.id.clone()).collect()
     };
-    one_way(a, b).into_iter().chain(one_way(b, a)).collect()
+    order::set(one_way(a, b).into_iter().chain(one_way(b, a)))
 }

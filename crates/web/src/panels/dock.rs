@@ -13,11 +13,10 @@ use crate::world::World;
 use crate::{
     hand_over,
     ptr::Ptr,
-    state::{Action, Answer, Changed, Dispatch, Message, Tab, Watched},
+    state::{Action, Answer, Changed, Dispatch, Message, RealRules, Tab, Watched},
     ui::Tabs,
 };
 use model::NodeName;
-use std::{collections::BTreeMap, rc::Rc};
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
@@ -45,7 +44,7 @@ pub(crate) struct DockProps {
     /// What is searched for in its rules.
     pub(crate) rules_search: AttrValue,
     /// What real nodes have.
-    pub(crate) real_rules: Rc<BTreeMap<NodeName, AttrValue>>,
+    pub(crate) real_rules: RealRules,
     /// How to change the store.
     pub(crate) dispatch: Dispatch,
 }
@@ -76,7 +75,7 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
     let (answer, dispatch, outcome) = (props.answer.clone(), props.dispatch.clone(), props.outcome);
     let panel = match props.tab {
         Tab::Trace => html! {
-            <Trace {answer} {outcome} reply={props.reply} highlight={props.highlight} given={Rc::clone(&props.real_rules)} {dispatch} />
+            <Trace {answer} {outcome} reply={props.reply} highlight={props.highlight} given={props.real_rules.clone()} {dispatch} />
         },
         Tab::Shares => html! { <Shares world={props.world.clone()} {answer} /> },
         Tab::Changes => html! {
@@ -84,7 +83,7 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
         },
         Tab::Rules => html! {
             <Rules world={props.world.clone()} {answer} {outcome} node={props.rules_node.clone()}
-                search={props.rules_search.clone()} real={Rc::clone(&props.real_rules)} changed={props.changed.clone()} {dispatch} />
+                search={props.rules_search.clone()} real={props.real_rules.clone()} changed={props.changed.clone()} {dispatch} />
         },
         Tab::LoadBalancer => html! { <Balancers world={props.world.clone()} {dispatch} /> },
         Tab::Matrix => html! { <Matrix world={props.world.clone()} {dispatch} /> },

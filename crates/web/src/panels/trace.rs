@@ -4,14 +4,12 @@ use super::{packet::Packet, words};
 use crate::{
     ptr::Ptr,
     state::{
-        Action, Answer, Dispatch, Unanswered,
+        Action, Answer, Dispatch, RealRules, Unanswered,
         answer::{per_cent, verdict_words},
     },
     ui::{Choice, Segmented, arrow, to_beginning},
 };
 use engine::{Action as Did, PathOutcome, Paths, StationKind, Step, Verdict};
-use model::NodeName;
-use std::{collections::BTreeMap, rc::Rc};
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
@@ -28,13 +26,10 @@ pub(super) struct TraceProps {
     /// The step that is lit, on the way that is drawn.
     pub(super) highlight: Option<usize>,
     /// The nodes on which given rules stand in place of the generated ones.
-    pub(super) given: Given,
+    pub(super) given: RealRules,
     /// How to change the store.
     pub(super) dispatch: Dispatch,
 }
-
-/// What real nodes have.
-type Given = Rc<BTreeMap<NodeName, AttrValue>>;
 
 /// Branches by one node up to which each is a button of its own.
 const FEW: usize = 4;
@@ -86,7 +81,7 @@ pub(super) fn Trace(props: &TraceProps) -> Html {
 fn way(props: &TraceProps, outcome: &PathOutcome) -> Html {
     let there = |lit: bool| {
         html! {
-            <StepList key="there" label="Way there" steps={outcome.steps.clone()} first=1 {lit} given={Rc::clone(&props.given)}
+            <StepList key="there" label="Way there" steps={outcome.steps.clone()} first=1 {lit} given={props.given.clone()}
                 highlight={props.highlight.filter(|_| lit)} dispatch={props.dispatch.clone()} />
         }
     };
@@ -94,7 +89,7 @@ fn way(props: &TraceProps, outcome: &PathOutcome) -> Html {
         None => Html::default(),
         Some(reply) => html! {
             <StepList key="back" label={format!("Way back: {}", verdict_words(reply.verdict, reply.cause))}
-                steps={reply.steps.clone()} first={outcome.steps.len() + 1} {lit} given={Rc::clone(&props.given)}
+                steps={reply.steps.clone()} first={outcome.steps.len() + 1} {lit} given={props.given.clone()}
                 highlight={props.highlight.filter(|_| lit)} dispatch={props.dispatch.clone()} />
         },
     };
@@ -223,7 +218,7 @@ struct StepListProps {
     /// Whether this way is drawn, so that its steps can be lit.
     lit: bool,
     highlight: Option<usize>,
-    given: Given,
+    given: RealRules,
     dispatch: Dispatch,
 }
 
@@ -307,11 +302,11 @@ fn stations(steps: &[Step]) -> Vec<Vec<Vec<usize>>> {
     stations
 }
 
-fn station(steps: &[Step], columns: &[Vec<usize>], given: &Given, card: &dyn Fn(usize) -> Html) -> Html {
+fn station(steps: &[Step], columns: &[Vec<usize>], given: &RealRules, card: &dyn Fn(usize) -> Html) -> Html {
     let Some(first) = columns.first().and_then(|column| column.first()).and_then(|at| steps.get(*at)) else {
         return Html::default();
     };
-    let by_given = first.station.kind == StationKind::Node && given.contains_key(&*first.station.name);
+    let by_given = first.station.kind == StationKind::Node && given.of(&first.station.name).is_some();
     html! {
         <section class={classes!("station", words::owner_class(first.owner))}>
             <h4><span class="station-name"><span class="dot" aria-hidden="true" /><span>{ words::station(&first.station) }</span>{ " " }

@@ -5,6 +5,36 @@ use model::NodeName;
 use std::rc::Rc;
 use yew::AttrValue;
 
+/// What `iptables-save` printed on real nodes: packets go by it there. They are few: each was given by hand.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct RealRules(Rc<Vec<(NodeName, AttrValue)>>);
+
+impl RealRules {
+    /// The rules of a node, where it was given some.
+    pub(crate) fn of(&self, node: &str) -> Option<&AttrValue> {
+        self.0.iter().find(|(own, _)| own.as_str() == node).map(|(_, text)| text)
+    }
+
+    /// Whether no node was given any.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Gives rules to a node, or takes them away.
+    fn put(&mut self, node: NodeName, text: Option<AttrValue>) {
+        let all = Rc::make_mut(&mut self.0);
+        all.retain(|(own, _)| *own != node);
+        all.extend(text.map(|text| (node, text)));
+    }
+
+    /// Rules go with their node.
+    pub(super) fn keep(&mut self, is_there: impl Fn(&NodeName) -> bool) {
+        if !self.0.iter().all(|(node, _)| is_there(node)) {
+            Rc::make_mut(&mut self.0).retain(|(node, _)| is_there(node));
+        }
+    }
+}
+
 impl State {
     /// Lets packets on a node go by what `iptables-save` printed there, or by the generated rules again. A text that
     /// is refused changes nothing.
@@ -19,11 +49,7 @@ impl State {
             (Some(_), 1) => format!("Given rules on {node}, 1 line of which cannot be modelled"),
             (Some(_), many) => format!("Given rules on {node}, {many} lines of which cannot be modelled"),
         };
-        let all = Rc::make_mut(&mut self.real_rules);
-        match text {
-            Some(text) => all.insert(node, text),
-            None => all.remove(&node),
-        };
+        self.real_rules.put(node, text);
         self.stand_in(world, said, Vec::new());
     }
 }

@@ -15,6 +15,7 @@ mod watch;
 
 pub(crate) use answer::{Answer, Unanswered};
 pub(crate) use compare::Variant;
+pub(crate) use given::RealRules;
 pub(crate) use history::History;
 pub(crate) use watch::{Trend, Watched};
 
@@ -26,7 +27,7 @@ use engine::Flow;
 use formats::Link;
 use history::Origin;
 use model::{Edit, Model, ObjectRef};
-use std::{collections::BTreeMap, rc::Rc};
+use std::rc::Rc;
 use yew::AttrValue;
 
 /// How panels change the store.
@@ -72,7 +73,7 @@ pub(crate) struct State {
     /// What is searched for in the rules.
     pub(crate) rules_search: AttrValue,
     /// What `iptables-save` printed on real nodes: packets go by it there.
-    pub(crate) real_rules: Rc<BTreeMap<model::NodeName, AttrValue>>,
+    pub(crate) real_rules: RealRules,
     /// The open dialog.
     pub(crate) dialog: Option<Dialog>,
     /// What the person must read.
@@ -311,7 +312,7 @@ impl State {
             tab: Tab::Trace,
             rules_node: None,
             rules_search: AttrValue::default(),
-            real_rules: Rc::default(),
+            real_rules: RealRules::default(),
             dialog: None,
             message: None,
             dark: None,

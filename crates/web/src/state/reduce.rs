@@ -217,11 +217,8 @@ impl State {
         );
         self.changed = Some(Ptr::new(Changed { label: said, notes, before: self.world.clone() }));
         self.world = Ptr::new(world);
-        // Rules go with their node.
         let there = &self.world.model().nodes;
-        if self.real_rules.keys().any(|node| !there.contains_key(node)) {
-            Rc::make_mut(&mut self.real_rules).retain(|node, _| there.contains_key(node));
-        }
+        self.real_rules.keep(|node| there.contains_key(node));
         self.selection = self.selection.take().filter(|id| self.world.object(id).is_some());
         self.message = None;
         self.ask();

@@ -10,7 +10,7 @@ use crate::world::World;
 use crate::{
     engineroom,
     ptr::Ptr,
-    state::{Action, Answer, Changed, Dispatch, answer::per_cent},
+    state::{Action, Answer, Changed, Dispatch, RealRules, answer::per_cent},
     ui::{self, Choice, Segmented},
 };
 use engine::{PathOutcome, Paths, StationKind, Step};
@@ -21,7 +21,7 @@ use model::{
 };
 use real::Real;
 use rewritten::Rewritten;
-use std::{collections::BTreeMap, net::IpAddr, rc::Rc};
+use std::{net::IpAddr, rc::Rc};
 use tree::Tree;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
@@ -40,7 +40,7 @@ pub(super) struct RulesProps {
     /// What is searched for.
     pub(super) search: AttrValue,
     /// What real nodes have.
-    pub(super) real: Rc<BTreeMap<NodeName, AttrValue>>,
+    pub(super) real: RealRules,
     /// The last edit and the cluster before it.
     pub(super) changed: Option<Ptr<Changed>>,
     /// How to change the store.
@@ -93,7 +93,7 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
         move |_| show_first_match(&text_box)
     });
     let family = family_of(&props.answer);
-    let given = node.as_ref().is_some_and(|node| props.real.contains_key(node));
+    let given = node.as_ref().is_some_and(|node| props.real.of(node.as_str()).is_some());
     use_effect_with((*form, given), {
         let (root, text_box) = (root.clone(), text_box.clone());
         move |_| {
@@ -178,7 +178,7 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
                 if shape.is_rules() { <p class="hint" role="status">{ count }</p> }
             </div>
             if shape == Shape::Real {
-                <Real world={props.world.clone()} node={node.clone()} text={props.real.get(&node).cloned()} dispatch={props.dispatch.clone()} />
+                <Real world={props.world.clone()} node={node.clone()} text={props.real.of(node.as_str()).cloned()} dispatch={props.dispatch.clone()} />
             } else if shape == Shape::Edit {
                 <Rewritten world={props.world.clone()} changed={props.changed.clone()} node={node.clone()} {family} />
             } else if shown.is_empty() {
