@@ -6,10 +6,36 @@ const wasm = document.querySelector('link[rel="preload"][type="application/wasm"
 // What is fetched later goes by names with digests too, so that no page ever meets a part of another version.
 const part = (name) => document.querySelector(`meta[name="part-${name}"]`).content;
 
+// What the first picture does not need of the page's wasm, cut from it when the page was built (crates/split). It works
+// on the first one's memory and is fetched right behind it; what is called before it is there has it fetched at once.
+const rest = new URL(`${part("later")}_bg.wasm`, import.meta.url);
+const join = (first, module) => {
+  if (first.here.value) return;
+  new WebAssembly.Instance(module, { first });
+  first.here.value = 1;
+};
+const fetchRest = async (first) => {
+  const response = await fetch(rest);
+  if (!response.ok) throw new Error(`${rest}: ${response.status} ${response.statusText}`.trim());
+  join(first, await WebAssembly.compile(await response.arrayBuffer()));
+};
+const fetchRestNow = (first) => {
+  const request = new XMLHttpRequest();
+  request.open("GET", rest, false);
+  // Bytes as characters: a request that is waited for gives no others.
+  request.overrideMimeType("text/plain; charset=x-user-defined");
+  request.send();
+  if (request.status >= 400) throw new Error(`${rest}: ${request.status} ${request.statusText}`.trim());
+  join(first, new WebAssembly.Module(Uint8Array.from(request.responseText, (character) => character.charCodeAt(0) & 255)));
+};
+let started;
+const whole = new Promise((resolve) => (started = resolve));
+
 // The second wasm computes, reads and writes documents and links, and teaches.
 let engineroom;
 let attempt = 0;
 const loadEngineroom = async () => {
+  await whole;
   const query = attempt ? `?${attempt}` : "";
   const { default: init, ...doors } = await import(`./${part("engineroom")}.js${query}`);
   await init({ module_or_path: new URL(`${part("engineroom")}_bg.wasm`, import.meta.url) });
@@ -28,6 +54,8 @@ const forgetEngineroom = () => {
   attempt += 1;
 };
 globalThis.hopscope = {
+  // Called by the first part of the page's wasm, with its exports, where it needs the rest.
+  later: fetchRestNow,
   // A promise of the function that answers the page's questions, at one of the engine room's doors.
   engineroom: () =>
     (engineroom ??= loadEngineroom().catch((error) => {
@@ -46,7 +74,9 @@ globalThis.hopscope = {
 
 try {
   const { default: init } = await import(glue.href);
-  await init({ module_or_path: wasm.href });
+  const first = await init({ module_or_path: wasm.href });
+  // Where that fails, what needs the rest asks for it again.
+  started(first.here && fetchRest(first).catch(() => {}));
 } catch (error) {
   const notice = document.createElement("p");
   notice.setAttribute("role", "alert");

@@ -24,20 +24,18 @@ function scoped(text) {
   return `(() => {${body}\nreturn { ${names.join(", ")} };})()`;
 }
 
-/** The document, of the page that lies in `site` with this `index.html`. */
-export function single(site, root, html, names) {
+/** The document, of the page that lies in `site` with this `index.html`, and whose wasm lies uncut in `whole`. */
+export function single(site, root, whole, html, names) {
   const bytes = (name) => readFileSync(join(site, name));
   const read = (name) => bytes(name).toString("utf8");
   const one = (pattern) => html.match(pattern)?.[1] ?? fail(`index.html holds no ${pattern}`);
   const part = (name) => one(new RegExp(`name="part-${name}" content="([^"]+)"`));
-  const glue = one(/<link rel="modulepreload" href="\.?\/?([^"]+)"/);
-  const wasm = one(/<link rel="preload" href="\.?\/?([^"]+\.wasm)"/);
   const styles = [...html.matchAll(/<link rel="stylesheet" href="\.?\/?([^"]+)"[^>]*>/g)].map(([, name]) => read(name));
   const texts = names.filter((name) => name.includes("/")).map((name) => [name, read(name)]);
   texts.push(["embed.js", scoped(read(`${part("embed")}.js`))]);
 
   const parts = {
-    page: [{ glue: scoped(read(glue)), style: styles.join("\n") }, bytes(wasm)],
+    page: [{ glue: scoped(readFileSync(join(whole, "web.js"), "utf8")), style: styles.join("\n") }, readFileSync(join(whole, "web_bg.wasm"))],
     engineroom: [{ glue: scoped(read(`${part("engineroom")}.js`)) }, bytes(`${part("engineroom")}_bg.wasm`)],
     texts: [{ files: Object.fromEntries(texts) }, Buffer.alloc(0)],
   };

@@ -3,7 +3,7 @@
 use crate::host::run;
 use crate::page::{self, Profile};
 use crate::workspace::{dist, root, target};
-use crate::{Stop, package, say, sizes, tools};
+use crate::{Stop, package, say, sizes, startup, tools};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
@@ -33,7 +33,7 @@ pub(crate) fn assemble() -> Result<(), Stop> {
     package::copy_all(&dist(), &site)?;
     package::copy_all(&package::folder(), &site.join("embed"))?;
     let mut node = Command::new("node");
-    node.arg(root().join("xtask").join("site.mjs")).arg(&site).arg(root());
+    node.arg(root().join("xtask").join("site.mjs")).arg(&site).arg(root()).arg(startup::whole());
     run(&mut node, "laying out the site")?;
     sizes::check_budget()
 }

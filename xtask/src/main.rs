@@ -15,6 +15,7 @@ mod playwright;
 mod serve;
 mod server;
 mod sizes;
+mod startup;
 mod suite;
 mod tally;
 mod tools;
@@ -32,6 +33,7 @@ cargo xtask test [PART…]                 everything, or only some of: fmt clip
 cargo xtask sizes                        measure the page and write the table in README.md
 cargo xtask gallery                      screenshots of the page, into target/gallery
 cargo xtask bench [WORD…]                how long the engine takes in wasm, beside the budgets; words choose
+cargo xtask startup                      write into www/startup.txt what the page's first picture needs
 cargo xtask package                      the package @hopscope/core for JavaScript, as npm pack makes it
 cargo xtask dist                         all that is published, into target/site: the page with what it needs
                                          offline, figures for other pages, hopscope.html, sizes against the budgets";
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         "package" => package::command(rest),
         "dist" => dist::command(rest),
         "bench" => bench::command(rest),
+        "startup" => startup::command(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -3,7 +3,7 @@
 use crate::host::run;
 use crate::tools::{self, Optimiser};
 use crate::workspace::{cargo_home, dist, home, root, target};
-use crate::{Stop, parts, say};
+use crate::{Stop, parts, say, startup};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,6 +19,15 @@ pub(crate) enum Profile {
 
 /// Installs the tools and builds the page into `dist/`.
 pub(crate) fn build(profile: Profile) -> Result<(), Stop> {
+    compile(profile)?;
+    if profile == Profile::Release {
+        startup::cut(&dist())?;
+    }
+    parts::name(&dist())
+}
+
+/// The page as Trunk leaves it.
+pub(crate) fn compile(profile: Profile) -> Result<(), Stop> {
     if tools::ensure()? == Optimiser::Missing && profile == Profile::Release {
         return Err(Stop("the optimised page needs wasm-opt, and with it npm".into()));
     }
@@ -26,8 +35,7 @@ pub(crate) fn build(profile: Profile) -> Result<(), Stop> {
         Profile::Release => "building the page (a minute the first time)",
         Profile::Dev => "building the page, unoptimised (a minute the first time)",
     });
-    run(&mut trunk("build", profile, &dist(), &target())?, "trunk build")?;
-    parts::name(&dist())
+    run(&mut trunk("build", profile, &dist(), &target())?, "trunk build")
 }
 
 /// A Trunk command for the page; `work` is cargo's target directory.
@@ -51,10 +59,12 @@ pub(crate) fn trunk(command: &str, profile: Profile, out: &Path, work: &Path) ->
     Ok(trunk)
 }
 
-/// rustc's flags: the user's own, and names for the folders whose paths would else be embedded in the wasm.
+/// rustc's flags: the user's own; names of functions that tell one instance of a generic one from another, for
+/// `www/startup.txt`; and names for the folders whose paths would else be embedded in the wasm.
 pub(crate) fn flags(work: &Path) -> OsString {
     let mut flags: Vec<OsString> =
         std::env::var("RUSTFLAGS").unwrap_or_default().split_whitespace().map(OsString::from).collect();
+    flags.push("-Csymbol-mangling-version=v0".into());
     for (folder, name) in private_folders(work) {
         let mut flag = OsString::from("--remap-path-prefix=");
         flag.push(folder);

@@ -1,11 +1,11 @@
 //! The parts of the page that are fetched later, named by their content: a host may keep them for ever, and a page
 //! never meets a part of another version.
 
-use crate::{Stop, page};
+use crate::{Stop, page, startup};
 use std::path::Path;
 
-/// Each is `NAME.js`, and if it has a wasm, `NAME_bg.wasm`.
-pub(crate) const LATER: [&str; 2] = ["engineroom", "embed"];
+/// Each is `NAME.js`, `NAME_bg.wasm`, or both.
+pub(crate) const LATER: [&str; 3] = [startup::REST, "engineroom", "embed"];
 
 /// Puts digests into the names of the parts in a built page, and the names into its `index.html`.
 pub(crate) fn name(out: &Path) -> Result<(), Stop> {
@@ -34,6 +34,23 @@ pub(crate) fn name(out: &Path) -> Result<(), Stop> {
         }
     }
     refer(&mut html, "texts", &digest)?;
+    std::fs::write(&index, html).map_err(|error| Stop(format!("{}: {error}", index.display())))
+}
+
+/// Gives two files of the page, `OLD.js` and `OLD_bg.wasm`, names by what is in them now.
+pub(crate) fn rename(out: &Path, old: &str, part: &str) -> Result<(), Stop> {
+    let mut digest = Digest::default();
+    for end in [".js", "_bg.wasm"] {
+        digest.add(&bytes(&out.join(format!("{old}{end}")))?);
+    }
+    let new = format!("{part}-{digest}");
+    for end in [".js", "_bg.wasm"] {
+        let to = out.join(format!("{new}{end}"));
+        std::fs::rename(out.join(format!("{old}{end}")), &to)
+            .map_err(|error| format!("{}: {error}", to.display()))?;
+    }
+    let index = out.join("index.html");
+    let html = read(&index)?.replace(old, &new);
     std::fs::write(&index, html).map_err(|error| Stop(format!("{}: {error}", index.display())))
 }
 

@@ -37,7 +37,7 @@ impl fmt::Display for PlaceError {
         match self {
             Self::Empty => f.write_str("an address or a name is missing"),
             Self::Key(error) => error.fmt(f),
-            Self::Nameless(text) => write!(f, "{text:?} names nothing"),
+            Self::Nameless(text) => write!(f, "\"{text}\" names nothing"),
         }
     }
 }
@@ -124,8 +124,8 @@ pub enum DestinationError {
 impl fmt::Display for DestinationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoPort(text) => write!(f, "{text:?} has no port"),
-            Self::Port(port) => write!(f, "{port:?} is not a port from 1 to 65535"),
+            Self::NoPort(text) => write!(f, "\"{text}\" has no port"),
+            Self::Port(port) => write!(f, "\"{port}\" is not a port from 1 to 65535"),
             Self::Place(error) => error.fmt(f),
         }
     }

@@ -270,7 +270,7 @@ impl Edit {
                 })
             }
             Self::SetLoadBalancerSku { sku } => {
-                let sku = Some(sku.to_string().to_lowercase());
+                let sku = Some(sku.to_string().to_ascii_lowercase());
                 Ok(change_cluster(model, |cluster| cluster.network_profile.load_balancer_sku = sku))
             }
             Self::EditLoadBalancer { load_balancer, change } => {

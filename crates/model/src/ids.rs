@@ -106,7 +106,7 @@ pub struct KeyError(pub String);
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is not NAMESPACE/NAME", self.0)
+        write!(f, "\"{}\" is not NAMESPACE/NAME", self.0)
     }
 }
 

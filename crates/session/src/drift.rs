@@ -58,16 +58,9 @@ fn words(difference: &Difference) -> String {
 
 /// What makes the cloud controller reconcile, and what does not, each a sentence.
 pub(crate) fn triggers() -> Vec<String> {
-    let sentence = |text: &str| {
-        let mut letters = text.chars();
-        letters
-            .next()
-            .map(|first| first.to_uppercase().chain(letters).collect::<String>())
-            .unwrap_or_default()
-    };
     let told = TRIGGERS.iter().map(|trigger| {
         let verb = if trigger.reconciles { "reconciles" } else { "changes nothing" };
-        format!("{}: {verb} ({}).", sentence(trigger.event), trigger.note)
+        format!("{}: {verb} ({}).", render::capital(trigger.event), trigger.note)
     });
     told.collect()
 }

@@ -110,7 +110,11 @@ async fn question(id: String, case: usize) -> Result<Turn, String> {
 /// The id, if it is one: it comes from the address, and names a folder.
 fn known(id: &str) -> Result<&str, String> {
     let fits = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
-    if !id.is_empty() && id.chars().all(fits) { Ok(id) } else { Err(format!("there is none called {id:?}")) }
+    if !id.is_empty() && id.chars().all(fits) {
+        Ok(id)
+    } else {
+        Err(format!("there is none called \"{id}\""))
+    }
 }
 
 async fn file(path: &str) -> Result<Source, String> {

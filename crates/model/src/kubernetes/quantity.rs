@@ -12,7 +12,7 @@ pub struct QuantityError(pub String);
 
 impl fmt::Display for QuantityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is not a quantity", self.0)
+        write!(f, "\"{}\" is not a quantity", self.0)
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     cluster::{FlowBalancer, Membership, NodeInfo, PodInfo, Pool},
     hub,
     ways::{Place, Way},
-    words::{count, list, percent},
+    words::{self, count, list, percent},
 };
 use crate::{Anchor, Ink, Kind, Look, Point, Rect, TextStyle, Tone, View, measure::width, probe_words};
 use model::{Kind as ObjectKind, ObjectRef, azure::AgentPoolMode};
@@ -176,10 +176,7 @@ impl Cards<'_> {
         });
         let parts = [mode, inside.unwrap_or_default()];
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        let note = parts.join(", ");
-        // A note that begins the line begins with a capital.
-        let mut letters = note.chars();
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+        words::capital(&parts.join(", "))
     }
 
     /// Which nodes are drawn, and which are folded.

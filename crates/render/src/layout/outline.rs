@@ -62,7 +62,7 @@ pub(super) fn outline(view: &View, selected: Option<&Way>) -> Vec<String> {
             some => some.iter().map(|step| step.why.as_str()).collect(),
         };
         let words = if telling.is_empty() { "passes it on.".to_owned() } else { telling.join(" ") };
-        lines.push(format!("{}: {words}", capitalised(&place_words(&stop.place))));
+        lines.push(format!("{}: {words}", words::capital(&place_words(&stop.place))));
     }
     if way.is_lost() {
         let cause = way.cause.map(|cause| format!(" ({cause})")).unwrap_or_default();
@@ -88,11 +88,6 @@ fn tells(step: &Step) -> bool {
                 | Action::SkipSocketLookup
                 | Action::SkipMasquerade
         )
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn place_words(place: &Place) -> String {

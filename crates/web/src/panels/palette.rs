@@ -141,8 +141,8 @@ pub(crate) fn Palette(props: &PaletteProps) -> Html {
 
 /// Whether every word of what is typed begins or lies in the name.
 fn fits(name: &str, typed: &str) -> bool {
-    let name = name.to_lowercase();
-    typed.to_lowercase().split_whitespace().all(|word| name.contains(word))
+    let name = name.to_ascii_lowercase();
+    typed.to_ascii_lowercase().split_whitespace().all(|word| name.contains(word))
 }
 
 /// A line for each lesson and question.
@@ -179,7 +179,7 @@ fn commands(state: &State) -> Vec<Command> {
         Some(_) => add("End the comparison".into(), "", Action::Compare(None)),
         None => {
             for (baseline, name) in Baseline::ALL {
-                add(format!("Compare: {}", name.to_lowercase()), "", Action::Compare(Some(baseline)));
+                add(format!("Compare: {}", name.to_ascii_lowercase()), "", Action::Compare(Some(baseline)));
             }
         }
     }

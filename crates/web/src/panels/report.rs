@@ -48,7 +48,7 @@ pub(super) fn Report(props: &ReportProps) -> Html {
     });
     let verb = props.done;
     let title = if refused {
-        format!("Not {}: nothing has changed.", verb.to_lowercase())
+        format!("Not {}: nothing has changed.", verb.to_ascii_lowercase())
     } else {
         format!("{verb}, with remarks.")
     };

@@ -233,7 +233,7 @@ fn cut(text: &str) -> String {
 fn picture_size(svg: &str) -> Option<(f64, f64)> {
     let attribute = |name: &str| {
         let rest = svg.split_once(&format!(" {name}=\""))?.1;
-        rest.split('"').next()?.parse().ok()
+        Some(js_sys::parse_float(rest.split('"').next()?)).filter(|size| size.is_finite())
     };
     Some((attribute("width")?, attribute("height")?))
 }

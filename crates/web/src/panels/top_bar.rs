@@ -91,7 +91,7 @@ struct HistoryButtonProps {
 fn HistoryButton(props: &HistoryButtonProps) -> Html {
     let title = match &props.what {
         Some(what) => format!("{}: {what}", props.name),
-        None => format!("Nothing to {}", props.name.to_lowercase()),
+        None => format!("Nothing to {}", props.name.to_ascii_lowercase()),
     };
     html! {
         <button type="button" class="btn icon-btn" aria-label={props.name} aria-keyshortcuts={props.shortcut}

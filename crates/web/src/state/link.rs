@@ -21,7 +21,7 @@ pub(crate) enum LinkError {
 impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Preset(name) => write!(f, "it starts from the example {name:?}, which is not here"),
+            Self::Preset(name) => write!(f, "it starts from the example \"{name}\", which is not here"),
             Self::Edit(error) => write!(f, "its changes do not fit: {error}"),
             Self::Flow(why) => write!(f, "its flow cannot be read: {why}"),
         }

@@ -18,6 +18,11 @@ pub(crate) struct Story {
 }
 
 impl Story {
+    /// Whether the preset as it is opened is this story.
+    pub(crate) fn is_preset(&self, preset: &Model) -> bool {
+        (self.edits)(preset).is_empty()
+    }
+
     /// The cluster as the story has it: the preset with the story's edits.
     pub(crate) fn target(&self, preset: &Model) -> Model {
         let mut target = preset.clone();

@@ -1,6 +1,6 @@
 //! A question that people ask, its answer, and the clusters that show it.
 
-use super::{capital, open, turn};
+use super::{open, turn};
 use crate::{
     state::{
         Dispatch,
@@ -9,6 +9,7 @@ use crate::{
     tutor::Lead,
 };
 use lessons::FlowSpec;
+use render::capital;
 use yew::prelude::*;
 
 pub(super) fn answered(looked: &Looked, dispatch: &Dispatch) -> Html {

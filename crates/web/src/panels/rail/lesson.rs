@@ -1,6 +1,6 @@
 //! A lesson: look, predict, see, and go on.
 
-use super::{capital, open, turn};
+use super::{open, turn};
 use crate::{
     ptr::Ptr,
     state::{
@@ -11,6 +11,7 @@ use crate::{
 };
 use lessons::{Claim, Grade, Listed, Posed};
 use model::Model;
+use render::capital;
 use std::rc::Rc;
 use yew::prelude::*;
 

@@ -161,8 +161,3 @@ fn open(dispatch: &Dispatch, lead: Lead) -> Callback<MouseEvent> {
     let dispatch = dispatch.clone();
     Callback::from(move |_: MouseEvent| tutor::open(lead.clone(), dispatch.clone()))
 }
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}

@@ -6,13 +6,19 @@ use yew::prelude::*;
 
 pub(super) fn story(props: &RailProps) -> Html {
     let lesson = stories::lesson(props.preset);
+    // As it was opened, a cluster is the story without edits: there is nothing to compare.
+    let untouched = props.model == props.origin;
     let button = |at: usize, story: &stories::Story| {
-        let edit = props.model.difference(&story.target(&props.origin));
-        let here = edit.is_none();
-        let dispatch = props.dispatch.clone();
-        let title = story.title;
+        let (model, origin, dispatch) = (props.model.clone(), props.origin.clone(), props.dispatch.clone());
+        let story = *story;
+        let here = if untouched {
+            story.is_preset(&origin)
+        } else {
+            model.difference(&story.target(&origin)).is_none()
+        };
+        let stories::Story { title, text, .. } = story;
         let onclick = Callback::from(move |_: MouseEvent| {
-            if let Some(edit) = edit.clone() {
+            if let Some(edit) = model.difference(&story.target(&origin)) {
                 dispatch.dispatch(Action::Restore(title.to_owned(), edit));
             }
         });
@@ -22,7 +28,7 @@ pub(super) fn story(props: &RailProps) -> Html {
                     <span class="story-number" aria-hidden="true">{ at + 1 }</span>
                     <span class="story-title">{ title }</span>
                 </button>
-                if here { <p class="story-text">{ story.text }</p> }
+                if here { <p class="story-text">{ text }</p> }
             </li>
         }
     };

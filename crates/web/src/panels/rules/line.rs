@@ -105,7 +105,7 @@ impl Line {
     }
 
     pub(super) fn fits(&self, hits: &Hits, search: &str, only_matched: bool) -> bool {
-        let fits = search.is_empty() || self.text.to_lowercase().contains(search);
+        let fits = search.is_empty() || self.text.to_ascii_lowercase().contains(search);
         fits && (!only_matched || hits.contains_key(&self.key()))
     }
 

@@ -114,7 +114,7 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
         return html! { <p class="empty">{ format!("{node} has no rules: kube-proxy does not run there.") }</p> };
     };
     let hits = Rc::new(hits(props.answer.paths(), props.outcome, &node));
-    let shown = lines.shown(&hits, &search.to_lowercase(), *only);
+    let shown = lines.shown(&hits, &search.to_ascii_lowercase(), *only);
     let rules = shown.iter().filter(|line| line.is_rule()).count();
     let mode = props.world.model().proxy_mode();
     // The rules of the other modes are text alone.
@@ -184,7 +184,7 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
             } else if shown.is_empty() {
                 <p class="empty">{ "No rule fits." }</p>
             } else if shape == Shape::Tree {
-                <Tree lines={Rc::clone(&lines)} hits={Rc::clone(&hits)} search={search.to_lowercase()} only={*only}
+                <Tree lines={Rc::clone(&lines)} hits={Rc::clone(&hits)} search={search.to_ascii_lowercase()} only={*only}
                     model={Ptr::clone(&props.world)} dispatch={props.dispatch.clone()} />
             } else {
                 <pre ref={text_box} class="rule-text" tabindex="0" aria-label={format!("{mode} rules of {node}")}>
