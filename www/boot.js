@@ -9,6 +9,12 @@ const part = (name) => document.querySelector(`meta[name="part-${name}"]`).conte
 // What the first picture does not need of the page's wasm, cut from it when the page was built (crates/split). It works
 // on the first one's memory and is fetched right behind it; what is called before it is there has it fetched at once.
 const rest = new URL(`${part("later")}_bg.wasm`, import.meta.url);
+const notice = (place, text) => {
+  const paragraph = document.createElement("p");
+  paragraph.setAttribute("role", "alert");
+  paragraph.textContent = text;
+  place.prepend(paragraph);
+};
 const join = (first, module) => {
   if (first.here.value) return;
   new WebAssembly.Instance(module, { first });
@@ -24,8 +30,13 @@ const fetchRestNow = (first) => {
   request.open("GET", rest, false);
   // Bytes as characters: a request that is waited for gives no others.
   request.overrideMimeType("text/plain; charset=x-user-defined");
-  request.send();
-  if (request.status >= 400) throw new Error(`${rest}: ${request.status} ${request.statusText}`.trim());
+  try {
+    request.send();
+    if (request.status >= 400) throw new Error(`${request.status} ${request.statusText}`.trim());
+  } catch (error) {
+    notice(document.body, `A part of the page could not be fetched: ${error.message}. Reload the page when the host answers.`);
+    throw error;
+  }
   join(first, new WebAssembly.Module(Uint8Array.from(request.responseText, (character) => character.charCodeAt(0) & 255)));
 };
 let started;
@@ -78,9 +89,7 @@ try {
   // Where that fails, what needs the rest asks for it again.
   started(first.here && fetchRest(first).catch(() => {}));
 } catch (error) {
-  const notice = document.createElement("p");
-  notice.setAttribute("role", "alert");
-  notice.textContent = `Hopscope could not start: ${error.message ?? error}`;
-  document.getElementById("app").replaceChildren(notice);
+  document.getElementById("app").replaceChildren();
+  notice(document.getElementById("app"), `Hopscope could not start: ${error.message ?? error}`);
   throw error;
 }

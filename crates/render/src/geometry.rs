@@ -267,9 +267,19 @@ impl Track {
 }
 
 /// A coordinate with at most one decimal, without `-0`.
+///
+/// By whole numbers: to write fractions in general takes more code than all else that is drawn first.
 pub fn number(value: f64) -> String {
-    let tenths = (value * 10.0).round();
-    if tenths == 0.0 { "0".into() } else { format!("{}", tenths / 10.0) }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "what is drawn is small, and a cast ends at the largest"
+    )]
+    let tenths = (value * 10.0).round() as i64;
+    let sign = if tenths < 0 { "-" } else { "" };
+    match (tenths.unsigned_abs() / 10, tenths.unsigned_abs() % 10) {
+        (whole, 0) => format!("{sign}{whole}"),
+        (whole, tenth) => format!("{sign}{whole}.{tenth}"),
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,10 @@ pub mod text;
 mod view;
 
 pub use geometry::{Curve, Point, Rect, Track, number};
-pub use layout::{scene, words::capital};
+pub use layout::{
+    scene,
+    words::{capital, per_cent},
+};
 pub use picture::Picture;
 pub use scene::{
     Anchor, Capsule, Field, Group, Ink, Kind, Leg, Link, Look, PoolFacts, Scene, Shape, State, Text,

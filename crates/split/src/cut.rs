@@ -251,3 +251,98 @@ fn rest(module: &mut Module, base: i32, doors: &[FunctionId], shared: &[Function
     module.tables.get_mut(table).elem_segments.insert(slots);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use walrus::ModuleConfig;
+
+    /// `main` calls `drawn`, which calls `opened`; `listed` is in the table alone, `helper` is called by `opened`,
+    /// `small` is no larger than a door to it.
+    fn page() -> Vec<u8> {
+        let mut module = Module::default();
+        let number = module.types.add(&[ValType::I32], &[ValType::I32]);
+        let (log, _) = module.add_import_func("./web_bg.js", "__wbg_log_0123456789abcdef", number);
+        module.memories.add_local(false, false, 1, None, None);
+        let function = |module: &mut Module, name: &str, long: bool, calls: &[FunctionId]| {
+            let parameter = module.locals.add(ValType::I32);
+            let mut builder = FunctionBuilder::new(&mut module.types, &[ValType::I32], &[ValType::I32]);
+            builder.name(name.to_owned());
+            let mut body = builder.func_body();
+            body.local_get(parameter);
+            for call in calls {
+                body.call(*call);
+            }
+            for _ in 0..if long { 2 * SMALL } else { 0 } {
+                body.const_(Value::I32(1)).binop(walrus::ir::BinaryOp::I32Add);
+            }
+            builder.finish(vec![parameter], &mut module.funcs)
+        };
+        let helper = function(&mut module, "app::helper", true, &[log]);
+        let opened = function(&mut module, "app[0123456789abcdef]::opened", true, &[helper, log]);
+        let small = function(&mut module, "app::small", false, &[]);
+        let drawn = function(&mut module, "app[0123456789abcdef]::drawn", true, &[opened, small]);
+        let listed = function(&mut module, "app::listed", true, &[drawn]);
+        let main = function(&mut module, "main", true, &[drawn]);
+        module.exports.add("main", main);
+        let table = module.tables.add_local(false, 1, Some(1), walrus::RefType::FUNCREF);
+        let element = module.elements.add(
+            ElementKind::Active { table, offset: ConstExpr::Value(Value::I32(0)) },
+            ElementItems::Functions(vec![listed]),
+        );
+        module.tables.get_mut(table).elem_segments.insert(element);
+        module.emit_wasm()
+    }
+
+    fn parsed(bytes: &[u8]) -> Module {
+        ModuleConfig::new().parse(bytes).expect("a valid module")
+    }
+
+    #[test]
+    fn what_the_list_names_stays_and_each_way_to_the_rest_is_a_door() {
+        let kept = crate::names::listed("main\napp::drawn\n");
+        let (mut first, mut later) = (parsed(&page()), parsed(&page()));
+        let cut = along(&mut first, &mut later, &kept).expect("it can be cut");
+        // `small` is not in the list, and stays; `opened` and `listed` can be reached, `helper` only from `opened`.
+        assert_eq!(cut, Cut { stay: 3, go: 3, doors: 2, shared: 2 });
+
+        // Both are valid, and the rest takes all that it needs from what the first hands out.
+        let (first, later) = (parsed(&first.emit_wasm()), parsed(&later.emit_wasm()));
+        let names =
+            |module: &Module| module.imports.iter().map(|import| import.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&first), ["__wbg_log_0123456789abcdef", FETCH]);
+        let handed: BTreeSet<String> = first.exports.iter().map(|export| export.name.clone()).collect();
+        assert!(handed.contains("main") && handed.contains(HERE), "{handed:?}");
+        for import in later.imports.iter() {
+            assert_eq!(import.module, FIRST);
+            assert!(handed.contains(&import.name), "{} is not among {handed:?}", import.name);
+        }
+        assert_eq!(later.exports.iter().count(), 0);
+
+        // The doors lead to the slots behind the old ones, and the rest fills exactly these.
+        let table = |module: &Module| {
+            module.tables.iter().map(|table| (table.initial, table.maximum)).collect::<Vec<_>>()
+        };
+        assert_eq!((table(&first), table(&later)), (vec![(3, Some(3))], vec![(3, Some(3))]));
+        let filled: Vec<_> = later
+            .elements
+            .iter()
+            .map(|element| match (&element.kind, &element.items) {
+                (
+                    ElementKind::Active { offset: ConstExpr::Value(Value::I32(offset)), .. },
+                    ElementItems::Functions(functions),
+                ) => (*offset, functions.len()),
+                other => panic!("not a list of functions for the table: {other:?}"),
+            })
+            .collect();
+        assert_eq!(filled, [(1, 2)]);
+    }
+
+    #[test]
+    fn a_list_that_names_everything_leaves_nothing_to_fetch() {
+        let kept =
+            crate::names::listed("main\napp::drawn\napp::opened\napp::helper\napp::listed\napp::small\n");
+        let (mut first, mut later) = (parsed(&page()), parsed(&page()));
+        assert_eq!(along(&mut first, &mut later, &kept), Ok(Cut { stay: 6, go: 0, doors: 0, shared: 0 }));
+    }
+}

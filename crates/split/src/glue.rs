@@ -29,3 +29,41 @@ pub(crate) fn shorten(module: &mut Module, text: &str) -> Result<String, String>
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GLUE: &str = "const import0 = {\n        __wbg_log_01: function(arg0) {},\n        __wbg_log_012: function(arg0) {},\n};\n";
+
+    fn module(names: &[&str]) -> Module {
+        let mut module = Module::default();
+        let nothing = module.types.add(&[], &[]);
+        for name in names {
+            module.add_import_func("./web_bg.js", name, nothing);
+        }
+        module
+    }
+
+    #[test]
+    fn imports_are_called_alike_in_both() {
+        let mut page = module(&["__wbg_log_01", "__wbg_log_012", FETCH]);
+        let text = shorten(&mut page, GLUE).expect("it fits");
+        assert_eq!(
+            text,
+            "const import0 = {\n        later: () => globalThis.hopscope.later(wasm),\n        i0: function(arg0) {},\n        i1: function(arg0) {},\n};\n"
+        );
+        let names: Vec<_> = page.imports.iter().map(|import| import.name.as_str()).collect();
+        assert_eq!(names, ["i0", "i1", FETCH]);
+    }
+
+    #[test]
+    fn another_javascript_is_refused() {
+        for (text, names, error) in [
+            ("", &["__wbg_log_01"] as &[_], "it does not hold `const import0 = {` once"),
+            (GLUE, &["__wbg_other_01"], "it does not hold ` __wbg_other_01: ` once"),
+        ] {
+            assert_eq!(shorten(&mut module(names), text), Err(error.to_owned()));
+        }
+    }
+}

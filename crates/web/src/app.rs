@@ -159,6 +159,8 @@ fn follow(link: String, dispatch: Dispatch) {
     spawn_local(async move { dispatch.dispatch(Action::OpenLink(documents::read_link(link).await)) });
 }
 
+// Drawn later than the first picture, and so not part of what draws that.
+#[inline(never)]
 fn dialog(state: &State, dispatch: &Dispatch) -> Html {
     let dispatch = dispatch.clone();
     match &state.dialog {

@@ -1,18 +1,18 @@
 //! The words of a picture.
 
+use crate::number;
 use engine::{Header, Verdict};
 use std::{fmt::Write as _, net::IpAddr};
 
+/// A share in per cent with as many digits as it needs: `100`, `33.3`, `0`, `<0.1`.
+pub fn per_cent(share: f64) -> String {
+    let value = share * 100.0;
+    if value > 0.0 && value < 0.1 { "<0.1".into() } else { number(value) }
+}
+
 /// `50 %`, `33.3 %`, `<0.1 %`.
 pub(crate) fn percent(share: f64) -> String {
-    let tenths = (share * 1000.0).round();
-    if share > 0.0 && tenths < 1.0 {
-        "<0.1 %".into()
-    } else if (share * 100.0 - (share * 100.0).round()).abs() < 1e-9 || tenths % 10.0 == 0.0 {
-        format!("{:.0} %", share * 100.0)
-    } else {
-        format!("{:.1} %", share * 100.0)
-    }
+    format!("{} %", per_cent(share))
 }
 
 /// `1 node`, `2 nodes`, with thousands separated.

@@ -102,6 +102,12 @@ pub(super) fn FlowBar(props: &FlowBarProps) -> Html {
         send();
     });
     let onrun = Callback::from(move |_: MouseEvent| run());
+    // What the fields offer are long lists: they are made for who comes to a field.
+    let offering = use_state(|| false);
+    let onfocusin = {
+        let offering = offering.setter();
+        Callback::from(move |_: FocusEvent| offering.set(true))
+    };
     let asks = draft.request.is_some();
     let protocol = |name: &'static str, chosen: bool| {
         html! { <option value={name} selected={chosen}>{ name }</option> }
@@ -119,7 +125,7 @@ pub(super) fn FlowBar(props: &FlowBarProps) -> Html {
         }
     });
     html! {
-        <form class="flow" aria-label="Flow" {onsubmit}>
+        <form class="flow" aria-label="Flow" {onsubmit} {onfocusin}>
             <input class="mono" aria-label="From" title="An address, pod/NAMESPACE/NAME, node/NAME"
                 list="senders" autocomplete="off" spellcheck="false"
                 value={draft.from.clone()} oninput={edit(|draft, text| draft.from = text)} />
@@ -133,7 +139,7 @@ pub(super) fn FlowBar(props: &FlowBarProps) -> Html {
                 { protocol(HTTP, asks) }
             </select>
             { for request }
-            <Completions model={props.model.clone()} />
+            if *offering { <Completions model={props.model.clone()} /> }
             <button type="submit" class="btn strong">{ "Send" }</button>
             <button type="button" class="btn round" onclick={onrun}>{ "Run 100" }</button>
         </form>

@@ -2,6 +2,7 @@
 
 use crate::world::World;
 use engine::{Action, Cause, Flow, PathOutcome, Paths, Run, RunRow, Step, Verdict};
+pub(crate) use render::per_cent;
 use session::Export;
 use std::{fmt, net::IpAddr};
 
@@ -154,16 +155,6 @@ pub(crate) fn verdict_words(verdict: Verdict, cause: Option<Cause>) -> String {
     }
 }
 
-/// A share in per cent with as many digits as it needs: `100`, `33.3`, `0`, `<0.1`.
-pub(crate) fn per_cent(share: f64) -> String {
-    let value = share * 100.0;
-    if value > 0.0 && value < 0.1 {
-        return "<0.1".into();
-    }
-    let rounded = (value * 10.0).round() / 10.0;
-    if rounded.fract() == 0.0 { format!("{rounded:.0}") } else { format!("{rounded:.1}") }
-}
-
 /// A share as a fraction where it is a simple one: `1/3`, `1`, `0`.
 pub(crate) fn fraction(share: f64) -> Option<String> {
     const NEAR: f64 = 1e-9;
@@ -171,8 +162,8 @@ pub(crate) fn fraction(share: f64) -> Option<String> {
         let above = share * f64::from(below);
         let whole = above.round();
         ((above - whole).abs() < NEAR).then(|| match below {
-            1 => format!("{whole:.0}"),
-            _ => format!("{whole:.0}/{below}"),
+            1 => render::number(whole),
+            _ => format!("{}/{below}", render::number(whole)),
         })
     })
 }

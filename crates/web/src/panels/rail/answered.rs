@@ -12,6 +12,7 @@ use lessons::FlowSpec;
 use render::capital;
 use yew::prelude::*;
 
+#[inline(never)]
 pub(super) fn answered(looked: &Looked, dispatch: &Dispatch) -> Html {
     let case = |at: usize| {
         let here = at == looked.case;

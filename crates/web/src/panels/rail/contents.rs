@@ -6,6 +6,7 @@ use lessons::Listed;
 use yew::prelude::*;
 
 /// The course, with how far the learner came.
+#[inline(never)]
 pub(super) fn lessons(lists: &Lists, dispatch: &Dispatch) -> Html {
     let lists = match ready(lists, "Lessons") {
         Ok(lists) => lists,
@@ -36,6 +37,7 @@ pub(super) fn lessons(lists: &Lists, dispatch: &Dispatch) -> Html {
 }
 
 /// What people ask.
+#[inline(never)]
 pub(super) fn questions(lists: &Lists, dispatch: &Dispatch) -> Html {
     let lists = match ready(lists, "Questions people ask") {
         Ok(lists) => lists,
@@ -94,6 +96,7 @@ fn item(
 }
 
 /// The lesson after one.
+#[inline(never)]
 pub(super) fn after<'a>(list: &'a [Listed], id: &str) -> Option<&'a Listed> {
     list.iter().skip_while(|one| one.id != id).nth(1)
 }

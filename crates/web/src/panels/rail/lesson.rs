@@ -15,6 +15,7 @@ use render::capital;
 use std::rc::Rc;
 use yew::prelude::*;
 
+#[inline(never)]
 pub(super) fn lesson(
     taken: &Rc<Taken>,
     next: Option<&Listed>,
