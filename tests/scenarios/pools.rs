@@ -6,7 +6,7 @@ use kubernetes::Unsettled;
 use model::{
     Edit, Key, Kind, Model, NodeName, Object, ObjectRef, PoolName,
     azure::{AgentPool, ScaleSetPriority},
-    kubernetes::{Effect, IntOrString, LabelSelector, PodDisruptionBudget, Taint},
+    kubernetes::{Effect, IntOrString, LabelSelector, PodDisruptionBudget, Taint, TrafficPolicy},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -220,6 +220,12 @@ fn the_remedies_for_the_uneven_load_balancer() {
     let before = world("remedies");
     assert_eq!(per_pool(&before, "app", "echo"), counts([("system", 1), ("pool-1", 3)]));
     assert_eq!(shares(&before, ECHO), [100]);
+
+    // Under policy Cluster, and behind no load balancer, shares are even.
+    let service = Key::new("default", "echo-service");
+    let policy = Edit::SetExternalTrafficPolicy { service: service.clone(), policy: TrafficPolicy::Cluster };
+    assert_eq!(after(&before, &policy).0.remedies(&service), []);
+    assert_eq!(world("production").remedies(&Key::new("shop", "api")), []);
 
     // A soft taint moves nobody; a pod that is made anew avoids the system pool.
     let (soft, _) = remedy(&before, 0);

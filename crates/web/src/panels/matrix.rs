@@ -2,6 +2,7 @@
 
 use crate::world::World;
 use crate::{
+    pause::use_slices,
     ptr::Ptr,
     state::{
         Action, Dispatch,
@@ -9,7 +10,9 @@ use crate::{
     },
     ui::{self, Cell, Table},
 };
-use engine::{Flow, Place, Target};
+use engine::{Flow, MatrixQuestion, Place, Target};
+use session::Everything;
+use std::rc::Rc;
 use yew::prelude::*;
 
 /// What the matrix needs.
@@ -28,27 +31,36 @@ const MOST_TARGETS: usize = 12;
 /// The matrix. A press on a cell draws its flow.
 #[component]
 pub(super) fn Matrix(props: &MatrixProps) -> Html {
-    let asked = use_memo(props.world.clone(), |world| world.matrix(MOST_CLIENTS, MOST_TARGETS));
-    let Some(session::Matrix { matrix, question, left }) = &*asked else { return ui::loading() };
+    let asked = use_memo(props.world.clone(), |world| world.everything(MOST_CLIENTS, MOST_TARGETS));
+    let of = asked.as_ref().as_ref().map_or(0, |asked| asked.question.targets.len());
+    // A target at a time: large clusters take their time.
+    let columns = use_slices(props.world.clone(), of, {
+        let (world, asked) = (props.world.clone(), Rc::clone(&asked));
+        move |at| {
+            let MatrixQuestion { clients, targets } = &asked.as_ref().as_ref()?.question;
+            let targets = vec![targets.get(at)?.clone()];
+            let matrix = world.matrix(MatrixQuestion { clients: clients.clone(), targets })?;
+            Some(matrix.rows.into_iter().flatten().collect::<Vec<_>>())
+        }
+    });
+    let Some(Everything { question, left }) = &*asked else { return ui::loading() };
     if question.targets.is_empty() {
         return html! { <p class="empty">{ "The cluster has no Service: nothing to ask who reaches it." }</p> };
     }
+    let known = || question.targets.iter().zip(&columns.done);
     let mut heads: Vec<AttrValue> = vec!["Client".into()];
-    heads.extend(matrix.targets.iter().map(|target| AttrValue::from(short(target))));
-    let rows =
-        question.clients.iter().zip(matrix.clients.iter().zip(&matrix.rows)).map(|(client, (name, row))| {
-            let mut cells = vec![Cell::mono(name.clone())];
-            cells.extend(
-                question
-                    .targets
-                    .iter()
-                    .zip(row)
-                    .map(|(target, cell)| reached(client, target, cell, &props.dispatch)),
-            );
-            cells
-        });
+    heads.extend(known().map(|(target, _)| AttrValue::from(short(&target.to_string()))));
+    let rows = question.clients.iter().enumerate().map(|(at, client)| {
+        let mut cells = vec![Cell::mono(client.to_string())];
+        let reached = |(target, column): (&Target, &Vec<_>)| {
+            Some(reached(client, target, column.get(at)?, &props.dispatch))
+        };
+        cells.extend(known().filter_map(reached));
+        cells
+    });
     html! {
         <div class="shares matrix">
+            { columns.progress("ports") }
             <Table caption="Share of connections that are answered" {heads} rows={rows.collect::<Vec<_>>()} />
             <p class="hint">
                 { "Press a cell to draw its flow." }

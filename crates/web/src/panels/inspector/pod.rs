@@ -27,17 +27,10 @@ const FEW: usize = 4;
 /// Switches of a pod.
 #[component]
 pub(super) fn PodSwitches(props: &PodProps) -> Html {
-    let key = props.pod.metadata.key();
     let on_ready = {
-        let (dispatch, pod) = (props.dispatch.clone(), key.clone());
+        let (dispatch, pod) = (props.dispatch.clone(), props.pod.metadata.key());
         Callback::from(move |at: usize| {
             dispatch.dispatch(Action::Edit(Edit::SetPodReady { pod: pod.clone(), ready: at == 0 }));
-        })
-    };
-    let move_to = {
-        let (dispatch, pod) = (props.dispatch.clone(), key);
-        Callback::from(move |node: NodeName| {
-            dispatch.dispatch(Action::Edit(Edit::MovePod { pod: pod.clone(), node }));
         })
     };
     let addresses: Vec<String> = props.pod.ips().map(|ip| ip.to_string()).collect();
@@ -50,29 +43,20 @@ pub(super) fn PodSwitches(props: &PodProps) -> Html {
             <Segmented label="Readiness" choices={vec![Choice::new("Ready"), Choice::new("Not ready")]}
                 chosen={usize::from(!props.pod.is_ready())} on_choose={on_ready}
                 hint="A pod that is not ready leaves the Service’s endpoints." />
-            <NodeChoice nodes={props.model.nodes.keys().cloned().collect::<Vec<_>>()}
-                current={props.pod.spec.node_name.clone()} on_choose={move_to} />
+            { node_choice(props) }
         </>
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct NodeChoiceProps {
-    nodes: Vec<NodeName>,
-    current: String,
-    on_choose: Callback<NodeName>,
-}
-
 /// Nodes as buttons, or as a list where they are many.
-#[component]
-fn NodeChoice(props: &NodeChoiceProps) -> Html {
-    let NodeChoiceProps { nodes, current, on_choose } = props;
-    let chosen = nodes.iter().position(|node| node.as_str() == current);
+fn node_choice(props: &PodProps) -> Html {
+    let nodes: Vec<NodeName> = props.model.nodes.keys().cloned().collect();
+    let chosen = nodes.iter().position(|node| node.as_str() == props.pod.spec.node_name);
     let pick = {
-        let (nodes, on_choose) = (nodes.clone(), on_choose.clone());
+        let (dispatch, pod, nodes) = (props.dispatch.clone(), props.pod.metadata.key(), nodes.clone());
         Callback::from(move |at: usize| {
-            if let Some(node) = nodes.get(at) {
-                on_choose.emit(node.clone());
+            if let Some(node) = nodes.get(at).cloned() {
+                dispatch.dispatch(Action::Edit(Edit::MovePod { pod: pod.clone(), node }));
             }
         })
     };
