@@ -287,6 +287,11 @@ pub const ANSWERED: &[Entry] = &[
     },
     Entry { id: "dns-names", chapter: "From inside", title: "Which address does a name give, and to whom?" },
     Entry {
+        id: "dns-servers",
+        chapter: "From inside",
+        title: "Whose DNS servers are asked, and what can they not see?",
+    },
+    Entry {
         id: "snat-budget",
         chapter: "Out of the cluster",
         title: "Outbound timeouts: are the SNAT ports used up?",
