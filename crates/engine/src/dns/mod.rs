@@ -5,8 +5,8 @@ mod asking;
 mod servers;
 
 use crate::{
-    Assumption, AssumptionCode, Cause, FlowError, FlowSummary, PathOutcome, Paths, Place, Step, Verdict,
-    World,
+    Assumption, AssumptionCode, Cause, Flow, FlowError, FlowSummary, PathOutcome, Paths, Place, Step,
+    Verdict, World,
     answer::{Asked, Branch, Question, likelier_first},
     journey::Party,
     state::Effects,
@@ -61,7 +61,7 @@ impl World {
         let summary = |destination| FlowSummary {
             from: flow.from.to_string().into(),
             source,
-            to: format!("{name}:{}", flow.port).into(),
+            to: Flow::receiver_text(&flow.to, flow.port).into(),
             destination,
             port: flow.port,
             protocol: flow.protocol.lower(),
