@@ -7,12 +7,13 @@ use crate::{
     ingress::Leg,
     journey::{End, Party, Traveller, station_of, unmarked},
     later::later,
+    ping::is_ping,
     resolve::Resolved,
     run::Random,
     state::{Effects, Follow, State},
     storage::Way,
 };
-use model::kubernetes::Protocol;
+use model::Transport;
 use netfilter::{Packet, Segment};
 use std::{cmp::Ordering, sync::Arc};
 
@@ -38,8 +39,10 @@ impl World {
             return self.branches_by_name(question, name);
         }
         let resolved = self.resolve(flow)?;
-        let packet =
-            question.later.unwrap_or_else(|| question.state.with_free_port(opening(flow, &resolved)));
+        let packet = question.later.unwrap_or_else(|| match flow.protocol {
+            Transport::Icmp => opening(flow, &resolved),
+            _ => question.state.with_free_port(opening(flow, &resolved)),
+        });
         let mut branches: Vec<Branch> = self
             .send(&resolved.sender, packet, question)
             .into_iter()
@@ -53,13 +56,13 @@ impl World {
         for effects in &mut effects {
             effects.opened = Some(packet);
         }
-        let (from, to, port) = (flow.from.clone(), flow.to.clone(), flow.port);
+        let (from, to, port) = (flow.from.clone(), flow.to.clone(), packet.destination_port);
         let summary = FlowSummary {
             from: later(move || from.to_string()).into(),
             source: resolved.source,
-            to: later(move || format!("{to}:{port}")).into(),
+            to: later(move || Flow::receiver_text(&to, port)).into(),
             destination: packet.destination,
-            port: flow.port,
+            port,
             protocol: flow.protocol.lower(),
         };
         let assumptions = self.assumptions(&resolved, &outcomes);
@@ -95,9 +98,10 @@ impl World {
         }
         let what = match flow.protocol {
             _ if question.later.is_some() => "goes on with its connection",
-            Protocol::Tcp => "opens a TCP connection",
-            Protocol::Udp => "sends a UDP datagram",
-            Protocol::Sctp => "opens an SCTP association",
+            Transport::Tcp => "opens a TCP connection",
+            Transport::Udp => "sends a UDP datagram",
+            Transport::Sctp => "opens an SCTP association",
+            Transport::Icmp => "sends an echo request (ping)",
         };
         if question.later.is_some() {
             traveller.segment = Segment::Later;
@@ -105,7 +109,8 @@ impl World {
         let party = sender.clone();
         let why = later(move || {
             let (port, address) = (packet.destination_port, packet.destination);
-            format!("{} {what} to port {port} of {address}.", sender_words(&party))
+            let to = if port == 0 { String::new() } else { format!("port {port} of ") };
+            format!("{} {what} to {to}{address}.", sender_words(&party))
         });
         traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Originate, why);
         self.walk(traveller, self.departure(sender))
@@ -138,6 +143,11 @@ impl World {
             End::Failed(verdict, cause) => return vec![failed(traveller, verdict, cause)],
             End::Arrived(party) => party,
         };
+        if is_ping(&packet)
+            && let Some(branch) = self.conclude_ping(sender, &mut traveller, &party)
+        {
+            return vec![branch];
+        }
         if let Party::AzureService { account, way } = &party {
             return vec![self.conclude_at_service(sender, packet, traveller, &party, (account, way))];
         }
@@ -312,16 +322,19 @@ impl Asked {
 }
 
 fn opening(flow: &Flow, resolved: &Resolved) -> Packet {
+    let has_ports = flow.protocol != Transport::Icmp;
     Packet {
         protocol: match flow.protocol {
-            Protocol::Tcp => netfilter::Protocol::Tcp,
-            Protocol::Udp => netfilter::Protocol::Udp,
-            Protocol::Sctp => netfilter::Protocol::Sctp,
+            Transport::Tcp => netfilter::Protocol::Tcp,
+            Transport::Udp => netfilter::Protocol::Udp,
+            Transport::Sctp => netfilter::Protocol::Sctp,
+            Transport::Icmp if resolved.source.is_ipv4() => netfilter::Protocol::Icmp,
+            Transport::Icmp => netfilter::Protocol::Icmpv6,
         },
         source: resolved.source,
-        source_port: SOURCE_PORT,
+        source_port: if has_ports { SOURCE_PORT } else { 0 },
         destination: resolved.destination,
-        destination_port: flow.port,
+        destination_port: if has_ports { flow.port } else { 0 },
         mark: 0,
     }
 }

@@ -18,6 +18,7 @@ pub mod ingress_nginx;
 pub mod ip_masq_agent;
 pub mod kube_proxy;
 pub mod network_policy;
+pub mod resolv_conf;
 pub mod scheduler;
 mod settle;
 mod uid;
