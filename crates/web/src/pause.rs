@@ -101,7 +101,7 @@ where
 
 impl<T> Slices<T> {
     /// How far the work is, and the way to end it or let it go on; nothing where it is done.
-    pub(crate) fn progress(&self, what: &str) -> Html {
+    pub(crate) fn progress(&self) -> Html {
         let (done, of) = (self.done.len(), self.of);
         if done >= of {
             return Html::default();
@@ -109,7 +109,7 @@ impl<T> Slices<T> {
         let (did, turn) = if self.cancelled { ("Cancelled after", "Go on") } else { ("Asked", "Cancel") };
         html! {
             <div class="actions">
-                <p role="status">{ format!("{did} {done} of {of} {what}.") }</p>
+                <p role="status">{ format!("{did} {} %.", done * 100 / of) }</p>
                 <button type="button" class="btn" onclick={self.on_turn.clone()}>{ turn }</button>
             </div>
         }

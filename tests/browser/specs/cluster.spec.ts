@@ -85,22 +85,22 @@ test("while the matrix of a large cluster is asked the page answers, and it can 
   const panel = hopscope.panel;
   const progress = panel.getByRole("status");
   await hopscope.open("Matrix");
-  await expect(progress).toHaveText(/^Asked \d+ of 12 ports\.$/);
+  await expect(progress).toHaveText(/^Asked \d+ %\.$/);
 
   // A key press opens the commands long before the end.
   await page.keyboard.press("?");
   await expect(page.getByRole("dialog", { name: "Help" })).toBeVisible();
-  await expect(progress).toHaveText(/^Asked \d+ of 12 ports\.$/);
+  await expect(progress).toHaveText(/^Asked \d+ %\.$/);
   await page.keyboard.press("Escape");
 
   await panel.getByRole("button", { name: "Cancel" }).click();
-  await expect(progress).toHaveText(/^Cancelled after \d+ of 12 ports\.$/);
+  await expect(progress).toHaveText(/^Cancelled after \d+ %\.$/);
   const asked = await progress.innerText();
   await expectAccessible(page);
   // Nothing goes on by itself; what is known stays, and the rest can be asked.
   expect(await progress.innerText()).toBe(asked);
   const columns = () => panel.getByRole("columnheader").count();
-  expect(await columns()).toBe(1 + Number(asked.match(/\d+/)?.[0]));
+  expect(await columns()).toBeLessThan(13);
   await panel.getByRole("button", { name: "Go on" }).click();
   await expect(progress).toHaveCount(0, { timeout: 60_000 });
   expect(await columns()).toBe(13);

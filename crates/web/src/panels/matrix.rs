@@ -27,27 +27,33 @@ pub(super) struct MatrixProps {
 /// Clients and targets that are asked; the panel says how many there are beside them.
 const MOST_CLIENTS: usize = 60;
 const MOST_TARGETS: usize = 12;
+/// Clients that are asked about a target in one slice: large clusters take their time.
+const AT_ONCE: usize = 6;
 
 /// The matrix. A press on a cell draws its flow.
 #[component]
 pub(super) fn Matrix(props: &MatrixProps) -> Html {
     let asked = use_memo(props.world.clone(), |world| world.everything(MOST_CLIENTS, MOST_TARGETS));
-    let of = asked.as_ref().as_ref().map_or(0, |asked| asked.question.targets.len());
-    // A target at a time: large clusters take their time.
-    let columns = use_slices(props.world.clone(), of, {
+    let question = asked.as_ref().as_ref().map(|asked| &asked.question);
+    let parts = question.map_or(0, |question| question.clients.len().div_ceil(AT_ONCE));
+    let of = parts * question.map_or(0, |question| question.targets.len());
+    let answers = use_slices(props.world.clone(), of, {
         let (world, asked) = (props.world.clone(), Rc::clone(&asked));
         move |at| {
             let MatrixQuestion { clients, targets } = &asked.as_ref().as_ref()?.question;
-            let targets = vec![targets.get(at)?.clone()];
-            let matrix = world.matrix(MatrixQuestion { clients: clients.clone(), targets })?;
+            let clients = clients.chunks(AT_ONCE).nth(at % parts)?.to_vec();
+            let targets = vec![targets.get(at / parts)?.clone()];
+            let matrix = world.matrix(MatrixQuestion { clients, targets })?;
             Some(matrix.rows.into_iter().flatten().collect::<Vec<_>>())
         }
     });
+    // Only whole columns are shown.
+    let columns: Vec<Vec<_>> = answers.done.chunks_exact(parts.max(1)).map(<[_]>::concat).collect();
     let Some(Everything { question, left }) = &*asked else { return ui::loading() };
     if question.targets.is_empty() {
         return html! { <p class="empty">{ "The cluster has no Service: nothing to ask who reaches it." }</p> };
     }
-    let known = || question.targets.iter().zip(&columns.done);
+    let known = || question.targets.iter().zip(&columns);
     let mut heads: Vec<AttrValue> = vec!["Client".into()];
     heads.extend(known().map(|(target, _)| AttrValue::from(short(&target.to_string()))));
     let rows = question.clients.iter().enumerate().map(|(at, client)| {
@@ -60,7 +66,7 @@ pub(super) fn Matrix(props: &MatrixProps) -> Html {
     });
     html! {
         <div class="shares matrix">
-            { columns.progress("ports") }
+            { answers.progress() }
             <Table caption="Share of connections that are answered" {heads} rows={rows.collect::<Vec<_>>()} />
             <p class="hint">
                 { "Press a cell to draw its flow." }
