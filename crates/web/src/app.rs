@@ -5,8 +5,8 @@ use crate::{
     canvas::Setting,
     documents, engineroom,
     panels::{
-        AddDialog, Comparison, Dock, EmbedDialog, HistoryDialog, Inspector, OpenDialog, Palette, Rail,
-        ShareDialog, TopBar, WatchedFlows, files_of,
+        AddDialog, Comparison, Dock, EmbedDialog, Inspector, OpenDialog, Palette, Rail, ShareDialog, TopBar,
+        WatchedFlows, files_of, history_dialog,
     },
     panic,
     pause::use_later,
@@ -177,7 +177,7 @@ fn dialog(state: &State, dispatch: &Dispatch) -> Html {
         Some(Dialog::Share) => html! { <ShareDialog state={Ptr::new(state.clone())} {dispatch} /> },
         Some(Dialog::Embed) => html! { <EmbedDialog state={Ptr::new(state.clone())} {dispatch} /> },
         Some(Dialog::Add) => html! { <AddDialog model={state.model.clone()} {dispatch} /> },
-        Some(Dialog::History) => html! { <HistoryDialog history={Rc::clone(&state.history)} {dispatch} /> },
+        Some(Dialog::History) => history_dialog(&state.history, &dispatch),
         Some(Dialog::Palette) => html! { <Palette state={Ptr::new(state.clone())} {dispatch} /> },
         Some(Dialog::Help) => {
             let assumptions =

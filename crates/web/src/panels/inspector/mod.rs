@@ -62,10 +62,7 @@ pub(crate) fn Inspector(props: &InspectorProps) -> Html {
             <node::NodeSwitches node={std::sync::Arc::clone(node)} model={props.model.clone()}
                 dispatch={props.dispatch.clone()} />
         },
-        Some(Object::Pod(pod)) => html! {
-            <pod::PodSwitches pod={std::sync::Arc::clone(pod)} model={props.model.clone()}
-                dispatch={props.dispatch.clone()} />
-        },
+        Some(Object::Pod(pod)) => pod::switches(pod, &props.model, &props.dispatch),
         None | Some(Object::ManagedCluster(_)) => html! {
             <cluster::ClusterSwitches model={props.model.clone()} dispatch={props.dispatch.clone()} />
         },
@@ -76,10 +73,7 @@ pub(crate) fn Inspector(props: &InspectorProps) -> Html {
             | Object::DaemonSet(workload)
             | Object::Job(workload),
         ) => props.selection.as_ref().map_or_else(Html::default, |id| {
-            html! {
-                <workload::WorkloadSwitches id={id.clone()} workload={std::sync::Arc::clone(workload)}
-                    settled={props.settled.clone()} dispatch={props.dispatch.clone()} />
-            }
+            workload::switches(id, workload, &props.settled, &props.dispatch)
         }),
         Some(_) => Html::default(),
     };
