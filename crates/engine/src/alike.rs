@@ -31,6 +31,8 @@ struct Profile {
     /// Subnet and security groups, for each address.
     network: Vec<(bool, Option<String>, [Option<String>; 2])>,
     zone: Option<String>,
+    /// Whether kube-proxy runs there.
+    proxied: bool,
     /// Whether kube-proxy's health server says that the node is leaving.
     leaving: bool,
     /// Families of its ranges of pod addresses.
@@ -139,6 +141,7 @@ impl Alike {
                 alone: is_alone(world, name, node).then(|| name.clone()),
                 network: node.internal_ips().map(|ip| network(world, name, ip)).collect(),
                 zone: node.metadata.labels.get(ProxyConfig::ZONE_LABEL).cloned(),
+                proxied: world.has_proxy(name),
                 leaving: !health::is_eligible(Some(node)),
                 pod_ranges: crate::topology::pod_cidrs(node).map(|range| range.addr().is_ipv4()).collect(),
                 host_ports: host_ports.remove(name.as_str()).unwrap_or_default(),

@@ -51,6 +51,15 @@ impl World {
         });
         traveller.note(node_station(name), Component::LinuxNetfilter, Owner::Node, Action::EnterNode, why);
 
+        if !self.has_proxy(name) {
+            let own = name.clone();
+            let why = later(move || {
+                format!(
+                    "No pod of kube-proxy is on {own}: nobody writes rules of Services there, and their addresses and node ports mean nothing to its kernel."
+                )
+            });
+            traveller.note(node_station(name), Component::KubeProxy, Owner::Node, Action::SkipNat, why);
+        }
         let family = Family::of(traveller.packet.destination);
         let (ways, others) = self.ways(&kernel, &mut traveller, name, entry, &state);
         let (packet, segment) = (traveller.packet, traveller.segment);

@@ -13,6 +13,7 @@ mod fixed;
 pub mod ipvs;
 mod names;
 pub mod nftables;
+mod presence;
 mod program;
 mod programmed;
 mod service_map;
@@ -26,6 +27,7 @@ pub use config::{LocalDetector, NfacctCounter, ProxyConfig, pods_are_in_network}
 pub use endpoints::{Choice, Needs, categorize};
 pub use fixed::{Jump, jumps};
 pub use names::{ChainHash, ChainKind};
+pub use presence::nodes_with_proxy;
 pub use program::{Programming, program};
 pub use programmed::{Owner, Programmed};
 pub use service_map::{ProxyEndpoint, ServiceMap, ServicePort, endpoints_by_port};
