@@ -143,6 +143,8 @@ pub(crate) struct Luggage {
     pub(crate) toward: Option<Toward>,
     /// Nodes that handed the packet on to a pod without being asked, in a quiet walk.
     pub(crate) unasked: Vec<NodeName>,
+    /// The stations of parties that were told, the latest first.
+    stations: [Option<(Party, Station)>; 2],
     /// Stations passed.
     pub(crate) hops: u8,
     /// What it knows of before and leaves for after.
@@ -246,6 +248,7 @@ impl Traveller {
             class: None,
             toward: None,
             unasked: Vec::new(),
+            stations: [None, None],
             hops: 0,
             carried: Carried::default(),
         }))
@@ -255,6 +258,20 @@ impl Traveller {
     pub(crate) fn leave(self) -> Effects {
         let Luggage { carried, tracked, .. } = *self.0;
         carried.leaves(tracked)
+    }
+
+    /// A party's station. The name of one that was told before is shared.
+    pub(crate) fn station_of(&mut self, party: &Party) -> Station {
+        let mut known = self.stations.iter().flatten();
+        if let Some((_, station)) = known.find(|(own, _)| own == party) {
+            return station.clone();
+        }
+        let station = station_of(party);
+        self.stations.rotate_right(1);
+        if let Some(latest) = self.stations.first_mut() {
+            *latest = Some((party.clone(), station.clone()));
+        }
+        station
     }
 
     /// Adds a step that does not change the packet.

@@ -8,7 +8,10 @@ use crate::{
 };
 use azure::{Outbound, snat};
 use netfilter::{Packet, Protocol, Segment};
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 /// Stands for an address of Azure's that the input says nothing of.
 const DEFAULT_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(20, 50, 62, 200));
@@ -40,7 +43,7 @@ impl World {
             return self.at_appliance(traveller, *next_hop);
         }
         let Some(told) = tell(way, inner.source) else { return no_way(traveller, inner.source).into() };
-        let holder = sender.node.map_or_else(|| sender.address.to_string(), ToString::to_string);
+        let holder = sender.node.map_or_else(|| sender.address.to_string().into(), Arc::<str>::from);
         if let Some(end) = by_ports(&traveller, &told, way, &inner, &holder) {
             return end.into();
         }

@@ -3,7 +3,7 @@
 use crate::{
     Action, Component, Endpoint, Owner, World,
     deciding::socket,
-    journey::{Party, Traveller, station_of},
+    journey::{Party, Traveller},
     later::later,
     private_link::{header_words, told_by_header},
 };
@@ -44,7 +44,7 @@ impl World {
         if traveller.quiet {
             return listener.map(|_| self.endpoint(party, traveller));
         }
-        let station = station_of(party);
+        let station = traveller.station_of(party);
         if let Some(listener) = listener {
             let (receiver, told) = (party.clone(), told_by_header(traveller));
             let why = later(move || {

@@ -248,10 +248,7 @@ impl World {
 }
 
 fn table_station(subnet: &SubnetEntry) -> Station {
-    match &subnet.table {
-        Some(table) => Station::new(StationKind::RouteTable, table.as_str()),
-        None => Station::new(StationKind::RouteTable, format!("system routes of {}", subnet.name)),
-    }
+    Station::new(StationKind::RouteTable, Arc::clone(&subnet.routes_name))
 }
 
 fn step(subnet: &Arc<SubnetEntry>, routed: &Routed<'_>, destination: IpAddr, action: Action) -> Step {

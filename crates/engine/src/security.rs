@@ -117,7 +117,7 @@ fn guarded(packet: &Packet) -> GuardedPacket {
 }
 
 fn station(group: &SecurityGroup) -> Station {
-    Station::new(StationKind::Nsg, group.name())
+    Station::new(StationKind::Nsg, Arc::clone(&group.shared_name))
 }
 
 fn words(attachment: Attachment, rule: Option<&SecurityRule>, direction: Direction, allows: bool) -> String {
