@@ -111,7 +111,7 @@ impl World {
             let station = traveller.station_of(sender);
             traveller.note(station, Component::Client, Owner::Client, Action::Originate, why);
         }
-        self.walk(traveller, self.departure(sender))
+        self.walk(traveller, self.departure(sender, packet.source))
     }
 
     /// From the end of the way there to the outcome: the socket, then the way back.
@@ -228,7 +228,8 @@ impl World {
             let why = later(move || format!("{name} answers to the source that it saw, {seen}."));
             traveller.note(station, Component::Pod, Owner::Workload, Action::Answer, why);
         }
-        let Some((mut traveller, end)) = self.walk(traveller, self.departure(from)).into_iter().next() else {
+        let at = self.departure(from, traveller.packet.source);
+        let Some((mut traveller, end)) = self.walk(traveller, at).into_iter().next() else {
             let reply = Reply { verdict: Verdict::Dropped, cause: Some(Cause::NoRoute), steps: Vec::new() };
             return (reply, Effects::default());
         };

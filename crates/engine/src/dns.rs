@@ -250,7 +250,8 @@ impl Asking<'_> {
         if world.model.services.contains_key(&service) {
             question.destination = server;
             let party = Party::Pod(pod.clone());
-            let ends = world.walk(Traveller::new(question), world.departure(&party));
+            let at = world.departure(&party, question.source);
+            let ends = world.walk(Traveller::new(question), at);
             let arrives = |end: &End, port| match end {
                 End::Arrived(party) => {
                     world.listener(party, port, Protocol::Udp) == Some(Listener::Application)

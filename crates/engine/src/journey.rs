@@ -411,10 +411,16 @@ impl World {
         ended
     }
 
-    /// Where a party's packets begin.
-    pub(crate) fn departure(&self, party: &Party) -> At {
+    /// Where a party's packets begin, by the address that it sends from.
+    pub(crate) fn departure(&self, party: &Party, from: IpAddr) -> At {
         let received = |site: Site| {
-            let (node, interface) = self.topology.attachment(&site)?;
+            // Addresses are quicker to find than names.
+            let (node, interface) = match (self.topology.owner(from), &site) {
+                (Some(AddressOwner::Pod(owner)), Site::Pod(key)) if owner == key => {
+                    self.topology.node_of(from).or_else(|| self.topology.attachment(&site))?
+                }
+                _ => self.topology.attachment(&site)?,
+            };
             Some(At::Node(node.clone(), Entry::Received(interface)))
         };
         match party {
