@@ -30,7 +30,6 @@ struct Profile {
     alone: Option<NodeName>,
     /// Subnet and security groups, for each address.
     network: Vec<(bool, Option<String>, [Option<String>; 2])>,
-    zone: Option<String>,
     /// Whether kube-proxy's health server says that the node is leaving.
     leaving: bool,
     /// Families of its ranges of pod addresses.
@@ -47,7 +46,8 @@ struct Profile {
 pub(crate) struct Apart {
     /// Nodes that are a case of their own for this packet.
     alone: BTreeSet<NodeName>,
-    /// Nodes whose endpoints of the packet's Services matter, with these: service port and endpoint.
+    /// Nodes whose endpoints of the packet's Services matter, with these: service port and endpoint; and nodes in
+    /// zones for which endpoints are hinted.
     endpoints: BTreeMap<NodeName, Vec<(u32, u32)>>,
 }
 
@@ -80,7 +80,8 @@ impl World {
         Apart { alone, endpoints: self.endpoints_apart(to, near) }
     }
 
-    /// The nodes on which the rules of the Services that a socket concerns are others.
+    /// The nodes on which the rules of the Services that a socket concerns are others. A zone tells nodes apart
+    /// where an endpoint is hinted for it, and nowhere else: kube-proxy asks for it for no other reason.
     pub(crate) fn endpoints_apart(
         &self,
         to: (IpAddr, u16),
@@ -92,6 +93,15 @@ impl World {
             let Some(port) = services.ports().get(at as usize) else { continue };
             for (node, own) in port.nodes_apart() {
                 endpoints.entry(node.into()).or_default().extend(own.into_iter().map(|own| (at, own)));
+            }
+            let hints = port.endpoints.iter().filter_map(|endpoint| endpoint.hints.as_ref());
+            let zones = hints.flat_map(|hints| &hints.for_zones).map(|zone| zone.name.as_str());
+            let zones: BTreeSet<&str> = order::set(zones);
+            for (name, node) in self.model.nodes.iter().filter(|_| !zones.is_empty()) {
+                let zone = node.metadata.label(ProxyConfig::ZONE_LABEL);
+                let hinted = (0_u32..).zip(&zones).find(|(_, hinted)| zone == Some(**hinted));
+                let own = hinted.map(|(place, _)| (at, u32::MAX - place));
+                own.into_iter().for_each(|own| endpoints.entry(name.clone()).or_default().push(own));
             }
             let on_nodes = (0_u32..).zip(&port.endpoints).filter(|_| near);
             for (own, endpoint) in on_nodes {
@@ -138,7 +148,6 @@ impl Alike {
             let profile = Profile {
                 alone: is_alone(world, name, node).then(|| name.clone()),
                 network: node.internal_ips().map(|ip| network(world, name, ip)).collect(),
-                zone: node.metadata.labels.get(ProxyConfig::ZONE_LABEL).cloned(),
                 leaving: !health::is_eligible(Some(node)),
                 pod_ranges: crate::topology::pod_cidrs(node).map(|range| range.addr().is_ipv4()).collect(),
                 host_ports: host_ports.remove(name.as_str()).unwrap_or_default(),
