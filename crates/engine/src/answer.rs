@@ -142,7 +142,13 @@ impl World {
             End::Arrived(party) => party,
         };
         if let Party::AzureService { account, way } = &party {
-            return branches.push(self.conclude_at_service(sender, packet, traveller, &party, (account, way)));
+            return branches.push(self.conclude_at_service(
+                sender,
+                packet,
+                traveller,
+                &party,
+                (account, way),
+            ));
         }
         let source_seen = traveller.packet.source;
         let Some(endpoint) = self.receive(&mut traveller, &party) else {

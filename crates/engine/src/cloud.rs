@@ -1,7 +1,8 @@
 //! A packet at a load balancer: frontend, rule, probe, member.
 
 use crate::{
-    Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Text, Verdict, World,
+    Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Text, Verdict,
+    World,
     deciding::socket,
     fold::{Branching, By},
     held::{Terms, too_late},
@@ -216,12 +217,7 @@ impl World {
     }
 
     /// A flow that the load balancer knows stays with its member.
-    fn go_on(
-        &self,
-        mut traveller: Traveller,
-        selection: &Selection<'_>,
-        member: &Arc<Member>,
-    ) -> Moves {
+    fn go_on(&self, mut traveller: Traveller, selection: &Selection<'_>, member: &Arc<Member>) -> Moves {
         let why = format!(
             "The load balancer knows this flow: it stays with {}, and no probe is asked.",
             member.label()
@@ -354,7 +350,10 @@ impl World {
                 Action::Drop,
                 why,
             );
-            return Moves::one(traveller, Move::End(End::Failed(Verdict::Dropped, Cause::LoadBalancerHairpin)));
+            return Moves::one(
+                traveller,
+                Move::End(End::Failed(Verdict::Dropped, Cause::LoadBalancerHairpin)),
+            );
         }
         traveller.cloud.push(CloudFlow { outer, inner, keeper: Keeper::Inbound });
         match (&member.node, member.address) {

@@ -4,7 +4,8 @@ use crate::{
     Action, Component, Owner, Text, Verdict, World,
     fold::By,
     journey::{
-        At, CloudFlow, End, Keeper, Move, Moves, Party, Traveller, fabric_station, no_such_address, plain, unmarked,
+        At, CloudFlow, End, Keeper, Move, Moves, Party, Traveller, fabric_station, no_such_address, plain,
+        unmarked,
     },
     later::later,
     routes::Turn,

@@ -148,12 +148,7 @@ impl World {
     }
 
     /// Enters one node of a class: for all of them, or for so many toward an endpoint.
-    fn enter(
-        &self,
-        class: &Rc<Class>,
-        node: &NodeName,
-        toward: Option<(Toward, u32)>,
-    ) -> Moves {
+    fn enter(&self, class: &Rc<Class>, node: &NodeName, toward: Option<(Toward, u32)>) -> Moves {
         let mut traveller = class.before.share(class.share);
         match toward {
             None => {

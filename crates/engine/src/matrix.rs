@@ -309,12 +309,7 @@ impl World {
 
     /// In a quiet walk: a packet for a pod of a node whose rules are the generated ones passes that node as it is,
     /// and so does its answer. Nothing that kube-proxy or ip-masq-agent write touches such a packet.
-    pub(crate) fn unasked(
-        &self,
-        traveller: &mut Traveller,
-        node: &NodeName,
-        entry: Entry,
-    ) -> Option<Moves> {
+    pub(crate) fn unasked(&self, traveller: &mut Traveller, node: &NodeName, entry: Entry) -> Option<Moves> {
         if !traveller.quiet || self.given.contains_key(node) || !self.model.network_policies.is_empty() {
             return None;
         }

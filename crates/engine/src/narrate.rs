@@ -458,14 +458,7 @@ impl<'a> Narrator<'a> {
         traveller.steps.push(step);
     }
 
-    fn with_rule(
-        &self,
-        id: RuleId,
-        chain: &Chain,
-        rule: &Rule,
-        action: Action,
-        why: impl Sentence,
-    ) -> Step {
+    fn with_rule(&self, id: RuleId, chain: &Chain, rule: &Rule, action: Action, why: impl Sentence) -> Step {
         let component = match chain.name.as_str() {
             name if name.starts_with("KUBE-") => Component::KubeProxy,
             _ if is_masq_agent(chain) => Component::IpMasqAgent,

@@ -14,12 +14,7 @@ use std::sync::Arc;
 
 impl World {
     /// Passes the packet through a node's kernel: hooks, tables, rules, routing.
-    pub(crate) fn through_node(
-        &self,
-        mut traveller: Traveller,
-        name: &NodeName,
-        entry: Entry,
-    ) -> Moves {
+    pub(crate) fn through_node(&self, mut traveller: Traveller, name: &NodeName, entry: Entry) -> Moves {
         if let Some(moves) = self.unasked(&mut traveller, name, entry) {
             return moves;
         }

@@ -94,11 +94,7 @@ impl World {
     }
 
     /// The answer comes back to the service: it knows the connection, and gives it back to the consumer.
-    pub(crate) fn answer_of_private_link(
-        &self,
-        mut traveller: Traveller,
-        flow: CloudFlow,
-    ) -> Moves {
+    pub(crate) fn answer_of_private_link(&self, mut traveller: Traveller, flow: CloudFlow) -> Moves {
         let outer = flow.outer.reversed();
         let why = format!(
             "The answer comes back to the Private Link Service, which gives it back to {} as the endpoint {}.",

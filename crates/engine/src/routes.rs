@@ -1,8 +1,8 @@
 //! The effective route of a packet that enters the network, and what stands behind a user route.
 
 use crate::{
-    Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Step, Text, Verdict,
-    World,
+    Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Step, Text,
+    Verdict, World,
     journey::{At, CloudFlow, End, Keeper, Move, Moves, Nic, Traveller, fabric_station, plain, unmarked},
     later::{Sentence, later},
     topology::AddressOwner,

@@ -106,7 +106,10 @@ impl World {
                 Action::Drop,
                 why,
             );
-            return Moves::one(traveller, Move::End(End::Failed(Verdict::Dropped, Cause::EndpointNotApproved)));
+            return Moves::one(
+                traveller,
+                Move::End(End::Failed(Verdict::Dropped, Cause::EndpointNotApproved)),
+            );
         }
         if let Some(link) = self.private_link_of(document) {
             return self.through_private_link(traveller, document, link);
