@@ -254,7 +254,8 @@ impl Asking<'_> {
             let ends = world.walk(Traveller::new(question), at);
             let arrives = |end: &End, port| match end {
                 End::Arrived(party) => {
-                    world.listener(party, port, Protocol::Udp) == Some(Listener::Application)
+                    world.listener(party, (question.destination, port), Protocol::Udp)
+                        == Some(Listener::Application)
                 }
                 End::Failed(..) => false,
             };

@@ -227,7 +227,8 @@ impl World {
             Outcome::Local => {
                 let traveller = Traveller::new(packet);
                 let party = Party::Node(node.clone());
-                let listener = self.listener(&party, packet.destination_port, protocol(&traveller));
+                let to = (packet.destination, packet.destination_port);
+                let listener = self.listener(&party, to, protocol(&traveller));
                 listener.map(|_| Toward::Itself)
             }
             Outcome::Out { .. } => Some(to),

@@ -186,8 +186,10 @@ impl World {
             End::Failed(Verdict::Rejected | Verdict::Refused, _) => return Answer::Refused,
             End::Failed(..) => return Answer::None,
         };
-        let port = traveller.packet.destination_port;
-        let Some(listener) = self.listener(&party, port, protocol(traveller)) else { return Answer::Refused };
+        let (ip, port) = (traveller.packet.destination, traveller.packet.destination_port);
+        let Some(listener) = self.listener(&party, (ip, port), protocol(traveller)) else {
+            return Answer::Refused;
+        };
         if probe.protocol == ProbeProtocol::Tcp {
             return Answer::Connected(receiver(&party));
         }

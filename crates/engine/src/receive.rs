@@ -7,10 +7,12 @@ use crate::{
     later::later,
     private_link::{header_words, told_by_header},
 };
+use kubernetes::kube_proxy::ProxyConfig;
 use model::{
     NodeName,
-    kubernetes::{Pod, Protocol, Service, ServiceType, TrafficPolicy},
+    kubernetes::{IpFamily, Pod, Protocol, Service, ServiceType, TrafficPolicy},
 };
+use std::net::IpAddr;
 
 /// What a port of a party is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +38,8 @@ impl World {
     /// Ends the way there: the socket is looked up, and the answer is who received the packet.
     pub(crate) fn receive(&self, traveller: &mut Traveller, party: &Party) -> Option<Endpoint> {
         let packet = traveller.packet;
-        let listener = self.listener(party, packet.destination_port, protocol(traveller));
+        let listener =
+            self.listener(party, (packet.destination, packet.destination_port), protocol(traveller));
         let owner = match party {
             Party::Node(_) => Owner::Node,
             _ => Owner::Workload,
@@ -106,8 +109,13 @@ impl World {
         endpoint
     }
 
-    /// What listens on a party's port.
-    pub(crate) fn listener(&self, party: &Party, port: u16, protocol: Protocol) -> Option<Listener> {
+    /// What listens at a party's address on a port.
+    pub(crate) fn listener(
+        &self,
+        party: &Party,
+        (ip, port): (IpAddr, u16),
+        protocol: Protocol,
+    ) -> Option<Listener> {
         match party {
             Party::Internet(_)
             | Party::Vm(_)
@@ -121,11 +129,16 @@ impl World {
                 .get(key)
                 .filter(|pod| listens(pod, port, protocol))
                 .map(|_| Listener::Application),
-            Party::Node(name) => self.node_listener(name, port, protocol),
+            Party::Node(name) => self.node_listener(name, (ip, port), protocol),
         }
     }
 
-    fn node_listener(&self, name: &NodeName, port: u16, protocol: Protocol) -> Option<Listener> {
+    fn node_listener(
+        &self,
+        name: &NodeName,
+        (ip, port): (IpAddr, u16),
+        protocol: Protocol,
+    ) -> Option<Listener> {
         if protocol == Protocol::Tcp {
             if port == PROXY_HEALTH_PORT || (port == SHARED_PROBE_PORT && self.has_shared_probe()) {
                 return Some(Listener::ProxyHealth);
@@ -133,11 +146,18 @@ impl World {
             if port == KUBELET_PORT {
                 return Some(Listener::Kubelet);
             }
-            if self.checked_on(port).is_some() {
+            if self.checked_on(port).is_some() && self.answers_health_checks(name, ip) {
                 return Some(Listener::ServiceHealth);
             }
         }
         self.host_network_pod(name, port, protocol).map(|_| Listener::Application)
+    }
+
+    /// Whether kube-proxy's servers of `healthCheckNodePort` listen on an address of its node: on all, unless
+    /// `nodePortAddresses` says on which (`pkg/proxy/healthcheck/service_health.go`).
+    fn answers_health_checks(&self, name: &NodeName, ip: IpAddr) -> bool {
+        let config = ProxyConfig::of_node(&self.model, name, IpFamily::of(ip));
+        config.is_some_and(|config| config.node_port_ips().is_none_or(|ips| ips.contains(&ip)))
     }
 
     /// Whether one probe stands for all Services (`clusterServiceLoadBalancerHealthProbeMode`).
