@@ -100,8 +100,9 @@ impl World {
             for (name, node) in self.model.nodes.iter().filter(|_| !zones.is_empty()) {
                 let zone = node.metadata.label(ProxyConfig::ZONE_LABEL);
                 let hinted = (0_u32..).zip(&zones).find(|(_, hinted)| zone == Some(**hinted));
-                let own = hinted.map(|(place, _)| (at, u32::MAX - place));
-                own.into_iter().for_each(|own| endpoints.entry(name.clone()).or_default().push(own));
+                if let Some((place, _)) = hinted {
+                    endpoints.entry(name.clone()).or_default().push((at, u32::MAX - place));
+                }
             }
             let on_nodes = (0_u32..).zip(&port.endpoints).filter(|_| near);
             for (own, endpoint) in on_nodes {

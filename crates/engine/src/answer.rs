@@ -7,12 +7,13 @@ use crate::{
     ingress::Leg,
     journey::{End, Party, Traveller, station_of, unmarked},
     later::{later, together},
+    ping::is_ping,
     resolve::Resolved,
     run::Random,
     state::{Effects, Follow, State},
     storage::Way,
 };
-use model::kubernetes::Protocol;
+use model::Transport;
 use netfilter::{Packet, Segment};
 use std::{cmp::Ordering, sync::Arc};
 
@@ -38,8 +39,10 @@ impl World {
             return self.branches_by_name(question, name);
         }
         let resolved = self.resolve(flow)?;
-        let packet =
-            question.later.unwrap_or_else(|| question.state.with_free_port(opening(flow, &resolved)));
+        let packet = question.later.unwrap_or_else(|| match flow.protocol {
+            Transport::Icmp => opening(flow, &resolved),
+            _ => question.state.with_free_port(opening(flow, &resolved)),
+        });
         let mut branches = Vec::new();
         for (traveller, end) in self.send(&resolved.sender, packet, question) {
             self.conclude(&resolved.sender, packet, flow, (traveller, end), &mut branches);
@@ -52,14 +55,15 @@ impl World {
         for effects in &mut effects {
             effects.opened = Some(packet);
         }
-        let (from, to, port) = (flow.from.clone(), flow.to.clone(), flow.port);
-        let [from, to, _] = together(move || [from.to_string(), format!("{to}:{port}"), String::new()]);
+        let (from, to, port) = (flow.from.clone(), flow.to.clone(), packet.destination_port);
+        let [from, to, _] =
+            together(move || [from.to_string(), Flow::receiver_text(&to, port), String::new()]);
         let summary = FlowSummary {
             from,
             source: resolved.source,
             to,
             destination: packet.destination,
-            port: flow.port,
+            port,
             protocol: flow.protocol.lower(),
         };
         let assumptions = self.assumptions(&resolved, &outcomes);
@@ -95,9 +99,10 @@ impl World {
         }
         let what = match flow.protocol {
             _ if question.later.is_some() => "goes on with its connection",
-            Protocol::Tcp => "opens a TCP connection",
-            Protocol::Udp => "sends a UDP datagram",
-            Protocol::Sctp => "opens an SCTP association",
+            Transport::Tcp => "opens a TCP connection",
+            Transport::Udp => "sends a UDP datagram",
+            Transport::Sctp => "opens an SCTP association",
+            Transport::Icmp => "sends an echo request (ping)",
         };
         if question.later.is_some() {
             traveller.segment = Segment::Later;
@@ -106,7 +111,8 @@ impl World {
             let party = sender.clone();
             let why = later(move || {
                 let (port, address) = (packet.destination_port, packet.destination);
-                format!("{} {what} to port {port} of {address}.", sender_words(&party))
+                let to = if port == 0 { String::new() } else { format!("port {port} of ") };
+                format!("{} {what} to {to}{address}.", sender_words(&party))
             });
             let station = traveller.station_of(sender);
             traveller.note(station, Component::Client, Owner::Client, Action::Originate, why);
@@ -141,6 +147,11 @@ impl World {
             End::Failed(verdict, cause) => return branches.push(failed(traveller, verdict, cause)),
             End::Arrived(party) => party,
         };
+        if is_ping(&packet)
+            && let Some(branch) = self.conclude_ping(sender, &mut traveller, &party)
+        {
+            return branches.push(branch);
+        }
         if let Party::AzureService { account, way } = &party {
             return branches.push(self.conclude_at_service(
                 sender,
@@ -328,16 +339,19 @@ impl Asked {
 }
 
 fn opening(flow: &Flow, resolved: &Resolved) -> Packet {
+    let has_ports = flow.protocol != Transport::Icmp;
     Packet {
         protocol: match flow.protocol {
-            Protocol::Tcp => netfilter::Protocol::Tcp,
-            Protocol::Udp => netfilter::Protocol::Udp,
-            Protocol::Sctp => netfilter::Protocol::Sctp,
+            Transport::Tcp => netfilter::Protocol::Tcp,
+            Transport::Udp => netfilter::Protocol::Udp,
+            Transport::Sctp => netfilter::Protocol::Sctp,
+            Transport::Icmp if resolved.source.is_ipv4() => netfilter::Protocol::Icmp,
+            Transport::Icmp => netfilter::Protocol::Icmpv6,
         },
         source: resolved.source,
-        source_port: SOURCE_PORT,
+        source_port: if has_ports { SOURCE_PORT } else { 0 },
         destination: resolved.destination,
-        destination_port: flow.port,
+        destination_port: if has_ports { flow.port } else { 0 },
         mark: 0,
     }
 }

@@ -135,6 +135,9 @@ impl AssumptionCode {
             Self::OnPremisesDns => {
                 "DNS on premises is taken to ask the internet's DNS only: no DnsResolver of the input forwards private zones to it."
             }
+            Self::OwnDnsServer => {
+                "A DNS server of one's own is taken to ask the internet's DNS only, and not 168.63.129.16: no inbound endpoint of a DnsResolver has its address."
+            }
             Self::IngressHostInDns => {
                 "The host of an Ingress is taken to have a DNS record with the frontend of its controller's Service."
             }

@@ -8,6 +8,7 @@ use crate::{
     held::{Terms, too_late},
     journey::{CloudFlow, End, Keeper, Move, Moves, Traveller, plain, unmarked},
     later::{Sentence, later},
+    ping::is_ping,
     probe::probe_packet,
     receive::protocol,
     state::Pick,
@@ -38,6 +39,9 @@ impl World {
     /// The load balancer looks for a rule, then for a healthy member of its pool.
     pub(crate) fn at_load_balancer(&self, mut traveller: Traveller) -> Moves {
         let packet = unmarked(traveller.packet);
+        if is_ping(&packet) {
+            return self.ping_frontend(traveller);
+        }
         match self.cloud.select(packet.destination, packet.destination_port, protocol(&traveller)) {
             Selected::NoFrontend => {
                 Moves::one(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoSuchAddress)))
@@ -171,6 +175,11 @@ impl World {
             self.send_to(traveller.share(share), selection, member, Some(share), misses.clone())
         });
         to_each.collect()
+    }
+
+    /// What the probes say of a rule's pool.
+    pub(crate) fn pool_state(&self, traveller: &Traveller, selection: &Selection<'_>) -> PoolState {
+        self.targets(traveller, selection).state
     }
 
     /// The members that take a new connection, found once for each rule.

@@ -13,7 +13,7 @@ use kubernetes::{
     ingress_nginx::{Answer, Backend, Controller, Request, Routed, ends_tls},
 };
 use model::{
-    Key, Kind, ObjectRef,
+    Key, Kind, ObjectRef, Transport,
     kubernetes::{Pod, Protocol, Service},
 };
 use netfilter::Packet;
@@ -65,7 +65,9 @@ impl World {
     /// What becomes of the request of a connection that reached a controller; `None` where it is no request.
     pub(crate) fn proxy(&self, leg: &Leg<'_>, traveller: &Traveller) -> Option<Vec<Branch>> {
         let arrived = traveller.packet;
-        let reached = self.controller_at(leg.party, arrived.destination_port, leg.flow.protocol)?;
+        let is_tcp = leg.flow.protocol == Transport::Tcp;
+        let reached =
+            is_tcp.then(|| self.controller_at(leg.party, arrived.destination_port, Protocol::Tcp))??;
         if !self.speaks_http(&reached, leg.flow) {
             return None;
         }

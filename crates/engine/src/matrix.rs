@@ -195,7 +195,7 @@ impl World {
     /// One cell, by a walk of its own.
     pub fn cell(&self, client: &Place, target: &Target) -> Cell {
         let mut flow = Flow::tcp(client.clone(), target.place.clone(), target.port);
-        flow.protocol = target.protocol;
+        flow.protocol = target.protocol.into();
         let outcomes = match &flow.to {
             Place::Name(_) => self.paths(&flow).map(|paths| paths.outcomes),
             _ => self.resolve(&flow).map(|resolved| self.quietly(&flow, &resolved)),

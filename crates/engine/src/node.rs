@@ -84,7 +84,7 @@ impl World {
         branch.carried.recent(name, std::mem::take(&mut passage.recent));
         track(&mut branch, name, &passage);
         let denied = if failed.is_some() { None } else { self.policies(&mut branch, name, entry, &passage) };
-        let failed = failed.or(denied.map(|cause| (Verdict::Dropped, cause)));
+        let failed = failed.or(denied);
         let step = match failed {
             Some((verdict, cause)) => Move::End(End::Failed(verdict, cause)),
             None => self.leave_node(&mut branch, name, &passage.outcome),

@@ -4,6 +4,7 @@ use crate::{
     Action, Cause, Component, NearMiss, Owner, RuleRef, Station, StationKind, Verdict, World,
     held::{Terms, exhausted, room, too_late},
     journey::{At, CloudFlow, End, Keeper, Move, Moves, Nic, Traveller, fabric_station, plain, unmarked},
+    ping::is_ping,
     topology::AddressOwner,
 };
 use azure::{Outbound, snat};
@@ -41,6 +42,9 @@ impl World {
         let Some(way) = ways.next() else { return no_way(traveller, inner.source).into() };
         if let Outbound::UserRoute { next_hop } = way {
             return self.at_appliance(traveller, *next_hop);
+        }
+        if is_ping(&inner) && !matches!(way, Outbound::InstancePublicIp { .. } | Outbound::None) {
+            return not_for_pings(traveller, way).into();
         }
         let Some(told) = tell(way, inner.source) else { return no_way(traveller, inner.source).into() };
         let holder = sender.node.map_or_else(|| sender.address.to_string().into(), Arc::<str>::from);
@@ -108,6 +112,22 @@ fn no_way(mut traveller: Traveller, source: IpAddr) -> (Traveller, Move) {
         "{source} has no way out of the virtual network: no route to an appliance, no NAT gateway, no public address of its own, no outbound rule."
     );
     traveller.note(fabric_station(), Component::AzureOutbound, Owner::Azure, Action::Drop, why);
+    (traveller, Move::End(End::Failed(Verdict::Dropped, Cause::NoOutbound)))
+}
+
+/// Ways out that translate ports translate TCP and UDP, and nothing else: a load balancer ("Outbound ICMP pings are
+/// not supported on a Standard Load Balancer", Azure, "Test reachability of Azure Public Load Balancer frontends"), a
+/// NAT gateway ("NAT gateway resource") and default outbound access ("Outbound connections", protocols). A public
+/// address of the NIC passes ICMP.
+fn not_for_pings(mut traveller: Traveller, way: &Outbound<'_>) -> (Traveller, Move) {
+    let why = format!(
+        "The way out is {}, which translates TCP and UDP, and no echo requests (ping): the client times out, though TCP to the same address may work.",
+        way.method()
+    );
+    traveller.note(fabric_station(), Component::AzureOutbound, Owner::Azure, Action::Drop, why);
+    if let Some(step) = traveller.steps.last_mut() {
+        step.rule = Some(way_ref(way));
+    }
     (traveller, Move::End(End::Failed(Verdict::Dropped, Cause::NoOutbound)))
 }
 

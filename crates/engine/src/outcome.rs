@@ -30,9 +30,9 @@ pub struct FlowSummary {
     pub to: Text,
     /// The address it sends to.
     pub destination: IpAddr,
-    /// The port it sends to.
+    /// The port it sends to; 0 for an echo request.
     pub port: u16,
-    /// `tcp` or `udp`.
+    /// `tcp`, `udp`, `sctp` or `icmp`.
     pub protocol: &'static str,
 }
 
@@ -124,7 +124,7 @@ pub struct Endpoint {
     pub host: Option<String>,
     /// The address.
     pub ip: IpAddr,
-    /// The port.
+    /// The port; 0 for an echo request.
     pub port: u16,
 }
 

@@ -5,6 +5,7 @@ use crate::{
     deciding::socket,
     journey::{Party, Traveller},
     later::later,
+    ping::is_ping,
     private_link::{header_words, told_by_header},
 };
 use kubernetes::kube_proxy::ProxyConfig;
@@ -38,6 +39,9 @@ impl World {
     /// Ends the way there: the socket is looked up, and the answer is who received the packet.
     pub(crate) fn receive(&self, traveller: &mut Traveller, party: &Party) -> Option<Endpoint> {
         let packet = traveller.packet;
+        if is_ping(&packet) {
+            return Some(self.echo(traveller, party));
+        }
         let listener =
             self.listener(party, (packet.destination, packet.destination_port), protocol(traveller));
         let owner = match party {
@@ -82,6 +86,21 @@ impl World {
             traveller.note(station, Component::LinuxNetfilter, owner, Action::Refuse, why);
             None
         }
+    }
+
+    /// A kernel answers an echo request itself.
+    fn echo(&self, traveller: &mut Traveller, party: &Party) -> Endpoint {
+        if !traveller.quiet {
+            let (station, source) = (traveller.station_of(party), traveller.packet.source);
+            let name = std::sync::Arc::clone(&station.name);
+            let why = later(move || {
+                format!(
+                    "The kernel of {name} answers the echo request itself: it says nothing of an application. It sees {source} as the client."
+                )
+            });
+            traveller.note(station, Component::LinuxNetfilter, Owner::Node, Action::Deliver, why);
+        }
+        self.endpoint(party, traveller)
     }
 
     fn endpoint(&self, party: &Party, traveller: &Traveller) -> Endpoint {

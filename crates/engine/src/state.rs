@@ -362,7 +362,7 @@ impl World {
         // A connection is known by both its ends: another translation on the way makes it another's. A datagram needs
         // no connection.
         let own = opened.answer.outcomes.first().map(|own| (own.endpoint.clone(), own.source_seen));
-        let tcp = opened.flow.protocol == model::kubernetes::Protocol::Tcp;
+        let tcp = opened.flow.protocol == model::Transport::Tcp;
         for outcome in paths.outcomes.iter_mut().filter(|outcome| tcp && outcome.cause.is_none()) {
             if own != Some((outcome.endpoint.clone(), outcome.source_seen)) {
                 refuse(outcome);

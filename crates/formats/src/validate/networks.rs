@@ -80,6 +80,7 @@ impl Check<'_> {
                 self.refers(id, &path(field), kind, reference.as_ref());
             }
         }
+        self.dns_servers(id, &network.dhcp_options);
         for (at, peering) in network.virtual_network_peerings.iter().enumerate() {
             let remote = peering.remote_address_space.iter().flat_map(|space| &space.address_prefixes);
             for (number, text) in remote.enumerate() {

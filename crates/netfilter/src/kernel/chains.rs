@@ -50,7 +50,7 @@ impl<'a> At<'a> {
     }
 }
 
-impl<'a> Walker<'a> {
+impl Walker<'_> {
     /// Begins a table's chain of a hook, if it has anything to say.
     pub(super) fn enter(&mut self, hook: Hook, name: TableName) {
         let (Some(table), Some(compiled)) = (self.ruleset().tables.get(&name), self.compiled().table(name))

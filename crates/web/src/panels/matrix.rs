@@ -66,8 +66,10 @@ fn short(target: &str) -> String {
 }
 
 fn reached(client: &Place, target: &Target, cell: &engine::Cell, dispatch: &Dispatch) -> Cell {
-    let flow =
-        Flow { protocol: target.protocol, ..Flow::tcp(client.clone(), target.place.clone(), target.port) };
+    let flow = Flow {
+        protocol: target.protocol.into(),
+        ..Flow::tcp(client.clone(), target.place.clone(), target.port)
+    };
     let dispatch = dispatch.clone();
     let onclick = Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Send(flow.clone())));
     let whole = (cell.delivered - 1.0).abs() < 1e-9;

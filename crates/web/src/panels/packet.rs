@@ -36,7 +36,11 @@ pub(super) fn Packet(props: &PacketProps) -> Html {
 }
 
 fn end(before: (IpAddr, u16), after: (IpAddr, u16)) -> Html {
-    let text = |(ip, port): (IpAddr, u16)| SocketAddr::new(ip, port).to_string();
+    // An echo request has no port.
+    let text = |(ip, port): (IpAddr, u16)| match port {
+        0 => ip.to_string(),
+        _ => SocketAddr::new(ip, port).to_string(),
+    };
     if before == after {
         html! { { text(after) } }
     } else {
