@@ -20,7 +20,7 @@ use model::{NodeName, azure::LoadDistribution};
 use netfilter::{Packet, Protocol};
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     net::IpAddr,
     sync::{Arc, OnceLock},
 };
@@ -289,8 +289,10 @@ impl World {
     /// Why the other members and nodes get no new connection, a few of them.
     fn members_left_out(&self, selection: &Selection<'_>, chosen: &[Arc<Member>]) -> NearMisses {
         let members = selection.members();
-        let taken: BTreeSet<*const Member> = order::set(chosen.iter().map(Arc::as_ptr));
-        let down = members.iter().filter(|member| !taken.contains(&Arc::as_ptr(member))).map(|member| {
+        // Those that are chosen are some of the members, in the same order.
+        let mut taken = chosen.iter().peekable();
+        let left = members.iter().filter(|member| taken.next_if(|own| Arc::ptr_eq(own, member)).is_none());
+        let down = left.map(|member| {
             let failed = if member.admin_state == AdminState::Down {
                 "its admin state is Down".to_owned()
             } else {
@@ -298,9 +300,15 @@ impl World {
             };
             member_miss(selection.rule, &member.label(), failed)
         });
-        let inside: BTreeSet<&NodeName> =
-            order::set(members.iter().filter_map(|member| member.node.as_ref()));
-        let outside = self.model.nodes.keys().filter(|name| !inside.contains(name));
+        let mut inside: Vec<&NodeName> = members.iter().filter_map(|member| member.node.as_ref()).collect();
+        if !inside.is_sorted() {
+            order::sort(&mut inside);
+        }
+        let mut inside = inside.into_iter().peekable();
+        let outside = self.model.nodes.keys().filter(|name| {
+            while inside.next_if(|own| own < name).is_some() {}
+            inside.peek() != Some(name)
+        });
         let outside = outside.map(|name| {
             member_miss(
                 selection.rule,
