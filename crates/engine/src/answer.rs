@@ -8,6 +8,7 @@ use crate::{
     journey::{End, Party, Traveller, station_of, unmarked},
     later::{later, together},
     ping::is_ping,
+    private_link::told_by_header,
     resolve::Resolved,
     run::Random,
     state::{Effects, Follow, State},
@@ -138,6 +139,7 @@ impl World {
                 count: traveller.count,
                 node: traveller.entered.take(),
                 source_seen: None,
+                proxy_header_source: None,
                 steps: std::mem::take(&mut traveller.steps),
                 reply: None,
             };
@@ -162,6 +164,7 @@ impl World {
             ));
         }
         let source_seen = traveller.packet.source;
+        let told = told_by_header(&traveller);
         let Some(endpoint) = self.receive(&mut traveller, &party) else {
             let (mut outcome, effects) = failed(traveller, Verdict::Refused, Cause::NoListener);
             outcome.source_seen = Some(source_seen);
@@ -183,6 +186,7 @@ impl World {
             node,
             count,
             source_seen: Some(source_seen),
+            proxy_header_source: told,
             steps,
             reply: Some(reply),
         };
@@ -213,6 +217,7 @@ impl World {
             node,
             count,
             source_seen,
+            proxy_header_source: None,
             steps,
             reply: Some(reply),
         };

@@ -136,6 +136,7 @@ impl World {
             verdict,
             cause,
             source_seen: endpoint.as_ref().map(|_| packet.source),
+            proxy_header_source: None,
             endpoint,
             node: traveller.entered.clone(),
             count: traveller.count,

@@ -184,6 +184,8 @@ pub struct AskedOutcome {
     pub endpoint: Option<String>,
     /// Whose address they see; absent is any.
     pub source_seen: Option<String>,
+    /// The client that a PROXY header names to them; absent is any or none.
+    pub proxy_header_source: Option<String>,
 }
 
 /// What the probe of a load balancer's rule sees.
