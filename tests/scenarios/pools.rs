@@ -119,7 +119,9 @@ fn the_two_nodes_of_the_backend_pools() {
         .cloud()
         .pools("kubernetes")
         .iter()
-        .map(|pool| (pool.name.to_string(), pool.members.iter().map(|member| member.label()).collect()))
+        .map(|pool| {
+            (pool.name.to_string(), pool.members.iter().map(|member| member.label().to_string()).collect())
+        })
         .collect();
     let nodes =
         vec!["aks-system-24031207-vmss000000".to_owned(), "aks-worker-24031207-vmss000000".to_owned()];

@@ -71,7 +71,7 @@ impl World {
         }
         if step.action == Action::EvaluateNsg {
             let group = self.cloud.security_groups().get(&*step.station.name);
-            if group.is_some_and(|group| group.unknown_tags().next().is_some()) {
+            if group.is_some_and(|group| group.has_unknown_tags) {
                 codes.insert(AssumptionCode::UnknownServiceTag);
             }
         }

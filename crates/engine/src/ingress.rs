@@ -214,7 +214,7 @@ impl World {
             plain(station_of(leg.party), Component::IngressNginx, Owner::Workload, Action::Originate, why);
         step.probability = chosen;
         second.rewrite(packet, step);
-        let ends = self.walk(second, self.departure(leg.party));
+        let ends = self.walk(second, self.departure(leg.party, packet.source));
         ends.into_iter().map(|(second, end)| self.close(leg, first, packet, second, end)).collect()
     }
 

@@ -15,6 +15,7 @@ use ipnet::IpNet;
 use kubernetes::{
     Field, Settled, Unsettled, cilium, ip_masq_agent,
     kube_proxy::{self, Programming, ProxyConfig, ServiceMap, ipvs::Balancing},
+    kubelet,
 };
 use model::{
     Model, NodeName,
@@ -290,6 +291,7 @@ impl World {
         if let Some(unmasqueraded) = self.topology.unmasqueraded() {
             ip_masq_agent::install(&mut rules, unmasqueraded, family);
         }
+        kubelet::install(&mut rules, family);
         rules
     }
 }

@@ -25,6 +25,7 @@ pub use canonical::canonical;
 pub use compare::{ChainDifference, Comparison, compare};
 pub use config::{LocalDetector, NfacctCounter, ProxyConfig, pods_are_in_network};
 pub use endpoints::{Choice, Needs, categorize};
+pub(crate) use fixed::localnet_rule;
 pub use fixed::{Jump, jumps};
 pub use names::{ChainHash, ChainKind};
 pub use presence::nodes_with_proxy;
