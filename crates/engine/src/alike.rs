@@ -37,6 +37,8 @@ struct Profile {
     alone: Option<NodeName>,
     /// Subnet and security groups, for each address.
     network: Vec<(bool, Option<String>, [Option<String>; 2])>,
+    /// Whether kube-proxy runs there.
+    proxied: bool,
     /// Whether kube-proxy's health server says that the node is leaving.
     leaving: bool,
     /// Families of its ranges of pod addresses.
@@ -156,6 +158,7 @@ impl Alike {
             let profile = Profile {
                 alone: is_alone(world, name, node).then(|| name.clone()),
                 network: node.internal_ips().map(|ip| network(world, name, ip)).collect(),
+                proxied: world.has_proxy(name),
                 leaving: !health::is_eligible(Some(node)),
                 pod_ranges: crate::topology::pod_cidrs(node).map(|range| range.addr().is_ipv4()).collect(),
                 host_ports: host_ports.remove(name.as_str()).unwrap_or_default(),

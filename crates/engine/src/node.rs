@@ -47,6 +47,15 @@ impl World {
         });
         traveller.note(node_station(name), Component::LinuxNetfilter, Owner::Node, Action::EnterNode, why);
 
+        if !self.has_proxy(name) && !self.given.contains_key(name) {
+            let own = name.clone();
+            let why = later(move || {
+                format!(
+                    "No pod of kube-proxy is on {own}: nobody writes rules of Services there, and their addresses and node ports mean nothing to its kernel."
+                )
+            });
+            traveller.note(node_station(name), Component::KubeProxy, Owner::Node, Action::SkipNat, why);
+        }
         let inside = Inside { name, kernel: &kernel, entry, state: &state };
         if let Branching::One(random) = &traveller.branching {
             let draw = || random.borrow_mut().unit();

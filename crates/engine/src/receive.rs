@@ -159,13 +159,16 @@ impl World {
         protocol: Protocol,
     ) -> Option<Listener> {
         if protocol == Protocol::Tcp {
-            if port == PROXY_HEALTH_PORT || (port == SHARED_PROBE_PORT && self.has_shared_probe()) {
+            let proxied = self.has_proxy(name);
+            if proxied
+                && (port == PROXY_HEALTH_PORT || (port == SHARED_PROBE_PORT && self.has_shared_probe()))
+            {
                 return Some(Listener::ProxyHealth);
             }
             if port == KUBELET_PORT {
                 return Some(Listener::Kubelet);
             }
-            if self.checked_on(port).is_some() && self.answers_health_checks(name, ip) {
+            if proxied && self.checked_on(port).is_some() && self.answers_health_checks(name, ip) {
                 return Some(Listener::ServiceHealth);
             }
         }

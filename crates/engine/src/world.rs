@@ -214,6 +214,9 @@ impl World {
     /// What kube-proxy feeds to `iptables-restore` on a node in a full sync.
     pub fn payload(&self, node: &NodeName, family: IpFamily) -> Option<Ruleset> {
         let config = ProxyConfig::of_node(&self.model, node, family)?;
+        if !self.has_proxy(node) {
+            return Some(Ruleset::default());
+        }
         Some(match config.mode {
             ProxyMode::Iptables => kube_proxy::sync(&config, self.services(family)).ruleset,
             ProxyMode::Nftables => Ruleset::default(),

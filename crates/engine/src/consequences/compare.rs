@@ -152,8 +152,9 @@ pub(super) fn rules(before: &World, after: &World) -> (Vec<RuleChange>, usize) {
     let mut fresh = Vec::new();
     let mut uncompared = 0;
     for (compared, (name, node)) in after.model().nodes.iter().enumerate() {
-        let Some(old) = before.model().nodes.get(name) else {
-            fresh.push(name.clone());
+        let old = before.model().nodes.get(name).filter(|_| before.has_proxy(name));
+        let Some(old) = old else {
+            fresh.extend(Some(name.clone()).filter(|_| after.has_proxy(name)));
             continue;
         };
         // What kube-proxy writes depends on the node by its addresses and labels only.
