@@ -1,7 +1,7 @@
 //! Node pools: where pods run, what an edit does to them and to the traffic, and that undo takes it back.
 
-use super::{CLIENT, flow, world};
-use engine::{Fate, Note, PlanError, Rewrite, World};
+use super::{CLIENT, deciding, flow, world};
+use engine::{Fate, Note, PlanError, Rewrite, Verdict, World};
 use kubernetes::Unsettled;
 use model::{
     Edit, Key, Kind, Model, NodeName, Object, ObjectRef, PoolName,
@@ -119,7 +119,9 @@ fn the_two_nodes_of_the_backend_pools() {
         .cloud()
         .pools("kubernetes")
         .iter()
-        .map(|pool| (pool.name.to_string(), pool.members.iter().map(|member| member.label()).collect()))
+        .map(|pool| {
+            (pool.name.to_string(), pool.members.iter().map(|member| member.label().to_string()).collect())
+        })
         .collect();
     let nodes =
         vec!["aks-system-24031207-vmss000000".to_owned(), "aks-worker-24031207-vmss000000".to_owned()];
@@ -271,7 +273,12 @@ fn why_a_soft_taint_and_no_hard_one() {
         assert_eq!(on_system(&tainted), evicted, "{effect}");
         let mut anew: Model = tainted.input().clone();
         anew.bindings.clear();
-        assert_eq!(on_system(&World::new(&anew)), expected, "{effect}");
+        let anew = World::new(&anew);
+        assert_eq!(on_system(&anew), expected, "{effect}");
+        // Without it, no Service works from the node, and no probe finds it up.
+        let called = anew.paths(&flow(&format!("node/{node}"), ECHO)).expect("the flow exists");
+        let works = called.outcomes.iter().all(|outcome| outcome.verdict == Verdict::Delivered);
+        assert_eq!(works, expected.is_some(), "{effect}{}", deciding(&called));
     }
 }
 

@@ -146,6 +146,9 @@ fn headline(outcome: &PathOutcome) -> String {
         }
         (None, _) => {}
     }
+    if let Some(told) = outcome.proxy_header_source {
+        let _ = write!(line, ", PROXY header {told}");
+    }
     if let Some(source) = outcome.source_seen {
         let _ = write!(line, ", source seen {source}");
     }

@@ -7,6 +7,7 @@ use crate::{
     answer::Branch,
     deciding::socket,
     journey::{End, Party, Traveller, plain, station_of},
+    private_link::told_by_header,
 };
 use kubernetes::{
     cluster_dns::cluster_ips,
@@ -102,6 +103,7 @@ impl World {
         let (probability, count) = (traveller.weight(), traveller.count);
         let node = traveller.entered.clone();
         let seen = traveller.packet.source;
+        let told = told_by_header(&traveller);
         let (reply, effects) = self.reply(leg.sender, leg.packet, traveller, leg.party);
         let failure = if reply.cause.is_some() { None } else { failure };
         let outcome = PathOutcome {
@@ -112,6 +114,7 @@ impl World {
             node,
             count,
             source_seen: Some(seen),
+            proxy_header_source: told,
             steps,
             reply: Some(reply),
         };
@@ -211,7 +214,7 @@ impl World {
             plain(station_of(leg.party), Component::IngressNginx, Owner::Workload, Action::Originate, why);
         step.probability = chosen;
         second.rewrite(packet, step);
-        let ends = self.walk(second, self.departure(leg.party));
+        let ends = self.walk(second, self.departure(leg.party, packet.source));
         ends.into_iter().map(|(second, end)| self.close(leg, first, packet, second, end)).collect()
     }
 
@@ -258,6 +261,7 @@ impl World {
                     count: second.count,
                     node: second.entered.take(),
                     source_seen: None,
+                    proxy_header_source: None,
                     steps: std::mem::take(&mut second.steps),
                     reply: None,
                 };
@@ -285,6 +289,7 @@ impl World {
             node: first.entered.clone(),
             count,
             source_seen: Some(seen),
+            proxy_header_source: None,
             steps,
             reply: Some(reply),
         };

@@ -3,6 +3,7 @@
 //! The engine has no clock, no input or output, and no randomness without a seed: the same model and
 //! seed give the same bytes, natively and in wasm.
 
+mod addresses;
 mod alike;
 mod answer;
 mod assumptions;

@@ -91,6 +91,10 @@ pub struct PathOutcome {
     pub count: u32,
     /// The source address that the receiver saw.
     pub source_seen: Option<IpAddr>,
+    /// The client that a PROXY header names to the receiver, where a Private Link Service writes one: it stands before
+    /// the client's first byte, and only an application that expects it reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_header_source: Option<IpAddr>,
     /// The way there.
     pub steps: Vec<Step>,
     /// The way back; `null` where nothing answers.

@@ -4,7 +4,7 @@
 use crate::{
     Action, Cause, Component, Endpoint, Owner, Reply, Station, StationKind, Verdict, World,
     answer::Branch,
-    journey::{End, Move, Party, Traveller, station_of, unmarked},
+    journey::{End, Move, Moves, Party, Traveller, station_of, unmarked},
     outcome::PathOutcome,
     topology::AddressOwner,
 };
@@ -25,16 +25,16 @@ impl World {
     /// An echo request at a frontend. Standard public load balancers answer by what the probes of their rules say, and
     /// pass nothing on; internal ones and Basic ones do not answer (Azure, "Test reachability of Azure Public Load
     /// Balancer frontends with ping and traceroute").
-    pub(crate) fn ping_frontend(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
+    pub(crate) fn ping_frontend(&self, mut traveller: Traveller) -> Moves {
         let destination = traveller.packet.destination;
         let Some((balancer, frontend)) = self.cloud.frontend(destination) else {
-            return vec![(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoSuchAddress)))];
+            return Moves::one(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoSuchAddress)));
         };
         let station = Station::new(StationKind::LoadBalancer, Arc::clone(&balancer.name));
         let fails = |mut traveller: Traveller, verdict, cause, why: String| {
             let action = if verdict == Verdict::Rejected { Action::Reject } else { Action::Drop };
             traveller.note(station.clone(), Component::AzureLoadBalancer, Owner::Azure, action, why);
-            vec![(traveller, Move::End(End::Failed(verdict, cause)))]
+            Moves::one(traveller, Move::End(End::Failed(verdict, cause)))
         };
         if self.is_internal_frontend(destination) {
             let why = format!(
@@ -84,7 +84,7 @@ impl World {
             balancer.name
         );
         traveller.note(station, Component::AzureLoadBalancer, Owner::Azure, Action::Deliver, why);
-        vec![(traveller, Move::End(End::Arrived(Party::Platform)))]
+        Moves::one(traveller, Move::End(End::Arrived(Party::Platform)))
     }
 
     /// The end of an echo request that no kernel of the cluster or a VM gets; `None` where one does.
@@ -136,6 +136,7 @@ impl World {
             verdict,
             cause,
             source_seen: endpoint.as_ref().map(|_| packet.source),
+            proxy_header_source: None,
             endpoint,
             node: traveller.entered.clone(),
             count: traveller.count,

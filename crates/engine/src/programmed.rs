@@ -118,9 +118,8 @@ impl World {
         family: IpFamily,
         services: &ServiceMap,
     ) -> Programming {
-        let mut programming = ProxyConfig::of_node(&self.model, name, family)
-            .map(|config| kube_proxy::program(&config, services))
-            .unwrap_or_default();
+        let config = ProxyConfig::of_node(&self.model, name, family).filter(|_| self.has_proxy(name));
+        let mut programming = config.map(|config| kube_proxy::program(&config, services)).unwrap_or_default();
         programming.iptables = self.with_agents(programming.iptables, family);
         programming
     }

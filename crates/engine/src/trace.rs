@@ -171,6 +171,8 @@ pub enum AssumptionCode {
     CiliumServices,
     /// NetworkPolicies are enforced, though no ManagedCluster document says by whom.
     PoliciesEnforced,
+    /// A node without a pod of kube-proxy never had one.
+    NodeWithoutKubeProxy,
     /// The shares of IPVS are those of many connections.
     IpvsScheduler,
     /// A node's rules were given in place of the generated ones.

@@ -17,6 +17,7 @@ pub mod ingress;
 pub mod ingress_nginx;
 pub mod ip_masq_agent;
 pub mod kube_proxy;
+pub mod kubelet;
 pub mod network_policy;
 pub mod resolv_conf;
 pub mod scheduler;

@@ -184,6 +184,8 @@ pub struct AskedOutcome {
     pub endpoint: Option<String>,
     /// Whose address they see; absent is any.
     pub source_seen: Option<String>,
+    /// The client that a PROXY header names to them; absent is any or none.
+    pub proxy_header_source: Option<String>,
 }
 
 /// What the probe of a load balancer's rule sees.
@@ -285,6 +287,11 @@ pub const ANSWERED: &[Entry] = &[
     },
     Entry { id: "dns-names", chapter: "From inside", title: "Which address does a name give, and to whom?" },
     Entry { id: "ping", chapter: "From inside", title: "What answers a ping?" },
+    Entry {
+        id: "node-without-kube-proxy",
+        chapter: "From inside",
+        title: "kube-proxy is missing on one node: what stops working?",
+    },
     Entry {
         id: "dns-servers",
         chapter: "From inside",

@@ -275,8 +275,9 @@ fn probed(world: &World, balancer: &str, probe: &Probe) -> ProbedMembers {
         .find(|rule| rule.probe.as_ref().is_some_and(|one| one.name == probe.name));
     let pool = rule.and_then(|rule| world.cloud().pool(balancer, &rule.pool));
     let members = pool.map(|pool| pool.members.as_slice()).unwrap_or_default();
-    let state =
-        |member: &std::sync::Arc<azure::Member>| (member.label(), world.probe_state(Some(probe), member));
+    let state = |member: &std::sync::Arc<azure::Member>| {
+        (member.label().to_string(), world.probe_state(Some(probe), member))
+    };
     ProbedMembers {
         members: members.iter().take(MOST_STATES).map(state).collect(),
         more: members.len().saturating_sub(MOST_STATES),

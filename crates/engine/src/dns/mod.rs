@@ -77,6 +77,7 @@ impl World {
                 node: None,
                 count: 1,
                 source_seen: None,
+                proxy_header_source: None,
                 steps: resolution.steps,
                 reply: None,
             };

@@ -121,12 +121,15 @@ impl World {
             destination_port: PORT,
             mark: 0,
         };
-        let ends = self.walk(Traveller::new(question), self.departure(&asker.party));
-        let arrives = |end: &End, port| match end {
-            End::Arrived(party) => self.listener(party, port, Protocol::Udp) == Some(Listener::Application),
+        let ends = self.walk(Traveller::new(question), self.departure(&asker.party, source));
+        let arrives = |(traveller, end): &(Traveller, End)| match end {
+            End::Arrived(party) => {
+                let to = (traveller.packet.destination, traveller.packet.destination_port);
+                self.listener(party, to, Protocol::Udp) == Some(Listener::Application)
+            }
             End::Failed(..) => false,
         };
-        if ends.iter().any(|(traveller, end)| arrives(end, traveller.packet.destination_port)) {
+        if ends.iter().any(arrives) {
             return Ok(());
         }
         let Some((mut traveller, end)) = ends.into_iter().next() else { return Ok(()) };

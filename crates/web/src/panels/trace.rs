@@ -111,6 +111,9 @@ fn verdict(outcome: &PathOutcome) -> Html {
             if let Some(source) = outcome.source_seen {
                 <span>{ ", which sees " }<b class="mono">{ source.to_string() }</b></span>
             }
+            if let Some(told) = outcome.proxy_header_source {
+                <span>{ " and a PROXY header with " }<b class="mono">{ told.to_string() }</b></span>
+            }
             <span class="hint">{ steps_words(outcome) }</span>
         </p>
     }
