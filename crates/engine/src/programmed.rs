@@ -119,7 +119,9 @@ impl World {
         services: &ServiceMap,
     ) -> Programming {
         let config = ProxyConfig::of_node(&self.model, name, family).filter(|_| self.has_proxy(name));
-        let mut programming = config.map(|config| kube_proxy::program(&config, services)).unwrap_or_default();
+        // A node without kube-proxy has its kubelet and ip-masq-agent all the same.
+        let bare = || Programming { iptables: kube_proxy::bare_host(), ..Programming::default() };
+        let mut programming = config.map_or_else(bare, |config| kube_proxy::program(&config, services));
         programming.iptables = self.with_agents(programming.iptables, family);
         programming
     }
