@@ -30,7 +30,7 @@ export type Flow =
       from: string;
       /** An address, a name, or `svc/…`, `pod/…`, `node/…`, then `:PORT`. */
       to: string;
-      protocol?: "tcp" | "udp" | "sctp";
+      protocol?: "tcp" | "udp" | "sctp" | "icmp";
       host?: string;
       path?: string;
       /** Only the cases in which the load balancer picks this node. */
@@ -163,6 +163,8 @@ export interface Outcome {
   /** How many branches stand for this one, where folded. */
   count?: number;
   sourceSeen: string | null;
+  /** The client that a PROXY header names to the receiver, where a Private Link Service writes one. */
+  proxyHeaderSource?: string;
   steps: Step[];
   reply: { verdict: Verdict; cause: Cause | null; steps: Step[] } | null;
 }

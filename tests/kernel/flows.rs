@@ -5,7 +5,7 @@ use crate::{
     cluster::{Family, POD_PORT, SERVICE_PORT, client_ip, key, many_clients, unallocated_ip, vm_ip},
 };
 use engine::{Flow, FlowError, Place, World};
-use model::{Model, kubernetes::Protocol};
+use model::Model;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Who opens the connection.
@@ -68,7 +68,7 @@ pub(crate) struct Case {
 impl Case {
     /// The protocol.
     pub(crate) fn transport(&self) -> Transport {
-        if self.flow.protocol == Protocol::Udp { Transport::Udp } else { Transport::Tcp }
+        if self.flow.protocol == model::Transport::Udp { Transport::Udp } else { Transport::Tcp }
     }
 }
 
@@ -140,8 +140,8 @@ impl Question {
         let (from, host, bind) = self.sender();
         let (to, port) = self.receiver(model)?;
         let protocol = match self.transport {
-            Transport::Tcp => Protocol::Tcp,
-            Transport::Udp => Protocol::Udp,
+            Transport::Tcp => model::Transport::Tcp,
+            Transport::Udp => model::Transport::Udp,
         };
         let family = if self.family == Family::V4 { "IPv4" } else { "IPv6" };
         let name = format!("{} to {} {} {family}", self.source_name(), self.target_name(), self.transport);

@@ -387,6 +387,8 @@ fn behind_a_private_link_service_only_the_header_knows_the_client() {
                 header
             );
             assert_eq!(delivered.before.source.to_string(), seen);
+            let told = outcome.proxy_header_source.map(|ip| ip.to_string());
+            assert_eq!(told.as_deref(), header.then_some("10.99.0.7"));
             let back = &outcome.reply.as_ref().expect("an answer").steps;
             assert!(back.iter().any(|step| step.why.contains("gives it back to 10.99.0.7")));
         }

@@ -24,7 +24,7 @@ fn start() -> World {
 
 fn member(world: &World, node: &str) -> String {
     let pool = world.cloud().pool("kubernetes", POOL).expect("a pool");
-    let member = pool.members.iter().find(|member| member.label() == node).expect("a member");
+    let member = pool.members.iter().find(|member| &*member.label() == node).expect("a member");
     member.ip_configuration.as_ref().expect("by NIC").to_string()
 }
 
@@ -217,7 +217,7 @@ fn a_nic_dragged_from_pool_to_pool_is_put_back() {
     let pool = |balancer: &'static str| BackendPoolName { balancer, pool: POOL };
     let nodes = |world: &World, balancer: &str| {
         let members = &world.cloud().pool(balancer, POOL).expect("a pool").members;
-        let mut labels: Vec<String> = members.iter().map(|member| member.label()).collect();
+        let mut labels: Vec<String> = members.iter().map(|member| member.label().to_string()).collect();
         labels.sort();
         labels.join(" ")
     };

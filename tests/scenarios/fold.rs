@@ -263,7 +263,8 @@ fn traced(world: &World, flow: &Flow, all: &Paths, what: &str) {
 
 /// The matrix says what the branches say.
 fn cell(world: &World, flow: &Flow, all: &Paths, what: &str) {
-    let target = Target { place: flow.to.clone(), port: flow.port, protocol: flow.protocol };
+    let target =
+        Target { place: flow.to.clone(), port: flow.port, protocol: model::kubernetes::Protocol::Tcp };
     let question = MatrixQuestion { clients: vec![flow.from.clone()], targets: vec![target] };
     let matrix = world.matrix(&question);
     let delivered: f64 = all

@@ -15,6 +15,7 @@ mod update;
 
 use engine::{Cause, Flow, Paths, Place, Verdict, World, parse_destination};
 use formats::Source;
+use model::Transport;
 use std::{collections::BTreeMap, path::Path};
 
 /// Reads one example; its diagnostics must hold no error.
@@ -36,8 +37,12 @@ fn world(example: &str) -> World {
 }
 
 fn flow(from: &str, to: &str) -> Flow {
-    let (to, port) = parse_destination(to).expect("a destination");
-    Flow::tcp(from.parse::<Place>().expect("a place"), to, port)
+    let from = from.parse::<Place>().expect("a place");
+    // Without a port, it is a ping.
+    match parse_destination(to) {
+        Ok((to, port)) => Flow::tcp(from, to, port),
+        Err(_) => Flow { protocol: Transport::Icmp, ..Flow::tcp(from, to.parse().expect("a place"), 0) },
+    }
 }
 
 /// What decided, for a failing test.

@@ -109,7 +109,7 @@ struct Difference {
 
 use ProxyMode::{Ipvs, Nftables};
 
-const DIFFERENCES: [Difference; 10] = [
+const DIFFERENCES: [Difference; 12] = [
     Difference {
         mode: Nftables,
         title: "Node ports on 127.0.0.1",
@@ -139,6 +139,15 @@ const DIFFERENCES: [Difference; 10] = [
     },
     Difference {
         mode: Nftables,
+        title: "An echo request (ping) to a cluster IP",
+        setting: Setting::Plain,
+        from: "pod/default/caller",
+        to: "10.0.0.80",
+        iptables: "dropped nsg-denied",
+        other: "rejected firewall-rejected",
+    },
+    Difference {
+        mode: Nftables,
         title: "A cluster IP that no Service has",
         setting: Setting::Plain,
         from: "pod/default/caller",
@@ -161,6 +170,15 @@ const DIFFERENCES: [Difference; 10] = [
         setting: Setting::Plain,
         from: "pod/default/caller",
         to: "10.0.0.80:81",
+        iptables: "dropped nsg-denied",
+        other: "rejected firewall-rejected",
+    },
+    Difference {
+        mode: Ipvs,
+        title: "An echo request (ping) to a cluster IP",
+        setting: Setting::Plain,
+        from: "pod/default/caller",
+        to: "10.0.0.80",
         iptables: "dropped nsg-denied",
         other: "rejected firewall-rejected",
     },

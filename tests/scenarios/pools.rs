@@ -1,12 +1,12 @@
 //! Node pools: where pods run, what an edit does to them and to the traffic, and that undo takes it back.
 
-use super::{CLIENT, flow, world};
-use engine::{Fate, Note, PlanError, Rewrite, World};
+use super::{CLIENT, deciding, flow, world};
+use engine::{Fate, Note, PlanError, Rewrite, Verdict, World};
 use kubernetes::Unsettled;
 use model::{
     Edit, Key, Kind, Model, NodeName, Object, ObjectRef, PoolName,
     azure::{AgentPool, ScaleSetPriority},
-    kubernetes::{Effect, IntOrString, LabelSelector, PodDisruptionBudget, Taint},
+    kubernetes::{Effect, IntOrString, LabelSelector, PodDisruptionBudget, Taint, TrafficPolicy},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -119,7 +119,9 @@ fn the_two_nodes_of_the_backend_pools() {
         .cloud()
         .pools("kubernetes")
         .iter()
-        .map(|pool| (pool.name.to_string(), pool.members.iter().map(|member| member.label()).collect()))
+        .map(|pool| {
+            (pool.name.to_string(), pool.members.iter().map(|member| member.label().to_string()).collect())
+        })
         .collect();
     let nodes =
         vec!["aks-system-24031207-vmss000000".to_owned(), "aks-worker-24031207-vmss000000".to_owned()];
@@ -221,6 +223,12 @@ fn the_remedies_for_the_uneven_load_balancer() {
     assert_eq!(per_pool(&before, "app", "echo"), counts([("system", 1), ("pool-1", 3)]));
     assert_eq!(shares(&before, ECHO), [100]);
 
+    // Under policy Cluster, and behind no load balancer, shares are even.
+    let service = Key::new("default", "echo-service");
+    let policy = Edit::SetExternalTrafficPolicy { service: service.clone(), policy: TrafficPolicy::Cluster };
+    assert_eq!(after(&before, &policy).0.remedies(&service), []);
+    assert_eq!(world("production").remedies(&Key::new("shop", "api")), []);
+
     // A soft taint moves nobody; a pod that is made anew avoids the system pool.
     let (soft, _) = remedy(&before, 0);
     assert_eq!(places(&soft), places(&before));
@@ -265,7 +273,12 @@ fn why_a_soft_taint_and_no_hard_one() {
         assert_eq!(on_system(&tainted), evicted, "{effect}");
         let mut anew: Model = tainted.input().clone();
         anew.bindings.clear();
-        assert_eq!(on_system(&World::new(&anew)), expected, "{effect}");
+        let anew = World::new(&anew);
+        assert_eq!(on_system(&anew), expected, "{effect}");
+        // Without it, no Service works from the node, and no probe finds it up.
+        let called = anew.paths(&flow(&format!("node/{node}"), ECHO)).expect("the flow exists");
+        let works = called.outcomes.iter().all(|outcome| outcome.verdict == Verdict::Delivered);
+        assert_eq!(works, expected.is_some(), "{effect}{}", deciding(&called));
     }
 }
 

@@ -80,7 +80,7 @@ fn check_run(world: &World, expected: &AskedRun) -> Result<(), String> {
 }
 
 /// Verdict, cause, endpoint, source seen.
-type Row = (String, String, String, String);
+type Row = (String, String, String, String, String);
 
 fn rows(paths: &Paths) -> BTreeMap<Row, f64> {
     let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
@@ -91,6 +91,7 @@ fn rows(paths: &Paths) -> BTreeMap<Row, f64> {
             text(outcome.cause.map(|cause| cause.to_string())),
             text(outcome.endpoint.as_ref().map(ToString::to_string)),
             text(outcome.source_seen.map(|ip| ip.to_string())),
+            text(outcome.proxy_header_source.map(|ip| ip.to_string())),
         );
         *rows.entry(row).or_insert(0.0) += outcome.probability;
     }
@@ -129,6 +130,7 @@ fn check_outcomes(paths: &Paths, expected: &AskedFlow) -> Result<(), String> {
                 && row.1 == wanted.cause.as_deref().unwrap_or("-")
                 && same(&wanted.endpoint, &row.2)
                 && same(&wanted.source_seen, &row.3)
+                && same(&wanted.proxy_header_source, &row.4)
         };
         let share: f64 = got.iter().filter(|(row, _)| fits(row)).map(|(_, share)| share).sum();
         if (share - wanted.share).abs() > 1e-6 {

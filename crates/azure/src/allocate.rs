@@ -145,7 +145,7 @@ pub(crate) fn node_subnets(model: &Model) -> Vec<IpNet> {
 }
 
 /// Whether an address can belong to an internal frontend.
-pub(crate) fn is_private(ip: IpAddr) -> bool {
+pub fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_private() || (ip.octets()[0] == 100 && (ip.octets()[1] & 0xc0) == 64),
         IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),

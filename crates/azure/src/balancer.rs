@@ -105,11 +105,11 @@ impl AdminState {
 
 impl Member {
     /// Its name for a person: the node, else the address, else the NIC's configuration.
-    pub fn label(&self) -> String {
+    pub fn label(&self) -> Arc<str> {
         match (&self.node, self.address, &self.ip_configuration) {
-            (Some(node), ..) => node.to_string(),
-            (None, Some(address), _) => address.to_string(),
-            (None, None, Some(id)) => id.to_string(),
+            (Some(node), ..) => node.into(),
+            (None, Some(address), _) => address.to_string().into(),
+            (None, None, Some(id)) => id.to_string().into(),
             (None, None, None) => "unknown member".into(),
         }
     }
@@ -118,7 +118,7 @@ impl Member {
     pub fn is_called(&self, label: &str) -> bool {
         match &self.node {
             Some(node) => node.as_str() == label,
-            None => self.label() == label,
+            None => *self.label() == *label,
         }
     }
 }
@@ -204,7 +204,7 @@ impl Balancer {
 
 fn backend_address(member: &Member, by_address: bool) -> BackendAddress {
     BackendAddress {
-        name: Some(member.label()),
+        name: Some(member.label().to_string()),
         ip_address: member.address.filter(|_| by_address).map(|address| address.to_string()),
         network_interface_ip_configuration: member
             .ip_configuration

@@ -2,13 +2,14 @@
 //! storage accounts.
 
 use crate::{
+    PROBE_SOURCE,
     allocate::is_private,
     storage::{PrivateZone, group_of_name, public_address},
     surroundings::network_named,
 };
 use model::{
     Model,
-    azure::{PrivateDnsZone, RecordSet, StorageAccount, VirtualNetworkLink},
+    azure::{DnsResolver, PrivateDnsZone, RecordSet, StorageAccount, VirtualNetwork, VirtualNetworkLink},
 };
 use std::{collections::BTreeSet, fmt, net::IpAddr};
 
@@ -20,6 +21,24 @@ pub enum Resolver<'a> {
     Azure(Option<&'a str>),
     /// The internet's DNS.
     Public,
+}
+
+/// The DNS servers that a network's DHCP gives its machines: its own (`dhcpOptions.dnsServers`), else Azure DNS
+/// ("Name resolution for resources in Azure virtual networks").
+pub fn servers(network: Option<&VirtualNetwork>) -> Vec<IpAddr> {
+    let given = network.map(|network| network.dhcp_options.dns_servers.as_slice()).unwrap_or_default();
+    let own: Vec<IpAddr> = given.iter().filter_map(|text| text.parse().ok()).collect();
+    if own.is_empty() { vec![PROBE_SOURCE] } else { own }
+}
+
+/// The resolver that takes questions at an address, and the network in whose place it asks.
+pub fn resolver_at(model: &Model, ip: IpAddr) -> Option<(&DnsResolver, &str)> {
+    let holds = |resolver: &DnsResolver| {
+        let own = resolver.inbound_endpoints.iter().flat_map(|endpoint| &endpoint.ip_configurations);
+        own.filter_map(|own| own.private_ip_address.as_ref()?.parse::<IpAddr>().ok()).any(|own| own == ip)
+    };
+    let resolver = model.dns_resolvers.values().find(|resolver| holds(resolver))?;
+    Some((resolver, resolver.virtual_network.as_ref()?.id.segment("virtualNetworks")?))
 }
 
 /// One record of a chain.

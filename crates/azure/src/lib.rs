@@ -43,6 +43,7 @@ pub mod surroundings;
 #[cfg(test)]
 mod tests;
 
+pub use allocate::is_private;
 pub use balancer::{AdminState, Balancer, Frontend, Member, Origin, Pool, Rule};
 pub use budget::{Allocation, At, GatewayBudget, NAT_GATEWAY_CONNECTIONS_PER_DESTINATION, SnatBudget};
 pub use cloud::{Allocated, Cloud, is_given, program, program_with};

@@ -14,7 +14,8 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 pub enum Limit {
     /// Frontends of one load balancer: 600 of Standard, 200 of Basic.
     Frontends(usize),
-    /// Rules of Standard load balancers, public and internal, that lead to one NIC: 300.
+    /// Rules of Standard load balancers, public and internal, that lead to one NIC, outbound rules (and inbound NAT
+    /// rules, which the controller writes none of) among them: 300.
     RulesOfNic(usize),
     /// Private Link Services on one load balancer: 8.
     PrivateLinks(usize),
@@ -56,7 +57,7 @@ pub(crate) struct Counts {
     pub(crate) standard: bool,
     /// Its frontends.
     pub(crate) frontends: usize,
-    /// Its rules and those of its internal or public twin, which lead to the same NICs.
+    /// Its rules, outbound ones too, and those of its internal or public twin, which lead to the same NICs.
     pub(crate) rules: usize,
     /// The Private Link Services in front of it.
     pub(crate) private_links: usize,

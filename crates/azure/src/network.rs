@@ -52,6 +52,8 @@ pub struct SubnetEntry {
     pub subnet: Subnet,
     /// The route table's name, if it has one.
     pub table: Option<String>,
+    /// What its routes are called: the route table's name, or `system routes of …`.
+    pub routes_name: Arc<str>,
     /// The effective routes.
     pub routes: Routes,
     /// Whether the input shows the network. Without one, AKS's own is taken: it has system routes only.
@@ -114,6 +116,10 @@ impl Network {
                 prefixes: subnet_prefixes(subnet),
                 subnet: subnet.clone(),
                 table: table.map(|table| table.name.clone()),
+                routes_name: match table {
+                    Some(table) => table.name.as_str().into(),
+                    None => format!("system routes of {}", subnet.name).into(),
+                },
                 routes: Routes::of(network, table.map(|table| table.routes.as_slice()).unwrap_or_default())
                     .with(around(model, network, subnet)),
                 is_given,

@@ -433,7 +433,7 @@ impl<'a> Builder<'a> {
         let counts = Counts {
             standard: self.settings.is_standard(),
             frontends: self.drafts.get(&plan.balancer).map_or(0, |draft| draft.frontends.len()),
-            rules: twins.map(|(_, draft)| draft.rules).sum(),
+            rules: twins.map(|(_, draft)| draft.rules + draft.outbound_rules.len()).sum(),
             private_links: links.count(),
         };
         if let Some(limit) = limits::broken(counts) {

@@ -15,6 +15,10 @@ use std::{
 pub struct SecurityGroup {
     /// The document.
     pub document: Arc<NetworkSecurityGroup>,
+    /// The document's name, to be shared.
+    pub shared_name: Arc<str>,
+    /// Whether its rules name service tags whose addresses only Azure knows.
+    pub has_unknown_tags: bool,
     inbound: Table,
     outbound: Table,
 }
@@ -318,7 +322,17 @@ impl SecurityGroup {
             rules.extend(document.default_security_rules.iter().cloned());
         }
         let (inbound, outbound) = rules.into_iter().partition(|rule| rule.direction == Direction::Inbound);
-        Self { document, inbound: Table::new(inbound), outbound: Table::new(outbound) }
+        let (inbound, outbound) = (Table::new(inbound), Table::new(outbound));
+        let mut group = Self {
+            shared_name: document.name.as_str().into(),
+            has_unknown_tags: false,
+            document,
+            inbound,
+            outbound,
+        };
+        let has_unknown_tags = group.unknown_tags().next().is_some();
+        group.has_unknown_tags = has_unknown_tags;
+        group
     }
 
     /// Service tags in its rules whose addresses only Azure knows.
@@ -446,23 +460,26 @@ impl Guards {
     /// Asks the groups in Azure's order (inbound: subnet, then NIC; outbound: NIC, then subnet) up to the
     /// first that denies. Both must allow; without groups the flow passes. This is about the first packet
     /// of a flow; see [`Guards::pass`] for others.
-    pub fn ask(&self, direction: Direction, packet: &GuardedPacket, space: &AddressSpace) -> Vec<Asked> {
+    pub fn ask(
+        &self,
+        direction: Direction,
+        packet: &GuardedPacket,
+        space: &AddressSpace,
+    ) -> impl Iterator<Item = Asked> {
         let subnet = (Attachment::Subnet, self.subnet.as_ref());
         let nic = (Attachment::Nic, self.nic.as_ref());
         let order = match direction {
             Direction::Inbound => [subnet, nic],
             Direction::Outbound => [nic, subnet],
         };
-        let mut asked = Vec::new();
-        for (attachment, group) in order {
-            let Some(group) = group else { continue };
+        let mut denied = false;
+        order.into_iter().filter_map(move |(attachment, group)| {
+            let group = group.filter(|_| !denied)?;
             let ruling = group.decide(direction, packet, space);
-            asked.push(Asked { attachment, group: Arc::clone(group), ruling });
-            if asked.last().is_some_and(|last| !last.allows()) {
-                break;
-            }
-        }
-        asked
+            let asked = Asked { attachment, group: Arc::clone(group), ruling };
+            denied = !asked.allows();
+            Some(asked)
+        })
     }
 
     /// Whether a packet passes.
@@ -473,6 +490,6 @@ impl Guards {
         space: &AddressSpace,
         state: FlowState,
     ) -> bool {
-        state == FlowState::Established || self.ask(direction, packet, space).iter().all(Asked::allows)
+        state == FlowState::Established || self.ask(direction, packet, space).all(|asked| asked.allows())
     }
 }

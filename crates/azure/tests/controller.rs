@@ -299,9 +299,23 @@ fn what_upstream_refuses() {
     let many: Vec<Service> = (0..9).map(|at| service(&format!("s{at}"), &tcp, &linked)).collect();
     let cloud = program_with(&model(&many), settings());
     assert_eq!(refusals(&cloud), [(Stage::ResourceManager, Reason::OverLimit(Limit::PrivateLinks(8)))]);
-    let wide: Vec<ServicePort> = (1..=301).map(|number| port(Protocol::Tcp, number)).collect();
-    let cloud = program_with(&model(&[service("web", &wide, &[])]), settings());
-    assert_eq!(refusals(&cloud), [(Stage::ResourceManager, Reason::OverLimit(Limit::RulesOfNic(300)))]);
+}
+
+#[test]
+fn the_outbound_rule_is_one_of_a_nics_300() {
+    for (outbound, ports, refused) in [
+        (OutboundType::None, 300, false),
+        (OutboundType::None, 301, true),
+        (OutboundType::LoadBalancer, 299, false),
+        (OutboundType::LoadBalancer, 300, true),
+    ] {
+        let wide: Vec<ServicePort> = (1..=ports).map(|number| port(Protocol::Tcp, number)).collect();
+        let settings = Settings { outbound, ..Settings::default() };
+        let cloud = program_with(&model(&[service("web", &wide, &[])]), settings);
+        let wanted = (Stage::ResourceManager, Reason::OverLimit(Limit::RulesOfNic(300)));
+        let wanted: Vec<_> = refused.then_some(wanted).into_iter().collect();
+        assert_eq!(refusals(&cloud), wanted, "{outbound:?} {ports}");
+    }
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use crate::output::Failure;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use engine::{Flow, Place, parse_destination};
-use model::kubernetes::{IpFamily, Protocol};
+use engine::{Flow, Place, parse_receiver};
+use model::{Transport, kubernetes::IpFamily};
 
 /// See every hop a packet takes through AKS.
 #[derive(Debug, Parser)]
@@ -298,8 +298,8 @@ pub(crate) struct SnatArguments {
     #[arg(long, value_name = "FLOWS")]
     pub(crate) flows: Option<u32>,
     /// The protocol of these flows
-    #[arg(long, value_enum, default_value_t = Transport::Tcp)]
-    pub(crate) protocol: Transport,
+    #[arg(long, value_enum, default_value_t = PortProtocol::Tcp)]
+    pub(crate) protocol: PortProtocol,
     /// text for people, json for programs
     #[arg(short, long, value_enum, default_value_t = CompareFormat::Text)]
     pub(crate) output: CompareFormat,
@@ -317,9 +317,9 @@ pub(crate) struct FlowArguments {
     /// The receiver and port: IP, NAME, svc/NAMESPACE/NAME, pod/NAMESPACE/NAME or node/NAME, then :PORT
     #[arg(long, value_name = "DST:PORT")]
     pub(crate) to: String,
-    /// The protocol
-    #[arg(long, value_enum, default_value_t = Transport::Tcp)]
-    pub(crate) protocol: Transport,
+    /// The protocol; icmp is an echo request (ping), and DST has no port then
+    #[arg(long, value_enum, default_value_t = FlowTransport::Tcp)]
+    pub(crate) protocol: FlowTransport,
     /// HTTP path, for flows through an ingress
     #[arg(long)]
     pub(crate) path: Option<String>,
@@ -338,10 +338,19 @@ pub(crate) struct FlowArguments {
     pub(crate) output: OutputFormat,
 }
 
+/// What ports of an outbound way are counted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Transport {
+pub(crate) enum PortProtocol {
     Tcp,
     Udp,
+}
+
+/// What a flow is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FlowTransport {
+    Tcp,
+    Udp,
+    Icmp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -350,6 +359,16 @@ pub(crate) enum OutputFormat {
     Json,
     Svg,
     Mermaid,
+}
+
+impl FlowTransport {
+    pub(crate) fn meant(self) -> Transport {
+        match self {
+            Self::Tcp => Transport::Tcp,
+            Self::Udp => Transport::Udp,
+            Self::Icmp => Transport::Icmp,
+        }
+    }
 }
 
 impl FlowArguments {
@@ -367,20 +386,19 @@ impl FlowArguments {
                 "write an IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME, e.g. --from 198.51.100.7",
             ));
         }
-        let (to, port) = parse_destination(&self.to).map_err(|error| {
-            Failure::new(
-                format!("--to: {error}"),
-                "write DST:PORT, e.g. --to svc/default/echo-service:80 or --to '[fd00::1]:80'",
-            )
+        let protocol = self.protocol.meant();
+        let (to, port) = parse_receiver(&self.to, protocol).map_err(|error| {
+            let hint = match protocol {
+                Transport::Icmp => "write DST alone, e.g. --to svc/default/echo-service --protocol icmp",
+                _ => "write DST:PORT, e.g. --to svc/default/echo-service:80 or --to '[fd00::1]:80'",
+            };
+            Failure::new(format!("--to: {error}"), hint)
         })?;
         Ok(Flow {
             from,
             to,
             port,
-            protocol: match self.protocol {
-                Transport::Tcp => Protocol::Tcp,
-                Transport::Udp => Protocol::Udp,
-            },
+            protocol,
             host: self.host.clone(),
             path: self.path.clone(),
             via: self.via.as_deref().map(Into::into),
@@ -399,9 +417,9 @@ pub(crate) struct RenderArguments {
     /// The receiver and port, as for paths
     #[arg(long, value_name = "DST:PORT", requires = "from")]
     pub(crate) to: Option<String>,
-    /// The protocol
-    #[arg(long, value_enum, default_value_t = Transport::Tcp)]
-    pub(crate) protocol: Transport,
+    /// The protocol; icmp is an echo request (ping), and DST has no port then
+    #[arg(long, value_enum, default_value_t = FlowTransport::Tcp)]
+    pub(crate) protocol: FlowTransport,
     /// HTTP path, for flows through an ingress
     #[arg(long)]
     pub(crate) path: Option<String>,

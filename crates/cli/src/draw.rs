@@ -1,7 +1,7 @@
 //! `hopscope render`: pictures of a cluster and a flow.
 
 use crate::{
-    args::{Colours, PictureFormat, RenderArguments, Shape, Transport},
+    args::{Colours, PictureFormat, RenderArguments, Shape},
     input,
     output::{self, Failure},
     refused, text,
@@ -52,7 +52,7 @@ fn flow(arguments: &RenderArguments) -> Result<Option<Flow>, Failure> {
     let spec = FlowSpec {
         from: from.clone(),
         to: to.clone(),
-        protocol: (arguments.protocol == Transport::Udp).then(|| "udp".to_owned()),
+        protocol: Some(arguments.protocol.meant().lower().to_owned()),
         host: arguments.host.clone(),
         path: arguments.path.clone(),
         via: arguments.via.clone(),

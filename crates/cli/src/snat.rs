@@ -1,7 +1,7 @@
 //! `hopscope snat`: the budget of outbound ports.
 
 use crate::{
-    args::{CompareFormat, SnatArguments, Transport},
+    args::{CompareFormat, PortProtocol, SnatArguments},
     input,
     output::{self, Failure, visible},
 };
@@ -84,8 +84,8 @@ fn pool_text(out: &mut String, budget: &SnatBudget, arguments: &SnatArguments) {
     if let Some(flows) = arguments.flows {
         let opened = opened(now.ports, flows, arguments.protocol);
         let reuse = match arguments.protocol {
-            Transport::Tcp => "TCP: a port serves one flow to each destination address and port",
-            Transport::Udp => "UDP: a port serves one flow to each destination address",
+            PortProtocol::Tcp => "TCP: a port serves one flow to each destination address and port",
+            PortProtocol::Udp => "UDP: a port serves one flow to each destination address",
         };
         let _ = writeln!(
             out,
@@ -121,10 +121,10 @@ fn gateway_text(out: &mut String, gateway: &GatewayBudget) {
     let _ = writeln!(out, "  idle       {} min for TCP, 4 min for UDP", gateway.idle_timeout_in_minutes);
 }
 
-fn opened(ports: u32, flows: u32, protocol: Transport) -> u32 {
+fn opened(ports: u32, flows: u32, protocol: PortProtocol) -> u32 {
     let protocol = match protocol {
-        Transport::Tcp => Protocol::Tcp,
-        Transport::Udp => Protocol::Udp,
+        PortProtocol::Tcp => Protocol::Tcp,
+        PortProtocol::Udp => Protocol::Udp,
     };
     Inventory::new(ports).open(protocol, DESTINATION, flows)
 }

@@ -4,7 +4,10 @@ use crate::output::visible;
 use engine::{
     Action, Assumption, FlowSummary, Header, PathOutcome, Paths, Run, RunRow, Station, StationKind, Step,
 };
-use std::{fmt::Write, net::SocketAddr};
+use std::{
+    fmt::Write,
+    net::{IpAddr, SocketAddr},
+};
 
 /// A run: one line per receiver, the count first, like `sort | uniq -c`.
 pub(crate) fn run(run: &Run) -> String {
@@ -115,7 +118,7 @@ fn title(flow: &FlowSummary) -> String {
     } else {
         format!("{} ({})", flow.from, flow.source)
     };
-    let destination = SocketAddr::new(flow.destination, flow.port).to_string();
+    let destination = socket(flow.destination, flow.port);
     let to = if *flow.to == destination { destination } else { format!("{} ({destination})", flow.to) };
     format!("{} from {from} to {to}\n", flow.protocol)
 }
@@ -127,7 +130,7 @@ fn headline(outcome: &PathOutcome) -> String {
         None => format!("{}  {}", percent(outcome.probability), outcome.verdict),
     };
     if let Some(endpoint) = &outcome.endpoint {
-        let address = SocketAddr::new(endpoint.ip, endpoint.port);
+        let address = socket(endpoint.ip, endpoint.port);
         let word = if outcome.cause.is_none() { "to" } else { "at" };
         let _ = write!(line, " {word} {endpoint} ({address})");
     }
@@ -142,6 +145,9 @@ fn headline(outcome: &PathOutcome) -> String {
             let _ = write!(line, ", by {more} nodes alike");
         }
         (None, _) => {}
+    }
+    if let Some(told) = outcome.proxy_header_source {
+        let _ = write!(line, ", PROXY header {told}");
     }
     if let Some(source) = outcome.source_seen {
         let _ = write!(line, ", source seen {source}");
@@ -266,9 +272,17 @@ fn steps(out: &mut String, steps: &[Step]) {
     }
 }
 
+/// An address with its port, where there is one; IPv6 in brackets.
+fn socket(ip: IpAddr, port: u16) -> String {
+    match port {
+        0 => ip.to_string(),
+        _ => SocketAddr::new(ip, port).to_string(),
+    }
+}
+
 fn header(header: &Header) -> String {
-    let source = SocketAddr::new(header.source, header.source_port);
-    let destination = SocketAddr::new(header.destination, header.destination_port);
+    let source = socket(header.source, header.source_port);
+    let destination = socket(header.destination, header.destination_port);
     let mark = if header.mark == 0 { String::new() } else { format!(" mark {:#x}", header.mark) };
     format!("{source} → {destination}{mark}")
 }
@@ -277,17 +291,16 @@ fn header(header: &Header) -> String {
 fn change(step: &Step) -> String {
     let (before, after) = (&step.before, &step.after);
     let mut changes = Vec::new();
-    let end =
-        |name: &str, was: SocketAddr, is: SocketAddr| (was != is).then(|| format!("{name} {was} → {is}"));
+    let end = |name: &str, was: String, is: String| (was != is).then(|| format!("{name} {was} → {is}"));
     changes.extend(end(
         "src",
-        SocketAddr::new(before.source, before.source_port),
-        SocketAddr::new(after.source, after.source_port),
+        socket(before.source, before.source_port),
+        socket(after.source, after.source_port),
     ));
     changes.extend(end(
         "dst",
-        SocketAddr::new(before.destination, before.destination_port),
-        SocketAddr::new(after.destination, after.destination_port),
+        socket(before.destination, before.destination_port),
+        socket(after.destination, after.destination_port),
     ));
     if before.mark != after.mark {
         changes.push(format!("mark {:#x} → {:#x}", before.mark, after.mark));

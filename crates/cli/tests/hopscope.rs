@@ -198,7 +198,12 @@ fn bad_usage_is_refused_with_a_hint() {
         ("paths examples/caveat --from 1.2.3.4 --to 1.2.3.4:99999", &["\"99999\" is not a port"]),
         ("paths examples/caveat --from pod/x --to 1.2.3.4:80", &["--from", "NAMESPACE/NAME", "hint:"]),
         ("paths examples/caveat --from svc/a/b --to 1.2.3.4:80", &["cannot send"]),
-        ("paths examples/caveat --from 1.2.3.4 --to 5.6.7.8:80 --protocol icmp", &["tcp", "udp"]),
+        ("paths examples/caveat --from 1.2.3.4 --to 5.6.7.8:80 --protocol esp", &["tcp", "udp", "icmp"]),
+        (
+            "paths examples/caveat --from 1.2.3.4 --to 5.6.7.8:80 --protocol icmp",
+            &["has a port", "DST alone"],
+        ),
+        ("paths examples/caveat --from 1.2.3.4 --to 5.6.7.8", &["has no port"]),
         (
             "paths examples/caveat --from 1.2.3.4 --to 5.6.7.8:80 --via nowhere",
             &["--via: there is no node nowhere", "aks-system-27255451-0"],

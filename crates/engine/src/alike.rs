@@ -15,12 +15,19 @@ use netfilter::Match;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 /// The classes of nodes, apart from any packet.
 #[derive(Debug, Default)]
 pub(crate) struct Alike {
-    profiles: BTreeMap<NodeName, u32>,
+    /// In name order.
+    names: Vec<NodeName>,
+    /// One for each name.
+    profiles: Vec<u32>,
+    /// The place of the name after the one that was asked for last. Thousands of nodes are asked for one after the
+    /// other, and mostly in their order.
+    next: AtomicUsize,
 }
 
 /// What a walk asks of a node, whatever the packet.
@@ -30,7 +37,8 @@ struct Profile {
     alone: Option<NodeName>,
     /// Subnet and security groups, for each address.
     network: Vec<(bool, Option<String>, [Option<String>; 2])>,
-    zone: Option<String>,
+    /// Whether kube-proxy runs there.
+    proxied: bool,
     /// Whether kube-proxy's health server says that the node is leaving.
     leaving: bool,
     /// Families of its ranges of pod addresses.
@@ -47,7 +55,8 @@ struct Profile {
 pub(crate) struct Apart {
     /// Nodes that are a case of their own for this packet.
     alone: BTreeSet<NodeName>,
-    /// Nodes whose endpoints of the packet's Services matter, with these: service port and endpoint.
+    /// Nodes whose endpoints of the packet's Services matter, with these: service port and endpoint; and nodes in
+    /// zones for which endpoints are hinted.
     endpoints: BTreeMap<NodeName, Vec<(u32, u32)>>,
 }
 
@@ -57,7 +66,7 @@ pub(crate) type NodeClass = (u32, Option<NodeName>, Vec<(u32, u32)>);
 impl Apart {
     /// The class of a node.
     pub(crate) fn class(&self, alike: &Alike, node: &NodeName) -> NodeClass {
-        let profile = alike.profiles.get(node).copied().unwrap_or(u32::MAX);
+        let profile = alike.profile(node).unwrap_or(u32::MAX);
         let alone = (self.alone.contains(node) || profile == u32::MAX).then(|| node.clone());
         (profile, alone, self.endpoints.get(node).cloned().unwrap_or_default())
     }
@@ -80,7 +89,8 @@ impl World {
         Apart { alone, endpoints: self.endpoints_apart(to, near) }
     }
 
-    /// The nodes on which the rules of the Services that a socket concerns are others.
+    /// The nodes on which the rules of the Services that a socket concerns are others. A zone tells nodes apart
+    /// where an endpoint is hinted for it, and nowhere else: kube-proxy asks for it for no other reason.
     pub(crate) fn endpoints_apart(
         &self,
         to: (IpAddr, u16),
@@ -92,6 +102,16 @@ impl World {
             let Some(port) = services.ports().get(at as usize) else { continue };
             for (node, own) in port.nodes_apart() {
                 endpoints.entry(node.into()).or_default().extend(own.into_iter().map(|own| (at, own)));
+            }
+            let hints = port.endpoints.iter().filter_map(|endpoint| endpoint.hints.as_ref());
+            let zones = hints.flat_map(|hints| &hints.for_zones).map(|zone| zone.name.as_str());
+            let zones: BTreeSet<&str> = order::set(zones);
+            for (name, node) in self.model.nodes.iter().filter(|_| !zones.is_empty()) {
+                let zone = node.metadata.label(ProxyConfig::ZONE_LABEL);
+                let hinted = (0_u32..).zip(&zones).find(|(_, hinted)| zone == Some(**hinted));
+                if let Some((place, _)) = hinted {
+                    endpoints.entry(name.clone()).or_default().push((at, u32::MAX - place));
+                }
             }
             let on_nodes = (0_u32..).zip(&port.endpoints).filter(|_| near);
             for (own, endpoint) in on_nodes {
@@ -133,12 +153,12 @@ impl Alike {
         }
         let mut host_ports = host_ports(&world.model);
         let mut known: BTreeMap<Profile, u32> = BTreeMap::new();
-        let mut profiles = BTreeMap::new();
+        let (mut names, mut profiles) = (Vec::new(), Vec::new());
         for (name, node) in &world.model.nodes {
             let profile = Profile {
                 alone: is_alone(world, name, node).then(|| name.clone()),
                 network: node.internal_ips().map(|ip| network(world, name, ip)).collect(),
-                zone: node.metadata.labels.get(ProxyConfig::ZONE_LABEL).cloned(),
+                proxied: world.has_proxy(name),
                 leaving: !health::is_eligible(Some(node)),
                 pod_ranges: crate::topology::pod_cidrs(node).map(|range| range.addr().is_ipv4()).collect(),
                 host_ports: host_ports.remove(name.as_str()).unwrap_or_default(),
@@ -146,14 +166,21 @@ impl Alike {
                 ranges: node.internal_ips().flat_map(|ip| ranges.holding(ip)).collect(),
             };
             let next = u32::try_from(known.len()).unwrap_or(u32::MAX);
-            profiles.insert(name.clone(), *known.entry(profile).or_insert(next));
+            names.push(name.clone());
+            profiles.push(*known.entry(profile).or_insert(next));
         }
-        Self { profiles }
+        Self { names, profiles, next: AtomicUsize::new(0) }
     }
 
     /// The class of a node, apart from any packet.
     pub(crate) fn profile(&self, node: &NodeName) -> Option<u32> {
-        self.profiles.get(node).copied()
+        let next = self.next.load(Ordering::Relaxed);
+        let place = match self.names.get(next) {
+            Some(name) if name == node => next,
+            _ => self.names.binary_search(node).ok()?,
+        };
+        self.next.store(place + 1, Ordering::Relaxed);
+        self.profiles.get(place).copied()
     }
 }
 

@@ -6,13 +6,15 @@ use crate::{
     fold::Branching,
     ingress::Leg,
     journey::{End, Party, Traveller, station_of, unmarked},
-    later::later,
+    later::{later, together},
+    ping::is_ping,
+    private_link::told_by_header,
     resolve::Resolved,
     run::Random,
     state::{Effects, Follow, State},
     storage::Way,
 };
-use model::kubernetes::Protocol;
+use model::Transport;
 use netfilter::{Packet, Segment};
 use std::{cmp::Ordering, sync::Arc};
 
@@ -38,13 +40,14 @@ impl World {
             return self.branches_by_name(question, name);
         }
         let resolved = self.resolve(flow)?;
-        let packet =
-            question.later.unwrap_or_else(|| question.state.with_free_port(opening(flow, &resolved)));
-        let mut branches: Vec<Branch> = self
-            .send(&resolved.sender, packet, question)
-            .into_iter()
-            .flat_map(|(traveller, end)| self.conclude(&resolved.sender, packet, flow, traveller, end))
-            .collect();
+        let packet = question.later.unwrap_or_else(|| match flow.protocol {
+            Transport::Icmp => opening(flow, &resolved),
+            _ => question.state.with_free_port(opening(flow, &resolved)),
+        });
+        let mut branches = Vec::new();
+        for (traveller, end) in self.send(&resolved.sender, packet, question) {
+            self.conclude(&resolved.sender, packet, flow, (traveller, end), &mut branches);
+        }
         if let (true, Some(node)) = (branches.is_empty(), &flow.via) {
             return Err(FlowError::ViaNotChosen(node.clone()));
         }
@@ -53,13 +56,15 @@ impl World {
         for effects in &mut effects {
             effects.opened = Some(packet);
         }
-        let (from, to, port) = (flow.from.clone(), flow.to.clone(), flow.port);
+        let (from, to, port) = (flow.from.clone(), flow.to.clone(), packet.destination_port);
+        let [from, to, _] =
+            together(move || [from.to_string(), Flow::receiver_text(&to, port), String::new()]);
         let summary = FlowSummary {
-            from: later(move || from.to_string()).into(),
+            from,
             source: resolved.source,
-            to: later(move || format!("{to}:{port}")).into(),
+            to,
             destination: packet.destination,
-            port: flow.port,
+            port,
             protocol: flow.protocol.lower(),
         };
         let assumptions = self.assumptions(&resolved, &outcomes);
@@ -71,11 +76,11 @@ impl World {
         let branching = Branching::Alike;
         let question = Question { quiet: true, branching, ..Question::new(flow, Arc::default()) };
         let packet = opening(flow, resolved);
-        self.send(&resolved.sender, packet, &question)
-            .into_iter()
-            .flat_map(|(traveller, end)| self.conclude(&resolved.sender, packet, flow, traveller, end))
-            .map(|(outcome, _)| outcome)
-            .collect()
+        let mut branches = Vec::new();
+        for (traveller, end) in self.send(&resolved.sender, packet, &question) {
+            self.conclude(&resolved.sender, packet, flow, (traveller, end), &mut branches);
+        }
+        branches.into_iter().map(|(outcome, _)| outcome).collect()
     }
 
     /// Sends the packet and walks it to the end of every branch.
@@ -95,20 +100,25 @@ impl World {
         }
         let what = match flow.protocol {
             _ if question.later.is_some() => "goes on with its connection",
-            Protocol::Tcp => "opens a TCP connection",
-            Protocol::Udp => "sends a UDP datagram",
-            Protocol::Sctp => "opens an SCTP association",
+            Transport::Tcp => "opens a TCP connection",
+            Transport::Udp => "sends a UDP datagram",
+            Transport::Sctp => "opens an SCTP association",
+            Transport::Icmp => "sends an echo request (ping)",
         };
         if question.later.is_some() {
             traveller.segment = Segment::Later;
         }
-        let party = sender.clone();
-        let why = later(move || {
-            let (port, address) = (packet.destination_port, packet.destination);
-            format!("{} {what} to port {port} of {address}.", sender_words(&party))
-        });
-        traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Originate, why);
-        self.walk(traveller, self.departure(sender))
+        if !traveller.quiet {
+            let party = sender.clone();
+            let why = later(move || {
+                let (port, address) = (packet.destination_port, packet.destination);
+                let to = if port == 0 { String::new() } else { format!("port {port} of ") };
+                format!("{} {what} to {to}{address}.", sender_words(&party))
+            });
+            let station = traveller.station_of(sender);
+            traveller.note(station, Component::Client, Owner::Client, Action::Originate, why);
+        }
+        self.walk(traveller, self.departure(sender, packet.source))
     }
 
     /// From the end of the way there to the outcome: the socket, then the way back.
@@ -117,9 +127,9 @@ impl World {
         sender: &Party,
         packet: Packet,
         flow: &Flow,
-        mut traveller: Traveller,
-        end: End,
-    ) -> Vec<Branch> {
+        (mut traveller, end): (Traveller, End),
+        branches: &mut Vec<Branch>,
+    ) {
         let failed = |mut traveller: Traveller, verdict, cause| {
             let outcome = PathOutcome {
                 probability: traveller.weight(),
@@ -129,27 +139,40 @@ impl World {
                 count: traveller.count,
                 node: traveller.entered.take(),
                 source_seen: None,
+                proxy_header_source: None,
                 steps: std::mem::take(&mut traveller.steps),
                 reply: None,
             };
             (outcome, traveller.leave())
         };
         let party = match end {
-            End::Failed(verdict, cause) => return vec![failed(traveller, verdict, cause)],
+            End::Failed(verdict, cause) => return branches.push(failed(traveller, verdict, cause)),
             End::Arrived(party) => party,
         };
+        if is_ping(&packet)
+            && let Some(branch) = self.conclude_ping(sender, &mut traveller, &party)
+        {
+            return branches.push(branch);
+        }
         if let Party::AzureService { account, way } = &party {
-            return vec![self.conclude_at_service(sender, packet, traveller, &party, (account, way))];
+            return branches.push(self.conclude_at_service(
+                sender,
+                packet,
+                traveller,
+                &party,
+                (account, way),
+            ));
         }
         let source_seen = traveller.packet.source;
+        let told = told_by_header(&traveller);
         let Some(endpoint) = self.receive(&mut traveller, &party) else {
             let (mut outcome, effects) = failed(traveller, Verdict::Refused, Cause::NoListener);
             outcome.source_seen = Some(source_seen);
-            return vec![(outcome, effects)];
+            return branches.push((outcome, effects));
         };
         let leg = Leg { sender, packet, flow, party: &party, endpoint: endpoint.clone() };
         if let Some(proxied) = self.proxy(&leg, &traveller) {
-            return proxied;
+            return branches.extend(proxied);
         }
         let (probability, count) = (traveller.weight(), traveller.count);
         let node = traveller.entered.clone();
@@ -163,10 +186,11 @@ impl World {
             node,
             count,
             source_seen: Some(source_seen),
+            proxy_header_source: told,
             steps,
             reply: Some(reply),
         };
-        vec![(outcome, effects)]
+        branches.push((outcome, effects));
     }
 
     /// The account's answer, then the way back. A refusal by its firewall is an answer too: 403.
@@ -193,6 +217,7 @@ impl World {
             node,
             count,
             source_seen,
+            proxy_header_source: None,
             steps,
             reply: Some(reply),
         };
@@ -219,11 +244,14 @@ impl World {
         }
         traveller.nic = None;
         traveller.hops = 0;
-        let (station, seen) = (station_of(from), traveller.packet.destination);
-        let name = Arc::clone(&station.name);
-        let why = later(move || format!("{name} answers to the source that it saw, {seen}."));
-        traveller.note(station, Component::Pod, Owner::Workload, Action::Answer, why);
-        let Some((mut traveller, end)) = self.walk(traveller, self.departure(from)).into_iter().next() else {
+        if !traveller.quiet {
+            let (station, seen) = (traveller.station_of(from), traveller.packet.destination);
+            let name = Arc::clone(&station.name);
+            let why = later(move || format!("{name} answers to the source that it saw, {seen}."));
+            traveller.note(station, Component::Pod, Owner::Workload, Action::Answer, why);
+        }
+        let at = self.departure(from, traveller.packet.source);
+        let Some((mut traveller, end)) = self.walk(traveller, at).into_iter().next() else {
             let reply = Reply { verdict: Verdict::Dropped, cause: Some(Cause::NoRoute), steps: Vec::new() };
             return (reply, Effects::default());
         };
@@ -249,13 +277,17 @@ fn hand_over(
         return (Verdict::Dropped, Some(Cause::AsymmetricReturn));
     }
     if arrived == sender && answer == packet.reversed() {
+        if traveller.quiet {
+            return (Verdict::Delivered, None);
+        }
         let why = later(move || {
             format!(
                 "The answer comes from {}, the address that was called: the client accepts it.",
                 answer.source
             )
         });
-        traveller.note(station_of(sender), Component::Client, Owner::Client, Action::Deliver, why);
+        let station = traveller.station_of(sender);
+        traveller.note(station, Component::Client, Owner::Client, Action::Deliver, why);
         return (Verdict::Delivered, None);
     }
     let why = format!(
@@ -312,16 +344,19 @@ impl Asked {
 }
 
 fn opening(flow: &Flow, resolved: &Resolved) -> Packet {
+    let has_ports = flow.protocol != Transport::Icmp;
     Packet {
         protocol: match flow.protocol {
-            Protocol::Tcp => netfilter::Protocol::Tcp,
-            Protocol::Udp => netfilter::Protocol::Udp,
-            Protocol::Sctp => netfilter::Protocol::Sctp,
+            Transport::Tcp => netfilter::Protocol::Tcp,
+            Transport::Udp => netfilter::Protocol::Udp,
+            Transport::Sctp => netfilter::Protocol::Sctp,
+            Transport::Icmp if resolved.source.is_ipv4() => netfilter::Protocol::Icmp,
+            Transport::Icmp => netfilter::Protocol::Icmpv6,
         },
         source: resolved.source,
-        source_port: SOURCE_PORT,
+        source_port: if has_ports { SOURCE_PORT } else { 0 },
         destination: resolved.destination,
-        destination_port: flow.port,
+        destination_port: if has_ports { flow.port } else { 0 },
         mark: 0,
     }
 }

@@ -41,6 +41,9 @@ impl World {
         }
         match step.component {
             Component::KubeProxy => {
+                if step.action == Action::SkipNat {
+                    codes.insert(AssumptionCode::NodeWithoutKubeProxy);
+                }
                 if step.probability.is_some() {
                     codes.insert(match self.model.proxy_mode() {
                         ProxyMode::Iptables | ProxyMode::Nftables => AssumptionCode::UniformStatistic,
@@ -68,7 +71,7 @@ impl World {
         }
         if step.action == Action::EvaluateNsg {
             let group = self.cloud.security_groups().get(&*step.station.name);
-            if group.is_some_and(|group| group.unknown_tags().next().is_some()) {
+            if group.is_some_and(|group| group.has_unknown_tags) {
                 codes.insert(AssumptionCode::UnknownServiceTag);
             }
         }
@@ -135,6 +138,9 @@ impl AssumptionCode {
             Self::OnPremisesDns => {
                 "DNS on premises is taken to ask the internet's DNS only: no DnsResolver of the input forwards private zones to it."
             }
+            Self::OwnDnsServer => {
+                "A DNS server of one's own is taken to ask the internet's DNS only, and not 168.63.129.16: no inbound endpoint of a DnsResolver has its address."
+            }
             Self::IngressHostInDns => {
                 "The host of an Ingress is taken to have a DNS record with the frontend of its controller's Service."
             }
@@ -143,6 +149,9 @@ impl AssumptionCode {
             }
             Self::CiliumServices => {
                 "Cilium takes kube-proxy's place: Services behave as kube-proxy's rules say, masquerade aside, but the rules shown are not on the node."
+            }
+            Self::NodeWithoutKubeProxy => {
+                "A node on which the DaemonSet kube-system/kube-proxy has no pod is taken as one that was started without it: a kube-proxy that stops leaves its rules behind, and they go on working until they are out of date."
             }
             Self::PoliciesEnforced => {
                 "No ManagedCluster document says who enforces NetworkPolicies: they are taken as enforced, by Azure's engine."

@@ -1,12 +1,14 @@
 //! A packet at a load balancer: frontend, rule, probe, member.
 
 use crate::{
-    Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Verdict, World,
+    Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Text, Verdict,
+    World,
     deciding::socket,
     fold::{Branching, By},
     held::{Terms, too_late},
-    journey::{CloudFlow, End, Keeper, Move, Traveller, plain, unmarked},
-    later::later,
+    journey::{CloudFlow, End, Keeper, Move, Moves, Traveller, plain, unmarked},
+    later::{Sentence, later},
+    ping::is_ping,
     probe::probe_packet,
     receive::protocol,
     state::Pick,
@@ -18,7 +20,7 @@ use model::{NodeName, azure::LoadDistribution};
 use netfilter::{Packet, Protocol};
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     net::IpAddr,
     sync::{Arc, OnceLock},
 };
@@ -35,11 +37,14 @@ impl World {
     }
 
     /// The load balancer looks for a rule, then for a healthy member of its pool.
-    pub(crate) fn at_load_balancer(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
+    pub(crate) fn at_load_balancer(&self, mut traveller: Traveller) -> Moves {
         let packet = unmarked(traveller.packet);
+        if is_ping(&packet) {
+            return self.ping_frontend(traveller);
+        }
         match self.cloud.select(packet.destination, packet.destination_port, protocol(&traveller)) {
             Selected::NoFrontend => {
-                vec![(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoSuchAddress)))]
+                Moves::one(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoSuchAddress)))
             }
             Selected::NoRule { balancer, near_misses, .. } => {
                 let to = socket(packet.destination, packet.destination_port);
@@ -52,12 +57,12 @@ impl World {
                 step.near_misses = near_misses
                     .into_iter()
                     .map(|(rule, mismatch)| NearMiss {
-                        rule: rule_ref(balancer, rule),
+                        rule: rule_ref(balancer, rule, "").0,
                         failed: mismatch.to_string(),
                     })
                     .collect();
                 traveller.rewrite(packet, step);
-                vec![(traveller, Move::End(End::Failed(Verdict::Dropped, Cause::NoLoadBalancerRule)))]
+                Moves::one(traveller, Move::End(End::Failed(Verdict::Dropped, Cause::NoLoadBalancerRule)))
             }
             Selected::Rule(selection) => {
                 let Selection { balancer, rule, .. } = &selection;
@@ -69,6 +74,7 @@ impl World {
                         own.rule.name, packet.protocol, own.pool
                     )
                 });
+                let (rule, why) = rule_ref(balancer, rule, why);
                 let mut step = plain(
                     station(balancer),
                     Component::AzureLoadBalancer,
@@ -76,17 +82,17 @@ impl World {
                     Action::SelectFrontend,
                     why,
                 );
-                step.rule = Some(rule_ref(balancer, rule));
+                step.rule = Some(rule);
                 traveller.rewrite(packet, step);
                 self.choose_member(traveller, &selection)
             }
         }
     }
 
-    fn choose_member(&self, mut traveller: Traveller, selection: &Selection<'_>) -> Vec<(Traveller, Move)> {
+    fn choose_member(&self, mut traveller: Traveller, selection: &Selection<'_>) -> Moves {
         if let Some(via) = traveller.via.clone() {
             let picked = selection.members().iter().find(|member| member.node.as_ref() == Some(&via));
-            let Some(member) = picked else { return Vec::new() };
+            let Some(member) = picked else { return Moves::default() };
             let why =
                 format!("Under the condition that the load balancer picked {via}, whatever its probe says.");
             traveller.note(
@@ -119,7 +125,7 @@ impl World {
             let terms = Terms::of_rule(selection.rule, outer.protocol);
             if terms.forgets(silent) && outer.protocol == Protocol::Tcp {
                 let station = station(selection.balancer);
-                return vec![too_late(traveller, station, Component::AzureLoadBalancer, terms, silent)];
+                return too_late(traveller, station, Component::AzureLoadBalancer, terms, silent).into();
             }
         }
         // A datagram of a flow that was forgotten is the first of a new one.
@@ -151,7 +157,7 @@ impl World {
             step.near_misses = misses;
             let packet = traveller.packet;
             traveller.rewrite(packet, step);
-            return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, cause)))];
+            return Moves::one(traveller, Move::End(End::Failed(Verdict::Dropped, cause)));
         }
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 members")]
         let share = 1.0 / members.len() as f64;
@@ -169,6 +175,11 @@ impl World {
             self.send_to(traveller.share(share), selection, member, Some(share), misses.clone())
         });
         to_each.collect()
+    }
+
+    /// What the probes say of a rule's pool.
+    pub(crate) fn pool_state(&self, traveller: &Traveller, selection: &Selection<'_>) -> PoolState {
+        self.targets(traveller, selection).state
     }
 
     /// The members that take a new connection, found once for each rule.
@@ -215,12 +226,7 @@ impl World {
     }
 
     /// A flow that the load balancer knows stays with its member.
-    fn go_on(
-        &self,
-        mut traveller: Traveller,
-        selection: &Selection<'_>,
-        member: &Arc<Member>,
-    ) -> Vec<(Traveller, Move)> {
+    fn go_on(&self, mut traveller: Traveller, selection: &Selection<'_>, member: &Arc<Member>) -> Moves {
         let why = format!(
             "The load balancer knows this flow: it stays with {}, and no probe is asked.",
             member.label()
@@ -243,7 +249,7 @@ impl World {
         members: &[Arc<Member>],
         share: f64,
         misses: NearMisses,
-    ) -> Vec<(Traveller, Move)> {
+    ) -> Moves {
         let outer = traveller.packet;
         // A member that opened the flow itself is a case of its own, and so is a VM that is no node.
         let is_alone = |member: &&Arc<Member>| member.node.is_none() || member.address == Some(outer.source);
@@ -255,7 +261,7 @@ impl World {
         let to_each = alone.into_iter().flat_map(|member| {
             self.send_to(traveller.share(share), selection, member, Some(share), misses.clone())
         });
-        let mut moves: Vec<_> = to_each.collect();
+        let mut moves: Moves = to_each.collect();
         let names = sockets.keys().map(|node| (*node).clone());
         let socket = |node: &NodeName| {
             sockets.get(node).copied().unwrap_or((outer.destination, outer.destination_port))
@@ -271,10 +277,10 @@ impl World {
         node: &NodeName,
         share: f64,
         misses: NearMisses,
-    ) -> Vec<(Traveller, Move)> {
+    ) -> Moves {
         let packet = unmarked(traveller.packet);
         let selected = self.cloud.select(packet.destination, packet.destination_port, protocol(&traveller));
-        let Selected::Rule(selection) = selected else { return Vec::new() };
+        let Selected::Rule(selection) = selected else { return Moves::default() };
         let member = selection.members().iter().find(|member| member.node.as_ref() == Some(node));
         let to = |member: &Arc<Member>| self.send_to(traveller, &selection, member, Some(share), misses);
         member.map(to).unwrap_or_default()
@@ -283,8 +289,10 @@ impl World {
     /// Why the other members and nodes get no new connection, a few of them.
     fn members_left_out(&self, selection: &Selection<'_>, chosen: &[Arc<Member>]) -> NearMisses {
         let members = selection.members();
-        let taken: BTreeSet<*const Member> = order::set(chosen.iter().map(Arc::as_ptr));
-        let down = members.iter().filter(|member| !taken.contains(&Arc::as_ptr(member))).map(|member| {
+        // Those that are chosen are some of the members, in the same order.
+        let mut taken = chosen.iter().peekable();
+        let left = members.iter().filter(|member| taken.next_if(|own| Arc::ptr_eq(own, member)).is_none());
+        let down = left.map(|member| {
             let failed = if member.admin_state == AdminState::Down {
                 "its admin state is Down".to_owned()
             } else {
@@ -292,9 +300,15 @@ impl World {
             };
             member_miss(selection.rule, &member.label(), failed)
         });
-        let inside: BTreeSet<&NodeName> =
-            order::set(members.iter().filter_map(|member| member.node.as_ref()));
-        let outside = self.model.nodes.keys().filter(|name| !inside.contains(name));
+        let mut inside: Vec<&NodeName> = members.iter().filter_map(|member| member.node.as_ref()).collect();
+        if !inside.is_sorted() {
+            order::sort(&mut inside);
+        }
+        let mut inside = inside.into_iter().peekable();
+        let outside = self.model.nodes.keys().filter(|name| {
+            while inside.next_if(|own| own < name).is_some() {}
+            inside.peek() != Some(name)
+        });
         let outside = outside.map(|name| {
             member_miss(
                 selection.rule,
@@ -312,7 +326,7 @@ impl World {
         member: &Arc<Member>,
         share: Option<f64>,
         misses: NearMisses,
-    ) -> Vec<(Traveller, Move)> {
+    ) -> Moves {
         let outer = unmarked(traveller.packet);
         let mut inner = outer;
         if let Some((address, port)) = selection.destination_at(member) {
@@ -324,6 +338,7 @@ impl World {
         } else {
             let (own, hash) = (Arc::clone(member), hash_words(selection.distribution()));
             let why = later(move || choice_words(&own, hash, share, &outer, &inner));
+            let (rule, why) = rule_ref(selection.balancer, selection.rule, why);
             let mut step = plain(
                 station(selection.balancer),
                 Component::AzureLoadBalancer,
@@ -331,7 +346,7 @@ impl World {
                 Action::SelectBackend,
                 why,
             );
-            step.rule = Some(rule_ref(selection.balancer, selection.rule));
+            step.rule = Some(rule);
             step.near_misses = misses;
             step.probability = share;
             traveller.rewrite(inner, step);
@@ -352,14 +367,17 @@ impl World {
                 Action::Drop,
                 why,
             );
-            return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, Cause::LoadBalancerHairpin)))];
+            return Moves::one(
+                traveller,
+                Move::End(End::Failed(Verdict::Dropped, Cause::LoadBalancerHairpin)),
+            );
         }
         traveller.cloud.push(CloudFlow { outer, inner, keeper: Keeper::Inbound });
         match (&member.node, member.address) {
             (Some(node), _) => self.into_node(traveller, node.clone()),
             (None, Some(address)) => self.to_vm(traveller, address),
             (None, None) => {
-                vec![(traveller, Move::End(End::Failed(Verdict::Ambiguous, Cause::NoSuchAddress)))]
+                Moves::one(traveller, Move::End(End::Failed(Verdict::Ambiguous, Cause::NoSuchAddress)))
             }
         }
     }
@@ -416,13 +434,13 @@ fn choice_words(member: &Member, hash: &str, share: Option<f64>, outer: &Packet,
     }
 }
 
-fn rule_ref(balancer: &Arc<Balancer>, rule: &Arc<Rule>) -> RuleRef {
-    let (name, placed, told) = (Arc::clone(&balancer.name), Arc::clone(rule), Arc::clone(rule));
-    RuleRef {
-        place: later(move || format!("load balancer {name}, rule {}", placed.rule.name)).into(),
-        text: later(move || rule_text(&told)).into(),
-        object: rule.service.as_ref().map(|key| model::ObjectRef::namespaced(model::Kind::Service, key)),
-    }
+/// A rule, and the sentence that stands beside it.
+fn rule_ref(balancer: &Arc<Balancer>, rule: &Arc<Rule>, why: impl Sentence) -> (RuleRef, Text) {
+    let (name, own) = (Arc::clone(&balancer.name), Arc::clone(rule));
+    let [place, text, why] =
+        why.beside(move || [format!("load balancer {name}, rule {}", own.rule.name), rule_text(&own)]);
+    let object = rule.service.as_ref().map(|key| model::ObjectRef::namespaced(model::Kind::Service, key));
+    (RuleRef { place, text, object }, why)
 }
 
 /// A rule in one line: `Tcp 80 → 80, pool kubernetes, probe … Http 32649/healthz, floating IP on, Default`.

@@ -81,5 +81,8 @@ pub(crate) fn masquerade_words(source: IpAddr) -> String {
 
 /// `10.0.0.1:80`, `[fd00::1]:80`.
 pub(crate) fn socket(ip: IpAddr, port: u16) -> String {
-    std::net::SocketAddr::new(ip, port).to_string()
+    match port {
+        0 => ip.to_string(),
+        _ => std::net::SocketAddr::new(ip, port).to_string(),
+    }
 }

@@ -4,7 +4,8 @@ use crate::{
     Action, Component, Owner, Text, Verdict, World,
     fold::By,
     journey::{
-        At, CloudFlow, End, Keeper, Move, Party, Traveller, fabric_station, no_such_address, plain, unmarked,
+        At, CloudFlow, End, Keeper, Move, Moves, Party, Traveller, fabric_station, no_such_address, plain,
+        unmarked,
     },
     later::later,
     routes::Turn,
@@ -16,19 +17,19 @@ use netfilter::{Entry, InterfaceName, Segment};
 use std::net::IpAddr;
 
 impl World {
-    pub(crate) fn in_fabric(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
+    pub(crate) fn in_fabric(&self, mut traveller: Traveller) -> Moves {
         let packet = unmarked(traveller.packet);
         let destination = packet.destination;
         // Neither routes nor security groups stand before the platform's own address.
         if azure::is_platform(destination) {
-            return vec![(traveller, Move::Go(At::Party(Party::Platform)))];
+            return Moves::one(traveller, Move::Go(At::Party(Party::Platform)));
         }
         if let Some(cause) = self.leave_nic(&mut traveller) {
-            return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, cause)))];
+            return Moves::one(traveller, Move::End(End::Failed(Verdict::Dropped, cause)));
         }
         match self.by_route(&mut traveller) {
             Turn::On => {}
-            Turn::Aside(step) => return vec![(traveller, step)],
+            Turn::Aside(step) => return Moves::one(traveller, step),
             Turn::Node(name) => return self.into_node(traveller, name),
         }
         let answered = |flow: &CloudFlow| flow.keeper == Keeper::Inbound && flow.inner.reversed() == packet;
@@ -46,10 +47,10 @@ impl World {
     }
 
     /// To whoever has the destination.
-    pub(crate) fn deliver(&self, traveller: Traveller) -> Vec<(Traveller, Move)> {
+    pub(crate) fn deliver(&self, traveller: Traveller) -> Moves {
         let destination = traveller.packet.destination;
         if azure::is_platform(destination) {
-            return vec![(traveller, Move::Go(At::Party(Party::Platform)))];
+            return Moves::one(traveller, Move::Go(At::Party(Party::Platform)));
         }
         match self.topology.owner(destination) {
             Some(AddressOwner::Node(name)) => {
@@ -59,7 +60,7 @@ impl World {
             Some(AddressOwner::Pod(_)) => self.to_guest(traveller, false),
             Some(AddressOwner::Endpoint) => self.to_guest(traveller, true),
             Some(AddressOwner::Frontend) => self.to_frontend(traveller),
-            Some(AddressOwner::ExternalIp(_)) => vec![(traveller, Move::Go(At::AnyNode))],
+            Some(AddressOwner::ExternalIp(_)) => Moves::one(traveller, Move::Go(At::AnyNode)),
             Some(AddressOwner::PrivateEndpoint(name)) => self.to_private_endpoint(traveller, name),
             Some(AddressOwner::AzureService(account)) => self.to_service(traveller, account),
             Some(AddressOwner::ClusterIp(_)) => no_such_address(
@@ -82,7 +83,7 @@ impl World {
             None if self.topology.on_premises(destination)
                 && !self.topology.on_premises(traveller.packet.source) =>
             {
-                vec![(traveller, Move::Go(At::Party(Party::OnPremises(destination))))]
+                Moves::one(traveller, Move::Go(At::Party(Party::OnPremises(destination))))
             }
             None if self.topology.in_vnet(destination) => self.to_vm(traveller, destination),
             None => self.leave_azure(traveller),
@@ -90,23 +91,23 @@ impl World {
     }
 
     /// The switch between neighbours and the load balancer: a public frontend is reached from outside.
-    fn to_frontend(&self, traveller: Traveller) -> Vec<(Traveller, Move)> {
+    fn to_frontend(&self, traveller: Traveller) -> Moves {
         // The answer to a client of this network that came in by its own outbound address.
         let packet = unmarked(traveller.packet);
         let translated =
             |flow: &CloudFlow| flow.keeper == Keeper::Outbound && flow.outer.reversed() == packet;
         if traveller.segment == Segment::Answer && traveller.cloud.iter().any(translated) {
-            return vec![(traveller, Move::Go(At::Internet))];
+            return Moves::one(traveller, Move::Go(At::Internet));
         }
         if self.is_internal_frontend(traveller.packet.destination) || !self.is_inside(traveller.packet.source)
         {
-            return vec![(traveller, Move::Go(At::LoadBalancer))];
+            return Moves::one(traveller, Move::Go(At::LoadBalancer));
         }
         self.leave_azure(traveller)
     }
 
     /// To the pod, or the endpoint without a pod, that has the destination.
-    fn to_guest(&self, mut traveller: Traveller, alone: bool) -> Vec<(Traveller, Move)> {
+    fn to_guest(&self, mut traveller: Traveller, alone: bool) -> Moves {
         let destination = traveller.packet.destination;
         let node = self
             .topology
@@ -125,35 +126,35 @@ impl World {
                 traveller.note(fabric_station(), Component::AzureVnet, Owner::Azure, Action::Route, why);
                 self.into_node(traveller, node)
             }
-            None if alone => vec![(traveller, Move::Go(At::Party(Party::Endpoint(destination))))],
+            None if alone => Moves::one(traveller, Move::Go(At::Party(Party::Endpoint(destination)))),
             None => no_such_address(traveller, format!("{destination} is on no node.")),
         }
     }
 
     /// To a VM that is no node, past its security groups.
-    pub(crate) fn to_vm(&self, mut traveller: Traveller, address: IpAddr) -> Vec<(Traveller, Move)> {
+    pub(crate) fn to_vm(&self, mut traveller: Traveller, address: IpAddr) -> Moves {
         if let Some(cause) = self.enter_nic(&mut traveller, Sender::vm(address)) {
-            return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, cause)))];
+            return Moves::one(traveller, Move::End(End::Failed(Verdict::Dropped, cause)));
         }
-        vec![(traveller, Move::Go(At::Party(Party::Vm(address))))]
+        Moves::one(traveller, Move::Go(At::Party(Party::Vm(address))))
     }
 
     /// Into a node by its uplink, past the security groups.
-    pub(crate) fn into_node(&self, mut traveller: Traveller, node: NodeName) -> Vec<(Traveller, Move)> {
+    pub(crate) fn into_node(&self, mut traveller: Traveller, node: NodeName) -> Moves {
         if let Some(cause) = self.enter_node(&mut traveller, &node) {
-            return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, cause)))];
+            return Moves::one(traveller, Move::End(End::Failed(Verdict::Dropped, cause)));
         }
         if traveller.entered.is_none() {
             traveller.entered = Some(node.clone());
         }
         match InterfaceName::new(UPLINK) {
-            Some(uplink) => vec![(traveller, Move::Go(At::Node(node, Entry::Received(uplink))))],
-            None => Vec::new(),
+            Some(uplink) => Moves::one(traveller, Move::Go(At::Node(node, Entry::Received(uplink)))),
+            None => Moves::default(),
         }
     }
 
     /// An external IP that Azure does not own: something outside brings it to the nodes.
-    pub(crate) fn at_any_node(&self, traveller: Traveller) -> Vec<(Traveller, Move)> {
+    pub(crate) fn at_any_node(&self, traveller: Traveller) -> Moves {
         let nodes: Vec<NodeName> = match &traveller.via {
             Some(node) => vec![node.clone()],
             None => self.model.nodes.keys().cloned().collect(),
@@ -174,7 +175,7 @@ impl World {
     }
 
     /// Into the node to which something outside routes an external IP.
-    pub(crate) fn bring_to(&self, mut traveller: Traveller, node: &NodeName) -> Vec<(Traveller, Move)> {
+    pub(crate) fn bring_to(&self, mut traveller: Traveller, node: &NodeName) -> Moves {
         let (destination, name) = (traveller.packet.destination, node.clone());
         let why = later(move || {
             format!(
@@ -187,7 +188,7 @@ impl World {
     }
 
     /// From the internet to a public address of a NIC: one to one.
-    pub(crate) fn to_instance(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
+    pub(crate) fn to_instance(&self, mut traveller: Traveller) -> Moves {
         let outer = unmarked(traveller.packet);
         let Some(private) = self.cloud.instance_behind(outer.destination) else {
             return no_such_address(traveller, format!("{} is nobody's.", outer.destination));

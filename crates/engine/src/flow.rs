@@ -1,6 +1,6 @@
 //! A flow: who talks to whom.
 
-use model::{Key, KeyError, NodeName, kubernetes::Protocol};
+use model::{Key, KeyError, NodeName, Transport};
 use std::{fmt, net::IpAddr, str::FromStr};
 use wire::Wire;
 
@@ -91,10 +91,10 @@ pub struct Flow {
     pub from: Place,
     /// The receiver as the sender names it.
     pub to: Place,
-    /// The port it sends to, 1 to 65,535.
+    /// The port it sends to, 1 to 65,535; 0 for an echo request, which has none.
     pub port: u16,
     /// The protocol.
-    pub protocol: Protocol,
+    pub protocol: Transport,
     /// HTTP host, for flows through an ingress.
     pub host: Option<String>,
     /// HTTP path, for flows through an ingress.
@@ -106,7 +106,14 @@ pub struct Flow {
 impl Flow {
     /// A TCP flow without conditions.
     pub fn tcp(from: Place, to: Place, port: u16) -> Self {
-        Self { from, to, port, protocol: Protocol::Tcp, host: None, path: None, via: None }
+        Self { from, to, port, protocol: Transport::Tcp, host: None, path: None, via: None }
+    }
+}
+
+impl Flow {
+    /// The receiver as a person writes it: `svc/default/echo:80`, and without a port for an echo request.
+    pub(crate) fn receiver_text(to: &Place, port: u16) -> String {
+        if port == 0 { to.to_string() } else { format!("{to}:{port}") }
     }
 }
 
@@ -117,6 +124,8 @@ pub enum DestinationError {
     NoPort(String),
     /// The port is not 1 to 65,535.
     Port(String),
+    /// An echo request has no port, and one was given.
+    PortOfPing(String),
     /// The part before the port names no place.
     Place(PlaceError),
 }
@@ -126,6 +135,9 @@ impl fmt::Display for DestinationError {
         match self {
             Self::NoPort(text) => write!(f, "\"{text}\" has no port"),
             Self::Port(port) => write!(f, "\"{port}\" is not a port from 1 to 65535"),
+            Self::PortOfPing(text) => {
+                write!(f, "\"{text}\" has a port, and an echo request of ICMP (ping) has none")
+            }
             Self::Place(error) => error.fmt(f),
         }
     }
@@ -145,6 +157,18 @@ pub fn parse_destination(text: &str) -> Result<(Place, u16), DestinationError> {
         _ => return Err(DestinationError::Port(port.to_owned())),
     };
     Ok((place.parse().map_err(DestinationError::Place)?, port))
+}
+
+/// Parses the receiver of a flow: `DST:PORT`, and for an echo request (`icmp`) `DST` alone, with port 0.
+pub fn parse_receiver(text: &str, transport: Transport) -> Result<(Place, u16), DestinationError> {
+    if transport != Transport::Icmp {
+        return parse_destination(text);
+    }
+    match parse_destination(text) {
+        Err(DestinationError::NoPort(_)) => Ok((text.parse().map_err(DestinationError::Place)?, 0)),
+        Err(DestinationError::Place(error)) => Err(DestinationError::Place(error)),
+        Ok(_) | Err(_) => Err(DestinationError::PortOfPing(text.to_owned())),
+    }
 }
 
 #[cfg(test)]
@@ -169,5 +193,27 @@ mod tests {
         {
             assert!(parse_destination(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_ping_has_no_port() {
+        let read =
+            |text| parse_receiver(text, Transport::Icmp).map(|(place, port)| (place.to_string(), port));
+        for (text, place) in [
+            ("20.0.0.1", "20.0.0.1"),
+            ("fd00::1", "fd00::1"),
+            ("[fd00::1]", "fd00::1"),
+            ("svc/default/echo", "svc/default/echo"),
+            ("echo.default", "echo.default"),
+        ] {
+            assert_eq!(read(text), Ok((place.to_owned(), 0)), "{text}");
+        }
+        for text in ["20.0.0.1:80", "svc/default/echo:80", "x:0", "[fd00::1]:80", "echo:http"] {
+            assert_eq!(read(text), Err(DestinationError::PortOfPing(text.to_owned())));
+        }
+        assert_eq!(
+            parse_receiver("20.0.0.1", Transport::Tcp),
+            Err(DestinationError::NoPort("20.0.0.1".to_owned()))
+        );
     }
 }

@@ -9,7 +9,7 @@
 use crate::{
     Flow, FlowError, NearMisses, Paths, World,
     answer::Question,
-    journey::{Move, Party, Traveller},
+    journey::{Moves, Party, Traveller},
     receive::protocol,
     run::Random,
 };
@@ -78,7 +78,7 @@ pub(crate) enum By {
 }
 
 /// The ways through a node, each with the number of branches that it stands for; and other nodes that are entered.
-pub(crate) type Ways = (Vec<(Passage, u32)>, Vec<(Traveller, Move)>);
+pub(crate) type Ways = (Vec<(Passage, u32)>, Moves);
 
 /// Which branches of a node are meant, where not all of them are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,7 +124,7 @@ impl World {
         by: &By,
         nodes: impl IntoIterator<Item = NodeName>,
         socket: impl Fn(&NodeName) -> (IpAddr, u16),
-    ) -> Vec<(Traveller, Move)> {
+    ) -> Moves {
         let (mut apart, alike) = (BTreeMap::new(), self.alike());
         let mut classes: BTreeMap<_, Vec<NodeName>> = BTreeMap::new();
         for node in nodes {
@@ -148,12 +148,7 @@ impl World {
     }
 
     /// Enters one node of a class: for all of them, or for so many toward an endpoint.
-    fn enter(
-        &self,
-        class: &Rc<Class>,
-        node: &NodeName,
-        toward: Option<(Toward, u32)>,
-    ) -> Vec<(Traveller, Move)> {
+    fn enter(&self, class: &Rc<Class>, node: &NodeName, toward: Option<(Toward, u32)>) -> Moves {
         let mut traveller = class.before.share(class.share);
         match toward {
             None => {
@@ -181,7 +176,7 @@ impl World {
         passages: Vec<Passage>,
     ) -> Ways {
         let all = u32::try_from(class.nodes.len()).unwrap_or(u32::MAX);
-        let mut others = Vec::new();
+        let mut others = Moves::default();
         let mut seen = BTreeSet::new();
         let ways = passages.into_iter().map(|passage| {
             let packet = passage.packet;
@@ -232,7 +227,8 @@ impl World {
             Outcome::Local => {
                 let traveller = Traveller::new(packet);
                 let party = Party::Node(node.clone());
-                let listener = self.listener(&party, packet.destination_port, protocol(&traveller));
+                let to = (packet.destination, packet.destination_port);
+                let listener = self.listener(&party, to, protocol(&traveller));
                 listener.map(|_| Toward::Itself)
             }
             Outcome::Out { .. } => Some(to),

@@ -9,7 +9,7 @@ use crate::{
 };
 use azure::{NAT_GATEWAY_CONNECTIONS_PER_DESTINATION, Outbound, Rule, snat::CoolDown};
 use netfilter::{Packet, Protocol};
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 /// Minutes after which an idle flow is forgotten where nothing else is set.
 const DEFAULT_IDLE_MINUTES: u32 = 4;
@@ -21,7 +21,7 @@ const BALANCER_COOL_DOWN: u64 = 240;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Kept {
     /// The member that has it, by its label.
-    pub(crate) member: String,
+    pub(crate) member: Arc<str>,
     /// When its last packet passed, in seconds.
     pub(crate) seen: u64,
 }
@@ -30,7 +30,7 @@ pub(crate) struct Kept {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Lease {
     /// Whose ports: the VM's, by its node's name or its address.
-    pub(crate) holder: String,
+    pub(crate) holder: Arc<str>,
     /// When its last packet passed, in seconds.
     pub(crate) seen: u64,
     /// When it is closed with FIN, if it is.

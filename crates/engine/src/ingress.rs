@@ -7,13 +7,14 @@ use crate::{
     answer::Branch,
     deciding::socket,
     journey::{End, Party, Traveller, plain, station_of},
+    private_link::told_by_header,
 };
 use kubernetes::{
     cluster_dns::cluster_ips,
     ingress_nginx::{Answer, Backend, Controller, Request, Routed, ends_tls},
 };
 use model::{
-    Key, Kind, ObjectRef,
+    Key, Kind, ObjectRef, Transport,
     kubernetes::{Pod, Protocol, Service},
 };
 use netfilter::Packet;
@@ -65,7 +66,9 @@ impl World {
     /// What becomes of the request of a connection that reached a controller; `None` where it is no request.
     pub(crate) fn proxy(&self, leg: &Leg<'_>, traveller: &Traveller) -> Option<Vec<Branch>> {
         let arrived = traveller.packet;
-        let reached = self.controller_at(leg.party, arrived.destination_port, leg.flow.protocol)?;
+        let is_tcp = leg.flow.protocol == Transport::Tcp;
+        let reached =
+            is_tcp.then(|| self.controller_at(leg.party, arrived.destination_port, Protocol::Tcp))??;
         if !self.speaks_http(&reached, leg.flow) {
             return None;
         }
@@ -100,6 +103,7 @@ impl World {
         let (probability, count) = (traveller.weight(), traveller.count);
         let node = traveller.entered.clone();
         let seen = traveller.packet.source;
+        let told = told_by_header(&traveller);
         let (reply, effects) = self.reply(leg.sender, leg.packet, traveller, leg.party);
         let failure = if reply.cause.is_some() { None } else { failure };
         let outcome = PathOutcome {
@@ -110,6 +114,7 @@ impl World {
             node,
             count,
             source_seen: Some(seen),
+            proxy_header_source: told,
             steps,
             reply: Some(reply),
         };
@@ -209,7 +214,7 @@ impl World {
             plain(station_of(leg.party), Component::IngressNginx, Owner::Workload, Action::Originate, why);
         step.probability = chosen;
         second.rewrite(packet, step);
-        let ends = self.walk(second, self.departure(leg.party));
+        let ends = self.walk(second, self.departure(leg.party, packet.source));
         ends.into_iter().map(|(second, end)| self.close(leg, first, packet, second, end)).collect()
     }
 
@@ -256,6 +261,7 @@ impl World {
                     count: second.count,
                     node: second.entered.take(),
                     source_seen: None,
+                    proxy_header_source: None,
                     steps: std::mem::take(&mut second.steps),
                     reply: None,
                 };
@@ -283,6 +289,7 @@ impl World {
             node: first.entered.clone(),
             count,
             source_seen: Some(seen),
+            proxy_header_source: None,
             steps,
             reply: Some(reply),
         };

@@ -14,10 +14,13 @@ use crate::{
 use model::{Key, NodeName};
 use netfilter::{Connection, Entry, Packet, Segment};
 use std::{
+    iter::Chain,
     net::IpAddr,
     ops::{Deref, DerefMut},
+    option,
     rc::Rc,
     sync::{Arc, LazyLock},
+    vec,
 };
 
 /// A place that can send and receive for itself.
@@ -140,6 +143,8 @@ pub(crate) struct Luggage {
     pub(crate) toward: Option<Toward>,
     /// Nodes that handed the packet on to a pod without being asked, in a quiet walk.
     pub(crate) unasked: Vec<NodeName>,
+    /// The stations of parties that were told, the latest first.
+    stations: [Option<(Party, Station)>; 2],
     /// Stations passed.
     pub(crate) hops: u8,
     /// What it knows of before and leaves for after.
@@ -161,6 +166,53 @@ const MOST_HOPS: u8 = 16;
 pub(crate) enum Move {
     Go(At),
     End(End),
+}
+
+/// Where the branches go from a station, in their order. Mostly there is one.
+#[derive(Default)]
+pub(crate) struct Moves {
+    first: Option<(Traveller, Move)>,
+    others: Vec<(Traveller, Move)>,
+}
+
+impl Moves {
+    /// One branch.
+    pub(crate) fn one(traveller: Traveller, step: Move) -> Self {
+        (traveller, step).into()
+    }
+}
+
+impl From<(Traveller, Move)> for Moves {
+    fn from(only: (Traveller, Move)) -> Self {
+        Self { first: Some(only), others: Vec::new() }
+    }
+}
+
+impl Extend<(Traveller, Move)> for Moves {
+    fn extend<I: IntoIterator<Item = (Traveller, Move)>>(&mut self, moves: I) {
+        let mut moves = moves.into_iter();
+        if self.first.is_none() {
+            self.first = moves.next();
+        }
+        self.others.extend(moves);
+    }
+}
+
+impl FromIterator<(Traveller, Move)> for Moves {
+    fn from_iter<I: IntoIterator<Item = (Traveller, Move)>>(moves: I) -> Self {
+        let mut all = Self::default();
+        all.extend(moves);
+        all
+    }
+}
+
+impl IntoIterator for Moves {
+    type Item = (Traveller, Move);
+    type IntoIter = Chain<option::IntoIter<Self::Item>, vec::IntoIter<Self::Item>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.others)
+    }
 }
 
 impl Deref for Traveller {
@@ -196,6 +248,7 @@ impl Traveller {
             class: None,
             toward: None,
             unasked: Vec::new(),
+            stations: [None, None],
             hops: 0,
             carried: Carried::default(),
         }))
@@ -205,6 +258,20 @@ impl Traveller {
     pub(crate) fn leave(self) -> Effects {
         let Luggage { carried, tracked, .. } = *self.0;
         carried.leaves(tracked)
+    }
+
+    /// A party's station. The name of one that was told before is shared.
+    pub(crate) fn station_of(&mut self, party: &Party) -> Station {
+        let mut known = self.stations.iter().flatten();
+        if let Some((_, station)) = known.find(|(own, _)| own == party) {
+            return station.clone();
+        }
+        let station = station_of(party);
+        self.stations.rotate_right(1);
+        if let Some(latest) = self.stations.first_mut() {
+            *latest = Some((party.clone(), station.clone()));
+        }
+        station
     }
 
     /// Adds a step that does not change the packet.
@@ -303,8 +370,9 @@ impl World {
     /// Walks a packet to the end of every branch, in a stable order.
     pub(crate) fn walk(&self, traveller: Traveller, at: At) -> Vec<(Traveller, End)> {
         let mut ended = Vec::new();
-        let mut open = vec![(traveller, at)];
-        while let Some((mut traveller, at)) = open.pop() {
+        let mut next = Some((traveller, at));
+        let mut open = Vec::new();
+        while let Some((mut traveller, at)) = next.take().or_else(|| open.pop()) {
             traveller.hops += 1;
             if traveller.hops > MOST_HOPS {
                 let why = "The packet keeps coming back: it goes in circles.".to_owned();
@@ -320,7 +388,7 @@ impl World {
                 At::AnyNode => self.at_any_node(traveller),
                 At::Appliance(ip) => self.at_appliance(traveller, ip),
                 At::Node(name, entry) => self.through_node(traveller, &name, entry),
-                At::Party(party) => vec![(traveller, Move::End(End::Arrived(party)))],
+                At::Party(party) => Moves::one(traveller, Move::End(End::Arrived(party))),
             };
             let before = open.len();
             for (mut traveller, step) in moves {
@@ -333,18 +401,26 @@ impl World {
                     Move::End(end) => ended.push((traveller, end)),
                 }
             }
-            // A stack: the first branch is walked first.
-            if let Some(added) = open.get_mut(before..) {
-                added.reverse();
+            // A stack: the first branch is walked first. One that is alone never lies on it.
+            match open.get_mut(before..) {
+                Some([_]) => next = open.pop(),
+                Some(added) => added.reverse(),
+                None => {}
             }
         }
         ended
     }
 
-    /// Where a party's packets begin.
-    pub(crate) fn departure(&self, party: &Party) -> At {
+    /// Where a party's packets begin, by the address that it sends from.
+    pub(crate) fn departure(&self, party: &Party, from: IpAddr) -> At {
         let received = |site: Site| {
-            let (node, interface) = self.topology.attachment(&site)?;
+            // Addresses are quicker to find than names.
+            let (node, interface) = match (self.topology.owner(from), &site) {
+                (Some(AddressOwner::Pod(owner)), Site::Pod(key)) if owner == key => {
+                    self.topology.node_of(from).or_else(|| self.topology.attachment(&site))?
+                }
+                _ => self.topology.attachment(&site)?,
+            };
             Some(At::Node(node.clone(), Entry::Received(interface)))
         };
         match party {
@@ -357,33 +433,33 @@ impl World {
         }
     }
 
-    fn on_internet(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
+    fn on_internet(&self, mut traveller: Traveller) -> Moves {
         let destination = traveller.packet.destination;
         let packet = unmarked(traveller.packet);
         let answered = |flow: &CloudFlow| flow.keeper != Keeper::Inbound && flow.outer.reversed() == packet;
         if let Some(flow) = traveller.take_cloud_flow(answered) {
-            return vec![self.answer_from_outside(traveller, flow)];
+            return self.answer_from_outside(traveller, flow).into();
         }
         match self.topology.owner(destination) {
-            Some(AddressOwner::Frontend) => vec![(traveller, Move::Go(At::LoadBalancer))],
-            Some(AddressOwner::ExternalIp(_)) => vec![(traveller, Move::Go(At::AnyNode))],
+            Some(AddressOwner::Frontend) => Moves::one(traveller, Move::Go(At::LoadBalancer)),
+            Some(AddressOwner::ExternalIp(_)) => Moves::one(traveller, Move::Go(At::AnyNode)),
             Some(AddressOwner::AzureService(account)) => {
                 let party = Party::AzureService { account: account.clone(), way: Way::Public };
-                vec![(traveller, Move::Go(At::Party(party)))]
+                Moves::one(traveller, Move::Go(At::Party(party)))
             }
             None if self.topology.on_premises(destination) && self.reaches_premises(&traveller) => {
-                vec![(traveller, Move::Go(At::Party(Party::OnPremises(destination))))]
+                Moves::one(traveller, Move::Go(At::Party(Party::OnPremises(destination))))
             }
             None if self.cloud.instance_behind(destination).is_some() => self.to_instance(traveller),
             None if !self.is_inside(destination) => {
-                vec![(traveller, Move::Go(At::Party(Party::Internet(destination))))]
+                Moves::one(traveller, Move::Go(At::Party(Party::Internet(destination))))
             }
             _ => {
                 let why = format!(
                     "{destination} is a private address inside the virtual network: nothing on the internet has a route to it."
                 );
                 traveller.note(internet_station(), Component::Internet, Owner::Client, Action::Drop, why);
-                vec![(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoRoute)))]
+                Moves::one(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoRoute)))
             }
         }
     }
@@ -457,7 +533,7 @@ pub(crate) fn plain(
     }
 }
 
-pub(crate) fn no_such_address(mut traveller: Traveller, why: String) -> Vec<(Traveller, Move)> {
+pub(crate) fn no_such_address(mut traveller: Traveller, why: String) -> Moves {
     traveller.note(fabric_station(), Component::AzureVnet, Owner::Azure, Action::Drop, why);
-    vec![(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoSuchAddress)))]
+    Moves::one(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoSuchAddress)))
 }

@@ -9,37 +9,91 @@ use std::{
 };
 use wire::{Input, Wire, write_text};
 
-/// A value that is made when it is first asked for, and what it is made of.
-struct Later<V, M: ?Sized = dyn Fn() -> V + Send + Sync> {
-    made: OnceLock<V>,
+/// Values that are made when one of them is first asked for, and what they are made of. Three are made together: what
+/// a rule's step says is one thing to keep, not three.
+struct Later<T: ?Sized, M: ?Sized = dyn Fn() -> [Box<T>; 3] + Send + Sync> {
+    made: OnceLock<[Box<T>; 3]>,
     make: M,
 }
 
-impl<V> Later<V> {
-    fn new(make: impl Fn() -> V + Send + Sync + 'static) -> Arc<Self>
-    where
-        V: 'static,
-    {
-        Arc::new(Later { made: OnceLock::new(), make })
-    }
+/// Something that a trace tells. It reads like a `&T`.
+pub struct Told<T: ?Sized + 'static>(Form<T>);
 
-    fn value(&self) -> &V {
-        self.made.get_or_init(&self.make)
+enum Form<T: ?Sized + 'static> {
+    /// The same whatever happens.
+    Fixed(&'static T),
+    /// Told already.
+    Made(Arc<T>),
+    /// Made when it is first read: one of three.
+    Later(Arc<Later<T>>, Part),
+}
+
+#[derive(Clone, Copy)]
+enum Part {
+    First,
+    Second,
+    Third,
+}
+
+/// A text of a trace.
+pub type Text = Told<str>;
+
+/// The rules that almost decided, nearest first.
+pub type NearMisses = Told<[NearMiss]>;
+
+impl<T: ?Sized> Told<T> {
+    fn made_later(make: impl Fn() -> [Box<T>; 3] + Send + Sync + 'static) -> Arc<Later<T>> {
+        Arc::new(Later { made: OnceLock::new(), make })
     }
 }
 
-/// A text of a trace. It reads like a `&str`.
-#[derive(Clone)]
-pub struct Text(Form);
+impl<T: ?Sized> Deref for Told<T> {
+    type Target = T;
 
-#[derive(Clone)]
-enum Form {
-    /// The same whatever happens.
-    Fixed(&'static str),
-    /// Written already.
-    Written(Arc<str>),
-    /// Written when it is first read.
-    Later(Arc<Later<Box<str>>>),
+    fn deref(&self) -> &T {
+        match &self.0 {
+            Form::Fixed(value) => value,
+            Form::Made(value) => value,
+            Form::Later(later, part) => {
+                let [first, second, third] = later.made.get_or_init(&later.make);
+                match part {
+                    Part::First => first,
+                    Part::Second => second,
+                    Part::Third => third,
+                }
+            }
+        }
+    }
+}
+
+impl<T: ?Sized> Clone for Told<T> {
+    fn clone(&self) -> Self {
+        Self(match &self.0 {
+            Form::Fixed(value) => Form::Fixed(value),
+            Form::Made(value) => Form::Made(Arc::clone(value)),
+            Form::Later(later, part) => Form::Later(Arc::clone(later), *part),
+        })
+    }
+}
+
+impl<T: ?Sized + PartialEq> PartialEq for Told<T> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<T: ?Sized + Eq> Eq for Told<T> {}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Told<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl<T: ?Sized + Serialize> Serialize for Told<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
 }
 
 impl Text {
@@ -58,21 +112,42 @@ pub(crate) fn later<F: Fn() -> String + Send + Sync + 'static>(write: F) -> Unwr
     Unwritten(write)
 }
 
-impl<F: Fn() -> String + Send + Sync + 'static> From<Unwritten<F>> for Text {
-    fn from(Unwritten(write): Unwritten<F>) -> Self {
-        Self(Form::Later(Later::new(move || write().into())))
+/// Three texts that are written when one of them is first read.
+pub(crate) fn together(write: impl Fn() -> [String; 3] + Send + Sync + 'static) -> [Text; 3] {
+    let later = Text::made_later(move || write().map(String::into));
+    let text = |part| Told(Form::Later(Arc::clone(&later), part));
+    [text(Part::First), text(Part::Second), text(Part::Third)]
+}
+
+/// The sentence of a step that names a rule.
+pub(crate) trait Sentence {
+    /// The sentence, after the two texts of its rule.
+    fn beside(self, rule: impl Fn() -> [String; 2] + Send + Sync + 'static) -> [Text; 3];
+}
+
+impl<F: Fn() -> String + Send + Sync + 'static> Sentence for Unwritten<F> {
+    fn beside(self, rule: impl Fn() -> [String; 2] + Send + Sync + 'static) -> [Text; 3] {
+        together(move || {
+            let [place, text] = rule();
+            [place, text, (self.0)()]
+        })
     }
 }
 
-impl Deref for Text {
-    type Target = str;
+impl Sentence for &'static str {
+    fn beside(self, rule: impl Fn() -> [String; 2] + Send + Sync + 'static) -> [Text; 3] {
+        let [place, text, _] = together(move || {
+            let [place, text] = rule();
+            [place, text, String::new()]
+        });
+        [place, text, self.into()]
+    }
+}
 
-    fn deref(&self) -> &str {
-        match &self.0 {
-            Form::Fixed(text) => text,
-            Form::Written(text) => text,
-            Form::Later(later) => later.value(),
-        }
+impl<F: Fn() -> String + Send + Sync + 'static> From<Unwritten<F>> for Text {
+    fn from(Unwritten(write): Unwritten<F>) -> Self {
+        let later = Self::made_later(move || [write().into(), Box::default(), Box::default()]);
+        Self(Form::Later(later, Part::First))
     }
 }
 
@@ -90,39 +165,19 @@ impl From<&'static str> for Text {
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(Form::Written(text.into()))
+        Self(Form::Made(text.into()))
     }
 }
 
 impl From<Arc<str>> for Text {
     fn from(text: Arc<str>) -> Self {
-        Self(Form::Written(text))
+        Self(Form::Made(text))
     }
 }
-
-impl PartialEq for Text {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl Eq for Text {}
 
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self)
-    }
-}
-
-impl fmt::Debug for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
-impl Serialize for Text {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self)
     }
 }
 
@@ -132,43 +187,24 @@ impl Wire for Text {
     }
 
     fn read(input: &mut Input<'_>) -> Self {
-        Self(Form::Written(input.text().into()))
+        Self(Form::Made(input.text().into()))
     }
-}
-
-/// The rules that almost decided, nearest first. They read like a `&[NearMiss]`.
-#[derive(Clone, Default)]
-pub struct NearMisses(List);
-
-#[derive(Clone, Default)]
-enum List {
-    #[default]
-    None,
-    /// Found already.
-    Found(Arc<[NearMiss]>),
-    /// Found when they are first read.
-    Later(Arc<Later<Vec<NearMiss>>>),
 }
 
 impl NearMisses {
     /// None.
-    pub const NONE: Self = Self(List::None);
+    pub const NONE: Self = Self(Form::Fixed(&[]));
 
     /// Rules that are found when somebody first reads them.
     pub(crate) fn later(find: impl Fn() -> Vec<NearMiss> + Send + Sync + 'static) -> Self {
-        Self(List::Later(Later::new(find)))
+        let later = Self::made_later(move || [find().into(), Box::default(), Box::default()]);
+        Self(Form::Later(later, Part::First))
     }
 }
 
-impl Deref for NearMisses {
-    type Target = [NearMiss];
-
-    fn deref(&self) -> &[NearMiss] {
-        match &self.0 {
-            List::None => &[],
-            List::Found(misses) => misses,
-            List::Later(later) => later.value(),
-        }
+impl Default for NearMisses {
+    fn default() -> Self {
+        Self::NONE
     }
 }
 
@@ -183,31 +219,13 @@ impl<'a> IntoIterator for &'a NearMisses {
 
 impl From<Vec<NearMiss>> for NearMisses {
     fn from(misses: Vec<NearMiss>) -> Self {
-        Self(if misses.is_empty() { List::None } else { List::Found(misses.into()) })
+        if misses.is_empty() { Self::NONE } else { Self(Form::Made(misses.into())) }
     }
 }
 
 impl FromIterator<NearMiss> for NearMisses {
     fn from_iter<I: IntoIterator<Item = NearMiss>>(misses: I) -> Self {
         misses.into_iter().collect::<Vec<_>>().into()
-    }
-}
-
-impl PartialEq for NearMisses {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl fmt::Debug for NearMisses {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
-impl Serialize for NearMisses {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (**self).serialize(serializer)
     }
 }
 

@@ -3,6 +3,7 @@
 //! The engine has no clock, no input or output, and no randomness without a seed: the same model and
 //! seed give the same bytes, natively and in wasm.
 
+mod addresses;
 mod alike;
 mod answer;
 mod assumptions;
@@ -30,6 +31,7 @@ mod narrate_nft;
 mod node;
 mod outbound;
 mod outcome;
+mod ping;
 mod plan;
 mod policy;
 mod private_link;
@@ -55,7 +57,7 @@ pub use consequences::{
     Consequences, EndpointChange, EndpointState, Fate, FlowChange, FlowShare, MemberChange, NodeChange,
     NodeState, OutboundChange, PodChange, Ports, ProbeChange, RuleChange, Stage,
 };
-pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination};
+pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination, parse_receiver};
 pub use fold::MOST_BRANCHES;
 pub use later::{NearMisses, Text};
 pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};

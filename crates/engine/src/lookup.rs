@@ -1,13 +1,14 @@
 //! What is looked up in a model by something else than its name. Each list is made when it is first asked for.
 
 use crate::{World, receive::health_check_port};
+use kubernetes::kube_proxy::nodes_with_proxy;
 use model::{
     Key, Model, NodeName,
     kubernetes::{EndpointSlice, Pod, Service},
     same_objects,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock},
 };
 
@@ -18,6 +19,7 @@ pub(crate) struct Lookup {
     slices: Arc<OnceLock<BTreeMap<Key, Vec<Arc<EndpointSlice>>>>>,
     host_pods: Arc<OnceLock<BTreeMap<NodeName, Vec<Arc<Pod>>>>>,
     health_ports: Arc<OnceLock<BTreeMap<u16, Key>>>,
+    proxied: Arc<OnceLock<Option<BTreeSet<NodeName>>>>,
 }
 
 impl Lookup {
@@ -30,11 +32,28 @@ impl Lookup {
             slices: kept(&self.slices, same_objects(&before.endpoint_slices, &after.endpoint_slices)),
             host_pods: kept(&self.host_pods, same_objects(&before.pods, &after.pods)),
             health_ports: kept(&self.health_ports, same_objects(&before.services, &after.services)),
+            proxied: kept(
+                &self.proxied,
+                same_objects(&before.pods, &after.pods)
+                    && same_objects(&before.daemon_sets, &after.daemon_sets),
+            ),
         }
     }
 }
 
+impl Lookup {
+    /// The nodes on which kube-proxy runs, where the input shows that.
+    pub(crate) fn proxied(&self, model: &Model) -> Option<&BTreeSet<NodeName>> {
+        self.proxied.get_or_init(|| nodes_with_proxy(model)).as_ref()
+    }
+}
+
 impl World {
+    /// Whether kube-proxy, or Cilium in its place, runs on a node.
+    pub(crate) fn has_proxy(&self, node: &NodeName) -> bool {
+        self.lookup.proxied(&self.model).is_none_or(|nodes| nodes.contains(node)) || self.is_cilium()
+    }
+
     /// The slices of a Service, in name order.
     pub(crate) fn slices_of(&self, service: &Key) -> &[Arc<EndpointSlice>] {
         let list = self.lookup.slices.get_or_init(|| {

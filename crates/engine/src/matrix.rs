@@ -5,7 +5,7 @@
 
 use crate::{
     Cause, DestinationError, Flow, Place, Verdict, World,
-    journey::{At, Move, Party, Traveller, unmarked},
+    journey::{At, Move, Moves, Party, Traveller, unmarked},
     parse_destination,
     topology::{AddressOwner, UPLINK},
 };
@@ -195,7 +195,7 @@ impl World {
     /// One cell, by a walk of its own.
     pub fn cell(&self, client: &Place, target: &Target) -> Cell {
         let mut flow = Flow::tcp(client.clone(), target.place.clone(), target.port);
-        flow.protocol = target.protocol;
+        flow.protocol = target.protocol.into();
         let outcomes = match &flow.to {
             Place::Name(_) => self.paths(&flow).map(|paths| paths.outcomes),
             _ => self.resolve(&flow).map(|resolved| self.quietly(&flow, &resolved)),
@@ -309,12 +309,7 @@ impl World {
 
     /// In a quiet walk: a packet for a pod of a node whose rules are the generated ones passes that node as it is,
     /// and so does its answer. Nothing that kube-proxy or ip-masq-agent write touches such a packet.
-    pub(crate) fn unasked(
-        &self,
-        traveller: &mut Traveller,
-        node: &NodeName,
-        entry: Entry,
-    ) -> Option<Vec<(Traveller, Move)>> {
+    pub(crate) fn unasked(&self, traveller: &mut Traveller, node: &NodeName, entry: Entry) -> Option<Moves> {
         if !traveller.quiet || self.given.contains_key(node) || !self.model.network_policies.is_empty() {
             return None;
         }
@@ -326,7 +321,7 @@ impl World {
                 return None;
             }
             traveller.packet = packet;
-            return Some(vec![(traveller.clone(), Move::Go(At::Fabric))]);
+            return Some(Moves::one(traveller.clone(), Move::Go(At::Fabric)));
         }
         if !by_uplink || traveller.tracked.iter().any(|(own, _)| own == node) {
             return None;
@@ -343,7 +338,7 @@ impl World {
         }
         traveller.packet = packet;
         traveller.unasked.push(node.clone());
-        Some(vec![(traveller.clone(), Move::Go(At::Party(party)))])
+        Some(Moves::one(traveller.clone(), Move::Go(At::Party(party))))
     }
 }
 

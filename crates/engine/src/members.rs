@@ -120,7 +120,7 @@ impl World {
         let state = |member: &Member| self.probe_state(probe, member);
         let targets = selection.targets(|member| if state(member).up { Health::Up } else { Health::Down });
         let member = |member: &Arc<Member>| MemberHealth {
-            member: member.label(),
+            member: member.label().to_string(),
             node: member.node.clone(),
             takes_new_connections: targets.members.contains(&member),
             admin_state: admin_word(member.admin_state),
@@ -161,7 +161,7 @@ fn outbound_only(balancer: &Balancer, pool: &Pool) -> PoolHealth {
         ..ProbeState::default()
     };
     let member = |member: &Arc<Member>| MemberHealth {
-        member: member.label(),
+        member: member.label().to_string(),
         node: member.node.clone(),
         takes_new_connections: false,
         admin_state: admin_word(member.admin_state),

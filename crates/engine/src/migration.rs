@@ -244,8 +244,8 @@ impl World {
         if guards.subnet.is_none() && guards.nic.is_none() {
             return Some("no security group is there to let it in".to_owned());
         }
-        let asked = guards.ask(Direction::Inbound, &packet, &self.space);
-        let last = asked.last().filter(|last| !last.allows())?;
+        let last =
+            guards.ask(Direction::Inbound, &packet, &self.space).last().filter(|last| !last.allows())?;
         let by = last.ruling.as_ref().map_or("no rule", |ruling| ruling.rule.name.as_str());
         Some(format!("{by} of {} denies it", last.group.name()))
     }

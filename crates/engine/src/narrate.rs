@@ -7,7 +7,7 @@ use crate::{
         is_masq_agent, jump_target, masquerade_words, rule_of, socket,
     },
     journey::{Traveller, node_station, plain},
-    later::later,
+    later::{Sentence, Unwritten, later},
     topology::UPLINK,
     words::{accept_words, drop_words, endpoint_share, jump_words, mark_words, reject_words},
 };
@@ -40,7 +40,9 @@ pub(crate) struct Narrator<'a> {
     pub(crate) service: Option<Key>,
     /// Whether a rule translated the destination in this passage.
     pub(crate) translated: bool,
-    /// The steps that a rule or a policy decided, from the passage's first step, each with its event.
+    /// How many steps a rule or a policy decided.
+    decided: usize,
+    /// Those steps, from the passage's first one, each with its event, where near misses are asked for.
     pub(crate) decisions: Vec<(usize, usize)>,
 }
 
@@ -62,6 +64,7 @@ impl<'a> Narrator<'a> {
             hook: Hook::Prerouting,
             service: None,
             translated: false,
+            decided: 0,
             decisions: Vec::new(),
         }
     }
@@ -71,21 +74,26 @@ impl<'a> Narrator<'a> {
     pub(crate) fn tell(&mut self, traveller: &mut Traveller, passage: &Passage) -> Option<(Verdict, Cause)> {
         let first = traveller.steps.len();
         let told = if traveller.quiet { &[][..] } else { &passage.events };
+        let explains = traveller.carried.explains();
         for (at, event) in told.iter().enumerate() {
             let rest = passage.events.get(at + 1..).unwrap_or_default();
             let before = traveller.steps.len();
             self.event(traveller, event, rest);
             let decides = matches!(event, Event::Matched { .. } | Event::PolicyApplied { .. });
             if decides && traveller.steps.len() > before {
-                self.decisions.push((before - first, at));
+                self.decided += 1;
+                if explains {
+                    self.decisions.push((before - first, at));
+                }
             }
         }
         traveller.packet = passage.packet;
         let before = traveller.steps.len();
         let outcome = self.outcome(traveller, passage);
-        let unsupported = passage.events.iter().rposition(|event| matches!(event, Event::Unsupported { .. }));
-        if let Some(at) = unsupported.filter(|_| traveller.steps.len() > before) {
-            self.decisions.push((before - first, at));
+        if explains && traveller.steps.len() > before {
+            let unsupported = |event: &Event| matches!(event, Event::Unsupported { .. });
+            let at = passage.events.iter().rposition(unsupported);
+            self.decisions.extend(at.map(|at| (before - first, at)));
         }
         outcome
     }
@@ -94,7 +102,7 @@ impl<'a> Narrator<'a> {
     pub(crate) fn near_miss(&self, kernel: &Kernel, miss: &netfilter::NearMiss) -> NearMiss {
         let rule = self.rule(miss.rule).map(|(_, rule)| {
             let object = commented_service(rule).map(|key| ObjectRef::namespaced(Kind::Service, &key));
-            RuleRef { object, ..self.rule_ref(miss.rule) }
+            RuleRef { object, ..self.rule_ref(miss.rule, "").0 }
         });
         let nothing = || RuleRef { place: "".into(), text: "".into(), object: None };
         NearMiss { rule: rule.unwrap_or_else(nothing), failed: kernel.describe_failure(miss) }
@@ -169,7 +177,7 @@ impl<'a> Narrator<'a> {
         self.note_service(rule);
         match &rule.target {
             Target::Jump(target) | Target::Goto(target) => {
-                if self.decisions.len() >= MOST_TOLD || !self.leads_on(id.table, target, rest) {
+                if self.decided >= MOST_TOLD || !self.leads_on(id.table, target, rest) {
                     return;
                 }
                 self.jump(traveller, id, chain, rule, probability, rest);
@@ -192,22 +200,21 @@ impl<'a> Narrator<'a> {
                 self.rule_step(traveller, id, chain, rule, Action::SkipMasquerade, None, why);
             }
             Target::Drop => {
-                let why = drop_words(chain, rule, self.service.as_ref());
+                let why = self.words_of(id, drop_words);
                 self.rule_step(traveller, id, chain, rule, Action::Drop, None, why);
             }
-            Target::Reject(with) => {
-                let why = reject_words(chain, rule, *with, self.service.as_ref());
+            Target::Reject(_) => {
+                let why = self.words_of(id, reject_words);
                 self.rule_step(traveller, id, chain, rule, Action::Reject, None, why);
             }
             // Mode IPVS: nothing more for table nat to do.
             Target::Accept if chain.name.as_str() == "KUBE-SERVICES" => {}
             Target::Accept => {
-                let why = accept_words(chain, rule);
+                let why = self.words_of(id, accept_words);
                 self.rule_step(traveller, id, chain, rule, Action::Accept, None, why);
             }
             Target::Unsupported(_) => {
-                let why =
-                    "This rule's target is not modelled, so what follows from it is not known.".to_owned();
+                let why = "This rule's target is not modelled, so what follows from it is not known.";
                 self.rule_step(traveller, id, chain, rule, Action::Match, None, why);
             }
             _ => {}
@@ -257,9 +264,22 @@ impl<'a> Narrator<'a> {
         self.rule_step(traveller, id, chain, rule, Action::Match, share, why);
     }
 
+    /// The sentence of a rule that ends a table or the packet's way.
+    fn words_of(
+        &self,
+        id: RuleId,
+        words: fn(&Chain, &Rule, Option<&Key>) -> String,
+    ) -> Unwritten<impl Fn() -> String + Send + Sync + use<>> {
+        let (kernel, family, service) = (Arc::clone(self.kernel), self.family, self.service.clone());
+        later(move || {
+            let found = rule_of(kernel.ruleset(family), id);
+            found.map(|(chain, rule)| words(chain, rule, service.as_ref())).unwrap_or_default()
+        })
+    }
+
     fn dnat(&mut self, traveller: &mut Traveller, id: RuleId, chain: &Chain, rule: &Rule, rest: &[Event]) {
         let Some(Event::Dnat { before, after }) = rest.first() else { return };
-        let step = self.with_rule(id, chain, rule, Action::Dnat, Text::default());
+        let step = self.with_rule(id, chain, rule, Action::Dnat, dnat_words(*after));
         let at = if self.entry == Entry::Sent { "OUTPUT" } else { "PREROUTING" };
         self.dnat_step(traveller, step, (*before, *after), at);
     }
@@ -268,18 +288,11 @@ impl<'a> Narrator<'a> {
     pub(crate) fn dnat_step(
         &mut self,
         traveller: &mut Traveller,
-        mut step: Step,
+        step: Step,
         (before, after): (Packet, Packet),
         at: &'static str,
     ) {
         self.translated = true;
-        let why = later(move || {
-            format!(
-                "The destination becomes {}. From now on connection tracking does the same for every packet of this connection, and the reverse for its answers.",
-                socket(after.destination, after.destination_port)
-            )
-        });
-        step.why = why.into();
         traveller.packet = before;
         traveller.rewrite(after, step);
         let why = later(move || {
@@ -339,7 +352,7 @@ impl<'a> Narrator<'a> {
                     Event::Unsupported { rule } => Some(*rule),
                     _ => None,
                 });
-                let why = "This rule has a part that is not modelled, and what happens to the packet depends on it.".to_owned();
+                let why = "This rule has a part that is not modelled, and what happens to the packet depends on it.";
                 match rule.and_then(|id| Some((id, self.rule(id)?))) {
                     Some((id, (chain, rule))) => {
                         self.rule_step(traveller, id, chain, rule, Action::Match, None, why);
@@ -436,7 +449,7 @@ impl<'a> Narrator<'a> {
         rule: &Rule,
         action: Action,
         probability: Option<f64>,
-        why: impl Into<Text>,
+        why: impl Sentence,
     ) {
         let mut step = self.with_rule(id, chain, rule, action, why);
         step.before = traveller.packet.into();
@@ -445,41 +458,40 @@ impl<'a> Narrator<'a> {
         traveller.steps.push(step);
     }
 
-    fn with_rule(
-        &self,
-        id: RuleId,
-        chain: &Chain,
-        rule: &Rule,
-        action: Action,
-        why: impl Into<Text>,
-    ) -> Step {
+    fn with_rule(&self, id: RuleId, chain: &Chain, rule: &Rule, action: Action, why: impl Sentence) -> Step {
         let component = match chain.name.as_str() {
             name if name.starts_with("KUBE-") => Component::KubeProxy,
             _ if is_masq_agent(chain) => Component::IpMasqAgent,
             _ if jump_target(rule).is_some_and(|target| target.starts_with("KUBE-")) => Component::KubeProxy,
             _ => Component::Iptables,
         };
+        let (rule, why) = self.rule_ref(id, why);
         let mut step = plain(self.station.clone(), component, Owner::Node, action, why);
-        step.rule = Some(self.rule_ref(id));
+        step.rule = Some(rule);
         step
     }
 
-    fn rule_ref(&self, id: RuleId) -> RuleRef {
+    /// A rule, and the sentence that stands beside it.
+    fn rule_ref(&self, id: RuleId, why: impl Sentence) -> (RuleRef, Text) {
         let (kernel, family) = (Arc::clone(self.kernel), self.family);
-        let line = later(move || {
-            let found = rule_of(kernel.ruleset(family), id);
-            found
-                .map(|(chain, rule)| rule.line(&chain.name, family, Form::Save).to_string())
-                .unwrap_or_default()
+        let [place, text, why] = why.beside(move || {
+            let Some((chain, rule)) = rule_of(kernel.ruleset(family), id) else { return Default::default() };
+            let line = rule.line(&chain.name, family, Form::Save);
+            [format!("{} {}", id.table, chain.name), line.to_string()]
         });
-        let chain = self.rules.chain(id).map(|chain| chain.name);
-        let place = later(move || chain.map(|chain| format!("{} {chain}", id.table)).unwrap_or_default());
-        RuleRef {
-            place: place.into(),
-            text: line.into(),
-            object: self.service.as_ref().map(|key| ObjectRef::namespaced(Kind::Service, key)),
-        }
+        let object = self.service.as_ref().map(|key| ObjectRef::namespaced(Kind::Service, key));
+        (RuleRef { place, text, object }, why)
     }
+}
+
+/// What a translation of the destination means.
+pub(crate) fn dnat_words(after: Packet) -> Unwritten<impl Fn() -> String + Send + Sync> {
+    later(move || {
+        format!(
+            "The destination becomes {}. From now on connection tracking does the same for every packet of this connection, and the reverse for its answers.",
+            socket(after.destination, after.destination_port)
+        )
+    })
 }
 
 /// The addresses of a host that are no Service's.

@@ -1,9 +1,9 @@
 //! Steps of what IPVS does.
 
 use crate::{
-    Action, Component, Owner, RuleRef, Step,
+    Action, Component, Owner, RuleRef, Step, Text,
     journey::{Traveller, plain},
-    narrate::Narrator,
+    narrate::{Narrator, dnat_words},
     words::{Way, refusal_words, way_words},
 };
 use kubernetes::kube_proxy::ipvs::DEVICE;
@@ -29,7 +29,7 @@ impl Narrator<'_> {
             text: text.trim_end().replace('\n', "; ").into(),
             object: self.service.as_ref().map(|key: &Key| ObjectRef::namespaced(Kind::Service, key)),
         };
-        let step = |action, why| {
+        let step = |action, why: Text| {
             let mut step: Step = plain(self.station.clone(), Component::KubeProxy, Owner::Node, action, why);
             step.before = traveller.packet.into();
             step.after = step.before;
@@ -38,7 +38,7 @@ impl Narrator<'_> {
         };
         let refused = refusal_words(crate::Cause::NoEndpoints, self.service.as_ref());
         let Some(Event::Dnat { before, after }) = rest.first() else {
-            let refused = step(Action::Reject, refused.unwrap_or_default());
+            let refused = step(Action::Reject, refused.unwrap_or_default().into());
             traveller.steps.push(refused);
             return;
         };
@@ -55,11 +55,11 @@ impl Narrator<'_> {
             at.socket()
         );
         let why = if is_own(at, self) { why.replace(&format!(", on {DEVICE},"), ",") } else { why };
-        let mut found = step(Action::Match, why);
+        let mut found = step(Action::Match, why.into());
         #[expect(clippy::cast_precision_loss, reason = "numbers of endpoints are small")]
         let share = 1.0 / ways as f64;
         found.probability = (ways > 1).then_some(share);
-        let translated = step(Action::Dnat, String::new());
+        let translated = step(Action::Dnat, dnat_words(*after).into());
         traveller.steps.push(found);
         self.dnat_step(traveller, translated, (*before, *after), hook);
     }

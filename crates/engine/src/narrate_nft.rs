@@ -4,7 +4,7 @@ use crate::{
     Action, Cause, Component, Header, Owner, RuleRef, Step, Text,
     deciding::{UNMARKED, masquerade_words},
     journey::{Traveller, plain},
-    narrate::Narrator,
+    narrate::{Narrator, dnat_words},
     words::{Marked, Way, marked_words, refusal_words, shared_chain_words, way_words},
 };
 use kubernetes::kube_proxy::nftables::{TABLE, service_of};
@@ -61,7 +61,7 @@ impl<'a> Narrator<'a> {
             }
             Some(Statement::Dnat(_)) => {
                 let Some(Event::Dnat { before, after }) = rest.first() else { return };
-                let step = self.nft_step(traveller, found, Action::Dnat, Text::default());
+                let step = self.nft_step(traveller, found, Action::Dnat, dnat_words(*after));
                 let at = if self.entry == Entry::Sent { "OUTPUT" } else { "PREROUTING" };
                 self.dnat_step(traveller, step, (*before, *after), at);
             }

@@ -3,22 +3,18 @@
 use crate::{
     Action, Cause, Component, NearMiss, Owner, Verdict, World,
     fold::{Branching, Ways},
-    journey::{At, End, Move, Party, Traveller, node_station, unmarked},
+    journey::{At, End, Move, Moves, Party, Traveller, node_station, unmarked},
     later::later,
     narrate::Narrator,
     topology::Site,
 };
 use model::NodeName;
 use netfilter::{Connection, Entry, Event, Family, Hook, Kernel, Outcome, Passage, State, TableName};
+use std::sync::Arc;
 
 impl World {
     /// Passes the packet through a node's kernel: hooks, tables, rules, routing.
-    pub(crate) fn through_node(
-        &self,
-        mut traveller: Traveller,
-        name: &NodeName,
-        entry: Entry,
-    ) -> Vec<(Traveller, Move)> {
+    pub(crate) fn through_node(&self, mut traveller: Traveller, name: &NodeName, entry: Entry) -> Moves {
         if let Some(moves) = self.unasked(&mut traveller, name, entry) {
             return moves;
         }
@@ -36,7 +32,7 @@ impl World {
         let Some(kernel) = kernel else {
             let why = format!("{name} is not there.");
             traveller.note(node_station(name), Component::LinuxNetfilter, Owner::Node, Action::Drop, why);
-            return vec![(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NodeDown)))];
+            return Moves::one(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NodeDown)));
         };
         traveller.packet = packet;
         let (own, to) = (name.clone(), packet.destination);
@@ -51,66 +47,73 @@ impl World {
         });
         traveller.note(node_station(name), Component::LinuxNetfilter, Owner::Node, Action::EnterNode, why);
 
-        let family = Family::of(traveller.packet.destination);
-        let (ways, others) = self.ways(&kernel, &mut traveller, name, entry, &state);
-        let (packet, segment) = (traveller.packet, traveller.segment);
+        if !self.has_proxy(name) && !self.given.contains_key(name) {
+            let own = name.clone();
+            let why = later(move || {
+                format!(
+                    "No pod of kube-proxy is on {own}: nobody writes rules of Services there, and their addresses and node ports mean nothing to its kernel."
+                )
+            });
+            traveller.note(node_station(name), Component::KubeProxy, Owner::Node, Action::SkipNat, why);
+        }
+        let inside = Inside { name, kernel: &kernel, entry, state: &state };
+        if let Branching::One(random) = &traveller.branching {
+            let draw = || random.borrow_mut().unit();
+            let passage = kernel.pass_one(packet, entry, traveller.segment, &state, &draw);
+            return self.through(traveller, &inside, passage).into();
+        }
+        let (ways, others) = self.ways(&inside, &mut traveller);
         let mut left = ways.len();
         // The last branch goes on with what the others copy.
         let mut whole = Some(traveller);
         let narrated = ways.into_iter().filter_map(|(passage, count)| {
             left -= 1;
-            let own = if left == 0 { whole.take() } else { whole.clone() }?;
-            let mut branch = own.with_share(passage.probability);
+            let mut branch = if left == 0 { whole.take() } else { whole.clone() }?;
             branch.count = count;
-            let first = branch.steps.len();
-            let mut narrator = Narrator::new(name, &kernel, family, entry);
-            let failed = narrator.tell(&mut branch, &passage);
-            if branch.carried.explains() && branch.carried.is_on_track(&branch.steps) {
-                let misses = |decided: &[Event], since: usize| {
-                    let misses = kernel.near_misses(packet, entry, segment, &state, decided, since);
-                    misses.into_iter().map(|miss| narrator.near_miss(&kernel, &miss)).collect()
-                };
-                add_near_misses(&mut branch, first, &passage, &narrator.decisions, misses);
-            }
-            branch.carried.recent(name, passage.recent.clone());
-            track(&mut branch, name, &passage);
-            let denied =
-                if failed.is_some() { None } else { self.policies(&mut branch, name, entry, &passage) };
-            let failed = failed.or(denied.map(|cause| (Verdict::Dropped, cause)));
-            let step = match failed {
-                Some((verdict, cause)) => Move::End(End::Failed(verdict, cause)),
-                None => self.leave_node(&mut branch, name, &passage.outcome),
-            };
-            Some((branch, step))
+            Some(self.through(branch, &inside, passage))
         });
         narrated.chain(others).collect()
     }
 
+    /// One way through a node: told, tracked, asked about by policies, and where it leads.
+    fn through(&self, traveller: Traveller, inside: &Inside<'_>, mut passage: Passage) -> (Traveller, Move) {
+        let Inside { name, kernel, entry, state } = *inside;
+        let (packet, segment) = (traveller.packet, traveller.segment);
+        let mut branch = traveller.with_share(passage.probability);
+        let first = branch.steps.len();
+        let mut narrator = Narrator::new(name, kernel, Family::of(packet.destination), entry);
+        let failed = narrator.tell(&mut branch, &passage);
+        if branch.carried.explains() && branch.carried.is_on_track(&branch.steps) {
+            let misses = |decided: &[Event], since: usize| {
+                let misses = kernel.near_misses(packet, entry, segment, state, decided, since);
+                misses.into_iter().map(|miss| narrator.near_miss(kernel, &miss)).collect()
+            };
+            add_near_misses(&mut branch, first, &passage, &narrator.decisions, misses);
+        }
+        branch.carried.recent(name, std::mem::take(&mut passage.recent));
+        track(&mut branch, name, &passage);
+        let denied = if failed.is_some() { None } else { self.policies(&mut branch, name, entry, &passage) };
+        let failed = failed.or(denied);
+        let step = match failed {
+            Some((verdict, cause)) => Move::End(End::Failed(verdict, cause)),
+            None => self.leave_node(&mut branch, name, &passage.outcome),
+        };
+        (branch, step)
+    }
+
     /// The ways through a node that are walked, each with the number of branches that it stands for, and other
     /// nodes that are entered besides.
-    fn ways(
-        &self,
-        kernel: &Kernel,
-        traveller: &mut Traveller,
-        name: &NodeName,
-        entry: Entry,
-        state: &State,
-    ) -> Ways {
+    fn ways(&self, inside: &Inside<'_>, traveller: &mut Traveller) -> Ways {
         let (packet, segment) = (traveller.packet, traveller.segment);
-        let mut passages = if let Branching::One(random) = &traveller.branching {
-            let draw = || random.borrow_mut().unit();
-            kernel.pass_one(packet, entry, segment, state, &draw).into_iter().collect()
-        } else {
-            kernel.pass(packet, entry, segment, state)
-        };
+        let mut passages = inside.kernel.pass(packet, inside.entry, segment, inside.state);
         if let Some(toward) = traveller.toward.take() {
             passages.retain(|passage| toward.admits(packet, passage));
         }
         if let Some(class) = traveller.class.take() {
-            return self.stand_for_class(&class, name, traveller, passages);
+            return self.stand_for_class(&class, inside.name, traveller, passages);
         }
         let count = traveller.count;
-        (passages.into_iter().map(|passage| (passage, count)).collect(), Vec::new())
+        (passages.into_iter().map(|passage| (passage, count)).collect(), Moves::default())
     }
 
     fn leave_node(&self, traveller: &mut Traveller, name: &NodeName, outcome: &Outcome) -> Move {
@@ -143,6 +146,14 @@ impl World {
         traveller.packet = unmarked(traveller.packet);
         Move::Go(at)
     }
+}
+
+/// A node that a packet is in.
+struct Inside<'a> {
+    name: &'a NodeName,
+    kernel: &'a Arc<Kernel>,
+    entry: Entry,
+    state: &'a State,
 }
 
 /// In one passage so many decisions are told with near misses, the last ones. kube-proxy's rules make fewer than ten;

@@ -3,19 +3,23 @@
 use crate::{
     Action, Cause, Component, NearMiss, Owner, RuleRef, Station, StationKind, Verdict, World,
     held::{Terms, exhausted, room, too_late},
-    journey::{At, CloudFlow, End, Keeper, Move, Nic, Traveller, fabric_station, plain, unmarked},
+    journey::{At, CloudFlow, End, Keeper, Move, Moves, Nic, Traveller, fabric_station, plain, unmarked},
+    ping::is_ping,
     topology::AddressOwner,
 };
 use azure::{Outbound, snat};
 use netfilter::{Packet, Protocol, Segment};
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 /// Stands for an address of Azure's that the input says nothing of.
 const DEFAULT_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(20, 50, 62, 200));
 
 impl World {
     /// Out of the virtual network, by the outbound method that wins.
-    pub(crate) fn leave_azure(&self, mut traveller: Traveller) -> Vec<(Traveller, Move)> {
+    pub(crate) fn leave_azure(&self, mut traveller: Traveller) -> Moves {
         let inner = unmarked(traveller.packet);
         let translated = match self.topology.owner(inner.source) {
             Some(AddressOwner::Node(_) | AddressOwner::Pod(_) | AddressOwner::Endpoint) => true,
@@ -26,23 +30,26 @@ impl World {
         };
         if !translated {
             // Already a public source: nothing to translate.
-            return vec![(traveller, Move::Go(At::Internet))];
+            return Moves::one(traveller, Move::Go(At::Internet));
         }
         // What comes by no NIC of this network (a frontend called from inside) leaves as its source's owner.
         let nic = traveller.nic.clone().or_else(|| self.nic_of(inner.source));
         let Some(sender) = self.sender_of(nic.as_ref(), &inner) else {
-            return vec![no_way(traveller, inner.source)];
+            return no_way(traveller, inner.source).into();
         };
         let ways = self.cloud.ways_out(sender, inner.destination);
         let mut ways = ways.iter();
-        let Some(way) = ways.next() else { return vec![no_way(traveller, inner.source)] };
+        let Some(way) = ways.next() else { return no_way(traveller, inner.source).into() };
         if let Outbound::UserRoute { next_hop } = way {
             return self.at_appliance(traveller, *next_hop);
         }
-        let Some(told) = tell(way, inner.source) else { return vec![no_way(traveller, inner.source)] };
-        let holder = sender.node.map_or_else(|| sender.address.to_string(), ToString::to_string);
+        if is_ping(&inner) && !matches!(way, Outbound::InstancePublicIp { .. } | Outbound::None) {
+            return not_for_pings(traveller, way).into();
+        }
+        let Some(told) = tell(way, inner.source) else { return no_way(traveller, inner.source).into() };
+        let holder = sender.node.map_or_else(|| sender.address.to_string().into(), Arc::<str>::from);
         if let Some(end) = by_ports(&traveller, &told, way, &inner, &holder) {
-            return vec![end];
+            return end.into();
         }
         traveller.carried.leased(inner, holder);
         let outer = Packet { source: told.address, ..inner };
@@ -51,7 +58,7 @@ impl World {
         step.near_misses = ways.filter_map(|lost| near_miss(lost, way)).collect();
         traveller.rewrite(outer, step);
         traveller.cloud.push(CloudFlow { outer, inner, keeper: Keeper::Outbound });
-        vec![(traveller, Move::Go(At::Internet))]
+        Moves::one(traveller, Move::Go(At::Internet))
     }
 
     fn nic_of(&self, source: IpAddr) -> Option<Nic> {
@@ -105,6 +112,22 @@ fn no_way(mut traveller: Traveller, source: IpAddr) -> (Traveller, Move) {
         "{source} has no way out of the virtual network: no route to an appliance, no NAT gateway, no public address of its own, no outbound rule."
     );
     traveller.note(fabric_station(), Component::AzureOutbound, Owner::Azure, Action::Drop, why);
+    (traveller, Move::End(End::Failed(Verdict::Dropped, Cause::NoOutbound)))
+}
+
+/// Ways out that translate ports translate TCP and UDP, and nothing else: a load balancer ("Outbound ICMP pings are
+/// not supported on a Standard Load Balancer", Azure, "Test reachability of Azure Public Load Balancer frontends"), a
+/// NAT gateway ("NAT gateway resource") and default outbound access ("Outbound connections", protocols). A public
+/// address of the NIC passes ICMP.
+fn not_for_pings(mut traveller: Traveller, way: &Outbound<'_>) -> (Traveller, Move) {
+    let why = format!(
+        "The way out is {}, which translates TCP and UDP, and no echo requests (ping): the client times out, though TCP to the same address may work.",
+        way.method()
+    );
+    traveller.note(fabric_station(), Component::AzureOutbound, Owner::Azure, Action::Drop, why);
+    if let Some(step) = traveller.steps.last_mut() {
+        step.rule = Some(way_ref(way));
+    }
     (traveller, Move::End(End::Failed(Verdict::Dropped, Cause::NoOutbound)))
 }
 

@@ -30,9 +30,9 @@ pub struct FlowSummary {
     pub to: Text,
     /// The address it sends to.
     pub destination: IpAddr,
-    /// The port it sends to.
+    /// The port it sends to; 0 for an echo request.
     pub port: u16,
-    /// `tcp` or `udp`.
+    /// `tcp`, `udp`, `sctp` or `icmp`.
     pub protocol: &'static str,
 }
 
@@ -91,6 +91,10 @@ pub struct PathOutcome {
     pub count: u32,
     /// The source address that the receiver saw.
     pub source_seen: Option<IpAddr>,
+    /// The client that a PROXY header names to the receiver, where a Private Link Service writes one: it stands before
+    /// the client's first byte, and only an application that expects it reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_header_source: Option<IpAddr>,
     /// The way there.
     pub steps: Vec<Step>,
     /// The way back; `null` where nothing answers.
@@ -124,7 +128,7 @@ pub struct Endpoint {
     pub host: Option<String>,
     /// The address.
     pub ip: IpAddr,
-    /// The port.
+    /// The port; 0 for an echo request.
     pub port: u16,
 }
 

@@ -2,8 +2,9 @@
 //! before the source is.
 
 use crate::{
-    Action, Cause, Component, NearMiss, Owner, RuleRef, World,
+    Action, Cause, Component, NearMiss, Owner, RuleRef, Verdict, World,
     journey::{Party, Traveller, plain, station_of},
+    ping::is_ping,
     receive::protocol,
     topology::{AddressOwner, Site},
 };
@@ -27,7 +28,7 @@ impl World {
         node: &NodeName,
         entry: Entry,
         passage: &Passage,
-    ) -> Option<Cause> {
+    ) -> Option<(Verdict, Cause)> {
         let Entry::Received(interface) = entry else { return None };
         let Outcome::Out { interface: leaves_by, .. } = &passage.outcome else { return None };
         if traveller.segment != Segment::Opening || self.model.network_policies.is_empty() {
@@ -45,20 +46,22 @@ impl World {
         };
         if let Some(key) = sender {
             let peer = forwarded.destination;
-            if self.is_denied(traveller, engine, PolicyType::Egress, &key, peer, forwarded) {
-                return Some(Cause::NetworkPolicy);
+            if let Some(verdict) = self.denied(traveller, engine, PolicyType::Egress, &key, peer, forwarded) {
+                return Some((verdict, Cause::NetworkPolicy));
             }
         }
         if let Some(key) = receiver {
             let peer = forwarded.source;
-            if self.is_denied(traveller, engine, PolicyType::Ingress, &key, peer, forwarded) {
-                return Some(Cause::NetworkPolicy);
+            if let Some(verdict) = self.denied(traveller, engine, PolicyType::Ingress, &key, peer, forwarded)
+            {
+                return Some((verdict, Cause::NetworkPolicy));
             }
         }
         None
     }
 
-    fn is_denied(
+    /// What becomes of a packet that the policies of a pod do not let pass.
+    fn denied(
         &self,
         traveller: &mut Traveller,
         engine: PolicyEngine,
@@ -66,8 +69,8 @@ impl World {
         key: &Key,
         peer: IpAddr,
         forwarded: Packet,
-    ) -> bool {
-        let Some(pod) = self.model.pods.get(key) else { return false };
+    ) -> Option<Verdict> {
+        let pod = self.model.pods.get(key)?;
         let question = Question {
             direction,
             pod,
@@ -75,9 +78,21 @@ impl World {
             protocol: protocol(traveller),
             port: forwarded.destination_port,
         };
-        let Some(decision) = decide(&self.model, engine, &question) else { return false };
-        let why = self.words(traveller, engine, direction, key, peer, &decision);
-        let action = if decision.allowed { Action::Accept } else { Action::Drop };
+        let decision = decide(&self.model, engine, &question)?;
+        let why = if is_ping(&forwarded) {
+            format!(
+                "NetworkPolicy {} isolates pod {key}, and NetworkPolicies speak of TCP, UDP and SCTP: what becomes of an echo request (ping) is not defined (Kubernetes, \"Network Policies\").",
+                decision.policy
+            )
+        } else {
+            self.words(traveller, engine, direction, key, peer, &decision)
+        };
+        let verdict = match decision.allowed {
+            _ if is_ping(&forwarded) => Some(Verdict::Ambiguous),
+            false => Some(Verdict::Dropped),
+            true => None,
+        };
+        let action = if verdict.is_none() { Action::Accept } else { Action::Drop };
         let mut step = plain(
             station_of(&Party::Pod(key.clone())),
             Component::NetworkPolicy,
@@ -96,7 +111,7 @@ impl World {
             step.before = forwarded.into();
             step.after = step.before;
         }
-        !decision.allowed
+        verdict
     }
 
     fn peer(&self, ip: IpAddr) -> Peer<'_> {

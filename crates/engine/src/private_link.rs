@@ -6,7 +6,7 @@
 
 use crate::{
     Action, Component, Owner, Station, StationKind, Verdict, World,
-    journey::{At, CloudFlow, End, Keeper, Move, Party, Traveller, plain, unmarked},
+    journey::{At, CloudFlow, End, Keeper, Move, Moves, Party, Traveller, plain, unmarked},
     storage::endpoint_station,
 };
 use azure::PrivateLinkService;
@@ -32,7 +32,7 @@ impl World {
         mut traveller: Traveller,
         endpoint: &PrivateEndpoint,
         (service, link): (&Key, &PrivateLinkService),
-    ) -> Vec<(Traveller, Move)> {
+    ) -> Moves {
         let outer = unmarked(traveller.packet);
         let station = Station::new(StationKind::PrivateEndpoint, link.name.as_str());
         let frontends = self.cloud.balancers().flat_map(|balancer| &balancer.frontends);
@@ -44,14 +44,14 @@ impl World {
                 format!("{} has no frontend behind it: its Service {service} has no address.", link.name);
             traveller.note(station, Component::AzurePrivateLink, Owner::Azure, Action::Drop, why);
             let end = End::Failed(Verdict::Dropped, crate::Cause::NoLoadBalancerRule);
-            return vec![(traveller, Move::End(end))];
+            return Moves::one(traveller, Move::End(end));
         };
         // A service carries TCP only (Azure, "Azure Private Link service", limitations).
         if outer.protocol != netfilter::Protocol::Tcp {
             let why = format!("The Private Link Service {} carries TCP only.", link.name);
             traveller.note(station, Component::AzurePrivateLink, Owner::Azure, Action::Drop, why);
             let end = End::Failed(Verdict::Dropped, crate::Cause::NoLoadBalancerRule);
-            return vec![(traveller, Move::End(end))];
+            return Moves::one(traveller, Move::End(end));
         }
         let (source, known) = self.address_of_link(link, frontend);
         let inner = Packet { source, destination: frontend, ..outer };
@@ -72,7 +72,7 @@ impl World {
         traveller.rewrite(inner, step);
         let told = link.proxy_protocol.then_some(outer.source);
         traveller.cloud.push(CloudFlow { outer, inner, keeper: Keeper::PrivateLink { told } });
-        vec![(traveller, Move::Go(At::LoadBalancer))]
+        Moves::one(traveller, Move::Go(At::LoadBalancer))
     }
 
     /// The address that backends see, and whether the input says so: a fixed one, else the last of its subnet, which is
@@ -94,11 +94,7 @@ impl World {
     }
 
     /// The answer comes back to the service: it knows the connection, and gives it back to the consumer.
-    pub(crate) fn answer_of_private_link(
-        &self,
-        mut traveller: Traveller,
-        flow: CloudFlow,
-    ) -> Vec<(Traveller, Move)> {
+    pub(crate) fn answer_of_private_link(&self, mut traveller: Traveller, flow: CloudFlow) -> Moves {
         let outer = flow.outer.reversed();
         let why = format!(
             "The answer comes back to the Private Link Service, which gives it back to {} as the endpoint {}.",
@@ -116,7 +112,7 @@ impl World {
         } else {
             Party::Vm(consumer)
         };
-        vec![(traveller, Move::Go(At::Party(party)))]
+        Moves::one(traveller, Move::Go(At::Party(party)))
     }
 }
 

@@ -74,7 +74,7 @@ type Asked = (u16, ProbeProtocol, Option<IpAddr>);
 #[derive(Debug, Clone)]
 struct Known {
     path: Box<str>,
-    label: String,
+    label: std::sync::Arc<str>,
     state: Rc<ProbeState>,
 }
 
@@ -87,7 +87,7 @@ impl Probes {
     pub(crate) fn of_nodes(&self, stayed: impl Fn(&NodeName) -> bool) -> Self {
         let mut kept = self.0.borrow().clone();
         for known in kept.values_mut() {
-            known.retain(|known| stayed(&known.label.as_str().into()));
+            known.retain(|known| stayed(&(&*known.label).into()));
         }
         Self(RefCell::new(kept))
     }
@@ -186,8 +186,10 @@ impl World {
             End::Failed(Verdict::Rejected | Verdict::Refused, _) => return Answer::Refused,
             End::Failed(..) => return Answer::None,
         };
-        let port = traveller.packet.destination_port;
-        let Some(listener) = self.listener(&party, port, protocol(traveller)) else { return Answer::Refused };
+        let (ip, port) = (traveller.packet.destination, traveller.packet.destination_port);
+        let Some(listener) = self.listener(&party, (ip, port), protocol(traveller)) else {
+            return Answer::Refused;
+        };
         if probe.protocol == ProbeProtocol::Tcp {
             return Answer::Connected(receiver(&party));
         }

@@ -118,9 +118,10 @@ impl World {
         family: IpFamily,
         services: &ServiceMap,
     ) -> Programming {
-        let mut programming = ProxyConfig::of_node(&self.model, name, family)
-            .map(|config| kube_proxy::program(&config, services))
-            .unwrap_or_default();
+        let config = ProxyConfig::of_node(&self.model, name, family).filter(|_| self.has_proxy(name));
+        // A node without kube-proxy has its kubelet and ip-masq-agent all the same.
+        let bare = || Programming { iptables: kube_proxy::bare_host(), ..Programming::default() };
+        let mut programming = config.map_or_else(bare, |config| kube_proxy::program(&config, services));
         programming.iptables = self.with_agents(programming.iptables, family);
         programming
     }

@@ -3,14 +3,17 @@
 use crate::{
     Action, Component, Endpoint, Owner, World,
     deciding::socket,
-    journey::{Party, Traveller, station_of},
+    journey::{Party, Traveller},
     later::later,
+    ping::is_ping,
     private_link::{header_words, told_by_header},
 };
+use kubernetes::kube_proxy::ProxyConfig;
 use model::{
     NodeName,
-    kubernetes::{Pod, Protocol, Service, ServiceType, TrafficPolicy},
+    kubernetes::{IpFamily, Pod, Protocol, Service, ServiceType, TrafficPolicy},
 };
+use std::net::IpAddr;
 
 /// What a port of a party is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +39,11 @@ impl World {
     /// Ends the way there: the socket is looked up, and the answer is who received the packet.
     pub(crate) fn receive(&self, traveller: &mut Traveller, party: &Party) -> Option<Endpoint> {
         let packet = traveller.packet;
-        let listener = self.listener(party, packet.destination_port, protocol(traveller));
+        if is_ping(&packet) {
+            return Some(self.echo(traveller, party));
+        }
+        let listener =
+            self.listener(party, (packet.destination, packet.destination_port), protocol(traveller));
         let owner = match party {
             Party::Node(_) => Owner::Node,
             _ => Owner::Workload,
@@ -44,7 +51,7 @@ impl World {
         if traveller.quiet {
             return listener.map(|_| self.endpoint(party, traveller));
         }
-        let station = station_of(party);
+        let station = traveller.station_of(party);
         if let Some(listener) = listener {
             let (receiver, told) = (party.clone(), told_by_header(traveller));
             let why = later(move || {
@@ -81,6 +88,21 @@ impl World {
         }
     }
 
+    /// A kernel answers an echo request itself.
+    fn echo(&self, traveller: &mut Traveller, party: &Party) -> Endpoint {
+        if !traveller.quiet {
+            let (station, source) = (traveller.station_of(party), traveller.packet.source);
+            let name = std::sync::Arc::clone(&station.name);
+            let why = later(move || {
+                format!(
+                    "The kernel of {name} answers the echo request itself: it says nothing of an application. It sees {source} as the client."
+                )
+            });
+            traveller.note(station, Component::LinuxNetfilter, Owner::Node, Action::Deliver, why);
+        }
+        self.endpoint(party, traveller)
+    }
+
     fn endpoint(&self, party: &Party, traveller: &Traveller) -> Endpoint {
         let packet = traveller.packet;
         let mut endpoint = Endpoint {
@@ -106,8 +128,13 @@ impl World {
         endpoint
     }
 
-    /// What listens on a party's port.
-    pub(crate) fn listener(&self, party: &Party, port: u16, protocol: Protocol) -> Option<Listener> {
+    /// What listens at a party's address on a port.
+    pub(crate) fn listener(
+        &self,
+        party: &Party,
+        (ip, port): (IpAddr, u16),
+        protocol: Protocol,
+    ) -> Option<Listener> {
         match party {
             Party::Internet(_)
             | Party::Vm(_)
@@ -121,23 +148,38 @@ impl World {
                 .get(key)
                 .filter(|pod| listens(pod, port, protocol))
                 .map(|_| Listener::Application),
-            Party::Node(name) => self.node_listener(name, port, protocol),
+            Party::Node(name) => self.node_listener(name, (ip, port), protocol),
         }
     }
 
-    fn node_listener(&self, name: &NodeName, port: u16, protocol: Protocol) -> Option<Listener> {
+    fn node_listener(
+        &self,
+        name: &NodeName,
+        (ip, port): (IpAddr, u16),
+        protocol: Protocol,
+    ) -> Option<Listener> {
         if protocol == Protocol::Tcp {
-            if port == PROXY_HEALTH_PORT || (port == SHARED_PROBE_PORT && self.has_shared_probe()) {
+            let proxied = self.has_proxy(name);
+            if proxied
+                && (port == PROXY_HEALTH_PORT || (port == SHARED_PROBE_PORT && self.has_shared_probe()))
+            {
                 return Some(Listener::ProxyHealth);
             }
             if port == KUBELET_PORT {
                 return Some(Listener::Kubelet);
             }
-            if self.checked_on(port).is_some() {
+            if proxied && self.checked_on(port).is_some() && self.answers_health_checks(name, ip) {
                 return Some(Listener::ServiceHealth);
             }
         }
         self.host_network_pod(name, port, protocol).map(|_| Listener::Application)
+    }
+
+    /// Whether kube-proxy's servers of `healthCheckNodePort` listen on an address of its node: on all, unless
+    /// `nodePortAddresses` says on which (`pkg/proxy/healthcheck/service_health.go`).
+    fn answers_health_checks(&self, name: &NodeName, ip: IpAddr) -> bool {
+        let config = ProxyConfig::of_node(&self.model, name, IpFamily::of(ip));
+        config.is_some_and(|config| config.node_port_ips().is_none_or(|ips| ips.contains(&ip)))
     }
 
     /// Whether one probe stands for all Services (`clusterServiceLoadBalancerHealthProbeMode`).

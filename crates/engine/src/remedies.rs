@@ -7,8 +7,8 @@ use model::{
     azure::AgentPoolMode,
     kubernetes::{
         Effect, LabelSelector, Node, NodeAffinity, NodeSelector, NodeSelectorOperator,
-        NodeSelectorRequirement, NodeSelectorTerm, Taint, TopologySpreadConstraint, TrafficPolicy,
-        WhenUnsatisfiable, Workload,
+        NodeSelectorRequirement, NodeSelectorTerm, Service, ServiceSpec, ServiceType, Taint,
+        TopologySpreadConstraint, TrafficPolicy, WhenUnsatisfiable, Workload,
     },
 };
 use std::sync::Arc;
@@ -29,9 +29,18 @@ pub struct Remedy {
 }
 
 impl World {
-    /// The steps that can be performed for a Service whose pods a Deployment makes; none for any other.
+    /// The steps that can be performed for a Service whose shares can be uneven, behind a load balancer with policy Local,
+    /// if a Deployment makes its pods; none for any other.
     pub fn remedies(&self, service: &Key) -> Vec<Remedy> {
         let model = self.model();
+        let local = |one: &Arc<Service>| {
+            let ServiceSpec { service_type, external_traffic_policy, .. } = &one.spec;
+            *service_type == ServiceType::LoadBalancer
+                && *external_traffic_policy == Some(TrafficPolicy::Local)
+        };
+        if !model.services.get(service).is_some_and(local) {
+            return Vec::new();
+        }
         let Some(deployment) = deployment_of(model, self.input(), service) else { return Vec::new() };
         let mut remedies = vec![
             Remedy {

@@ -59,6 +59,7 @@ impl World {
     fn is_balanced(&self, node: &NodeName, ip: IpAddr) -> bool {
         let own = |node: &Node| node.internal_ips().any(|own| own == ip);
         self.model.proxy_mode() == ProxyMode::Ipvs
+            && self.has_proxy(node)
             && !self.model.nodes.get(node).is_some_and(|node| own(node))
             && !self.services(IpFamily::of(ip)).concerning([(ip, 0)]).is_empty()
     }

@@ -55,7 +55,7 @@ pub enum Rewrite {
 
 impl World {
     /// The chains that kube-proxy writes on a node when the cluster `before` becomes this one. `None` where the node
-    /// is not in both, or kube-proxy is in another mode than iptables.
+    /// is not in both, or kube-proxy not on it in both, or in another mode than iptables.
     ///
     /// The rules of kube-proxy are meant, whatever rules were given for the node. Facts: a full sync follows a change
     /// of the node's topology labels, a partial one rewrites every shared chain and the own chains of Services whose
@@ -63,7 +63,8 @@ impl World {
     pub fn rewrites(&self, before: &Self, node: &NodeName, family: IpFamily) -> Option<Rewrites> {
         let config = ProxyConfig::of_node(&self.model, node, family)?;
         let config_before = ProxyConfig::of_node(&before.model, node, family)?;
-        if [&config, &config_before].iter().any(|config| config.mode != ProxyMode::Iptables) {
+        let on_both = self.has_proxy(node) && before.has_proxy(node);
+        if !on_both || [&config, &config_before].iter().any(|config| config.mode != ProxyMode::Iptables) {
             return None;
         }
         let (services, services_before) = (self.services(family), before.services(family));

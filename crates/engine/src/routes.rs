@@ -1,10 +1,10 @@
 //! The effective route of a packet that enters the network, and what stands behind a user route.
 
 use crate::{
-    Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Step, Verdict,
-    World,
-    journey::{At, CloudFlow, End, Keeper, Move, Nic, Traveller, fabric_station, plain, unmarked},
-    later::later,
+    Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Step, Text,
+    Verdict, World,
+    journey::{At, CloudFlow, End, Keeper, Move, Moves, Nic, Traveller, fabric_station, plain, unmarked},
+    later::{Sentence, later},
     topology::AddressOwner,
 };
 use azure::{EffectiveRoute, LostBy, NextHop, RouteSource, Routed, Sender, SubnetEntry};
@@ -124,11 +124,11 @@ impl World {
     }
 
     /// At an appliance behind a user route. It is taken as a stateful firewall that lets everything pass.
-    pub(crate) fn at_appliance(&self, traveller: Traveller, ip: Option<IpAddr>) -> Vec<(Traveller, Move)> {
+    pub(crate) fn at_appliance(&self, traveller: Traveller, ip: Option<IpAddr>) -> Moves {
         if traveller.segment == Segment::Opening {
-            return vec![self.through_appliance(traveller, ip)];
+            return self.through_appliance(traveller, ip).into();
         }
-        vec![self.answer_at_appliance(traveller, ip)]
+        self.answer_at_appliance(traveller, ip).into()
     }
 
     fn through_appliance(&self, mut traveller: Traveller, ip: Option<IpAddr>) -> (Traveller, Move) {
@@ -248,10 +248,7 @@ impl World {
 }
 
 fn table_station(subnet: &SubnetEntry) -> Station {
-    match &subnet.table {
-        Some(table) => Station::new(StationKind::RouteTable, table.as_str()),
-        None => Station::new(StationKind::RouteTable, format!("system routes of {}", subnet.name)),
-    }
+    Station::new(StationKind::RouteTable, Arc::clone(&subnet.routes_name))
 }
 
 fn step(subnet: &Arc<SubnetEntry>, routed: &Routed<'_>, destination: IpAddr, action: Action) -> Step {
@@ -263,13 +260,14 @@ fn step(subnet: &Arc<SubnetEntry>, routed: &Routed<'_>, destination: IpAddr, act
         let leads = leads_words(hop, hop_ip);
         format!("{owner} {prefix} has the longest prefix for {destination}; it {leads}.")
     });
+    let (rule, why) = rule_ref(subnet, route, why);
     let mut step = plain(table_station(subnet), Component::AzureVnet, Owner::Azure, action, why);
-    step.rule = Some(rule_ref(subnet, route));
+    step.rule = Some(rule);
     let subnet = Arc::clone(subnet);
     step.near_misses = NearMisses::later(move || {
         let others = subnet.routes.others(destination, replaced).into_iter().take(MOST_MISSES);
         let miss = |(other, lost): (&EffectiveRoute, LostBy)| NearMiss {
-            rule: rule_ref(&subnet, other),
+            rule: rule_ref(&subnet, other, "").0,
             failed: lost.to_string(),
         };
         others.map(miss).collect()
@@ -295,17 +293,16 @@ fn leads_words(hop: NextHop, ip: Option<IpAddr>) -> String {
     words.to_owned()
 }
 
-fn rule_ref(subnet: &Arc<SubnetEntry>, route: &EffectiveRoute) -> RuleRef {
+/// A route, and the sentence that stands beside it.
+fn rule_ref(subnet: &Arc<SubnetEntry>, route: &EffectiveRoute, why: impl Sentence) -> (RuleRef, Text) {
     let object = subnet.table.as_ref().filter(|_| route.source == RouteSource::User);
     let (entry, route) = (Arc::clone(subnet), route.clone());
-    let text = later(move || {
+    let [place, text, why] = why.beside(move || {
         let hop = route.next_hop_ip.map(|ip| format!(" {ip}")).unwrap_or_default();
         let name = route.name.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
-        format!("{} → {}{hop} ({}{name})", route.prefix, route.next_hop, route.source)
+        let text = format!("{} → {}{hop} ({}{name})", route.prefix, route.next_hop, route.source);
+        [format!("effective routes of subnet {}", entry.name), text]
     });
-    RuleRef {
-        place: later(move || format!("effective routes of subnet {}", entry.name)).into(),
-        text: text.into(),
-        object: object.map(|table| model::ObjectRef::cluster_scoped(model::Kind::RouteTable, table)),
-    }
+    let object = object.map(|table| model::ObjectRef::cluster_scoped(model::Kind::RouteTable, table));
+    (RuleRef { place, text, object }, why)
 }

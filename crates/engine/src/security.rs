@@ -3,7 +3,7 @@
 use crate::{
     Action, Cause, Component, NearMiss, NearMisses, Owner, RuleRef, Station, StationKind, Text, World,
     journey::{Traveller, plain, unmarked},
-    later::later,
+    later::{Sentence, later},
     topology::AddressOwner,
 };
 use azure::{Attachment, GuardedPacket, Guards, Mismatch, SecurityGroup, Sender};
@@ -57,23 +57,25 @@ impl World {
                 }
                 return Some(Cause::NsgDenied);
             }
-            let mut step = plain(
-                station(&asked.group),
-                Component::AzureNsg,
-                Owner::Azure,
-                Action::EvaluateNsg,
-                Text::default(),
-            );
-            let rule = asked.ruling.as_ref().map(|ruling| Arc::clone(&ruling.rule));
-            step.rule = rule.as_ref().map(|rule| rule_ref(&asked.group, rule));
             let attachment = asked.attachment;
-            step.why = later(move || words(attachment, rule.as_deref(), direction, allows)).into();
+            let (rule, why) = match asked.ruling.as_ref().map(|ruling| Arc::clone(&ruling.rule)) {
+                Some(rule) => {
+                    let own = Arc::clone(&rule);
+                    let why = later(move || words(attachment, Some(&own), direction, allows));
+                    let (rule, why) = rule_ref(&asked.group, &rule, why);
+                    (Some(rule), why)
+                }
+                None => (None, later(move || words(attachment, None, direction, allows)).into()),
+            };
+            let station = station(&asked.group);
+            let mut step = plain(station, Component::AzureNsg, Owner::Azure, Action::EvaluateNsg, why);
+            step.rule = rule;
             if asked.ruling.is_some() {
                 let (group, space) = (asked.group, Arc::clone(&self.space));
                 step.near_misses = NearMisses::later(move || {
                     let misses = group.near_misses(direction, &guarded(&packet), &space);
                     let miss = |(rule, mismatch): &(_, Mismatch)| NearMiss {
-                        rule: rule_ref(&group, rule),
+                        rule: rule_ref(&group, rule, "").0,
                         failed: mismatch.to_string(),
                     };
                     misses.iter().map(miss).collect()
@@ -115,7 +117,7 @@ fn guarded(packet: &Packet) -> GuardedPacket {
 }
 
 fn station(group: &SecurityGroup) -> Station {
-    Station::new(StationKind::Nsg, group.name())
+    Station::new(StationKind::Nsg, Arc::clone(&group.shared_name))
 }
 
 fn words(attachment: Attachment, rule: Option<&SecurityRule>, direction: Direction, allows: bool) -> String {
@@ -135,13 +137,12 @@ fn words(attachment: Attachment, rule: Option<&SecurityRule>, direction: Directi
     }
 }
 
-fn rule_ref(group: &Arc<SecurityGroup>, rule: &Arc<SecurityRule>) -> RuleRef {
+/// A rule, and the sentence that stands beside it.
+fn rule_ref(group: &Arc<SecurityGroup>, rule: &Arc<SecurityRule>, why: impl Sentence) -> (RuleRef, Text) {
     let (group, rule) = (Arc::clone(group), Arc::clone(rule));
-    RuleRef {
-        place: later(move || format!("security group {}", group.name())).into(),
-        text: later(move || rule_text(&rule)).into(),
-        object: None,
-    }
+    let [place, text, why] =
+        why.beside(move || [format!("security group {}", group.name()), rule_text(&rule)]);
+    (RuleRef { place, text, object: None }, why)
 }
 
 /// A rule in one line: `500 k8s-azure-lb_allow_… Allow Tcp Internet → 20.50.60.70 port 80`.

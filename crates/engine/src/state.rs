@@ -20,7 +20,7 @@ pub struct State {
     /// The ports that outbound flows hold, by their first packet before translation.
     leases: BTreeMap<Packet, Lease>,
     /// The member that a hash of addresses gives a client.
-    picks: BTreeMap<Pick, String>,
+    picks: BTreeMap<Pick, Arc<str>>,
     /// Seconds; only differences matter.
     now: u64,
 }
@@ -66,7 +66,7 @@ impl State {
 
     /// How many flows of one holder, or of all, hold a port that a new one cannot have.
     pub(crate) fn held(&self, inner: &Packet, holder: Option<&str>, terms: Terms) -> usize {
-        let same = |lease: &Lease| holder.is_none_or(|holder| lease.holder == holder);
+        let same = |lease: &Lease| holder.is_none_or(|holder| *lease.holder == *holder);
         let contends = |(own, lease): &(&Packet, &Lease)| {
             contend(own, inner) && same(lease) && lease.holds(self.now, terms)
         };
@@ -89,7 +89,7 @@ impl State {
 
     /// The member that a hash of addresses was found to give.
     pub(crate) fn pick(&self, pick: &Pick) -> Option<&str> {
-        self.picks.get(pick).map(String::as_str)
+        self.picks.get(pick).map(|member| &**member)
     }
 
     /// Whether some node tracks a connection that was opened so.
@@ -116,9 +116,9 @@ impl State {
     pub(crate) fn keep(&mut self, effects: &Effects) {
         self.remember(effects);
         let now = self.now;
-        let kept = |member: &String| Kept { member: member.clone(), seen: now };
+        let kept = |member: &Arc<str>| Kept { member: Arc::clone(member), seen: now };
         self.flows.extend(effects.flows.iter().map(|(outer, member)| (*outer, kept(member))));
-        let lease = |holder: &String| Lease { holder: holder.clone(), seen: now, closes: None };
+        let lease = |holder: &Arc<str>| Lease { holder: Arc::clone(holder), seen: now, closes: None };
         self.leases.extend(effects.leases.iter().map(|(inner, holder)| (*inner, lease(holder))));
         for (name, connection) in &effects.tracked {
             self.entry(name).conntrack.insert(*connection);
@@ -169,10 +169,10 @@ pub(crate) struct Effects {
     pub(crate) opened: Option<Packet>,
     tracked: Vec<(NodeName, Connection)>,
     recent: Vec<(NodeName, Vec<RecentUpdate>)>,
-    flows: Vec<(Packet, String)>,
+    flows: Vec<(Packet, Arc<str>)>,
     /// Outbound flows by their first packet before translation, and whose ports they take.
-    leases: Vec<(Packet, String)>,
-    picks: Vec<(Pick, String)>,
+    leases: Vec<(Packet, Arc<str>)>,
+    picks: Vec<(Pick, Arc<str>)>,
     /// The nodes to which it was brought from outside.
     brought: Vec<NodeName>,
 }
@@ -240,13 +240,13 @@ impl Carried {
     }
 
     /// Notes a load balancer's choice for a flow, and for all flows of its client where it hashes addresses only.
-    pub(crate) fn chose(&mut self, outer: Packet, pick: Option<Pick>, member: String) {
-        self.effects.picks.extend(pick.map(|pick| (pick, member.clone())));
+    pub(crate) fn chose(&mut self, outer: Packet, pick: Option<Pick>, member: Arc<str>) {
+        self.effects.picks.extend(pick.map(|pick| (pick, Arc::clone(&member))));
         self.effects.flows.push((outer, member));
     }
 
     /// Notes a port that an outbound flow takes.
-    pub(crate) fn leased(&mut self, inner: Packet, holder: String) {
+    pub(crate) fn leased(&mut self, inner: Packet, holder: Arc<str>) {
         self.effects.leases.push((inner, holder));
     }
 
@@ -362,7 +362,7 @@ impl World {
         // A connection is known by both its ends: another translation on the way makes it another's. A datagram needs
         // no connection.
         let own = opened.answer.outcomes.first().map(|own| (own.endpoint.clone(), own.source_seen));
-        let tcp = opened.flow.protocol == model::kubernetes::Protocol::Tcp;
+        let tcp = opened.flow.protocol == model::Transport::Tcp;
         for outcome in paths.outcomes.iter_mut().filter(|outcome| tcp && outcome.cause.is_none()) {
             if own != Some((outcome.endpoint.clone(), outcome.source_seen)) {
                 refuse(outcome);

@@ -3,7 +3,7 @@
 
 use crate::{
     Action, Cause, Component, Endpoint, NearMiss, Owner, RuleRef, Station, StationKind, Verdict, World,
-    journey::{At, End, Keeper, Move, Party, Traveller, plain, unmarked},
+    journey::{At, End, Keeper, Move, Moves, Party, Traveller, plain, unmarked},
 };
 use azure::{
     NextHop, Sender,
@@ -29,7 +29,7 @@ pub(crate) enum Way {
 
 impl World {
     /// From the network to the public address of a storage account: by the subnet's service endpoint, else out.
-    pub(crate) fn to_service(&self, mut traveller: Traveller, account: &str) -> Vec<(Traveller, Move)> {
+    pub(crate) fn to_service(&self, mut traveller: Traveller, account: &str) -> Moves {
         let packet = unmarked(traveller.packet);
         let nic = traveller.nic.clone();
         let subnet = self
@@ -55,20 +55,20 @@ impl World {
         let station = Station::new(StationKind::AzureService, account);
         traveller.note(station, Component::AzureVnet, Owner::Azure, Action::SkipNat, why);
         let party = Party::AzureService { account: account.to_owned(), way: Way::ServiceEndpoint(name) };
-        vec![(traveller, Move::Go(At::Party(party)))]
+        Moves::one(traveller, Move::Go(At::Party(party)))
     }
 
     /// From the network to a private endpoint: past its subnet's security group, if policies let that apply.
-    pub(crate) fn to_private_endpoint(&self, mut traveller: Traveller, name: &str) -> Vec<(Traveller, Move)> {
+    pub(crate) fn to_private_endpoint(&self, mut traveller: Traveller, name: &str) -> Moves {
         let document = self.model.private_endpoints.get(name);
-        let Some(document) = document else { return Vec::new() };
+        let Some(document) = document else { return Moves::default() };
         let address = traveller.packet.destination;
         let endpoint = storage::PrivateEndpoint::of(&self.model, document);
         let applies = endpoint.as_ref().is_some_and(|endpoint| endpoint.policies.security_groups_apply());
         let receiver = Sender::vm(address);
         if applies {
             if let Some(cause) = self.enter_nic(&mut traveller, receiver) {
-                return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, cause)))];
+                return Moves::one(traveller, Move::End(End::Failed(Verdict::Dropped, cause)));
             }
         } else if let Some(group) = self.cloud.guards(receiver).subnet
             && traveller.segment == netfilter::Segment::Opening
@@ -106,13 +106,16 @@ impl World {
                 Action::Drop,
                 why,
             );
-            return vec![(traveller, Move::End(End::Failed(Verdict::Dropped, Cause::EndpointNotApproved)))];
+            return Moves::one(
+                traveller,
+                Move::End(End::Failed(Verdict::Dropped, Cause::EndpointNotApproved)),
+            );
         }
         if let Some(link) = self.private_link_of(document) {
             return self.through_private_link(traveller, document, link);
         }
         let party = Party::AzureService { account, way: Way::PrivateEndpoint(name.to_owned()) };
-        vec![(traveller, Move::Go(At::Party(party)))]
+        Moves::one(traveller, Move::Go(At::Party(party)))
     }
 
     /// What the account does with the connection: who it is for, what it saw, and the refusal if it refuses.

@@ -3,6 +3,7 @@
 //! The graph is petgraph's and stays inside this module: nothing outside sees an index. Its nodes are
 //! the stations at which a packet can be, its edges the links between them.
 
+use crate::addresses::AddressMap;
 use ipnet::IpNet;
 use kubernetes::kube_proxy::pods_are_in_network;
 use model::{
@@ -68,9 +69,9 @@ struct Link {
 pub(crate) struct Topology {
     graph: StableUnGraph<Site, Link>,
     index: BTreeMap<Site, NodeIndex>,
-    owners: BTreeMap<IpAddr, AddressOwner>,
+    owners: AddressMap<AddressOwner>,
     /// The node that a pod or endpoint hangs on, and the node's interface, by the address that it owns.
-    hung: BTreeMap<IpAddr, (NodeName, InterfaceName)>,
+    hung: AddressMap<(NodeName, InterfaceName)>,
     /// Ranges of pod addresses, by node.
     pod_ranges: Vec<(IpNet, NodeName)>,
     /// Destinations to which pods keep their address; `None` where no ip-masq-agent runs.
@@ -83,6 +84,13 @@ pub(crate) struct Topology {
     services: Vec<IpNet>,
     /// Ranges of pod addresses of the whole cluster.
     pods: Vec<IpNet>,
+}
+
+/// Addresses that were placed, until all are.
+#[derive(Default)]
+struct Placed {
+    owners: BTreeMap<IpAddr, AddressOwner>,
+    hung: BTreeMap<IpAddr, (NodeName, InterfaceName)>,
 }
 
 /// The name of a node's interface towards the network.
@@ -171,8 +179,8 @@ impl Topology {
         let mut topology = Self {
             graph: StableUnGraph::default(),
             index: BTreeMap::new(),
-            owners: BTreeMap::new(),
-            hung: BTreeMap::new(),
+            owners: AddressMap::default(),
+            hung: AddressMap::default(),
             pod_ranges: Vec::new(),
             unmasqueraded,
             vnet,
@@ -180,11 +188,14 @@ impl Topology {
             services,
             pods,
         };
+        let mut placed = Placed::default();
         topology.place_network();
-        topology.place_nodes(model);
-        topology.place_pods(model);
-        topology.place_services(model, frontends);
-        topology.place_azure(model);
+        topology.place_nodes(model, &mut placed);
+        topology.place_pods(model, &mut placed);
+        place_services(model, frontends, &mut placed);
+        place_azure(model, &mut placed);
+        topology.owners = placed.owners.into();
+        topology.hung = placed.hung.into();
         topology
     }
 
@@ -231,19 +242,19 @@ impl Topology {
         self.graph.add_edge(internet, fabric, Link { interface: None });
     }
 
-    fn place_nodes(&mut self, model: &Model) {
+    fn place_nodes(&mut self, model: &Model, placed: &mut Placed) {
         let fabric = self.add(Site::Fabric);
         for (name, node) in &model.nodes {
             let index = self.add(Site::Node(name.clone()));
             self.graph.add_edge(fabric, index, Link { interface: InterfaceName::new(UPLINK) });
             for ip in node.internal_ips() {
-                self.owners.entry(ip).or_insert_with(|| AddressOwner::Node(name.clone()));
+                placed.owners.entry(ip).or_insert_with(|| AddressOwner::Node(name.clone()));
             }
             self.pod_ranges.extend(pod_cidrs(node).map(|range| (range, name.clone())));
         }
     }
 
-    fn place_pods(&mut self, model: &Model) {
+    fn place_pods(&mut self, model: &Model, placed: &mut Placed) {
         for (key, pod) in &model.pods {
             if pod.is_finished() || pod.spec.host_network || pod.spec.node_name.is_empty() {
                 continue;
@@ -255,9 +266,9 @@ impl Topology {
             let index = self.add(Site::Pod(key.clone()));
             self.graph.add_edge(node, index, Link { interface: veth(first) });
             for ip in addresses {
-                if let Entry::Vacant(free) = self.owners.entry(ip) {
+                if let Entry::Vacant(free) = placed.owners.entry(ip) {
                     free.insert(AddressOwner::Pod(key.clone()));
-                    self.hung.extend(veth(first).map(|interface| (ip, (own.clone(), interface))));
+                    placed.hung.extend(veth(first).map(|interface| (ip, (own.clone(), interface))));
                 }
             }
         }
@@ -266,15 +277,15 @@ impl Topology {
                 let Some(ip) = endpoint.addresses.first().and_then(|address| address.parse().ok()) else {
                     continue;
                 };
-                if self.owners.contains_key(&ip) {
+                if placed.owners.contains_key(&ip) {
                     continue;
                 }
-                self.owners.insert(ip, AddressOwner::Endpoint);
+                placed.owners.insert(ip, AddressOwner::Endpoint);
                 let index = self.add(Site::Endpoint(ip));
                 let node =
                     endpoint.node_name.as_deref().and_then(|name| self.index.get(&Site::Node(name.into())));
                 if let (Some(_), Some(name), Some(interface)) = (node, &endpoint.node_name, veth(ip)) {
-                    self.hung.insert(ip, (name.as_str().into(), interface));
+                    placed.hung.insert(ip, (name.as_str().into(), interface));
                 }
                 let (peer, interface) = match node {
                     Some(node) => (*node, veth(ip)),
@@ -285,33 +296,6 @@ impl Topology {
         }
     }
 
-    fn place_services(&mut self, model: &Model, frontends: impl IntoIterator<Item = IpAddr>) {
-        for (key, service) in &model.services {
-            let spec = &service.spec;
-            for ip in spec.cluster_ips.iter().chain([&spec.cluster_ip]).filter_map(|ip| ip.parse().ok()) {
-                self.owners.entry(ip).or_insert_with(|| AddressOwner::ClusterIp(key.clone()));
-            }
-            for ip in spec.external_ips.iter().filter_map(|ip| ip.trim().parse().ok()) {
-                self.owners.entry(ip).or_insert_with(|| AddressOwner::ExternalIp(key.clone()));
-            }
-        }
-        for ip in frontends {
-            self.owners.insert(ip, AddressOwner::Frontend);
-        }
-    }
-
-    fn place_azure(&mut self, model: &Model) {
-        for (name, endpoint) in &model.private_endpoints {
-            for ip in endpoint.addresses().filter_map(|address| address.parse().ok()) {
-                self.owners.entry(ip).or_insert_with(|| AddressOwner::PrivateEndpoint(name.clone()));
-            }
-        }
-        for name in model.storage_accounts.keys() {
-            let Some(ip) = azure::storage::public_address(model, name) else { continue };
-            self.owners.entry(ip).or_insert_with(|| AddressOwner::AzureService(name.clone()));
-        }
-    }
-
     /// Whether the address lies in a network on premises.
     pub(crate) fn on_premises(&self, ip: IpAddr) -> bool {
         self.premises.iter().any(|range| range.contains(&ip))
@@ -319,7 +303,7 @@ impl Topology {
 
     /// Who owns the address.
     pub(crate) fn owner(&self, ip: IpAddr) -> Option<&AddressOwner> {
-        self.owners.get(&ip)
+        self.owners.get(ip)
     }
 
     /// What is at the other end of a node's interface: for the uplink the fabric, else the pod or endpoint that has
@@ -338,7 +322,7 @@ impl Topology {
 
     /// The node that the pod or endpoint with an address hangs on, and the node's interface towards it.
     pub(crate) fn node_of(&self, ip: IpAddr) -> Option<(&NodeName, InterfaceName)> {
-        self.hung.get(&ip).map(|(node, interface)| (node, *interface))
+        self.hung.get(ip).map(|(node, interface)| (node, *interface))
     }
 
     /// The node that a pod or endpoint hangs on, and the node's interface towards it.
@@ -401,6 +385,33 @@ impl Topology {
         let ranges = self.unmasqueraded.as_ref()?;
         let of_nodes = self.pod_ranges.iter().map(|(range, _)| *range);
         Some(ranges.iter().copied().chain(of_nodes))
+    }
+}
+
+fn place_services(model: &Model, frontends: impl IntoIterator<Item = IpAddr>, placed: &mut Placed) {
+    for (key, service) in &model.services {
+        let spec = &service.spec;
+        for ip in spec.cluster_ips.iter().chain([&spec.cluster_ip]).filter_map(|ip| ip.parse().ok()) {
+            placed.owners.entry(ip).or_insert_with(|| AddressOwner::ClusterIp(key.clone()));
+        }
+        for ip in spec.external_ips.iter().filter_map(|ip| ip.trim().parse().ok()) {
+            placed.owners.entry(ip).or_insert_with(|| AddressOwner::ExternalIp(key.clone()));
+        }
+    }
+    for ip in frontends {
+        placed.owners.insert(ip, AddressOwner::Frontend);
+    }
+}
+
+fn place_azure(model: &Model, placed: &mut Placed) {
+    for (name, endpoint) in &model.private_endpoints {
+        for ip in endpoint.addresses().filter_map(|address| address.parse().ok()) {
+            placed.owners.entry(ip).or_insert_with(|| AddressOwner::PrivateEndpoint(name.clone()));
+        }
+    }
+    for name in model.storage_accounts.keys() {
+        let Some(ip) = azure::storage::public_address(model, name) else { continue };
+        placed.owners.entry(ip).or_insert_with(|| AddressOwner::AzureService(name.clone()));
     }
 }
 

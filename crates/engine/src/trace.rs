@@ -161,6 +161,8 @@ pub enum AssumptionCode {
     ClusterDnsAnswers,
     /// DNS on premises knows no private zone of Azure's, unless a resolver in the input says otherwise.
     OnPremisesDns,
+    /// A DNS server inside knows no private zone of Azure's, unless the input says that it asks there.
+    OwnDnsServer,
     /// The host of an Ingress has a DNS record that leads to its controller.
     IngressHostInDns,
     /// The public address of an Azure service stands for one that the input does not show.
@@ -169,6 +171,8 @@ pub enum AssumptionCode {
     CiliumServices,
     /// NetworkPolicies are enforced, though no ManagedCluster document says by whom.
     PoliciesEnforced,
+    /// A node without a pod of kube-proxy never had one.
+    NodeWithoutKubeProxy,
     /// The shares of IPVS are those of many connections.
     IpvsScheduler,
     /// A node's rules were given in place of the generated ones.

@@ -48,7 +48,11 @@ impl World {
         } else {
             [IpFamily::IPv4, IpFamily::IPv6].map(|family| self.next_services(family, &complete))
         };
-        let same_rules = same_addresses && same_services && complete.same_surroundings(old);
+        let lookup = self.lookup.kept(old, &complete);
+        let same_rules = same_addresses
+            && same_services
+            && complete.same_surroundings(old)
+            && lookup.proxied(&complete) == self.lookup.proxied(old);
         let given = self.given.iter().filter(|(name, _)| complete.nodes.contains_key(*name));
         let given: BTreeMap<_, _> = given.map(|(name, rules)| (name.clone(), rules.clone())).collect();
         let nodes = if same_rules { self.kept_nodes(&complete) } else { unprogrammed(&complete) };
@@ -76,7 +80,6 @@ impl World {
             && same_pools(&cloud, &self.cloud)
             && complete.pods.len() == old.pods.len()
             && complete.pods.values().zip(old.pods.values()).all(same_hosts);
-        let lookup = self.lookup.kept(old, &complete);
         let alike = if same_classes { Arc::clone(&self.alike) } else { Arc::default() };
         Self {
             alike,

@@ -7,7 +7,7 @@ use crate::{
 };
 use kubernetes::kube_proxy::ChainKind;
 use model::Key;
-use netfilter::{Chain, Hook, Match, RejectWith, Rule, Statistic};
+use netfilter::{Chain, Hook, Match, RejectWith, Rule, Statistic, Target};
 
 /// A Service as the sentences name it.
 pub(crate) fn service_words(service: Option<&Key>) -> String {
@@ -248,26 +248,21 @@ pub(crate) fn drop_words(chain: &Chain, rule: &Rule, service: Option<&Key>) -> S
 }
 
 /// Why a packet is answered with an error.
-pub(crate) fn reject_words(
-    chain: &Chain,
-    rule: &Rule,
-    with: Option<RejectWith>,
-    service: Option<&Key>,
-) -> String {
+pub(crate) fn reject_words(chain: &Chain, rule: &Rule, service: Option<&Key>) -> String {
     if comment(rule).unwrap_or_default().ends_with("has no endpoints") {
         return refusal_words(Cause::NoEndpoints, service).unwrap_or_default();
     }
     if chain.name.as_str() == "KUBE-IPVS-FILTER" {
         return "The address is one of a Service, held by this node, and the Service has no such port: mode IPVS refuses it (\"connection refused\"), so that nobody reaches the node's own ports by it.".to_owned();
     }
-    match with {
-        Some(RejectWith::TcpReset) => "The rule answers with a TCP reset.".to_owned(),
+    match rule.target {
+        Target::Reject(Some(RejectWith::TcpReset)) => "The rule answers with a TCP reset.".to_owned(),
         _ => "The rule answers with an ICMP error.".to_owned(),
     }
 }
 
 /// Why a packet may pass.
-pub(crate) fn accept_words(chain: &Chain, rule: &Rule) -> String {
+pub(crate) fn accept_words(chain: &Chain, rule: &Rule, _: Option<&Key>) -> String {
     let by_state = rule.matches.iter().any(|condition| matches!(condition, Match::CtState { .. }));
     match chain.name.as_str() {
         "KUBE-NODEPORTS" | "KUBE-NODE-PORT" => {

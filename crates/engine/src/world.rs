@@ -15,6 +15,7 @@ use ipnet::IpNet;
 use kubernetes::{
     Field, Settled, Unsettled, cilium, ip_masq_agent,
     kube_proxy::{self, Programming, ProxyConfig, ServiceMap, ipvs::Balancing},
+    kubelet,
 };
 use model::{
     Model, NodeName,
@@ -213,6 +214,9 @@ impl World {
     /// What kube-proxy feeds to `iptables-restore` on a node in a full sync.
     pub fn payload(&self, node: &NodeName, family: IpFamily) -> Option<Ruleset> {
         let config = ProxyConfig::of_node(&self.model, node, family)?;
+        if !self.has_proxy(node) {
+            return Some(Ruleset::default());
+        }
         Some(match config.mode {
             ProxyMode::Iptables => kube_proxy::sync(&config, self.services(family)).ruleset,
             ProxyMode::Nftables => Ruleset::default(),
@@ -287,6 +291,7 @@ impl World {
         if let Some(unmasqueraded) = self.topology.unmasqueraded() {
             ip_masq_agent::install(&mut rules, unmasqueraded, family);
         }
+        kubelet::install(&mut rules, family);
         rules
     }
 }

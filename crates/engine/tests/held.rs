@@ -30,7 +30,7 @@ fn cluster(ready: &[bool], service: &str, profile: &str) -> Model {
 fn flow(from: &str, to: &str, protocol: Protocol) -> Flow {
     let (to, port) = parse_destination(to).expect("a destination");
     let mut flow = Flow::tcp(from.parse::<Place>().expect("a place"), to, port);
-    flow.protocol = protocol;
+    flow.protocol = protocol.into();
     flow
 }
 

@@ -33,7 +33,7 @@ fn cells_are_what_paths_say() {
         for (client, row) in question.clients.iter().zip(&matrix.rows) {
             for (target, cell) in question.targets.iter().zip(row) {
                 let mut flow = Flow::tcp(client.clone(), target.place.clone(), target.port);
-                flow.protocol = target.protocol;
+                flow.protocol = target.protocol.into();
                 let Ok(paths) = world.paths(&flow) else {
                     assert!(cell.impossible.is_some(), "{folder}: {client} → {target}: {cell:?}");
                     continue;

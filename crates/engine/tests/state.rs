@@ -240,7 +240,7 @@ fn after_a_change_of_endpoints_tcp_stays_and_udp_moves_on() {
         for seed in 0..20 {
             let mut state = State::default();
             let mut asked = flow("pod/default/p00", "10.0.0.10:80");
-            asked.protocol = protocol;
+            asked.protocol = protocol.into();
             let opened = before.open(&asked, seed, &mut state).expect("the flow exists");
             let first = endpoint(&opened);
             let later = after.later(&opened, &state).expect("the flow exists");

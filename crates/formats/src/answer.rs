@@ -21,7 +21,7 @@ pub fn answer(question: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::{Import, PRESETS};
-    use model::{Edit, kubernetes::Protocol};
+    use model::{Edit, Transport};
 
     fn ask<T: Wire>(question: Question) -> T {
         answer(&wire::encode(&question)).as_deref().and_then(wire::decode).expect("an answer of that type")
@@ -43,7 +43,7 @@ mod tests {
                 edit: Some(Edit::Many { edits: puts }),
                 from: "198.51.100.7".into(),
                 to: "svc/default/echo-service:80".into(),
-                protocol: Protocol::Udp,
+                protocol: Transport::Udp,
                 host: Some("shop.example.com".into()),
                 path: Some("/a".into()),
                 via: None,

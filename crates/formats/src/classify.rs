@@ -15,21 +15,23 @@ pub(crate) enum Class {
     Azure(Kind),
     /// An Azure object under `spec`.
     Wrapped(Kind),
-    /// A link or a record of a private DNS zone, which Azure's tools print apart from their zone.
-    ZonePart(ZonePart),
+    /// A part of a private DNS zone or of a resolver, which Azure's tools print apart from it.
+    DnsPart(DnsPart),
     /// Known, and left out.
     LeftOut(LeftOut),
     /// Not known, or not usable: what, and what to do.
     Unknown(String, String),
 }
 
-/// A resource inside a private DNS zone.
+/// A resource inside a private DNS zone or a resolver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ZonePart {
+pub(crate) enum DnsPart {
     /// `az network private-dns link vnet show`.
     Link,
     /// `az network private-dns record-set … show`, with records of type A or CNAME.
     Records,
+    /// `az dns-resolver inbound-endpoint show`.
+    Inbound,
 }
 
 /// Why a known kind is left out.
@@ -196,11 +198,12 @@ const LEFT_OUT: &[(Reason, &[&str])] = &[
 /// Kinds that may be wrapped and are not read yet.
 const WRAPPED_LATER: &[&str] = &["VirtualMachine", "VirtualMachineScaleSet", "ApplicationGateway"];
 
-/// Resources inside a private DNS zone, by type.
-const ZONE_PARTS: &[(ZonePart, &str)] = &[
-    (ZonePart::Link, "Microsoft.Network/privateDnsZones/virtualNetworkLinks"),
-    (ZonePart::Records, "Microsoft.Network/privateDnsZones/A"),
-    (ZonePart::Records, "Microsoft.Network/privateDnsZones/CNAME"),
+/// Resources inside a private DNS zone or a resolver, by type.
+const DNS_PARTS: &[(DnsPart, &str)] = &[
+    (DnsPart::Link, "Microsoft.Network/privateDnsZones/virtualNetworkLinks"),
+    (DnsPart::Records, "Microsoft.Network/privateDnsZones/A"),
+    (DnsPart::Records, "Microsoft.Network/privateDnsZones/CNAME"),
+    (DnsPart::Inbound, "Microsoft.Network/dnsResolvers/inboundEndpoints"),
 ];
 
 /// The `apiVersion` of a kind of Kubernetes; `None` for kinds of Azure.
@@ -251,7 +254,7 @@ pub(crate) fn classify(node: &Node, listed: Option<(&str, &str)>) -> Class {
 /// Whether resources of an Azure type are read.
 pub(crate) fn is_read(resource_type: &str) -> bool {
     AZURE.iter().any(|(_, own, _)| own.eq_ignore_ascii_case(resource_type))
-        || ZONE_PARTS.iter().any(|(_, own)| own.eq_ignore_ascii_case(resource_type))
+        || DNS_PARTS.iter().any(|(_, own)| own.eq_ignore_ascii_case(resource_type))
 }
 
 fn is_resource_type(text: &str) -> bool {
@@ -314,8 +317,8 @@ fn azure(node: &Node) -> Class {
         Some(text) => match AZURE.iter().find(|(_, resource, _)| resource.eq_ignore_ascii_case(text)) {
             Some((kind, ..)) => Class::Azure(*kind),
             None => {
-                if let Some((part, _)) = ZONE_PARTS.iter().find(|(_, own)| own.eq_ignore_ascii_case(text)) {
-                    return Class::ZonePart(*part);
+                if let Some((part, _)) = DNS_PARTS.iter().find(|(_, own)| own.eq_ignore_ascii_case(text)) {
+                    return Class::DnsPart(*part);
                 }
                 // Every zone has an SOA record, and no client asks for it.
                 let is_soa = text.eq_ignore_ascii_case("Microsoft.Network/privateDnsZones/SOA");

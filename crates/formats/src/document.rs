@@ -38,7 +38,7 @@ pub(crate) struct Reader {
     places: Places,
     diagnostics: Vec<Diagnostic>,
     ignored: BTreeMap<Kind, IgnoredFields>,
-    pub(crate) zone_parts: Vec<crate::zones::Found>,
+    pub(crate) dns_parts: Vec<crate::dns_parts::Found>,
     pub(crate) file: Arc<str>,
 }
 
@@ -106,7 +106,7 @@ impl Reader {
                 None,
             );
         }
-        self.join_zone_parts();
+        self.join_dns_parts();
         // Whatever could not be read would be missed by others: one cause, one error.
         if self.diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error) {
             validate::validate(&self.model, &self.places, &mut self.diagnostics);
@@ -173,7 +173,7 @@ impl Reader {
             Class::Kubernetes(kind) => self.object(kind, node, Dialect::Kubernetes, false),
             Class::Azure(kind) => self.object(kind, node, Dialect::Azure, false),
             Class::Wrapped(kind) => self.object(kind, node, Dialect::Azure, true),
-            Class::ZonePart(part) => self.zone_part(part, &node),
+            Class::DnsPart(part) => self.dns_part(part, &node),
             Class::LeftOut(left_out) => self.left_out(&node, &left_out),
             Class::Unknown(what, hint) => {
                 let at = node.get("kind").map_or(node.at, |kind| kind.at);

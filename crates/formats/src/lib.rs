@@ -14,6 +14,8 @@ mod classify;
 mod de;
 mod diagnostic;
 #[cfg(feature = "documents")]
+mod dns_parts;
+#[cfg(feature = "documents")]
 mod document;
 #[cfg(feature = "documents")]
 mod effective;
@@ -39,9 +41,6 @@ mod typed;
 mod validate;
 #[cfg(feature = "documents")]
 mod value;
-#[cfg(feature = "documents")]
-mod zones;
-
 #[cfg(feature = "documents")]
 pub use answer::answer;
 pub use diagnostic::{Diagnostic, Severity};

@@ -1,6 +1,6 @@
 //! What a share link holds.
 
-use model::{Edit, kubernetes::Protocol};
+use model::{Edit, Transport};
 use serde::{Deserialize, Serialize};
 use wire::Wire;
 
@@ -16,10 +16,10 @@ pub struct Link {
     pub edit: Option<Edit>,
     /// The sender, as the flow bar has it: `198.51.100.7`.
     pub from: String,
-    /// The receiver and its port: `svc/default/echo-service:80`.
+    /// The receiver and its port: `svc/default/echo-service:80`; no port for an echo request.
     pub to: String,
     /// The protocol.
-    pub protocol: Protocol,
+    pub protocol: Transport,
     /// HTTP host, for flows through an ingress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,

@@ -91,10 +91,32 @@ fn what_one_load_balancer_may_hold() {
     let names = |count: usize| {
         (0..count).map(|at| frontend(&format!("f{at}"))).chain([a.clone()]).collect::<Vec<_>>()
     };
+    // Load-balancing, outbound and NAT rules count together.
+    let with = |rules: &[String], more: &str| {
+        let text = balancer("Standard", std::slice::from_ref(&a), rules, 2);
+        format!("{}{more}}}", text.trim_end_matches('}'))
+    };
+    let outbound = &r#", "outboundRules": [{"name": "o", "protocol": "All", "allocatedOutboundPorts": 0, "backendAddressPool": {"id": "/lb/backendAddressPools/p"}, "frontendIPConfigurations": [{"id": "/lb/frontendIPConfigurations/a"}]}]"#.to_owned();
+    let nat = |count: u32| {
+        let one = |at: u32| {
+            format!(
+                r#"{{"name": "n{at}", "protocol": "Tcp", "frontendPort": {}, "backendPort": 22,
+                "backendIPConfiguration": {{"id": "/NetworkInterfaces/n0/ipConfigurations/c"}}}}"#,
+                50_000 + at
+            )
+        };
+        format!(", \"inboundNatRules\": [{}]", (0..count).map(one).collect::<Vec<_>>().join(","))
+    };
     let none = "";
     expect(&[
-        (balancer("Standard", std::slice::from_ref(&a), &many(1_500), 5_000), none),
-        (balancer("Standard", std::slice::from_ref(&a), &many(1_501), 1), "has 1501 load-balancing rules"),
+        (balancer("Standard", std::slice::from_ref(&a), &many(1_500), 0), none),
+        (balancer("Standard", std::slice::from_ref(&a), &many(300), 2), none),
+        (balancer("Standard", std::slice::from_ref(&a), &many(301), 2), "301 rules lead to the NIC n0"),
+        (with(&many(299), &(outbound.clone() + &nat(0))), none),
+        (with(&many(300), outbound), "301 rules lead to the NIC n0"),
+        (with(&many(299), &(outbound.clone() + &nat(1))), "301 rules lead to the NIC n0"),
+        (with(&many(0), &nat(301)), "301 rules lead to the NIC n0"),
+        (balancer("Standard", std::slice::from_ref(&a), &many(1_501), 0), "has 1501 load-balancing rules"),
         (balancer("Basic", std::slice::from_ref(&a), &many(250), 300), none),
         (balancer("Basic", std::slice::from_ref(&a), &many(251), 1), "has 251 load-balancing rules"),
         (balancer("Standard", &names(599), &[], 1), none),
@@ -199,5 +221,34 @@ fn what_az_shows_of_a_nic_is_one_of_two_things() {
             errors.iter().all(|one| one.what.contains(what) && !one.hint.is_empty() && one.line > 0),
             "{errors:?}"
         );
+    }
+}
+
+#[test]
+fn networks_that_overlap() {
+    let network = |name: &str, range: &str, peer: &str| {
+        let peering = if peer.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "\n  virtualNetworkPeerings: [{{name: p, remoteVirtualNetwork: {{id: /subscriptions/0/resourceGroups/r/providers/Microsoft.Network/virtualNetworks/{peer}}}}}]"
+            )
+        };
+        format!(
+            "---\napiVersion: hopscope.dev/v1\nkind: VirtualNetwork\nmetadata: {{name: {name}}}\nspec:\n  addressSpace: {{addressPrefixes: [{range}]}}{peering}\n"
+        )
+    };
+    for (a, b, severity, what) in [
+        (("a", "10.0.0.0/16", ""), ("b", "10.1.0.0/16", "a"), None, ""),
+        (("a", "10.0.0.0/8", ""), ("b", "10.1.0.0/16", ""), Some(Severity::Warning), "taken as one of a"),
+        (("a", "10.0.0.0/16", ""), ("b", "10.0.0.0/8", "a"), Some(Severity::Error), "refuses to peer"),
+        (("a", "10.0.0.0/16", "b"), ("b", "10.0.0.0/16", ""), Some(Severity::Error), "refuses to peer"),
+        (("a", "10.0.0.0/16", ""), ("a", "10.0.0.0/16", ""), Some(Severity::Error), "remove one"),
+    ] {
+        let text = network(a.0, a.1, a.2) + &network(b.0, b.1, b.2);
+        let remarks = import(&[Source::new("in.yaml", text)]).diagnostics;
+        let told = remarks.iter().find(|one| one.severity <= Severity::Warning);
+        assert_eq!(told.map(|one| one.severity), severity, "{remarks:#?}");
+        assert!(told.is_none_or(|one| one.hint.contains(what)), "{what}: {remarks:#?}");
     }
 }

@@ -19,21 +19,6 @@ pub fn search_path(namespace: &str) -> [String; 3] {
     [format!("{namespace}.svc.{DOMAIN}"), format!("svc.{DOMAIN}"), DOMAIN.to_owned()]
 }
 
-/// The names that a pod's resolver asks for, in order, until one has an answer. A dot at the end asks for
-/// the name as it is and for nothing else.
-pub fn questions(name: &str, namespace: &str) -> Vec<String> {
-    if let Some(absolute) = name.strip_suffix('.') {
-        return vec![absolute.to_ascii_lowercase()];
-    }
-    let name = name.to_ascii_lowercase();
-    let completed = search_path(namespace).into_iter().map(|domain| format!("{name}.{domain}"));
-    if name.matches('.').count() < NDOTS {
-        completed.chain([name.clone()]).collect()
-    } else {
-        std::iter::once(name.clone()).chain(completed).collect()
-    }
-}
-
 /// Whether CoreDNS answers for a name itself; every other one it passes on.
 pub fn is_own(name: &str) -> bool {
     name.strip_suffix(DOMAIN).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
@@ -131,26 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_search_path_comes_first_below_five_dots() {
-        for (name, expected) in [
-            (
-                "echo",
-                vec!["echo.shop.svc.cluster.local", "echo.svc.cluster.local", "echo.cluster.local", "echo"],
-            ),
-            ("acct.blob.core.windows.net.", vec!["acct.blob.core.windows.net"]),
-            (
-                "a.b.c.d.e.f",
-                vec![
-                    "a.b.c.d.e.f",
-                    "a.b.c.d.e.f.shop.svc.cluster.local",
-                    "a.b.c.d.e.f.svc.cluster.local",
-                    "a.b.c.d.e.f.cluster.local",
-                ],
-            ),
-        ] {
-            assert_eq!(questions(name, "shop"), expected, "{name}");
-        }
-        assert_eq!(questions("acct.blob.core.windows.net", "shop").len(), 4);
+    fn names_of_the_cluster_end_in_its_domain() {
         for (name, own) in
             [("x.svc.cluster.local", true), ("cluster.local", true), ("mycluster.local", false)]
         {

@@ -96,6 +96,8 @@ fn entries(text: &str) -> Vec<String> {
     lines
 }
 
+/// The text is held to what `ipvsadm`'s manual says and to what `ipvsadm -Sn` prints, not to the tool itself: it reads
+/// nothing, not even to check it, on a kernel without IPVS ("Can't initialize ipvs").
 #[test]
 fn virtual_servers_are_written_as_ipvsadm_reads_them() {
     let Programming { ipvs, .. } = programming(IpFamily::IPv4, "node-0");

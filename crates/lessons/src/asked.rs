@@ -77,9 +77,8 @@ pub struct AskedLater {
     pub to: String,
     /// As [`FlowSpec`] has it.
     pub via: Option<String>,
-    /// UDP in place of TCP.
-    #[serde(default)]
-    pub udp: bool,
+    /// As [`FlowSpec`] has it.
+    pub protocol: Option<String>,
     /// Seconds of silence.
     #[serde(default)]
     pub idle: u64,
@@ -102,7 +101,7 @@ impl AskedLater {
             host: None,
             path: None,
             via: self.via.clone(),
-            udp: self.udp,
+            protocol: self.protocol.clone(),
             outcomes: self.outcomes.clone(),
             says: self.says.clone(),
             never_says: Vec::new(),
@@ -143,9 +142,8 @@ pub struct AskedFlow {
     pub path: Option<String>,
     /// As [`FlowSpec`] has it.
     pub via: Option<String>,
-    /// UDP in place of TCP.
-    #[serde(default)]
-    pub udp: bool,
+    /// As [`FlowSpec`] has it.
+    pub protocol: Option<String>,
     /// All its outcomes.
     pub outcomes: Vec<AskedOutcome>,
     /// Words that some step must say.
@@ -162,7 +160,7 @@ impl AskedFlow {
         FlowSpec {
             from: self.from.clone(),
             to: self.to.clone(),
-            protocol: self.udp.then(|| "udp".to_owned()),
+            protocol: self.protocol.clone(),
             host: self.host.clone(),
             path: self.path.clone(),
             via: self.via.clone(),
@@ -186,6 +184,8 @@ pub struct AskedOutcome {
     pub endpoint: Option<String>,
     /// Whose address they see; absent is any.
     pub source_seen: Option<String>,
+    /// The client that a PROXY header names to them; absent is any or none.
+    pub proxy_header_source: Option<String>,
 }
 
 /// What the probe of a load balancer's rule sees.
@@ -286,6 +286,17 @@ pub const ANSWERED: &[Entry] = &[
         title: "Which way does a request take through the ingress?",
     },
     Entry { id: "dns-names", chapter: "From inside", title: "Which address does a name give, and to whom?" },
+    Entry { id: "ping", chapter: "From inside", title: "What answers a ping?" },
+    Entry {
+        id: "node-without-kube-proxy",
+        chapter: "From inside",
+        title: "kube-proxy is missing on one node: what stops working?",
+    },
+    Entry {
+        id: "dns-servers",
+        chapter: "From inside",
+        title: "Whose DNS servers are asked, and what can they not see?",
+    },
     Entry {
         id: "snat-budget",
         chapter: "Out of the cluster",

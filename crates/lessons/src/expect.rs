@@ -53,6 +53,9 @@ pub struct Expect {
     /// The source addresses that receivers see, all of them, over all branches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_seen: Option<OneOrMany<IpAddr>>,
+    /// The clients that PROXY headers name to receivers, all of them, over all branches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_header_source: Option<OneOrMany<IpAddr>>,
     /// The address and port to which the packet is still addressed when it enters the first node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrives_as: Option<SocketAddr>,
@@ -219,6 +222,11 @@ impl Expect {
         if let Some(sources) = &self.source_seen {
             let all: BTreeSet<_> = outcomes.iter().filter_map(|outcome| outcome.source_seen).collect();
             found.differ("sourceSeen", list(&sources.all().iter().collect()), list(&all));
+        }
+        if let Some(sources) = &self.proxy_header_source {
+            let all: BTreeSet<_> =
+                outcomes.iter().filter_map(|outcome| outcome.proxy_header_source).collect();
+            found.differ("proxyHeaderSource", list(&sources.all().iter().collect()), list(&all));
         }
         if let Some(socket) = self.arrives_as {
             let all: BTreeSet<_> = outcomes.iter().filter_map(arrives_as).collect();

@@ -1,7 +1,7 @@
 //! A flow as lessons, expectations and JavaScript write it.
 
-use engine::{DestinationError, Flow, Place, PlaceError, parse_destination};
-use model::kubernetes::Protocol;
+use engine::{DestinationError, Flow, Place, PlaceError, parse_receiver};
+use model::Transport;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 use wire::Wire;
@@ -12,9 +12,9 @@ use wire::Wire;
 pub struct FlowSpec {
     /// The sender: an address, `pod/NAMESPACE/NAME`, `node/NAME` or `vm/NAME`.
     pub from: String,
-    /// The receiver and its port: an address, a name, or `svc/…`, `pod/…`, `node/…`, then `:PORT`.
+    /// The receiver and its port: an address, a name, or `svc/…`, `pod/…`, `node/…`, then `:PORT`; no port for `ICMP`.
     pub to: String,
-    /// `TCP` (default), `UDP` or `SCTP`, in any case.
+    /// `TCP` (default), `UDP`, `SCTP` or `ICMP` (an echo request, "ping"), in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
     /// HTTP host, for flows through an ingress.
@@ -37,7 +37,7 @@ pub enum SpecError {
     CannotSend(String),
     /// `to` is not `DST:PORT`.
     To(DestinationError),
-    /// `protocol` is none of the three.
+    /// `protocol` is none of the four.
     Protocol(String),
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for SpecError {
                 write!(f, "from: {place} cannot send; write an address, pod/NAMESPACE/NAME or node/NAME")
             }
             Self::To(error) => write!(f, "to: {error}"),
-            Self::Protocol(word) => write!(f, "protocol: {word:?} is not tcp, udp or sctp"),
+            Self::Protocol(word) => write!(f, "protocol: {word:?} is not tcp, udp, sctp or icmp"),
         }
     }
 }
@@ -64,13 +64,11 @@ impl TryFrom<&FlowSpec> for Flow {
         if matches!(from, Place::Service(_) | Place::Name(_)) {
             return Err(SpecError::CannotSend(from.to_string()));
         }
-        let (to, port) = parse_destination(&spec.to).map_err(SpecError::To)?;
-        let protocol = match spec.protocol.as_deref().map(str::to_ascii_lowercase).as_deref() {
-            None | Some("tcp") => Protocol::Tcp,
-            Some("udp") => Protocol::Udp,
-            Some("sctp") => Protocol::Sctp,
-            Some(other) => return Err(SpecError::Protocol(other.to_owned())),
+        let protocol = match spec.protocol.as_deref().map(str::to_ascii_lowercase) {
+            None => Transport::Tcp,
+            Some(word) => Transport::from_lower(&word).ok_or(SpecError::Protocol(word))?,
         };
+        let (to, port) = parse_receiver(&spec.to, protocol).map_err(SpecError::To)?;
         Ok(Self {
             from,
             to,
@@ -91,7 +89,7 @@ impl fmt::Display for NotAFlow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is not a flow; write FROM -> TO:PORT, then what you need of: udp, via NODE, host HOST, path PATH",
+            "{:?} is not a flow; write FROM -> TO:PORT, then what you need of: udp, icmp (without :PORT), via NODE, host HOST, path PATH",
             self.0
         )
     }
@@ -103,7 +101,7 @@ impl FromStr for FlowSpec {
     type Err = NotAFlow;
 
     /// Reads the one-line form: `198.51.100.7 -> svc/default/web:80`, and after it in any order `tcp`, `udp`,
-    /// `via NODE`, `host HOST`, `path PATH`.
+    /// `icmp` (then there is no port), `via NODE`, `host HOST`, `path PATH`.
     fn from_str(text: &str) -> Result<Self, NotAFlow> {
         let wrong = || NotAFlow(text.to_owned());
         let (from, rest) = text.split_once("->").or_else(|| text.split_once('→')).ok_or_else(wrong)?;
@@ -111,7 +109,7 @@ impl FromStr for FlowSpec {
         let to = words.next().ok_or_else(wrong)?.to_owned();
         let mut spec = Self { from: from.trim().to_owned(), to, ..Self::default() };
         while let Some(word) = words.next() {
-            if matches!(word.to_ascii_lowercase().as_str(), "tcp" | "udp" | "sctp") {
+            if Transport::from_lower(&word.to_ascii_lowercase()).is_some() {
                 spec.protocol = Some(word.to_owned());
                 continue;
             }
@@ -129,16 +127,23 @@ impl FromStr for FlowSpec {
 
 #[cfg(test)]
 mod tests {
-    use super::FlowSpec;
+    use super::{Flow, FlowSpec};
 
     #[test]
     fn one_line_flows() {
         let read = |text: &str| text.parse::<FlowSpec>().ok();
-        let plain = FlowSpec { from: "198.51.100.7".into(), to: "svc/a/b:80".into(), ..FlowSpec::default() };
+        let plain_of =
+            || FlowSpec { from: "198.51.100.7".into(), to: "svc/a/b:80".into(), ..FlowSpec::default() };
+        let plain = plain_of();
         assert_eq!(read("198.51.100.7 -> svc/a/b:80"), Some(plain.clone()));
         assert_eq!(read("198.51.100.7→svc/a/b:80"), Some(plain.clone()));
         let more = FlowSpec { via: Some("n0".into()), protocol: Some("udp".into()), ..plain };
         assert_eq!(read("198.51.100.7 -> svc/a/b:80 udp via n0"), Some(more));
+        let ping = FlowSpec { to: "svc/a/b".into(), protocol: Some("icmp".into()), ..plain_of() };
+        assert_eq!(read("198.51.100.7 -> svc/a/b icmp"), Some(ping.clone()));
+        assert!(Flow::try_from(&ping).is_ok_and(|flow| flow.port == 0));
+        let with_port = FlowSpec { to: "svc/a/b:80".into(), ..ping };
+        assert!(Flow::try_from(&with_port).is_err_and(|error| error.to_string().contains("has none")));
         for text in ["", "a", "a ->", "a -> b:80 via", "a -> b:80 nonsense"] {
             assert_eq!(read(text), None, "{text}");
         }

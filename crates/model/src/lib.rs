@@ -17,6 +17,7 @@ pub mod kubernetes;
 mod object;
 mod objects;
 mod share;
+mod transport;
 mod workloads;
 
 pub use balancer_edit::BalancerEdit;
@@ -26,3 +27,4 @@ pub use kind::{Kind, ObjectRef};
 pub use object::{Model, Object};
 pub use objects::Objects;
 pub use share::{same_object, same_objects};
+pub use transport::Transport;

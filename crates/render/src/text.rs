@@ -49,6 +49,9 @@ fn headline(outcome: &PathOutcome) -> String {
     if let Some(source) = outcome.source_seen {
         let _ = write!(text, ", which sees {source}");
     }
+    if let Some(told) = outcome.proxy_header_source {
+        let _ = write!(text, " and a PROXY header with {told}");
+    }
     text
 }
 

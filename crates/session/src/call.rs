@@ -36,6 +36,8 @@ pub enum Call {
     },
     /// Keep a cluster no longer. `()`.
     Forget(WorldId),
+    /// Do all that an edit asks, about this flow, and forget it: a browser compiles what is called for the first time. `()`.
+    Rehearse(WorldId, Flow),
     /// What becomes of a flow? [`Answer`].
     Ask {
         /// The cluster.
@@ -117,8 +119,8 @@ pub enum Call {
         /// The family of the rules.
         family: IpFamily,
     },
-    /// Who reaches whom? [`Matrix`].
-    Matrix {
+    /// Who could be asked about whom? [`Everything`].
+    Everything {
         /// The cluster.
         world: WorldId,
         /// Clients that are asked at most.
@@ -126,6 +128,8 @@ pub enum Call {
         /// Targets that are asked at most.
         targets: usize,
     },
+    /// Who reaches whom? `Matrix`.
+    Matrix(WorldId, MatrixQuestion),
     /// What do the load balancers look like? [`Balancers`].
     Balancers(WorldId),
     /// What does the document of an object of Azure say that only the controllers have written? `Option<Object>`.
@@ -194,25 +198,23 @@ pub enum Export {
     Svg(Theme),
 }
 
-/// Who reaches whom, as far as was asked.
+/// Who is asked about whom.
 #[derive(Debug, Clone, PartialEq, Wire)]
-pub struct Matrix {
-    /// What was asked.
+pub struct Everything {
+    /// What is asked.
     pub question: MatrixQuestion,
-    /// The cells.
-    pub matrix: engine::Matrix,
-    /// Clients and targets beside those that were asked.
+    /// Clients and targets beside those that are asked.
     pub left: (usize, usize),
 }
 
-impl Matrix {
+impl Everything {
     pub(crate) fn of(world: &World, clients: usize, targets: usize) -> Self {
         let mut question = world.everything();
         let left =
             (question.clients.len().saturating_sub(clients), question.targets.len().saturating_sub(targets));
         question.clients.truncate(clients);
         question.targets.truncate(targets);
-        Self { matrix: world.matrix(&question), question, left }
+        Self { question, left }
     }
 }
 
@@ -273,8 +275,9 @@ fn probed(world: &World, balancer: &str, probe: &Probe) -> ProbedMembers {
         .find(|rule| rule.probe.as_ref().is_some_and(|one| one.name == probe.name));
     let pool = rule.and_then(|rule| world.cloud().pool(balancer, &rule.pool));
     let members = pool.map(|pool| pool.members.as_slice()).unwrap_or_default();
-    let state =
-        |member: &std::sync::Arc<azure::Member>| (member.label(), world.probe_state(Some(probe), member));
+    let state = |member: &std::sync::Arc<azure::Member>| {
+        (member.label().to_string(), world.probe_state(Some(probe), member))
+    };
     ProbedMembers {
         members: members.iter().take(MOST_STATES).map(state).collect(),
         more: members.len().saturating_sub(MOST_STATES),

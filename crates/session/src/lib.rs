@@ -12,7 +12,7 @@ mod opening;
 mod written;
 
 pub use call::{
-    Answer, Asked, BackendPool, BalancerView, Balancers, Call, Export, Matrix, Planned, ProbedMembers,
+    Answer, Asked, BackendPool, BalancerView, Balancers, Call, Everything, Export, Planned, ProbedMembers,
     SettledChange, WorldId,
 };
 pub use drift::{Drifted, Drifting};
@@ -21,7 +21,7 @@ pub use opening::{INTERNET_CLIENT, REQUESTS, SEED, first_flow, first_service, op
 pub use written::Written;
 
 use engine::{Flow, Paths, World};
-use model::NodeName;
+use model::{Edit, Model, NodeName};
 use render::{Probed, Scene, View};
 use std::collections::BTreeMap;
 use wire::Wire;
@@ -69,6 +69,7 @@ impl Session {
                 self.worlds.remove(&id);
                 self.kept.retain(|(world, ..)| *world != id);
             }
+            Call::Rehearse(id, flow) => self.rehearse(id, &flow)?,
             Call::Ask { world, flow, requests, seed } => self.ask(world, flow, requests, seed)?.write(out),
             Call::Plan(id, edit) => {
                 self.world(id)?.plan(&edit).map(Planned::from).map_err(|error| error.to_string()).write(out);
@@ -89,9 +90,10 @@ impl Session {
                 let rewrites = self.world(after)?.rewrites(self.world(before)?, &node, family);
                 rewrites.map(|rewrites| Written::of(&node, &rewrites)).write(out);
             }
-            Call::Matrix { world, clients, targets } => {
-                Matrix::of(self.world(world)?, clients, targets).write(out);
+            Call::Everything { world, clients, targets } => {
+                Everything::of(self.world(world)?, clients, targets).write(out);
             }
+            Call::Matrix(id, question) => self.world(id)?.matrix(&question).write(out),
             Call::Balancers(id) => Balancers::of(self.world(id)?).write(out),
             Call::Document(id, object) => self.world(id)?.written(object.kind, &object.name).write(out),
             Call::MoveMember { world, node, from, to } => {
@@ -100,6 +102,29 @@ impl Session {
                 edit.map_err(|error| error.to_string()).write(out);
             }
             Call::Network { world, nodes } => Network::of(self.world(world)?, nodes).write(out),
+        }
+        Ok(())
+    }
+
+    /// Moves some node to some other pool, and asks what the page would ask then.
+    fn rehearse(&mut self, before: WorldId, flow: &Flow) -> Result<(), NotKept> {
+        /// No page gives so many numbers.
+        const AFTER: WorldId = WorldId(u32::MAX);
+        let world = self.world(before)?;
+        let Some(Ok(plan)) = some_move(world.model()).map(|edit| world.plan(&edit)) else { return Ok(()) };
+        let flows = vec![flow.clone()];
+        let asked = Call::Ask { world: AFTER, flow: flow.clone(), requests: REQUESTS, seed: SEED };
+        let options = render::Options::default();
+        let picture =
+            Call::Picture { world: AFTER, flow: Some(flow.clone()), outcome: 0, reply: false, options };
+        for call in [
+            Call::Update { from: before, to: AFTER, edit: Some(plan.edit) },
+            asked,
+            picture,
+            Call::Consequences { before, after: AFTER, flows },
+            Call::Forget(AFTER),
+        ] {
+            self.reply(call, &mut Vec::new())?;
         }
         Ok(())
     }
@@ -129,9 +154,13 @@ impl Session {
 
     fn ask(&mut self, id: WorldId, flow: Flow, requests: u64, seed: u64) -> Result<Answer, NotKept> {
         let world = self.world(id)?;
-        let paths = match world.overview(&flow) {
-            Ok(paths) => paths,
-            Err(error) => return Ok(Err(error.to_string())),
+        let kept = self.kept.iter().find(|(world, other, _)| (*world, other) == (id, &flow));
+        let paths = match kept {
+            Some((.., paths)) => paths.clone(),
+            None => match world.overview(&flow) {
+                Ok(paths) => paths,
+                Err(error) => return Ok(Err(error.to_string())),
+            },
         };
         let run = world.run_of(&flow, &paths, requests, seed);
         self.keep(id, flow, paths.clone());
@@ -204,4 +233,13 @@ impl Session {
             Export::Flowchart | Export::Svg(_) => Some(render::mermaid::flowchart(paths)),
         })
     }
+}
+
+/// Some node to some pool that is not its own.
+fn some_move(model: &Model) -> Option<Edit> {
+    let pools = || model.nodes.values().filter_map(|node| node.pool());
+    model.nodes.iter().find_map(|(name, node)| {
+        let pool = pools().find(|pool| node.pool().is_some_and(|own| own != *pool))?;
+        Some(Edit::MoveNode { node: name.clone(), pool: pool.into() })
+    })
 }

@@ -5,12 +5,14 @@ use crate::{
     canvas::Setting,
     documents, engineroom,
     panels::{
-        AddDialog, Comparison, Dock, EmbedDialog, HistoryDialog, Inspector, OpenDialog, Palette, Rail,
-        ShareDialog, TopBar, WatchedFlows, files_of,
+        AddDialog, Comparison, Dock, EmbedDialog, Inspector, OpenDialog, Palette, Rail, ShareDialog, TopBar,
+        WatchedFlows, files_of, history_dialog,
     },
     panic,
+    pause::use_later,
     picture::Picture,
     ptr::Ptr,
+    rehearsal::use_rehearsal,
     saved,
     state::{Action, Brought, Dialog, Dispatch, Message, State, guide::Page, link},
     theme,
@@ -18,8 +20,7 @@ use crate::{
     ui,
 };
 use formats::Link;
-use gloo_render::request_animation_frame;
-use std::{cell::RefCell, rc::Rc};
+use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
@@ -36,16 +37,23 @@ pub(crate) fn App(props: &AppProps) -> Html {
     let state = use_reducer(|| State::begin(props.link.as_ref()));
     let dispatch = state.dispatcher();
     let settled = use_memo(state.world.clone(), |world| Ptr::new(world.model().clone()));
+    let settled = (*settled).clone();
     use_shortcuts(&dispatch);
     use_links(&dispatch);
     use_brought(&dispatch);
     use_kept(&dispatch);
-    let painted = use_painted();
-    use_engine(&dispatch, *painted);
-    use_effect_with((state.model.clone(), state.flow.clone()), {
+    // The picture comes first; the place of the rest is kept, so that nothing moves.
+    let painted = use_later(false, true);
+    use_engine(&dispatch, painted);
+    use_rehearsal(&state.world, &state.flow);
+    let now = (settled.clone(), state.model.clone(), state.flow.clone());
+    // What completes names and lists objects follows the picture, and so does what is kept for the next visit.
+    let later = use_later(now.clone(), now);
+    use_effect_with(later.clone(), {
         let state = state.clone();
         move |_| keep(&state)
     });
+    let listed = later.0;
     let led = use_mut_ref(|| false);
     use_effect_with(state.guide.hash(), move |hash| {
         // The address that the page was opened with stays until it is followed.
@@ -87,7 +95,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
         <>
             <a class="skip" href="#picture">{ "Skip to the picture" }</a>
             <div class={regions(&state)}>
-                <TopBar preset={state.origin.preset} model={(*settled).clone()} flow={state.flow.clone()}
+                <TopBar preset={state.origin.preset} model={listed.clone()} flow={state.flow.clone()}
                     undo={label(state.history.next_undo())} redo={label(state.history.next_redo())}
                     comparing={state.compare.is_some()} visiting={state.guide.own.is_some()} {dark} dispatch={dispatch.clone()} />
                 <main class="stage" id="picture" tabindex="-1">
@@ -105,22 +113,21 @@ pub(crate) fn App(props: &AppProps) -> Html {
                     <Rail preset={state.origin.preset} origin={state.origin.model.clone()} model={state.model.clone()}
                         guide={state.guide.clone()} dispatch={dispatch.clone()} />
                     <aside class="side" aria-label="Inspector and watched flows">
-                        <Inspector model={state.model.clone()} world={state.world.clone()} settled={(*settled).clone()}
+                        <Inspector model={state.model.clone()} world={state.world.clone()} settled={settled} {listed}
                             selection={state.selection.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
                         <WatchedFlows watched={state.watched.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
                     </aside>
                 </div>
-                if *painted {
+                if painted {
                     <Dock world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
                         reply={state.reply} highlight={state.highlight} changed={state.changed.clone()}
                         watched={state.watched.clone()} tab={state.tab}
                         rules_node={state.rules_node.clone()} rules_search={state.rules_search.clone()} real_rules={state.real_rules.clone()} dispatch={dispatch.clone()} />
                 } else {
-                    // The picture comes first; the place of the rest is kept, so that nothing moves.
                     <section class="dock" aria-label="Result" />
                 }
             </div>
-            <Told message={state.message.clone()} dispatch={dispatch.clone()} />
+            { told(state.message.as_ref(), &dispatch) }
             <p class="visually-hidden" aria-live="polite" data-testid="announcer" key={state.announcement.0}>
                 { &state.announcement.1 }
             </p>
@@ -172,7 +179,7 @@ fn dialog(state: &State, dispatch: &Dispatch) -> Html {
         Some(Dialog::Share) => html! { <ShareDialog state={Ptr::new(state.clone())} {dispatch} /> },
         Some(Dialog::Embed) => html! { <EmbedDialog state={Ptr::new(state.clone())} {dispatch} /> },
         Some(Dialog::Add) => html! { <AddDialog model={state.model.clone()} {dispatch} /> },
-        Some(Dialog::History) => html! { <HistoryDialog history={Rc::clone(&state.history)} {dispatch} /> },
+        Some(Dialog::History) => history_dialog(&state.history, &dispatch),
         Some(Dialog::Palette) => html! { <Palette state={Ptr::new(state.clone())} {dispatch} /> },
         Some(Dialog::Help) => {
             let assumptions =
@@ -216,18 +223,11 @@ fn shortcuts() -> Html {
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct ToldProps {
-    message: Option<Message>,
-    dispatch: Dispatch,
-}
-
 /// A message for everyone, until it is dismissed or something else happens.
-#[component]
-fn Told(props: &ToldProps) -> Html {
+fn told(message: Option<&Message>, dispatch: &Dispatch) -> Html {
     let onclick = {
-        let dispatch = props.dispatch.clone();
-        let offered = props.message.as_ref().is_some_and(|message| message.restore.is_some());
+        let dispatch = dispatch.clone();
+        let offered = message.is_some_and(|message| message.restore.is_some());
         Callback::from(move |_: MouseEvent| {
             if offered {
                 saved::forget();
@@ -236,7 +236,7 @@ fn Told(props: &ToldProps) -> Html {
         })
     };
     let restore = |link: &AttrValue| {
-        let (dispatch, link) = (props.dispatch.clone(), link.to_string());
+        let (dispatch, link) = (dispatch.clone(), link.to_string());
         let onclick = Callback::from(move |_: MouseEvent| {
             dispatch.dispatch(Action::Tell(None));
             follow(link.clone(), dispatch.clone());
@@ -245,12 +245,12 @@ fn Told(props: &ToldProps) -> Html {
     };
     html! {
         <div class="told" role="alert">
-            if let Some(message) = &props.message {
+            if let Some(message) = message {
                 <div class={classes!("message", message.error.then_some("error"))}>
                     <p>{ &message.text }</p>
                     { for message.restore.as_ref().map(restore) }
                     <button type="button" class="btn icon-btn" aria-label="Dismiss" {onclick}>
-                        <ui::Icon glyph={ui::Glyph::Close} />
+                        { ui::icon(ui::Glyph::Close) }
                     </button>
                 </div>
             }
@@ -291,25 +291,6 @@ fn use_kept(dispatch: &Dispatch) {
             dispatch.dispatch(Action::Tell(Some(Message::restore(link))));
         }
     });
-}
-
-/// Whether the page was painted once: what is not seen at first glance is made after it.
-#[hook]
-fn use_painted() -> UseStateHandle<bool> {
-    let painted = use_state(|| false);
-    use_effect_with((), {
-        let painted = painted.setter();
-        move |()| {
-            let next = Rc::new(RefCell::new(None));
-            let after = Rc::clone(&next);
-            // A frame begins before its paint, so that the one after it follows the first paint.
-            let first = request_animation_frame(move |_| {
-                *after.borrow_mut() = Some(request_animation_frame(move |_| painted.set(true)));
-            });
-            move || drop((first, next))
-        }
-    });
-    painted
 }
 
 /// Fetches the engine once the first picture stands.

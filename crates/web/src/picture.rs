@@ -9,6 +9,7 @@ use crate::{
 use model::{Edit, ObjectRef};
 use render::{Format, Options};
 use std::rc::Rc;
+use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 /// What the picture needs.
@@ -48,8 +49,12 @@ pub(crate) fn Picture(props: &PictureProps) -> Html {
     let on_select = use_callback(props.dispatch.clone(), |object: ObjectRef, dispatch| {
         dispatch.dispatch(Action::Select(Some(object)));
     });
-    let on_edit =
-        use_callback(props.dispatch.clone(), |edit: Edit, dispatch| dispatch.dispatch(Action::Edit(edit)));
+    // The picture calls from within Yew's scheduler, which gives the browser a turn when 16 ms are over. Were the edit
+    // made in there, that would be between the new state and its picture.
+    let on_edit = use_callback(props.dispatch.clone(), |edit: Edit, dispatch| {
+        let dispatch = dispatch.clone();
+        spawn_local(async move { dispatch.dispatch(Action::Edit(edit)) });
+    });
     let on_hover = use_callback(props.dispatch.clone(), |step: Option<usize>, dispatch| {
         dispatch.dispatch(Action::Highlight(step));
     });

@@ -1,6 +1,6 @@
 //! Light and dark: the system's choice until the person makes one, which is kept.
 
-use crate::ui::{Glyph, Icon};
+use crate::ui::{Glyph, icon};
 use yew::prelude::*;
 
 const KEY: &str = "hopscope.theme";
@@ -44,22 +44,12 @@ pub(crate) fn restore() {
     }
 }
 
-/// What the button needs.
-#[derive(Properties, PartialEq)]
-pub(crate) struct ThemeProps {
-    /// The page is dark.
-    pub(crate) dark: bool,
-    /// Turn it over.
-    pub(crate) onclick: Callback<MouseEvent>,
-}
-
 /// Turns the page dark or light.
-#[component]
-pub(crate) fn ThemeButton(props: &ThemeProps) -> Html {
+pub(crate) fn button(dark: bool, onclick: Callback<MouseEvent>) -> Html {
     html! {
-        <button type="button" class="btn icon-btn" aria-label="Dark theme" aria-pressed={props.dark.to_string()}
-            title={if props.dark { "Light theme" } else { "Dark theme" }} onclick={props.onclick.clone()}>
-            <Icon glyph={Glyph::Theme} />
+        <button type="button" class="btn icon-btn" aria-label="Dark theme" aria-pressed={dark.to_string()}
+            title={if dark { "Light theme" } else { "Dark theme" }} {onclick}>
+            { icon(Glyph::Theme) }
         </button>
     }
 }

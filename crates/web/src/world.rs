@@ -1,14 +1,15 @@
 //! A settled cluster. The engine keeps it; here are its number, its objects, and what can be asked about it.
 
-use crate::engineroom;
-use engine::{Flow, Remedy, Stage};
+use crate::{engineroom, pause};
+use engine::{Flow, Matrix, MatrixQuestion, Remedy, Stage};
 use model::{Edit, Key, Model, NodeName, Object, ObjectRef, kubernetes::IpFamily};
 use render::{Options, Scene};
 use session::{
-    Answer, Asked, BackendPool, Balancers, Call, Export, Matrix, Network, Planned, REQUESTS, SettledChange,
-    WorldId, Written,
+    Answer, Asked, BackendPool, Balancers, Call, Everything, Export, Network, Planned, REQUESTS,
+    SettledChange, WorldId, Written,
 };
 use std::{cell::Cell, rc::Rc};
+use wasm_bindgen_futures::spawn_local;
 use wire::Wire;
 
 thread_local! {
@@ -29,8 +30,18 @@ struct Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
+        let id = self.id;
         // Where the engine is gone, so is what it kept.
-        let _ = engineroom::compute::<()>(&Call::Forget(self.id));
+        let forget = move || engineroom::compute::<()>(&Call::Forget(id)).unwrap_or_default();
+        if cfg!(target_arch = "wasm32") {
+            // Nobody sees it: what took its place is painted first.
+            spawn_local(async move {
+                pause::paint().await;
+                forget();
+            });
+        } else {
+            forget();
+        }
     }
 }
 
@@ -129,9 +140,14 @@ impl World {
         self.call(&Call::Rewrites { before: before.0.id, after: self.0.id, node: node.clone(), family })
     }
 
+    /// Who could be asked about whom; `None` while the engine is not here.
+    pub(crate) fn everything(&self, clients: usize, targets: usize) -> Option<Everything> {
+        engineroom::compute(&Call::Everything { world: self.0.id, clients, targets })
+    }
+
     /// Who reaches whom; `None` while the engine is not here.
-    pub(crate) fn matrix(&self, clients: usize, targets: usize) -> Option<Matrix> {
-        engineroom::compute(&Call::Matrix { world: self.0.id, clients, targets })
+    pub(crate) fn matrix(&self, question: MatrixQuestion) -> Option<Matrix> {
+        engineroom::compute(&Call::Matrix(self.0.id, question))
     }
 
     /// The load balancers; `None` while the engine is not here.
@@ -158,6 +174,11 @@ impl World {
     /// The network around the nodes; `None` while the engine is not here.
     pub(crate) fn network(&self, nodes: usize) -> Option<Network> {
         engineroom::compute(&Call::Network { world: self.0.id, nodes })
+    }
+
+    /// Has the engine do what an edit asks of it, and forget it.
+    pub(crate) fn rehearse(&self, flow: &Flow) {
+        self.call::<()>(&Call::Rehearse(self.0.id, flow.clone()));
     }
 
     fn asked(&self, flow: &Flow) -> Asked {

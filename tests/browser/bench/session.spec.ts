@@ -1,10 +1,9 @@
 import { type Page, expect, test } from "@playwright/test";
 import { Hopscope, TABS } from "../hopscope.ts";
+import { FRAME, at, told } from "./figures.ts";
 
 /** What the page is held to: an input is answered on the screen within so many milliseconds, 95 times of 100. */
 const INPUT = 100;
-/** One frame at 60 Hz, in milliseconds. */
-const FRAME = 1000 / 60;
 
 /** One interaction: its events are a press, its release and a click. */
 interface Input {
@@ -49,15 +48,6 @@ async function figures(page: Page): Promise<Figures> {
   // The observer hears of an event some time after it.
   await page.waitForTimeout(300);
   return page.evaluate(() => (globalThis as unknown as { figures: Figures }).figures);
-}
-
-function at(values: number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-}
-
-function told(values: number[]): string {
-  return `median ${at(values, 0.5).toFixed(1)} ms, p95 ${at(values, 0.95).toFixed(1)} ms, worst ${Math.max(...values).toFixed(1)} ms`;
 }
 
 test("a session of edits", async ({ page }) => {

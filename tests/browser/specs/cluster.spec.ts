@@ -1,3 +1,4 @@
+import type { Hopscope } from "../hopscope.ts";
 import { expect, expectAccessible, test } from "../test.ts";
 
 test("a pool is scaled, and a node is cordoned", async ({ hopscope, page }) => {
@@ -33,11 +34,12 @@ test("a Deployment is added and scaled, and its pods are scheduled", async ({ ho
   await expectAccessible(page);
 });
 
-/** A cluster of many nodes with two pods each behind one Service. */
-function large(nodes: number): string {
-  const documents: string[] = [
-    "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  type: LoadBalancer\n  externalTrafficPolicy: Local\n  selector: {app: web}\n  ports: [{port: 80, targetPort: 8080}]\n",
-  ];
+/** A cluster of many nodes with two pods each behind every Service. */
+function large(nodes: number, services = ["web"]): string {
+  const documents = services.map(
+    (name) =>
+      `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec:\n  type: LoadBalancer\n  externalTrafficPolicy: Local\n  selector: {app: web}\n  ports: [{port: 80, targetPort: 8080}]\n`,
+  );
   for (let node = 0; node < nodes; node++) {
     documents.push(`apiVersion: v1\nkind: Node\nmetadata:\n  name: node-${node}\n  labels: {agentpool: pool-${node % 3}}\n`);
     for (const pod of ["a", "b"]) {
@@ -49,15 +51,20 @@ function large(nodes: number): string {
   return documents.join("---\n");
 }
 
-test("a large cluster is drawn with few elements, and every tab stays small", async ({ hopscope, page }) => {
-  test.slow();
+async function openLarge(hopscope: Hopscope, text: string): Promise<void> {
+  const { page } = hopscope;
   await page.getByRole("button", { name: "Open…" }).click();
   await page
     .getByLabel("Files")
-    .setInputFiles({ name: "large.yaml", mimeType: "application/yaml", buffer: Buffer.from(large(120)) });
+    .setInputFiles({ name: "large.yaml", mimeType: "application/yaml", buffer: Buffer.from(text) });
   await expect(hopscope.main).toContainText("more nodes", { timeout: 60_000 });
   const close = page.getByRole("dialog").getByRole("button", { name: "Close" });
   if (await close.isVisible()) await close.click();
+}
+
+test("a large cluster is drawn with few elements, and every tab stays small", async ({ hopscope, page }) => {
+  test.slow();
+  await openLarge(hopscope, large(120));
   for (const tab of ["Trace", "Shares", "Changes", "Rules", "Load balancer", "Network", "Matrix"] as const) {
     await hopscope.open(tab);
     const elements = await page.evaluate(() => document.querySelectorAll("*").length);
@@ -69,6 +76,34 @@ test("a large cluster is drawn with few elements, and every tab stays small", as
   expect(await rows()).toBe(101);
   await hopscope.panel.getByRole("button", { name: "Show 140 more rows" }).click();
   expect(await rows()).toBe(241);
+});
+
+test("while the matrix of a large cluster is asked the page answers, and it can be cancelled", async ({ hopscope, page }) => {
+  test.slow();
+  const services = Array.from({ length: 12 }, (_, at) => `web-${at}`);
+  await openLarge(hopscope, large(600, services));
+  const panel = hopscope.panel;
+  const progress = panel.getByRole("status");
+  await hopscope.open("Matrix");
+  await expect(progress).toHaveText(/^Asked \d+ %\.$/);
+
+  // A key press opens the commands long before the end.
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog", { name: "Help" })).toBeVisible();
+  await expect(progress).toHaveText(/^Asked \d+ %\.$/);
+  await page.keyboard.press("Escape");
+
+  await panel.getByRole("button", { name: "Cancel" }).click();
+  await expect(progress).toHaveText(/^Cancelled after \d+ %\.$/);
+  const asked = await progress.innerText();
+  await expectAccessible(page);
+  // Nothing goes on by itself; what is known stays, and the rest can be asked.
+  expect(await progress.innerText()).toBe(asked);
+  const columns = () => panel.getByRole("columnheader").count();
+  expect(await columns()).toBeLessThan(13);
+  await panel.getByRole("button", { name: "Go on" }).click();
+  await expect(progress).toHaveCount(0, { timeout: 60_000 });
+  expect(await columns()).toBe(13);
 });
 
 test("what an edit brought about is told in order", async ({ hopscope, page }) => {

@@ -90,6 +90,41 @@ test("a packet goes by the given rules, through edits, until they are taken away
   await expect(hopscope.panel).not.toContainText("given rules");
 });
 
+test("rules are given in the one history: undo takes them away, redo gives them back, a comparison takes them along", async ({ hopscope, page }) => {
+  const own = await hopscope.saved(NODE);
+  await give(hopscope, own.filter((line) => !/^-A KUBE-SEP-.* -j DNAT/.test(line)).join("\n"));
+  const flow = hopscope.watched.getByRole("listitem").filter({ hasText: "internet → echo-service" });
+  await expect(flow).toContainText("Worse");
+
+  await page.getByRole("button", { name: "History" }).click();
+  const history = page.getByRole("dialog", { name: "History" });
+  await expect(history.getByRole("listitem")).toHaveText(["As it was opened first", `Given rules on ${NODE}you are here`]);
+  await page.keyboard.press("Escape");
+
+  await page.keyboard.press("Control+z");
+  await expect(hopscope.announcer).toContainText(`Undone: Given rules on ${NODE}`);
+  await expect(flow).toContainText("Better");
+  await expect(hopscope.panel.getByRole("textbox", { name: "Or paste" })).toBeVisible();
+  await page.keyboard.press("Control+y");
+  await expect(flow).toContainText("Worse");
+  await expect(hopscope.panel).toContainText(`On ${NODE} packets go by the given rules.`);
+
+  // With the other policy the packet still meets the rules that lost their translation; as it was opened it does not.
+  await page.getByRole("button", { name: "Compare" }).click();
+  const variant = page.getByRole("region", { name: "Variant A", exact: true });
+  await expect(variant).toContainText("all-probes-down");
+  await hopscope.switch("Compare with").getByRole("radio", { name: "As it was opened" }).click();
+  await expect(variant).toContainText("100 / 0 / 0");
+  await page.getByRole("button", { name: "End comparison" }).click();
+
+  // The list leads to either side.
+  await page.getByRole("button", { name: "History" }).click();
+  await history.getByRole("button", { name: "As it was opened first" }).click();
+  await expect(flow).toContainText("Better");
+  await history.getByRole("button", { name: "Given rules on" }).click();
+  await expect(flow).toContainText("Worse");
+});
+
 test("what an edit makes kube-proxy write: the chains of a partial sync", async ({ hopscope, page }) => {
   await hopscope.open("Rules");
   await hopscope.switch("Form").getByRole("radio", { name: "Last edit" }).click();

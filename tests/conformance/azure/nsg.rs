@@ -135,7 +135,7 @@ pub(super) fn check(case: &Value) -> Result<Vec<String>, String> {
     let passes = guards.pass(packet.dir, &packet.guarded(), &space(), state);
     let access = if passes { Access::Allow } else { Access::Deny };
     let mut mismatches = compare("access", &expected.access, &Some(access));
-    let asked = guards.ask(packet.dir, &packet.guarded(), &space());
+    let asked: Vec<_> = guards.ask(packet.dir, &packet.guarded(), &space()).collect();
     if let Some(names) = &expected.rule {
         mismatches.extend(check_rule(names, &asked));
     }

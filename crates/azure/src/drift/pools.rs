@@ -74,7 +74,7 @@ impl Comparison<'_> {
                 (None, None) => (Fate::Removed, ADDRESS_OUT),
             };
             if fate == Fate::Removed {
-                out.push(member.label());
+                out.push(member.label().to_string());
             }
             self.say(Part::Member, &format!("{name}/{}", member.label()), Difference::Unwanted, fate, why);
         }
@@ -137,7 +137,7 @@ impl Comparison<'_> {
                 (Some(own), Some(id)) => own == id,
                 _ => member.address.is_some() && address.and_then(|ip| ip.parse().ok()) == member.address,
             };
-            is.iter().find(of_member).is_some_and(|member| out.contains(&member.label()))
+            is.iter().find(of_member).is_some_and(|member| out.iter().any(|own| member.is_called(own)))
         };
         pool.backend_ip_configurations.retain(|own| !leaves(Some(&own.id), None));
         pool.load_balancer_backend_addresses.retain(|own| {
@@ -151,7 +151,7 @@ impl Comparison<'_> {
             .collect();
         for member in back {
             pool.backend_ip_configurations.extend(member.ip_configuration.clone().map(SubResource::from));
-            let entry = listed.get(member.label().as_str()).map(|own| (*own).clone());
+            let entry = listed.get(&*member.label()).map(|own| (*own).clone());
             pool.load_balancer_backend_addresses.extend(entry);
         }
     }

@@ -152,8 +152,9 @@ pub(super) fn rules(before: &World, after: &World) -> (Vec<RuleChange>, usize) {
     let mut fresh = Vec::new();
     let mut uncompared = 0;
     for (compared, (name, node)) in after.model().nodes.iter().enumerate() {
-        let Some(old) = before.model().nodes.get(name) else {
-            fresh.push(name.clone());
+        let old = before.model().nodes.get(name).filter(|_| before.has_proxy(name));
+        let Some(old) = old else {
+            fresh.extend(Some(name.clone()).filter(|_| after.has_proxy(name)));
             continue;
         };
         // What kube-proxy writes depends on the node by its addresses and labels only.
@@ -194,7 +195,7 @@ fn answers(world: &World) -> BTreeMap<(String, String, String), (String, bool)> 
             let Some(pool) = world.cloud().pool(&balancer.name, &rule.pool) else { continue };
             for member in pool.members.iter().take(MOST) {
                 let state = world.probe_state(Some(probe), member);
-                let key = (balancer.name.to_string(), probe.name.clone(), member.label());
+                let key = (balancer.name.to_string(), probe.name.clone(), member.label().to_string());
                 answers.insert(key, (state.answer, state.up));
             }
         }
@@ -218,7 +219,7 @@ pub(super) fn probes(before: &World, after: &World) -> Vec<ProbeChange> {
 fn members_of(world: &World) -> BTreeMap<(String, String), BTreeSet<String>> {
     let pools = world.cloud().balancers().flat_map(|balancer| {
         world.cloud().pools(&balancer.name).iter().map(move |pool| {
-            let members = pool.members.iter().map(|member| member.label()).collect();
+            let members = pool.members.iter().map(|member| member.label().to_string()).collect();
             ((balancer.name.to_string(), pool.name.to_string()), members)
         })
     });

@@ -6,9 +6,13 @@
 
 use super::Check;
 use model::{
-    ObjectRef,
+    ArmId, ObjectRef,
     azure::{LoadBalancer, LoadBalancingRule, RuleProtocol, SkuName, SubResource},
 };
+use std::collections::BTreeMap;
+
+/// Rules of every kind together that may lead to one NIC.
+const MOST_OF_NIC: usize = 300;
 
 /// What a load balancer holds at most: rules, frontends, outbound rules, members of a backend pool.
 struct Most {
@@ -29,6 +33,15 @@ fn same(one: Option<&SubResource>, other: Option<&SubResource>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => one.id.name().eq_ignore_ascii_case(other.id.name()),
         _ => false,
+    }
+}
+
+/// The id of the NIC that an IP configuration belongs to, in lower case.
+fn nic_of(configuration: &ArmId) -> String {
+    let id = configuration.as_str().to_ascii_lowercase();
+    match id.split_once("/ipconfigurations/") {
+        Some((nic, _)) => nic.to_owned(),
+        None => id,
     }
 }
 
@@ -62,6 +75,9 @@ impl Check<'_> {
                 self.error(id, &format!("backendAddressPools[{at}]"), what, hint);
             }
         }
+        if !is_basic {
+            self.rules_of_nics(id, balancer);
+        }
         // Each is held against those before it: where there are too many, that is said already.
         let few = balancer.load_balancing_rules.len() <= most.rules;
         for (at, rule) in balancer.load_balancing_rules.iter().enumerate().filter(|_| few) {
@@ -71,6 +87,41 @@ impl Check<'_> {
             }
             let before = balancer.load_balancing_rules.get(..at).unwrap_or_default();
             self.beside(id, &path, rule, before);
+        }
+    }
+
+    /// "Each NIC can have a total of 300 rules (load balancing, inbound NAT, and outbound rules combined)".
+    fn rules_of_nics(&mut self, id: &ObjectRef, balancer: &LoadBalancer) {
+        let named = |reference: Option<&SubResource>, name: &str| {
+            reference.is_some_and(|own| own.id.name().eq_ignore_ascii_case(name))
+        };
+        let mut of_nics: BTreeMap<String, usize> = BTreeMap::new();
+        for pool in &balancer.backend_address_pools {
+            let balancing = balancer.load_balancing_rules.iter().filter(|rule| {
+                let pools = rule.backend_address_pool.iter().chain(&rule.backend_address_pools);
+                pools.into_iter().any(|own| named(Some(own), &pool.name))
+            });
+            let outbound = balancer
+                .outbound_rules
+                .iter()
+                .filter(|rule| named(rule.backend_address_pool.as_ref(), &pool.name));
+            let rules = balancing.count() + outbound.count();
+            for member in &pool.backend_ip_configurations {
+                *of_nics.entry(nic_of(&member.id)).or_default() += rules;
+            }
+        }
+        for to in balancer.inbound_nat_rules.iter().filter_map(|rule| rule.backend_ip_configuration.as_ref())
+        {
+            *of_nics.entry(nic_of(&to.id)).or_default() += 1;
+        }
+        // Its members are alike as a rule: one is told.
+        if let Some((nic, count)) = of_nics.iter().find(|(_, count)| **count > MOST_OF_NIC) {
+            let nic = nic.rsplit('/').next().unwrap_or_default();
+            let what = format!("{count} rules lead to the NIC {nic}");
+            let hint = format!(
+                "Azure takes {MOST_OF_NIC} for one NIC: load-balancing, inbound NAT and outbound rules together"
+            );
+            self.error(id, "loadBalancingRules", what, hint);
         }
     }
 

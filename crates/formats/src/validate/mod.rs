@@ -4,6 +4,7 @@
 mod azure;
 mod balancer_limits;
 mod balancers;
+mod dns;
 mod ingress;
 mod networks;
 mod nodes;

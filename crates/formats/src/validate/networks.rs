@@ -1,6 +1,6 @@
 //! Virtual networks, security groups, route tables and NICs: what Azure would refuse, and what points nowhere.
 
-use super::Check;
+use super::{Check, pools::overlap};
 use crate::near::nearest;
 use ipnet::IpNet;
 use model::{
@@ -21,6 +21,7 @@ impl Check<'_> {
         for network in model.virtual_networks.values() {
             self.network(&ObjectRef::cluster_scoped(Kind::VirtualNetwork, &network.name), network);
         }
+        self.networks_apart();
         for group in model.network_security_groups.values() {
             self.group(&ObjectRef::cluster_scoped(Kind::NetworkSecurityGroup, &group.name), group);
         }
@@ -80,6 +81,7 @@ impl Check<'_> {
                 self.refers(id, &path(field), kind, reference.as_ref());
             }
         }
+        self.dns_servers(id, &network.dhcp_options);
         for (at, peering) in network.virtual_network_peerings.iter().enumerate() {
             let remote = peering.remote_address_space.iter().flat_map(|space| &space.address_prefixes);
             for (number, text) in remote.enumerate() {
@@ -92,10 +94,49 @@ impl Check<'_> {
         }
     }
 
+    /// Networks may overlap that do not know each other. Azure peers none that do ("Virtual network peering",
+    /// requirements and constraints), and an address in both is taken as one of the first.
+    fn networks_apart(&mut self) {
+        let networks = &self.model.virtual_networks;
+        let ranges = |network: &VirtualNetwork| -> Vec<IpNet> {
+            let own = &network.address_space.address_prefixes;
+            own.iter().filter_map(|text| text.parse().ok()).collect()
+        };
+        let peers = |from: &VirtualNetwork, to: &VirtualNetwork| {
+            let remotes =
+                from.virtual_network_peerings.iter().filter_map(|own| own.remote_virtual_network.as_ref());
+            remotes.into_iter().any(|remote| remote.id.name().eq_ignore_ascii_case(&to.name))
+        };
+        let mut before: Vec<(&VirtualNetwork, Vec<IpNet>)> = Vec::new();
+        for network in networks.values() {
+            let own = ranges(network);
+            for (other, theirs) in &before {
+                let both = own.iter().find_map(|range| {
+                    let other = theirs.iter().find(|other| overlap(other, range))?;
+                    Some((range, other))
+                });
+                let Some((range, of_other)) = both else { continue };
+                let id = ObjectRef::cluster_scoped(Kind::VirtualNetwork, &network.name);
+                let what = format!("{range} overlaps {of_other} of the virtual network {}", other.name);
+                let path = "addressSpace";
+                if peers(network, other) || peers(other, network) {
+                    let hint = "Azure refuses to peer networks whose address spaces overlap; give one of them another range";
+                    self.error(&id, path, format!("{what}, and the two are peered"), hint);
+                } else {
+                    let hint = format!(
+                        "in Azure they do not see each other; here an address of both is taken as one of {}: leave out the network that has nothing to do with the cluster",
+                        other.name
+                    );
+                    self.warning(&id, path, what, hint);
+                }
+            }
+            before.push((network, own));
+        }
+    }
+
     /// Ranges that must not overlap.
     fn apart(&mut self, id: &ObjectRef, path: &str, range: IpNet, others: &[(String, IpNet)], what: &str) {
-        let overlaps = |other: &IpNet| other.contains(&range) || range.contains(other);
-        if let Some((name, _)) = others.iter().find(|(_, other)| overlaps(other)) {
+        if let Some((name, _)) = others.iter().find(|(_, other)| overlap(other, &range)) {
             self.error(
                 id,
                 path,

@@ -34,7 +34,7 @@ fn is(value: Option<&String>, word: &str) -> bool {
     value.is_some_and(|value| value.eq_ignore_ascii_case(word))
 }
 
-fn overlap(one: &IpNet, other: &IpNet) -> bool {
+pub(super) fn overlap(one: &IpNet, other: &IpNet) -> bool {
     one.contains(other) || other.contains(one)
 }
 

@@ -22,6 +22,9 @@ impl Check<'_> {
         for zone in self.model.private_dns_zones.values() {
             self.zone(&ObjectRef::cluster_scoped(Kind::PrivateDnsZone, &zone.name), zone);
         }
+        for resolver in self.model.dns_resolvers.values() {
+            self.resolver(&ObjectRef::cluster_scoped(Kind::DnsResolver, &resolver.name), resolver);
+        }
         for gateway in self.model.local_network_gateways.values() {
             let id = ObjectRef::cluster_scoped(Kind::LocalNetworkGateway, &gateway.name);
             let prefixes = &gateway.local_network_address_space.address_prefixes;

@@ -164,6 +164,7 @@ impl Check<'_> {
                 self.error(id, &place, "the constraint has no topologyKey", hint);
             }
         }
+        self.pod_dns(id, path, spec);
         let terms = spec.affinity.iter().flat_map(|affinity| {
             affinity.pod_affinity.iter().chain(&affinity.pod_anti_affinity).flat_map(|entry| {
                 let preferred = entry.preferred.iter().map(|wish| &wish.pod_affinity_term);

@@ -155,6 +155,8 @@ impl ProxyConfig {
 
     /// The addresses on which node ports answer; `None` for every local address.
     ///
+    /// kube-proxy's servers of `healthCheckNodePort` listen on the same ones.
+    ///
     /// In the order of `nodePortAddresses`, then of the interfaces. Without `nodePortAddresses` mode nftables takes the
     /// node's primary addresses, the others take all.
     pub fn node_port_ips(&self) -> Option<Vec<IpAddr>> {

@@ -64,16 +64,20 @@ pub(super) fn forward_marked(config: &ProxyConfig) -> Vec<Rule> {
     ]
 }
 
-/// `KUBE-FIREWALL`: with `route_localnet` on, nothing but this host may speak to 127.0.0.0/8. `None` where
-/// kube-proxy does not write the chain.
-pub(super) fn firewall(config: &ProxyConfig) -> Option<Vec<Rule>> {
+/// The rule of `KUBE-FIREWALL`: with `route_localnet` on, nothing but this host may speak to 127.0.0.0/8.
+pub(crate) fn localnet_rule() -> Rule {
     let matches = vec![
         comment("block incoming localnet connections"),
         destination(loopback()),
         Match::Source { not: true, net: loopback().into() },
         ct_state(true, [CtState::Related, CtState::Established, CtState::Dnat]),
     ];
-    config.serves_localhost_node_ports().then(|| vec![rule(matches, Target::Drop)])
+    rule(matches, Target::Drop)
+}
+
+/// `KUBE-FIREWALL`. `None` where kube-proxy does not write the chain.
+pub(super) fn firewall(config: &ProxyConfig) -> Option<Vec<Rule>> {
+    config.serves_localhost_node_ports().then(|| vec![localnet_rule()])
 }
 
 /// The last rules of nat `KUBE-SERVICES`: whatever is addressed to this node may be for a node port.

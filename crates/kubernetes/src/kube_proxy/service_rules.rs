@@ -240,7 +240,8 @@ impl<'a> View<'a> {
         }
         let mut left = list.len();
         for (endpoint, text) in chosen().zip(texts) {
-            let mut matches = Vec::with_capacity(2);
+            // A node has as many of these as endpoints: none is larger than it must be.
+            let mut matches = Vec::with_capacity(usize::from(text.is_some()) + usize::from(left > 1));
             matches.extend(text);
             if left > 1 {
                 matches
@@ -269,10 +270,12 @@ impl<'a> View<'a> {
     /// `KUBE-SEP`: the hairpin rule (the client is the endpoint itself), and the translation.
     fn endpoint_rules(&self, endpoint: &ProxyEndpoint) -> Vec<Rule> {
         let name = || (!self.terse).then(|| comment(Arc::clone(&self.service.name)));
-        let mut hairpin = Vec::with_capacity(2);
+        let named = usize::from(!self.terse);
+        let mut hairpin = Vec::with_capacity(named + 1);
         hairpin.extend(name());
         hairpin.push(source(endpoint.ip));
-        let mut matches = Vec::with_capacity(4);
+        let affine = usize::from(self.service.affinity.is_some());
+        let mut matches = Vec::with_capacity(named + affine + 2);
         matches.extend(name());
         if self.service.affinity.is_some() {
             matches.push(Match::Recent(Box::new(affinity_list(endpoint, RecentAction::Set))));

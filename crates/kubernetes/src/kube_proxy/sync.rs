@@ -76,8 +76,13 @@ impl Sync<'_> {
         let terse = services.is_large_cluster();
         let mut shared = Dispatch::default();
         let mut owners = Owners::default();
-        let mut own = Vec::new();
-        let mut generated = Vec::new();
+        // Two chains for most service ports, and one for each endpoint.
+        let chains = services.ports().iter().map(|port| port.endpoints.len() + 2).sum();
+        let whole = if self.changed.is_none() { chains } else { 0 };
+        let mut generated = Vec::with_capacity(whole);
+        // What is many is not copied: the chains that Services share stand first, and get their rules at the end.
+        let mut nat = Vec::with_capacity(NAT_SHARED.len() + whole);
+        nat.extend(NAT_SHARED.map(|name| chain(name, Vec::new())));
         let mut active = BTreeSet::new();
         for (i, service) in (0_u32..).zip(services.ports()) {
             let view = View::new(config, service, terse);
@@ -92,14 +97,14 @@ impl Sync<'_> {
                     active.insert(chain.name);
                 }
                 if written {
-                    own.push(chain);
+                    nat.push(chain);
                     generated.push(Generated { service: i, kind, endpoint });
                 }
             });
         }
         let stale = self.stale(&active, terse);
-        let first = 4;
-        let ruleset = tables(config, shared, own, stale);
+        let first = NAT_SHARED.len();
+        let ruleset = tables(config, shared, nat, stale);
         Programmed { ruleset, services: services.ports().to_vec(), generated, first, dispatch: owners.done() }
     }
 
@@ -117,7 +122,15 @@ fn chain(name: &str, rules: Vec<Rule>) -> Chain {
     Chain { name: chain_name(name), policy: None, rules }
 }
 
-fn tables(config: &ProxyConfig, shared: Dispatch, own: Vec<Chain>, stale: BTreeSet<ChainName>) -> Ruleset {
+/// The chains of table nat that Services share.
+const NAT_SHARED: [&str; 4] = [chains::SERVICES, chains::NODE_PORTS, chains::POSTROUTING, chains::MARK_MASQ];
+
+fn tables(
+    config: &ProxyConfig,
+    shared: Dispatch,
+    mut nat: Vec<Chain>,
+    stale: BTreeSet<ChainName>,
+) -> Ruleset {
     let mut filter = vec![
         chain(chains::SERVICES, shared.filter_services),
         chain(chains::EXTERNAL_SERVICES, shared.filter_external),
@@ -128,13 +141,10 @@ fn tables(config: &ProxyConfig, shared: Dispatch, own: Vec<Chain>, stale: BTreeS
     filter.extend(fixed::firewall(config).map(|rules| chain(chains::FIREWALL, rules)));
     let mut services = shared.nat_services;
     services.extend(fixed::node_port_jumps(config));
-    let mut nat = vec![
-        chain(chains::SERVICES, services),
-        chain(chains::NODE_PORTS, shared.nat_node_ports),
-        chain(chains::POSTROUTING, fixed::postrouting(config)),
-        chain(chains::MARK_MASQ, fixed::mark_masq(config)),
-    ];
-    nat.extend(own);
+    let rules = [services, shared.nat_node_ports, fixed::postrouting(config), fixed::mark_masq(config)];
+    for (chain, rules) in nat.iter_mut().zip(rules) {
+        chain.rules = rules;
+    }
     // A declared chain is flushed; only an empty chain can be deleted.
     nat.extend(stale.iter().map(|name| Chain { name: *name, policy: None, rules: Vec::new() }));
     let table = |chains, deletions| Table { chains, deletions };

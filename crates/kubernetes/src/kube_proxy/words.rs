@@ -3,7 +3,10 @@
 use super::{LocalDetector, ServicePort, names::chain_name};
 use model::kubernetes::Protocol;
 use netfilter::{AddressType, ChainName, Match, Net, Rule, Target, Transport};
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, LazyLock},
+};
 
 /// Chains that always exist.
 pub(super) mod chains {
@@ -41,7 +44,9 @@ pub(super) fn jump(chain: &str) -> Target {
 
 /// `-j KUBE-MARK-MASQ`.
 pub(super) fn mark_masq() -> Target {
-    jump(chains::MARK_MASQ)
+    // Every endpoint has such a rule.
+    static NAME: LazyLock<ChainName> = LazyLock::new(|| chain_name(chains::MARK_MASQ));
+    to(*NAME)
 }
 
 /// `-m comment --comment TEXT`.

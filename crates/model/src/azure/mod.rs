@@ -19,14 +19,14 @@ pub use managed_cluster::{
     NetworkProfile, OsType, OutboundIps, ScaleSetPriority, UpgradeSettings, VmSizeFigures,
 };
 pub use network::{
-    Access, AddressSpace, AzureFirewall, Direction, IpTag, NatGateway, NetworkInterface,
+    Access, AddressSpace, AzureFirewall, DhcpOptions, Direction, IpTag, NatGateway, NetworkInterface,
     NetworkSecurityGroup, NicIpConfiguration, PublicIpAddress, PublicIpDns, Route, RouteTable,
     SecurityProtocol, SecurityRule, ServiceEndpoint, Subnet, VirtualNetwork, VirtualNetworkPeering,
 };
 pub use private::{
     ARecord, CnameRecord, ConnectionState, CustomDnsConfig, DnsResolver, EndpointIpConfiguration,
-    GatewayIpConfiguration, IpRule, LocalNetworkGateway, NetworkRuleSet, PrivateDnsZone, PrivateEndpoint,
-    PrivateLinkServiceConnection, RecordSet, StorageAccount, VirtualNetworkGateway, VirtualNetworkLink,
-    VirtualNetworkRule,
+    GatewayIpConfiguration, InboundEndpoint, InboundIpConfiguration, IpRule, LocalNetworkGateway,
+    NetworkRuleSet, PrivateDnsZone, PrivateEndpoint, PrivateLinkServiceConnection, RecordSet, StorageAccount,
+    VirtualNetworkGateway, VirtualNetworkLink, VirtualNetworkRule,
 };
 pub use vm_size::{EVICTION_THRESHOLD, VmSize, is_burstable, max_pods, reserved_memory, reserved_millicores};

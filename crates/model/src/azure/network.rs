@@ -20,12 +20,29 @@ pub struct VirtualNetwork {
     pub location: Option<String>,
     /// The address ranges.
     pub address_space: AddressSpace,
+    /// What DHCP tells the network's machines.
+    #[serde(skip_serializing_if = "DhcpOptions::is_empty")]
+    pub dhcp_options: DhcpOptions,
     /// The subnets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subnets: Vec<Subnet>,
     /// Links to other virtual networks. They are not transitive.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub virtual_network_peerings: Vec<VirtualNetworkPeering>,
+}
+
+/// `dhcpOptions`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DhcpOptions {
+    /// The DNS servers, in order; where there are none, Azure DNS, 168.63.129.16.
+    pub dns_servers: Vec<String>,
+}
+
+impl DhcpOptions {
+    fn is_empty(&self) -> bool {
+        self.dns_servers.is_empty()
+    }
 }
 
 /// One side of a peering.

@@ -280,4 +280,27 @@ pub struct DnsResolver {
     /// The network in whose place it asks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub virtual_network: Option<SubResource>,
+    /// Where it takes questions; Azure's tools print them apart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inbound_endpoints: Vec<InboundEndpoint>,
+}
+
+/// `az dns-resolver inbound-endpoint show`: addresses of a subnet at which a resolver takes questions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[serde(rename_all = "camelCase", default)]
+pub struct InboundEndpoint {
+    /// The ARM id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<ArmId>,
+    /// Its addresses.
+    pub ip_configurations: Vec<InboundIpConfiguration>,
+}
+
+/// An entry of an inbound endpoint's `ipConfigurations`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[serde(rename_all = "camelCase", default)]
+pub struct InboundIpConfiguration {
+    /// The address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private_ip_address: Option<String>,
 }

@@ -51,6 +51,12 @@ pub struct PodSpec {
     /// Uses the node's own network namespace and address.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub host_network: bool,
+    /// Whose DNS servers it asks; absent means `ClusterFirst`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_policy: Option<DnsPolicy>,
+    /// What is added to the resolver's settings that the policy gives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns_config: Option<PodDnsConfig>,
     /// `system-node-critical`, `system-cluster-critical` or a class of the user's: the critical ones are
     /// scheduled first.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -76,6 +82,46 @@ pub struct PodSpec {
     /// How evenly pods like this one are spread over zones, nodes and the like.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
+}
+
+/// `dnsPolicy` of a pod.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+pub enum DnsPolicy {
+    /// The cluster DNS; for a pod on the host's network the same as `Default`.
+    #[default]
+    ClusterFirst,
+    /// The cluster DNS, also for a pod on the host's network.
+    ClusterFirstWithHostNet,
+    /// The servers of the node.
+    Default,
+    /// Only what `dnsConfig` says.
+    None,
+}
+
+/// `dnsConfig` of a pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PodDnsConfig {
+    /// DNS servers, after those of the policy.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nameservers: Vec<String>,
+    /// Domains of the search path, after those of the policy.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub searches: Vec<String>,
+    /// Options of the resolver: `ndots` decides which names go through the search path first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<PodDnsConfigOption>,
+}
+
+/// An option of a resolver.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PodDnsConfigOption {
+    /// E.g. `ndots`.
+    pub name: String,
+    /// Its value, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
 }
 
 /// One container: only what the network sees.

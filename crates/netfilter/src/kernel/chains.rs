@@ -12,8 +12,11 @@ use crate::{Chain, Event, Hook, Outcome, Policy, RejectWith, Rule, RuleId, Table
 /// It bounds chains that each jump twice to the next: their number of paths doubles with each chain.
 pub(super) const MAX_JUMPS: u32 = 262_144;
 
+/// A chain that another one was jumped to from, and the place in it.
+pub(super) type Frame = (u32, Cursor);
+
 /// Where a packet stands in a table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct At<'a> {
     hook: Hook,
     name: TableName,
@@ -21,8 +24,6 @@ pub(super) struct At<'a> {
     compiled: &'a CompiledTable,
     chain: u32,
     cursor: Cursor,
-    /// Where RETURN leads.
-    frames: Vec<(u32, Cursor)>,
     /// A rule to be examined further: its index, the first match left, the chance so far.
     resume: Option<(u32, u32, f64)>,
 }
@@ -49,7 +50,7 @@ impl<'a> At<'a> {
     }
 }
 
-impl<'a> Walker<'a> {
+impl Walker<'_> {
     /// Begins a table's chain of a hook, if it has anything to say.
     pub(super) fn enter(&mut self, hook: Hook, name: TableName) {
         let (Some(table), Some(compiled)) = (self.ruleset().tables.get(&name), self.compiled().table(name))
@@ -64,30 +65,25 @@ impl<'a> Walker<'a> {
         self.events.push(Event::Hook { hook, table: name });
         self.forget_misses();
         let cursor = compiled.cursor(chain, rules, &self.packet, self.indexed());
-        self.at = Some(At { hook, name, table, compiled, chain, cursor, frames: Vec::new(), resume: None });
+        self.frames.clear();
+        self.at = Some(At { hook, name, table, compiled, chain, cursor, resume: None });
     }
 
     /// Examines rules until the table has a verdict or the packet its end. Other branches are put aside.
     pub(super) fn traverse(&mut self, waiting: &mut Vec<Self>, budget: &mut u32) -> Result<(), End> {
-        // Taken out so that rules can be examined meanwhile.
-        while let Some(mut at) = self.at.take() {
+        while let Some(at) = &mut self.at {
             let rules = at.rules();
             let resumed = at.resume.take().map(|(index, from, chance)| (index, from, Some(chance)));
             let Some((index, from, before)) = resumed.or_else(|| at.advance().map(|index| (index, 0, None)))
             else {
-                self.come_back(at)?;
+                self.come_back()?;
                 continue;
             };
             let Some(rule) = rules.get(index as usize) else { continue };
-            let id = RuleId { table: at.name, chain: at.chain, rule: index };
-            match self.examine(at.hook, rule, from, before) {
-                Verdict::No { failed } => {
-                    self.miss(at.hook, id, rule, failed);
-                    self.at = Some(at);
-                }
+            let (hook, id) = (at.hook, RuleId { table: at.name, chain: at.chain, rule: index });
+            match self.examine(hook, rule, from, before) {
+                Verdict::No { failed } => self.miss(hook, id, rule, failed),
                 Verdict::Split { chance, from } => {
-                    let hook = at.hook;
-                    self.at = Some(at);
                     match self.draw(chance) {
                         Some(true) => {}
                         Some(false) => {
@@ -105,14 +101,10 @@ impl<'a> Walker<'a> {
                     }
                 }
                 Verdict::Unknown
-                    if matches!(rule.target, Target::None | Target::Log(_) | Target::Continue(_)) =>
-                {
-                    self.at = Some(at);
-                }
+                    if matches!(rule.target, Target::None | Target::Log(_) | Target::Continue(_)) => {}
                 Verdict::Unknown => return Err(self.ambiguous(id)),
                 Verdict::Yes(probability) => {
                     self.events.push(Event::Matched { rule: id, probability, packet: self.packet });
-                    self.at = Some(at);
                     self.ask_guide()?;
                     self.apply(rule, id, budget)?;
                 }
@@ -133,7 +125,7 @@ impl<'a> Walker<'a> {
             Target::Accept => self.accept(),
             Target::Drop => Err(End(Outcome::Dropped)),
             Target::Reject(with) => Err(End(Outcome::Rejected(with.unwrap_or(RejectWith::PortUnreachable)))),
-            Target::Return => self.at.take().map_or(Ok(()), |at| self.come_back(at)),
+            Target::Return => self.come_back(),
             Target::Jump(_) => self.descend(id, true, budget),
             Target::Goto(_) => self.descend(id, false, budget),
             Target::SetXmark { value, mask } => {
@@ -185,7 +177,7 @@ impl<'a> Walker<'a> {
         *budget = left;
         let Some(to) = at.compiled.target(id.chain, id.rule) else { return Ok(()) };
         if come_back {
-            at.frames.push((at.chain, at.cursor));
+            self.frames.push((at.chain, at.cursor));
         }
         at.chain = to;
         at.cursor = at.compiled.cursor(to, at.rules(), &self.packet, indexed);
@@ -193,16 +185,15 @@ impl<'a> Walker<'a> {
     }
 
     /// Back to the calling chain, or at the end of a built-in chain to its policy.
-    fn come_back(&mut self, mut at: At<'a>) -> Result<(), End> {
-        if let Some((chain, cursor)) = at.frames.pop() {
+    fn come_back(&mut self) -> Result<(), End> {
+        let Some(at) = &mut self.at else { return Ok(()) };
+        if let Some((chain, cursor)) = self.frames.pop() {
             at.chain = chain;
             at.cursor = cursor;
-            self.at = Some(at);
             return Ok(());
         }
         let policy = at.built_in().and_then(|chain| chain.policy).unwrap_or(Policy::Accept);
         self.events.push(Event::PolicyApplied { table: at.name, hook: at.hook, policy });
-        self.at = Some(at);
         self.ask_guide()?;
         match policy {
             Policy::Accept => self.accept(),

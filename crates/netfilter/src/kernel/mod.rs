@@ -90,9 +90,9 @@ impl Kernel {
         segment: Segment,
         state: &State,
         draw: &dyn Fn() -> f64,
-    ) -> Option<Passage> {
+    ) -> Passage {
         let draw = Some(draw);
-        path::walk(Question { kernel: self, packet, entry, segment, state, indexed: true, draw }).pop()
+        path::walk_one(Question { kernel: self, packet, entry, segment, state, indexed: true, draw })
     }
 
     /// As [`Kernel::pass`], examining every rule of every chain: the definition that [`Kernel::pass`] is held to.

@@ -3,7 +3,7 @@
 use super::{
     Kernel, State,
     address::masquerade_address,
-    chains::At,
+    chains::{At, Frame},
     compile::Compiled,
     near::Guide,
     nft::{Bases, Progress},
@@ -152,6 +152,8 @@ pub(super) struct Walker<'a> {
     shared: Shared<'a>,
     steps: &'static [Step],
     pub(super) at: Option<At<'a>>,
+    /// Where RETURN leads, in the table that it is in.
+    pub(super) frames: Vec<Frame>,
     pub(super) nft: Progress<'a>,
     pub(super) packet: Packet,
     pub(super) tracked: Tracked,
@@ -212,6 +214,7 @@ pub(super) fn start(question: Question<'_>) -> Walker<'_> {
         shared,
         steps,
         at: None,
+        frames: Vec::new(),
         nft: Progress::new(if input.is_some() { Prerouting } else { Output }),
         packet,
         tracked: Tracked::Unseen,
@@ -230,9 +233,10 @@ pub(super) fn start(question: Question<'_>) -> Walker<'_> {
 /// Follows every way.
 pub(super) fn walk(question: Question<'_>) -> Vec<Passage> {
     let mut passages = Vec::with_capacity(1);
-    let mut waiting = vec![start(question)];
+    let mut waiting = Vec::new();
     let mut budget = super::chains::MAX_JUMPS;
-    while let Some(walker) = waiting.pop() {
+    let mut next = Some(start(question));
+    while let Some(walker) = next.take().or_else(|| waiting.pop()) {
         if passages.len() + waiting.len() >= MAX_BRANCHES {
             passages.push(walker.passage(Outcome::Ambiguous));
             continue;
@@ -240,6 +244,12 @@ pub(super) fn walk(question: Question<'_>) -> Vec<Passage> {
         passages.push(walker.run(&mut waiting, &mut budget));
     }
     passages
+}
+
+/// Follows one way, drawn at random: none is put aside for later.
+pub(super) fn walk_one(question: Question<'_>) -> Passage {
+    let mut budget = super::chains::MAX_JUMPS;
+    start(question).run(&mut Vec::new(), &mut budget)
 }
 
 impl<'a> Walker<'a> {

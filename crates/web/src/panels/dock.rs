@@ -7,7 +7,7 @@ use super::{
     network::Network,
     rules::Rules,
     shares::Shares,
-    trace::{Trace, WaySwitch},
+    trace::{Trace, way_switch},
 };
 use crate::world::World;
 use crate::{
@@ -66,7 +66,7 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
     let aside = match (props.tab, outcome) {
         (Tab::Trace, Some(_)) => html! {
             <>
-                if answered { <WaySwitch reply={props.reply} dispatch={props.dispatch.clone()} /> }
+                if answered { { way_switch(props.reply, &props.dispatch) } }
                 { copy_trace(&props.answer, props.outcome, &props.dispatch) }
             </>
         },

@@ -3,10 +3,8 @@
 use crate::{
     documents, hand_over,
     ptr::Ptr,
-    state::{Action, Dispatch, Message, State},
+    state::{Action, Dispatch, Message, State, link},
 };
-use engine::Target;
-use model::kubernetes::Protocol;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
@@ -40,13 +38,13 @@ async fn open(state: &State) -> Result<(), String> {
     let cluster = documents::cluster(&state.model, documents::Format::Yaml).await;
     let cluster = cluster.map_err(|error| error.to_string())?;
     let flow = &state.flow;
-    let to = Target { place: flow.to.clone(), port: flow.port, protocol: Protocol::Tcp };
+    let (from, to) = link::ends(flow);
     let via = flow.via.as_ref().map(|node| node.as_str().to_owned());
     let taught = state.guide.hash();
     let lesson = taught.as_deref().and_then(|hash| hash.strip_prefix("lesson=")).unwrap_or_default();
     let words = [
-        flow.from.to_string(),
-        to.to_string(),
+        from,
+        to,
         flow.protocol.lower().to_owned(),
         via.unwrap_or_default(),
         flow.host.clone().unwrap_or_default(),

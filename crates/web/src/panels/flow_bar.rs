@@ -5,7 +5,7 @@ use crate::{
     state::{Action, Dispatch, Message, facts, link},
 };
 use engine::Flow;
-use model::{Model, kubernetes::Protocol};
+use model::{Model, Transport};
 use std::rc::Rc;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
@@ -26,7 +26,7 @@ pub(super) struct FlowBarProps {
 struct Draft {
     from: String,
     to: String,
-    protocol: Protocol,
+    protocol: Transport,
     /// Host and path of a request, if it is one.
     request: Option<(String, String)>,
 }
@@ -56,6 +56,8 @@ impl Draft {
     }
 }
 
+/// What an echo request is called.
+const PING: &str = "ping";
 /// What the protocol of a request is called.
 const HTTP: &str = "HTTP";
 
@@ -81,10 +83,19 @@ pub(super) fn FlowBar(props: &FlowBarProps) -> Html {
         let draft = draft.clone();
         Callback::from(move |event: Event| {
             let value = event.target_dyn_into::<HtmlSelectElement>().map(|select| select.value());
-            let protocol = if value.as_deref() == Some("UDP") { Protocol::Udp } else { Protocol::Tcp };
+            let protocol = match value.as_deref() {
+                Some("UDP") => Transport::Udp,
+                Some(PING) => Transport::Icmp,
+                _ => Transport::Tcp,
+            };
             let request = (value.as_deref() == Some(HTTP))
                 .then(|| draft.request.clone().unwrap_or_else(|| (String::new(), "/".to_owned())));
-            draft.set(Draft { protocol, request, ..(*draft).clone() });
+            let mut next = Draft { protocol, request, ..(*draft).clone() };
+            // A ping has no port; the one that stands there goes, and what is called stays.
+            if let (Transport::Icmp, Ok((place, _))) = (protocol, engine::parse_destination(next.to.trim())) {
+                next.to = place.to_string();
+            }
+            draft.set(next);
         })
     };
     let ask = |action: fn(Flow) -> Action| {
@@ -134,8 +145,9 @@ pub(super) fn FlowBar(props: &FlowBarProps) -> Html {
                 list="receivers" autocomplete="off" spellcheck="false"
                 value={draft.to.clone()} oninput={edit(|draft, text| draft.to = text)} />
             <select aria-label="Protocol" {onchange}>
-                { protocol("TCP", draft.protocol == Protocol::Tcp && !asks) }
-                { protocol("UDP", draft.protocol == Protocol::Udp && !asks) }
+                { protocol("TCP", draft.protocol == Transport::Tcp && !asks) }
+                { protocol("UDP", draft.protocol == Transport::Udp && !asks) }
+                { protocol(PING, draft.protocol == Transport::Icmp) }
                 { protocol(HTTP, asks) }
             </select>
             { for request }

@@ -4,34 +4,17 @@ use crate::{
     state::{Action, Dispatch, History},
     ui::Dialog,
 };
-use std::rc::Rc;
 use yew::prelude::*;
 
-/// What the dialog needs.
-#[derive(Properties)]
-pub(crate) struct HistoryProps {
-    /// What was done and undone.
-    pub(crate) history: Rc<History>,
-    /// How to change the store.
-    pub(crate) dispatch: Dispatch,
-}
-
-impl PartialEq for HistoryProps {
-    fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.history, &other.history) && self.dispatch == other.dispatch
-    }
-}
-
 /// The dialog.
-#[component]
-pub(crate) fn HistoryDialog(props: &HistoryProps) -> Html {
+pub(crate) fn history_dialog(history: &History, dispatch: &Dispatch) -> Html {
     let close = {
-        let dispatch = props.dispatch.clone();
+        let dispatch = dispatch.clone();
         Callback::from(move |()| dispatch.dispatch(Action::Show(None)))
     };
-    let done = props.history.done().len();
+    let done = history.done().len();
     let line = |at: usize, label: &str| {
-        let dispatch = props.dispatch.clone();
+        let dispatch = dispatch.clone();
         let onclick = Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Travel(at)));
         let here = at == done;
         html! {
@@ -43,7 +26,7 @@ pub(crate) fn HistoryDialog(props: &HistoryProps) -> Html {
             </li>
         }
     };
-    let labels = props.history.done().chain(props.history.undone()).enumerate();
+    let labels = history.done().chain(history.undone()).enumerate();
     html! {
         <Dialog title="History" on_close={close}>
             <ol class="history">

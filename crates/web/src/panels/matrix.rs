@@ -2,6 +2,7 @@
 
 use crate::world::World;
 use crate::{
+    pause::use_slices,
     ptr::Ptr,
     state::{
         Action, Dispatch,
@@ -9,7 +10,9 @@ use crate::{
     },
     ui::{self, Cell, Table},
 };
-use engine::{Flow, Place, Target};
+use engine::{Flow, MatrixQuestion, Place, Target};
+use session::Everything;
+use std::rc::Rc;
 use yew::prelude::*;
 
 /// What the matrix needs.
@@ -24,31 +27,46 @@ pub(super) struct MatrixProps {
 /// Clients and targets that are asked; the panel says how many there are beside them.
 const MOST_CLIENTS: usize = 60;
 const MOST_TARGETS: usize = 12;
+/// Clients that are asked about a target in one slice: large clusters take their time.
+const AT_ONCE: usize = 6;
 
 /// The matrix. A press on a cell draws its flow.
 #[component]
 pub(super) fn Matrix(props: &MatrixProps) -> Html {
-    let asked = use_memo(props.world.clone(), |world| world.matrix(MOST_CLIENTS, MOST_TARGETS));
-    let Some(session::Matrix { matrix, question, left }) = &*asked else { return ui::loading() };
+    let asked = use_memo(props.world.clone(), |world| world.everything(MOST_CLIENTS, MOST_TARGETS));
+    let question = asked.as_ref().as_ref().map(|asked| &asked.question);
+    let parts = question.map_or(0, |question| question.clients.len().div_ceil(AT_ONCE));
+    let of = parts * question.map_or(0, |question| question.targets.len());
+    let answers = use_slices(props.world.clone(), of, {
+        let (world, asked) = (props.world.clone(), Rc::clone(&asked));
+        move |at| {
+            let MatrixQuestion { clients, targets } = &asked.as_ref().as_ref()?.question;
+            let clients = clients.chunks(AT_ONCE).nth(at % parts)?.to_vec();
+            let targets = vec![targets.get(at / parts)?.clone()];
+            let matrix = world.matrix(MatrixQuestion { clients, targets })?;
+            Some(matrix.rows.into_iter().flatten().collect::<Vec<_>>())
+        }
+    });
+    // Only whole columns are shown.
+    let columns: Vec<Vec<_>> = answers.done.chunks_exact(parts.max(1)).map(<[_]>::concat).collect();
+    let Some(Everything { question, left }) = &*asked else { return ui::loading() };
     if question.targets.is_empty() {
         return html! { <p class="empty">{ "The cluster has no Service: nothing to ask who reaches it." }</p> };
     }
+    let known = || question.targets.iter().zip(&columns);
     let mut heads: Vec<AttrValue> = vec!["Client".into()];
-    heads.extend(matrix.targets.iter().map(|target| AttrValue::from(short(target))));
-    let rows =
-        question.clients.iter().zip(matrix.clients.iter().zip(&matrix.rows)).map(|(client, (name, row))| {
-            let mut cells = vec![Cell::mono(name.clone())];
-            cells.extend(
-                question
-                    .targets
-                    .iter()
-                    .zip(row)
-                    .map(|(target, cell)| reached(client, target, cell, &props.dispatch)),
-            );
-            cells
-        });
+    heads.extend(known().map(|(target, _)| AttrValue::from(short(&target.to_string()))));
+    let rows = question.clients.iter().enumerate().map(|(at, client)| {
+        let mut cells = vec![Cell::mono(client.to_string())];
+        let reached = |(target, column): (&Target, &Vec<_>)| {
+            Some(reached(client, target, column.get(at)?, &props.dispatch))
+        };
+        cells.extend(known().filter_map(reached));
+        cells
+    });
     html! {
         <div class="shares matrix">
+            { answers.progress() }
             <Table caption="Share of connections that are answered" {heads} rows={rows.collect::<Vec<_>>()} />
             <p class="hint">
                 { "Press a cell to draw its flow." }
@@ -66,8 +84,10 @@ fn short(target: &str) -> String {
 }
 
 fn reached(client: &Place, target: &Target, cell: &engine::Cell, dispatch: &Dispatch) -> Cell {
-    let flow =
-        Flow { protocol: target.protocol, ..Flow::tcp(client.clone(), target.place.clone(), target.port) };
+    let flow = Flow {
+        protocol: target.protocol.into(),
+        ..Flow::tcp(client.clone(), target.place.clone(), target.port)
+    };
     let dispatch = dispatch.clone();
     let onclick = Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Send(flow.clone())));
     let whole = (cell.delivered - 1.0).abs() < 1e-9;

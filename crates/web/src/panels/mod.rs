@@ -31,7 +31,7 @@ pub(crate) use add_dialog::AddDialog;
 pub(crate) use compare::Comparison;
 pub(crate) use dock::Dock;
 pub(crate) use embed_dialog::EmbedDialog;
-pub(crate) use history_dialog::HistoryDialog;
+pub(crate) use history_dialog::history_dialog;
 pub(crate) use inspector::Inspector;
 pub(crate) use open_dialog::{OpenDialog, files_of};
 pub(crate) use palette::Palette;

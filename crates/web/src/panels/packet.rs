@@ -4,19 +4,8 @@ use engine::Header;
 use std::net::{IpAddr, SocketAddr};
 use yew::prelude::*;
 
-/// What a header line needs.
-#[derive(Properties, PartialEq)]
-pub(super) struct PacketProps {
-    /// The packet before the step.
-    pub(super) before: Header,
-    /// The packet after it.
-    pub(super) after: Header,
-}
-
 /// `198.51.100.7:51514 → 10.244.0.11:8080`, changed ends with the old value struck out.
-#[component]
-pub(super) fn Packet(props: &PacketProps) -> Html {
-    let PacketProps { before, after } = props;
+pub(super) fn header(before: &Header, after: &Header) -> Html {
     let source = end((before.source, before.source_port), (after.source, after.source_port));
     let destination =
         end((before.destination, before.destination_port), (after.destination, after.destination_port));
@@ -36,7 +25,11 @@ pub(super) fn Packet(props: &PacketProps) -> Html {
 }
 
 fn end(before: (IpAddr, u16), after: (IpAddr, u16)) -> Html {
-    let text = |(ip, port): (IpAddr, u16)| SocketAddr::new(ip, port).to_string();
+    // An echo request has no port.
+    let text = |(ip, port): (IpAddr, u16)| match port {
+        0 => ip.to_string(),
+        _ => SocketAddr::new(ip, port).to_string(),
+    };
     if before == after {
         html! { { text(after) } }
     } else {

@@ -5,8 +5,8 @@ use crate::presets::{PRESETS, Preset};
 use crate::{
     ptr::Ptr,
     state::{Action, Dialog, Dispatch, compare::Baseline},
-    theme::ThemeButton,
-    ui::{Glyph, Icon},
+    theme,
+    ui::{Glyph, icon},
 };
 use engine::Flow;
 use model::Model;
@@ -56,60 +56,46 @@ pub(crate) fn TopBar(props: &TopBarProps) -> Html {
                 </svg>
                 { "Hopscope" }
             </h1>
-            <PresetPicker preset={props.preset} visiting={props.visiting} dispatch={props.dispatch.clone()} />
+            { preset_picker(props) }
             <FlowBar model={props.model.clone()} flow={Rc::clone(&props.flow)} dispatch={props.dispatch.clone()} />
             <div class="tools">
-                <HistoryButton glyph={Glyph::Undo} name="Undo" shortcut="Control+Z" what={props.undo.clone()}
-                    onclick={act(Action::Undo)} />
-                <HistoryButton glyph={Glyph::Redo} name="Redo" shortcut="Control+Y" what={props.redo.clone()}
-                    onclick={act(Action::Redo)} />
+                { turn(Glyph::Undo, "Undo", "Control+Z", props.undo.as_ref(), act(Action::Undo)) }
+                { turn(Glyph::Redo, "Redo", "Control+Y", props.redo.as_ref(), act(Action::Redo)) }
                 <button type="button" class="btn icon-btn" aria-label="History" title="History" onclick={show(Dialog::History)}>
-                    <Icon glyph={Glyph::History} /></button>
+                    { icon(Glyph::History) }</button>
                 <button type="button" class="btn" aria-pressed={props.comparing.to_string()} onclick={act(Action::Compare(compare))}>{ "Compare" }</button>
                 <button type="button" class="btn" onclick={show(Dialog::Share)}>{ "Share…" }</button>
                 <button type="button" class="btn" onclick={show(Dialog::Open)}>{ "Open…" }</button>
                 <button type="button" class="btn icon-btn" aria-label="Commands" title="Commands (Ctrl+K)" aria-keyshortcuts="Control+K"
-                    onclick={show(Dialog::Palette)}><Icon glyph={Glyph::Search} /></button>
-                <ThemeButton dark={props.dark} onclick={act(Action::ToggleTheme)} />
+                    onclick={show(Dialog::Palette)}>{ icon(Glyph::Search) }</button>
+                { theme::button(props.dark, act(Action::ToggleTheme)) }
                 <button type="button" class="btn icon-btn" aria-label="Help" title="Help (?)" onclick={show(Dialog::Help)}>{ "?" }</button>
             </div>
         </header>
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct HistoryButtonProps {
+/// Undo or redo. It stays in the tab order where there is nothing to do, so that the focus is not lost.
+fn turn(
     glyph: Glyph,
     name: &'static str,
     shortcut: &'static str,
-    what: Option<AttrValue>,
+    what: Option<&AttrValue>,
     onclick: Callback<MouseEvent>,
-}
-
-/// Undo or redo. It stays in the tab order where there is nothing to do, so that the focus is not lost.
-#[component]
-fn HistoryButton(props: &HistoryButtonProps) -> Html {
-    let title = match &props.what {
-        Some(what) => format!("{}: {what}", props.name),
-        None => format!("Nothing to {}", props.name.to_ascii_lowercase()),
+) -> Html {
+    let title = match what {
+        Some(what) => format!("{name}: {what}"),
+        None => format!("Nothing to {}", name.to_ascii_lowercase()),
     };
     html! {
-        <button type="button" class="btn icon-btn" aria-label={props.name} aria-keyshortcuts={props.shortcut}
-            aria-disabled={props.what.is_none().to_string()} {title} onclick={props.onclick.clone()}>
-            <Icon glyph={props.glyph} />
+        <button type="button" class="btn icon-btn" aria-label={name} aria-keyshortcuts={shortcut}
+            aria-disabled={what.is_none().to_string()} {title} {onclick}>
+            { icon(glyph) }
         </button>
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct PresetPickerProps {
-    preset: Option<&'static Preset>,
-    visiting: bool,
-    dispatch: Dispatch,
-}
-
-#[component]
-fn PresetPicker(props: &PresetPickerProps) -> Html {
+fn preset_picker(props: &TopBarProps) -> Html {
     let onchange = {
         let dispatch = props.dispatch.clone();
         Callback::from(move |event: Event| {

@@ -1,6 +1,6 @@
 //! The trace: every step of the drawn branch, grouped by station.
 
-use super::{packet::Packet, words};
+use super::{packet, words};
 use crate::{
     ptr::Ptr,
     state::{
@@ -68,7 +68,7 @@ pub(super) fn Trace(props: &TraceProps) -> Html {
     html! {
         <div class="trace" ref={root}>
             <div class="trace-head">
-                <Verdicts outcome={outcome.clone()} />
+                { verdict(outcome) }
                 { branches("Branch", paths, props.outcome, choose(&props.dispatch), false) }
             </div>
             { way(props, outcome) }
@@ -97,15 +97,8 @@ fn way(props: &TraceProps, outcome: &PathOutcome) -> Html {
     html! { <div class="ways">{ for order }</div> }
 }
 
-#[derive(Properties, PartialEq)]
-struct VerdictsProps {
-    outcome: PathOutcome,
-}
-
 /// The end of the branch in one line.
-#[component]
-fn Verdicts(props: &VerdictsProps) -> Html {
-    let outcome = &props.outcome;
+fn verdict(outcome: &PathOutcome) -> Html {
     let good = outcome.verdict == Verdict::Delivered;
     html! {
         <p class="verdict" data-testid="verdict">
@@ -117,6 +110,9 @@ fn Verdicts(props: &VerdictsProps) -> Html {
             }
             if let Some(source) = outcome.source_seen {
                 <span>{ ", which sees " }<b class="mono">{ source.to_string() }</b></span>
+            }
+            if let Some(told) = outcome.proxy_header_source {
+                <span>{ " and a PROXY header with " }<b class="mono">{ told.to_string() }</b></span>
             }
             <span class="hint">{ steps_words(outcome) }</span>
         </p>
@@ -131,25 +127,13 @@ fn steps_words(outcome: &PathOutcome) -> String {
     }
 }
 
-/// What the switch needs.
-#[derive(Properties, PartialEq)]
-pub(super) struct WaySwitchProps {
-    /// The way back is drawn.
-    pub(super) reply: bool,
-    /// How to change the store.
-    pub(super) dispatch: Dispatch,
-}
-
 /// Which way the picture draws.
-#[component]
-pub(super) fn WaySwitch(props: &WaySwitchProps) -> Html {
-    let on_choose = {
-        let dispatch = props.dispatch.clone();
-        Callback::from(move |at: usize| dispatch.dispatch(Action::DrawReply(at == 1)))
-    };
+pub(super) fn way_switch(reply: bool, dispatch: &Dispatch) -> Html {
+    let dispatch = dispatch.clone();
+    let on_choose = Callback::from(move |at: usize| dispatch.dispatch(Action::DrawReply(at == 1)));
     html! {
         <Segmented label="Drawn way" quiet=true choices={vec![Choice::new("Way there"), Choice::new("Way back")]}
-            chosen={usize::from(props.reply)} {on_choose} />
+            chosen={usize::from(reply)} {on_choose} />
     }
 }
 
@@ -227,14 +211,12 @@ struct StepListProps {
 fn StepList(props: &StepListProps) -> Html {
     let list = use_node_ref();
     let focused = use_state(|| 0_usize);
-    let light = {
-        let (dispatch, lit) = (props.dispatch.clone(), props.lit);
-        Callback::from(move |step: Option<usize>| {
-            if lit {
-                dispatch.dispatch(Action::Highlight(step));
-            }
-        })
-    };
+    // The same callbacks each time: a step is drawn anew only where it is another.
+    let light = use_callback((props.dispatch.clone(), props.lit), |step: Option<usize>, (dispatch, lit)| {
+        if *lit {
+            dispatch.dispatch(Action::Highlight(step));
+        }
+    });
     use_effect_with(props.highlight, {
         let list = list.clone();
         move |step| {
@@ -252,13 +234,10 @@ fn StepList(props: &StepListProps) -> Html {
             }
         })
     };
-    let onfocus = {
-        let (light, focused) = (light.clone(), focused.clone());
-        Callback::from(move |at: usize| {
-            focused.set(at);
-            light.emit(Some(at));
-        })
-    };
+    let onfocus = use_callback((light.clone(), focused.setter()), |at: usize, (light, focused)| {
+        focused.set(at);
+        light.emit(Some(at));
+    });
     let card = |at: usize| {
         let Some(step) = props.steps.get(at) else { return Html::default() };
         let last = at.checked_sub(1).and_then(|before| props.steps.get(before));
@@ -356,7 +335,7 @@ fn StepCard(props: &StepCardProps) -> Html {
                     <span class="share">{ format!("{} %", per_cent(share)) }</span>
                 }
             </h5>
-            if props.header { <Packet before={step.before} after={step.after} /> }
+            if props.header { { packet::header(&step.before, &step.after) } }
             if step.action == Did::Resolve { { near_misses(step) } }
             <p class="why">{ words::abridged(&step.why) }</p>
             if let Some(rule) = step.rule.as_ref().filter(|_| props.rule) {

@@ -6,7 +6,7 @@ use crate::{
         Action, Dispatch, Trend, Watched,
         answer::{Digest, per_cent},
     },
-    ui::{Glyph, Icon},
+    ui::{Glyph, icon},
 };
 use engine::Flow;
 use std::rc::Rc;
@@ -47,7 +47,7 @@ pub(crate) fn WatchedFlows(props: &WatchedProps) -> Html {
                         {onclick}>{ &watched.title }</button>
                     <strong class="watch-now" title={receivers(&watched.now)}>{ watched.now.words() }</strong>
                     <button type="button" class="btn quiet icon-btn" aria-label={format!("Stop watching {}", watched.title)}
-                        title="Stop watching" onclick={unwatch}><Icon glyph={Glyph::Close} /></button>
+                        title="Stop watching" onclick={unwatch}>{ icon(Glyph::Close) }</button>
                 </div>
                 { source_line(&watched.now) }
                 if let Some(change) = &watched.change {

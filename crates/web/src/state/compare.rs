@@ -40,33 +40,42 @@ impl Baseline {
         (Self::Kept, "As it is now, kept"),
     ];
 
-    fn model(self, state: &State) -> Model {
-        let mut model = match self {
-            Self::Opened => return (*state.origin.model).clone(),
-            Self::Kept => return (*state.model).clone(),
-            Self::OtherPolicy => (*state.model).clone(),
-        };
-        let outside = |kind: ServiceType| matches!(kind, ServiceType::LoadBalancer | ServiceType::NodePort);
-        let services = state.model.services.iter();
-        for (key, service) in services.filter(|(_, service)| outside(service.spec.service_type)) {
-            let policy = match service.spec.external_traffic_policy.unwrap_or_default() {
-                TrafficPolicy::Cluster => TrafficPolicy::Local,
-                TrafficPolicy::Local => TrafficPolicy::Cluster,
-            };
-            // The Service is there: its policy can be set.
-            let _ = Edit::SetExternalTrafficPolicy { service: key.clone(), policy }.apply(&mut model);
+    /// The cluster, as its author wrote it and settled. Rules that were given to real nodes go along, but into the
+    /// cluster as it was opened: it had none.
+    fn cluster(self, state: &State) -> (Ptr<Model>, Ptr<World>) {
+        match self {
+            Self::Opened => (state.origin.model.clone(), Ptr::new(World::new(&state.origin.model))),
+            Self::Kept => (state.model.clone(), state.world.clone()),
+            Self::OtherPolicy => {
+                let model = other_policy(&state.model);
+                let world = state.world.update(&model);
+                (Ptr::new(model), Ptr::new(world))
+            }
         }
-        model
     }
+}
+
+/// The same cluster with the other external traffic policy everywhere.
+fn other_policy(model: &Model) -> Model {
+    let mut other = model.clone();
+    let outside = |kind: ServiceType| matches!(kind, ServiceType::LoadBalancer | ServiceType::NodePort);
+    for (key, service) in model.services.iter().filter(|(_, service)| outside(service.spec.service_type)) {
+        let policy = match service.spec.external_traffic_policy.unwrap_or_default() {
+            TrafficPolicy::Cluster => TrafficPolicy::Local,
+            TrafficPolicy::Local => TrafficPolicy::Cluster,
+        };
+        // The Service is there: its policy can be set.
+        let _ = Edit::SetExternalTrafficPolicy { service: key.clone(), policy }.apply(&mut other);
+    }
+    other
 }
 
 impl Variant {
     /// The variant of a state.
     pub(super) fn of(baseline: Baseline, state: &State) -> Self {
-        let model = baseline.model(state);
-        let world = World::new(&model);
-        let answer = Answer::of(&world, &state.flow, state.seed);
-        Self { baseline, model: Ptr::new(model), world: Ptr::new(world), answer: Ptr::new(answer) }
+        let (model, world) = baseline.cluster(state);
+        let answer = Ptr::new(Answer::of(&world, &state.flow, state.seed));
+        Self { baseline, model, world, answer }
     }
 
     /// The same with the flow that the state asks about now.

@@ -1,6 +1,7 @@
 //! Rules of real nodes, by which packets go in place of the generated ones.
 
 use super::State;
+use crate::world::World;
 use model::NodeName;
 use std::rc::Rc;
 use yew::AttrValue;
@@ -49,7 +50,25 @@ impl State {
             (Some(_), 1) => format!("Given rules on {node}, 1 line of which cannot be modelled"),
             (Some(_), many) => format!("Given rules on {node}, {many} lines of which cannot be modelled"),
         };
+        let mut history = (*self.history).clone();
+        history.gave(self.real_rules.clone(), said.clone());
+        self.history = Rc::new(history);
         self.real_rules.put(node, text);
         self.stand_in(world, said, Vec::new());
+    }
+
+    /// Gives a cluster the rules that history led to, where they are others than now.
+    pub(super) fn give_all(&mut self, mut world: World, rules: RealRules) -> World {
+        let before = std::mem::replace(&mut self.real_rules, rules);
+        for (node, _) in before.0.iter().chain(self.real_rules.0.iter()) {
+            let text = self.real_rules.of(node.as_str());
+            // They were accepted when they were given; a node that is gone has none.
+            if text != before.of(node.as_str())
+                && let Ok((given, _)) = world.with_rules(node, text.map(|text| &**text))
+            {
+                world = given;
+            }
+        }
+        world
     }
 }

@@ -1,5 +1,6 @@
 //! One history of edits, whatever made them.
 
+use super::RealRules;
 use crate::presets::Preset;
 use crate::ptr::Ptr;
 use model::{Edit, EditError, Model};
@@ -18,6 +19,8 @@ struct Entry {
     label: String,
     /// The edit that takes it back (in `undo`) or does it again (in `redo`).
     edit: Edit,
+    /// The rules of real nodes on the other side of this step.
+    rules: RealRules,
     /// What the cluster began as on the other side of this step, if the step opened another one.
     origin: Option<Origin>,
 }
@@ -31,26 +34,39 @@ pub(crate) struct Origin {
     pub(crate) model: Ptr<Model>,
 }
 
-/// The cluster and what it began as: what a step of history changes.
+/// What a step of history changes: the cluster, the rules of its real nodes, and what it began as.
 #[derive(Debug, Clone)]
 pub(crate) struct Cluster {
     /// The cluster.
     pub(crate) model: Model,
+    /// What `iptables-save` printed on real nodes.
+    pub(crate) rules: RealRules,
     /// What it began as.
     pub(crate) origin: Origin,
 }
 
 impl History {
     /// Applies an edit and remembers how to take it back. What was undone before is forgotten.
-    pub(crate) fn apply(&mut self, model: &mut Model, edit: &Edit, label: String) -> Result<(), EditError> {
+    pub(crate) fn apply(
+        &mut self,
+        model: &mut Model,
+        rules: &RealRules,
+        edit: &Edit,
+        label: String,
+    ) -> Result<(), EditError> {
         let inverse = edit.apply(model)?;
-        self.push(Entry { label, edit: inverse, origin: None });
+        self.push(Entry { label, edit: inverse, rules: rules.clone(), origin: None });
         Ok(())
     }
 
+    /// Remembers the rules that stood before others were given, or they were taken away.
+    pub(crate) fn gave(&mut self, before: RealRules, label: String) {
+        self.push(Entry { label, edit: Edit::Many { edits: Vec::new() }, rules: before, origin: None });
+    }
+
     /// Remembers that another cluster was opened by an edit that was `inverse` to this one.
-    pub(crate) fn opened(&mut self, inverse: Edit, before: Origin, label: String) {
-        self.push(Entry { label, edit: inverse, origin: Some(before) });
+    pub(crate) fn opened(&mut self, inverse: Edit, rules: RealRules, before: Origin, label: String) {
+        self.push(Entry { label, edit: inverse, rules, origin: Some(before) });
     }
 
     fn push(&mut self, entry: Entry) {
@@ -93,15 +109,16 @@ impl History {
         to: &mut Vec<Entry>,
         cluster: &mut Cluster,
     ) -> Option<Result<String, EditError>> {
-        let Entry { label, edit, origin } = from.pop()?;
+        let Entry { label, edit, rules, origin } = from.pop()?;
         Some(match edit.apply(&mut cluster.model) {
             Ok(inverse) => {
                 let origin = origin.map(|origin| std::mem::replace(&mut cluster.origin, origin));
-                to.push(Entry { label: label.clone(), edit: inverse, origin });
+                let rules = std::mem::replace(&mut cluster.rules, rules);
+                to.push(Entry { label: label.clone(), edit: inverse, rules, origin });
                 Ok(label)
             }
             Err(error) => {
-                from.push(Entry { label, edit, origin });
+                from.push(Entry { label, edit, rules, origin });
                 Err(error)
             }
         })
@@ -119,7 +136,8 @@ mod tests {
         service.metadata.name = "echo".into();
         let mut model = Model::default();
         model.put(Object::Service(Arc::new(service)));
-        Cluster { model: model.clone(), origin: Origin { preset: None, model: Ptr::new(model) } }
+        let origin = Origin { preset: None, model: Ptr::new(model.clone()) };
+        Cluster { model, rules: RealRules::default(), origin }
     }
 
     fn policy(name: &str, policy: TrafficPolicy) -> Edit {
@@ -133,7 +151,7 @@ mod tests {
         let mut seen = vec![cluster.model.clone()];
         for wanted in [TrafficPolicy::Local, TrafficPolicy::Cluster] {
             let edit = policy("echo", wanted);
-            history.apply(&mut cluster.model, &edit, wanted.to_string()).expect("applies");
+            history.apply(&mut cluster.model, &cluster.rules, &edit, wanted.to_string()).expect("applies");
             seen.push(cluster.model.clone());
         }
         for at in [1, 0] {
@@ -153,7 +171,8 @@ mod tests {
         let mut model = cluster().model;
         let before = model.clone();
         let mut history = History::default();
-        assert!(history.apply(&mut model, &policy("none", TrafficPolicy::Local), String::new()).is_err());
+        let none = policy("none", TrafficPolicy::Local);
+        assert!(history.apply(&mut model, &RealRules::default(), &none, String::new()).is_err());
         assert_eq!((model, history.next_undo()), (before, None));
     }
 
@@ -161,13 +180,11 @@ mod tests {
     fn a_new_edit_forgets_what_was_undone() {
         let mut cluster = cluster();
         let mut history = History::default();
-        history
-            .apply(&mut cluster.model, &policy("echo", TrafficPolicy::Local), "a".into())
-            .expect("applies");
+        let edit = policy("echo", TrafficPolicy::Local);
+        history.apply(&mut cluster.model, &cluster.rules, &edit, "a".into()).expect("applies");
         history.undo(&mut cluster);
-        history
-            .apply(&mut cluster.model, &policy("echo", TrafficPolicy::Cluster), "b".into())
-            .expect("applies");
+        let edit = policy("echo", TrafficPolicy::Cluster);
+        history.apply(&mut cluster.model, &cluster.rules, &edit, "b".into()).expect("applies");
         assert_eq!((history.next_undo(), history.next_redo()), (Some("b"), None));
     }
 }

@@ -2,9 +2,9 @@
 
 use super::State;
 use crate::presets::Preset;
-use engine::{Flow, parse_destination};
+use engine::{Flow, parse_receiver};
 use formats::Link;
-use model::{EditError, Model, kubernetes::Protocol};
+use model::{EditError, Model, Transport};
 use std::fmt;
 
 /// Why what a link holds could not be opened.
@@ -64,6 +64,7 @@ pub(crate) fn open(link: &Link) -> Result<(Option<&'static Preset>, Model, Flow)
 /// A flow's ends as the flow bar has them: `198.51.100.7` and `svc/default/echo-service:80`.
 pub(crate) fn ends(flow: &Flow) -> (String, String) {
     let to = match &flow.to {
+        place if flow.protocol == Transport::Icmp => place.to_string(),
         engine::Place::Ip(ip @ std::net::IpAddr::V6(_)) => format!("[{ip}]:{}", flow.port),
         place => format!("{place}:{}", flow.port),
     };
@@ -71,9 +72,9 @@ pub(crate) fn ends(flow: &Flow) -> (String, String) {
 }
 
 /// Reads a flow's ends; the error names the end.
-pub(crate) fn flow(from: &str, to: &str, protocol: Protocol) -> Result<Flow, String> {
+pub(crate) fn flow(from: &str, to: &str, protocol: Transport) -> Result<Flow, String> {
     let from = from.trim().parse().map_err(|error| format!("From: {error}."))?;
-    let (to, port) = parse_destination(to.trim()).map_err(|error| format!("To: {error}."))?;
+    let (to, port) = parse_receiver(to.trim(), protocol).map_err(|error| format!("To: {error}."))?;
     Ok(Flow { protocol, ..Flow::tcp(from, to, port) })
 }
 
@@ -90,8 +91,8 @@ mod tests {
         let state = Rc::new(State::first());
         let service = model::Key::new("default", "echo-service");
         let edit = Edit::SetExternalTrafficPolicy { service, policy: TrafficPolicy::Cluster };
-        let flow =
-            flow("node/aks-system-27255451-0", "svc/default/echo-service:80", Protocol::Tcp).expect("a flow");
+        let flow = flow("node/aks-system-27255451-0", "svc/default/echo-service:80", Transport::Tcp)
+            .expect("a flow");
         let flow = Flow { host: Some("shop.example.com".into()), path: Some("/a".into()), ..flow };
         let state = state.reduce(Action::Edit(edit)).reduce(Action::Send(flow));
         let link = formats::encode(&of(&state)).expect("a link");

@@ -1,7 +1,7 @@
 //! From one state to the next.
 
 use super::{
-    Action, Answer, Changed, Message, State, Tab, Variant, describe, facts,
+    Action, Answer, Changed, Message, RealRules, State, Tab, Variant, describe, facts,
     history::{Cluster, History},
     watch,
 };
@@ -142,10 +142,10 @@ impl State {
     pub(super) fn edit(&mut self, edit: &Edit, label: String, notes: Vec<String>) {
         let mut model = (*self.model).clone();
         let mut history = (*self.history).clone();
-        match history.apply(&mut model, edit, label.clone()) {
+        match history.apply(&mut model, &self.real_rules, edit, label.clone()) {
             Ok(()) => {
                 self.history = Rc::new(history);
-                self.settle(model, label, notes);
+                self.settle(model, self.real_rules.clone(), label, notes);
             }
             Err(error) => self.refuse(&format!("Not done ({label}): {error}.")),
         }
@@ -160,26 +160,21 @@ impl State {
     }
 
     fn turn(&mut self, turn: Turn, order: &str, done: &str) {
-        let mut cluster = Cluster { model: (*self.model).clone(), origin: self.origin.clone() };
+        let mut cluster = self.cluster();
         let mut history = (*self.history).clone();
         match turn(&mut history, &mut cluster) {
             None => self.announce(format!("Nothing to {order}.")),
             Some(Err(error)) => self.refuse(&format!("Cannot {order}: {error}.")),
             Some(Ok(label)) => {
                 self.history = Rc::new(history);
-                let elsewhere = self.origin.model != cluster.origin.model;
-                self.origin = cluster.origin;
-                self.settle(cluster.model, format!("{done}: {label}"), Vec::new());
-                if elsewhere {
-                    self.ask_first();
-                }
+                self.go(cluster, format!("{done}: {label}"));
             }
         }
     }
 
     /// Undoes or does again until so many edits are done; the engine runs once.
     fn travel(&mut self, to: usize) {
-        let mut cluster = Cluster { model: (*self.model).clone(), origin: self.origin.clone() };
+        let mut cluster = self.cluster();
         let mut history = (*self.history).clone();
         while history.done().len() != to {
             let turn: Turn = if history.done().len() > to { History::undo } else { History::redo };
@@ -189,23 +184,34 @@ impl State {
                 None => break,
             }
         }
-        let elsewhere = self.origin.model != cluster.origin.model;
-        self.origin = cluster.origin;
         let said = match history.next_undo() {
             Some(label) => format!("Back to where this was done: {label}"),
             None => "Back to the beginning".to_owned(),
         };
         self.history = Rc::new(history);
-        self.settle(cluster.model, said, Vec::new());
+        self.go(cluster, said);
+    }
+
+    /// What history changes.
+    fn cluster(&self) -> Cluster {
+        Cluster { model: (*self.model).clone(), rules: self.real_rules.clone(), origin: self.origin.clone() }
+    }
+
+    /// To where history led.
+    fn go(&mut self, to: Cluster, said: String) {
+        let elsewhere = self.origin.model != to.origin.model;
+        self.origin = to.origin;
+        self.settle(to.model, to.rules, said, Vec::new());
         if elsewhere {
             self.ask_first();
         }
     }
 
-    /// Runs the controllers and the engine once over a changed model.
-    fn settle(&mut self, model: Model, said: String, notes: Vec<String>) {
+    /// Runs the controllers and the engine once over a changed model, with these rules on real nodes.
+    fn settle(&mut self, model: Model, rules: RealRules, said: String, notes: Vec<String>) {
         let world = self.world.update(&model);
         self.model = Ptr::new(model);
+        let world = self.give_all(world, rules);
         self.stand_in(world, said, notes);
     }
 
@@ -295,9 +301,12 @@ impl State {
         self.leave();
         let mut model = (*self.model).clone();
         let mut history = (*self.history).clone();
-        if let Some(edit) = model.difference(&next.model) {
+        let edit = model.difference(&next.model);
+        if edit.is_some() || !self.real_rules.is_empty() {
+            let edit = edit.unwrap_or(Edit::Many { edits: Vec::new() });
+            let (rules, origin) = (self.real_rules.clone(), self.origin.clone());
             match edit.apply(&mut model) {
-                Ok(inverse) => history.opened(inverse, self.origin.clone(), format!("Open {what}")),
+                Ok(inverse) => history.opened(inverse, rules, origin, format!("Open {what}")),
                 Err(error) => return self.refuse(&format!("Not opened: {error}.")),
             }
         }

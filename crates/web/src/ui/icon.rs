@@ -21,17 +21,9 @@ pub(crate) enum Glyph {
     Add,
 }
 
-/// What a picture needs.
-#[derive(Properties, PartialEq)]
-pub(crate) struct IconProps {
-    /// Which one.
-    pub(crate) glyph: Glyph,
-}
-
 /// A picture of 16 units, drawn in the colour of the text.
-#[component]
-pub(crate) fn Icon(props: &IconProps) -> Html {
-    let path = match props.glyph {
+pub(crate) fn icon(glyph: Glyph) -> Html {
+    let path = match glyph {
         Glyph::Undo => "M6 3 2.5 6.5 6 10M2.5 6.5H9a4 4 0 0 1 0 8H6",
         Glyph::Redo => "M10 3l3.5 3.5L10 10M13.5 6.5H7a4 4 0 0 0 0 8h3",
         Glyph::Theme => "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2Zm0 0v12M8 5l4.5-1M8 8h6M8 11l4.5 1",

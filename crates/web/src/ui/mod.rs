@@ -8,7 +8,7 @@ mod table;
 mod tabs;
 
 pub(crate) use dialog::Dialog;
-pub(crate) use icon::{Glyph, Icon};
+pub(crate) use icon::{Glyph, icon};
 pub(crate) use segmented::{Choice, Segmented};
 pub(crate) use stepper::Stepper;
 pub(crate) use table::{Cell, Table};

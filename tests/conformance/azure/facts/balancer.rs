@@ -97,7 +97,7 @@ fn selection(cloud: &Cloud) -> Result<Selection<'_>, String> {
 }
 
 fn names(targets: &Targets<'_>) -> Vec<String> {
-    targets.members.iter().map(|member| member.label()).collect()
+    targets.members.iter().map(|member| member.label().to_string()).collect()
 }
 
 fn hashes(distribution: LoadDistribution) -> Result<Value, String> {
@@ -120,7 +120,7 @@ fn distinct(selection: &Selection<'_>) -> usize {
 }
 
 fn pool(selection: &Selection<'_>) -> Vec<String> {
-    selection.members().iter().map(|member| member.label()).collect()
+    selection.members().iter().map(|member| member.label().to_string()).collect()
 }
 
 fn dist_100_new_connections_default() -> Result<Value, String> {
@@ -214,7 +214,7 @@ fn probe_all_down_allprobedup() -> Result<Value, String> {
 fn probe_one_down_tcp() -> Result<Value, String> {
     let cloud = program(&cluster(3, "Standard", |_| {}));
     let selection = selection(&cloud)?;
-    let is_down = |member: &azure::Member| member.label() == "n1";
+    let is_down = |member: &azure::Member| &*member.label() == "n1";
     let targets = selection.targets(|member| if is_down(member) { Health::Down } else { Health::Up });
     Ok(json!({
         "sku": cloud.settings().sku,

@@ -11,7 +11,7 @@ use crate::world::World;
 use crate::{
     ptr::Ptr,
     state::{Action, Dialog, Dispatch, describe},
-    ui::{Glyph, Icon},
+    ui::{Glyph, icon},
 };
 use engine::Flow;
 use model::{Kind, Model, Object, ObjectRef};
@@ -27,6 +27,8 @@ pub(crate) struct InspectorProps {
     pub(crate) world: Ptr<World>,
     /// The cluster with what controllers filled in.
     pub(crate) settled: Ptr<Model>,
+    /// The same, as far as its objects are listed by name.
+    pub(crate) listed: Ptr<Model>,
     /// What is selected; `None` is the cluster.
     pub(crate) selection: Option<ObjectRef>,
     /// The flow that is asked about.
@@ -60,10 +62,7 @@ pub(crate) fn Inspector(props: &InspectorProps) -> Html {
             <node::NodeSwitches node={std::sync::Arc::clone(node)} model={props.model.clone()}
                 dispatch={props.dispatch.clone()} />
         },
-        Some(Object::Pod(pod)) => html! {
-            <pod::PodSwitches pod={std::sync::Arc::clone(pod)} model={props.model.clone()}
-                dispatch={props.dispatch.clone()} />
-        },
+        Some(Object::Pod(pod)) => pod::switches(pod, &props.model, &props.dispatch),
         None | Some(Object::ManagedCluster(_)) => html! {
             <cluster::ClusterSwitches model={props.model.clone()} dispatch={props.dispatch.clone()} />
         },
@@ -74,10 +73,7 @@ pub(crate) fn Inspector(props: &InspectorProps) -> Html {
             | Object::DaemonSet(workload)
             | Object::Job(workload),
         ) => props.selection.as_ref().map_or_else(Html::default, |id| {
-            html! {
-                <workload::WorkloadSwitches id={id.clone()} workload={std::sync::Arc::clone(workload)}
-                    settled={props.settled.clone()} dispatch={props.dispatch.clone()} />
-            }
+            workload::switches(id, workload, &props.settled, &props.dispatch)
         }),
         Some(_) => Html::default(),
     };
@@ -100,10 +96,10 @@ pub(crate) fn Inspector(props: &InspectorProps) -> Html {
             <div>
                 <p class="kicker" aria-hidden="true">{ kind }</p>
                 <div class="picker-row">
-                    <ObjectPicker model={props.settled.clone()} selection={props.selection.clone()}
+                    <ObjectPicker model={props.listed.clone()} selection={props.selection.clone()}
                         cluster={name} dispatch={props.dispatch.clone()} />
                     <button type="button" class="btn icon-btn" aria-label="Add an object" title="Add an object" onclick={add}>
-                        <Icon glyph={Glyph::Add} /></button>
+                        { icon(Glyph::Add) }</button>
                 </div>
             </div>
             { body }
@@ -140,9 +136,8 @@ struct ObjectPickerProps {
 fn ObjectPicker(props: &ObjectPickerProps) -> Html {
     /// Objects of one kind that the list has; the command palette and the picture lead to the others.
     const MOST: usize = 300;
-    let of = |kind: Kind| {
-        props.model.objects().map(|object| object.object_ref()).filter(move |id| id.kind == kind).take(MOST)
-    };
+    let all: Vec<ObjectRef> = props.model.objects().map(|object| object.object_ref()).collect();
+    let of = |kind: Kind| all.iter().filter(move |id| id.kind == kind).take(MOST).cloned();
     // What carries traffic first, the cluster itself is the list's first line.
     let first = [Kind::Service, Kind::Node, Kind::Pod];
     let rest = Kind::ALL.into_iter().filter(|kind| {

@@ -1,78 +1,48 @@
 //! Switches of a pod.
 
 use crate::{
-    ptr::Ptr,
     state::{Action, Dispatch},
     ui::{Choice, Segmented},
 };
 use model::{Edit, Model, NodeName, kubernetes::Pod};
-use std::sync::Arc;
 use web_sys::HtmlSelectElement;
 use yew::prelude::*;
-
-/// What the switches need.
-#[derive(Properties, PartialEq)]
-pub(super) struct PodProps {
-    /// The pod, settled.
-    pub(super) pod: Arc<Pod>,
-    /// The cluster as its author wrote it.
-    pub(super) model: Ptr<Model>,
-    /// How to change the store.
-    pub(super) dispatch: Dispatch,
-}
 
 /// Nodes up to which each is a button of its own.
 const FEW: usize = 4;
 
-/// Switches of a pod.
-#[component]
-pub(super) fn PodSwitches(props: &PodProps) -> Html {
-    let key = props.pod.metadata.key();
+/// Switches of a settled pod.
+pub(super) fn switches(pod: &Pod, model: &Model, dispatch: &Dispatch) -> Html {
     let on_ready = {
-        let (dispatch, pod) = (props.dispatch.clone(), key.clone());
+        let (dispatch, pod) = (dispatch.clone(), pod.metadata.key());
         Callback::from(move |at: usize| {
             dispatch.dispatch(Action::Edit(Edit::SetPodReady { pod: pod.clone(), ready: at == 0 }));
         })
     };
-    let move_to = {
-        let (dispatch, pod) = (props.dispatch.clone(), key);
-        Callback::from(move |node: NodeName| {
-            dispatch.dispatch(Action::Edit(Edit::MovePod { pod: pod.clone(), node }));
-        })
-    };
-    let addresses: Vec<String> = props.pod.ips().map(|ip| ip.to_string()).collect();
+    let addresses: Vec<String> = pod.ips().map(|ip| ip.to_string()).collect();
     html! {
         <>
             <dl class="facts">
                 <dt>{ "Address" }</dt><dd class="mono">{ addresses.join(", ") }</dd>
-                <dt>{ "Node" }</dt><dd class="mono">{ &props.pod.spec.node_name }</dd>
+                <dt>{ "Node" }</dt><dd class="mono">{ &pod.spec.node_name }</dd>
             </dl>
             <Segmented label="Readiness" choices={vec![Choice::new("Ready"), Choice::new("Not ready")]}
-                chosen={usize::from(!props.pod.is_ready())} on_choose={on_ready}
+                chosen={usize::from(!pod.is_ready())} on_choose={on_ready}
                 hint="A pod that is not ready leaves the Service’s endpoints." />
-            <NodeChoice nodes={props.model.nodes.keys().cloned().collect::<Vec<_>>()}
-                current={props.pod.spec.node_name.clone()} on_choose={move_to} />
+            { node_choice(pod, model, dispatch) }
         </>
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct NodeChoiceProps {
-    nodes: Vec<NodeName>,
-    current: String,
-    on_choose: Callback<NodeName>,
-}
-
 /// Nodes as buttons, or as a list where they are many.
-#[component]
-fn NodeChoice(props: &NodeChoiceProps) -> Html {
-    let NodeChoiceProps { nodes, current, on_choose } = props;
-    let chosen = nodes.iter().position(|node| node.as_str() == current);
+fn node_choice(pod: &Pod, model: &Model, dispatch: &Dispatch) -> Html {
+    let nodes: Vec<NodeName> = model.nodes.keys().cloned().collect();
+    let chosen = nodes.iter().position(|node| node.as_str() == pod.spec.node_name);
     let pick = {
-        let (nodes, on_choose) = (nodes.clone(), on_choose.clone());
+        let (dispatch, pod, nodes) = (dispatch.clone(), pod.metadata.key(), nodes.clone());
         Callback::from(move |at: usize| {
-            if let Some(node) = nodes.get(at) {
-                on_choose.emit(node.clone());
+            if let Some(node) = nodes.get(at).cloned() {
+                dispatch.dispatch(Action::Edit(Edit::MovePod { pod: pod.clone(), node }));
             }
         })
     };

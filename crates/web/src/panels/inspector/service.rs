@@ -157,16 +157,14 @@ pub(super) fn ServiceSwitches(props: &ServiceProps) -> Html {
                     } else {
                         "The packet stays addressed to the frontend."
                     }} />
-                <ModeSwitch service={Arc::clone(&props.service)} model={props.model.clone()}
-                    dispatch={props.dispatch.clone()} />
+                { mode_switch(props) }
             }
         </>
     }
 }
 
 /// Which set of nodes a Basic load balancer has behind it.
-#[component]
-fn ModeSwitch(props: &ServiceProps) -> Html {
+fn mode_switch(props: &ServiceProps) -> Html {
     let basic = facts::load_balancer_sku(&props.model) == SkuName::Basic;
     let mode = props.service.metadata.annotation(MODE).map(str::to_owned);
     let mut values: Vec<Option<String>> = vec![None];
