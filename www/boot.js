@@ -25,6 +25,7 @@ const fetchRest = async (first) => {
   if (!response.ok) throw new Error(`${rest}: ${response.status} ${response.statusText}`.trim());
   join(first, await WebAssembly.compile(await response.arrayBuffer()));
 };
+let told = false;
 const fetchRestNow = (first) => {
   const request = new XMLHttpRequest();
   request.open("GET", rest, false);
@@ -34,7 +35,8 @@ const fetchRestNow = (first) => {
     request.send();
     if (request.status >= 400) throw new Error(`${request.status} ${request.statusText}`.trim());
   } catch (error) {
-    notice(document.body, `A part of the page could not be fetched: ${error.message}. Reload the page when the host answers.`);
+    if (!told) notice(document.body, `A part of the page could not be fetched: ${error.message}. Reload the page when the host answers.`);
+    told = true;
     throw error;
   }
   join(first, new WebAssembly.Module(Uint8Array.from(request.responseText, (character) => character.charCodeAt(0) & 255)));

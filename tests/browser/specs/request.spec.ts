@@ -17,6 +17,8 @@ test("a request has a host and a path, which the cluster offers, and a link keep
 
   const flow = page.getByRole("form", { name: "Flow" });
   await flow.getByRole("combobox", { name: "Protocol" }).selectOption("HTTP");
+  await flow.getByRole("combobox", { name: "Host" }).focus();
+  await expect(page.locator("datalist#hosts option").first()).toBeAttached();
   const offered = await page.locator("datalist#hosts option").evaluateAll((all: HTMLOptionElement[]) => all.map(({ value }) => value));
   expect(offered).toContain("shop.example.com");
   await flow.getByRole("combobox", { name: "Host" }).fill("shop.example.com");

@@ -28,6 +28,8 @@ for (const { name, hash, says } of [
   { name: "too new", hash: "#v99.AAAA", says: "this link is of version v99" },
 ]) {
   test(`a link that is ${name} is refused in words`, async ({ hopscope, page }) => {
+    // What is still being fetched would be broken off.
+    await page.waitForLoadState("networkidle");
     await page.goto("about:blank");
     await hopscope.goto(hash);
     await expect(page.getByRole("alert")).toContainText("The link was not opened");

@@ -151,7 +151,7 @@ pub(super) fn FlowBar(props: &FlowBarProps) -> Html {
                 { protocol(HTTP, asks) }
             </select>
             { for request }
-            if *offering { <Completions model={props.model.clone()} /> }
+            <Completions model={offering.then(|| props.model.clone())} />
             <button type="submit" class="btn strong">{ "Send" }</button>
             <button type="button" class="btn round" onclick={onrun}>{ "Run 100" }</button>
         </form>
@@ -160,22 +160,32 @@ pub(super) fn FlowBar(props: &FlowBarProps) -> Html {
 
 #[derive(Properties, PartialEq)]
 struct CompletionsProps {
-    model: Ptr<Model>,
+    /// The cluster; `None` before somebody came to a field.
+    model: Option<Ptr<Model>>,
 }
 
 /// What the two fields offer. Long lists are cut: who has thousands of pods types the name.
 #[component]
 fn Completions(props: &CompletionsProps) -> Html {
+    let [senders, receivers, hosts, paths] =
+        props.model.as_ref().map(|model| offers(model)).unwrap_or_default();
+    // Without their lists, assistive technology would not know that the fields offer anything.
+    html! {
+        <>
+            <datalist id="senders">{ senders }</datalist>
+            <datalist id="receivers">{ receivers }</datalist>
+            <datalist id="hosts">{ hosts }</datalist>
+            <datalist id="paths">{ paths }</datalist>
+        </>
+    }
+}
+
+/// Senders, receivers, hosts and paths.
+#[inline(never)]
+fn offers(model: &Model) -> [Html; 4] {
     const MOST: usize = 200;
     let options = |names: Vec<String>| {
         names.into_iter().take(MOST).map(|name| html! { <option value={name} /> }).collect::<Html>()
     };
-    html! {
-        <>
-            <datalist id="senders">{ options(facts::senders(&props.model)) }</datalist>
-            <datalist id="receivers">{ options(facts::receivers(&props.model)) }</datalist>
-            <datalist id="hosts">{ options(facts::hosts(&props.model)) }</datalist>
-            <datalist id="paths">{ options(facts::paths(&props.model)) }</datalist>
-        </>
-    }
+    [facts::senders(model), facts::receivers(model), facts::hosts(model), facts::paths(model)].map(options)
 }
