@@ -89,6 +89,15 @@ pub(crate) fn list(items: &[String]) -> String {
     text
 }
 
+/// A sentence begins with a capital.
+pub fn capital(text: &str) -> String {
+    let mut text = text.to_owned();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,13 +122,4 @@ mod tests {
         assert_eq!(count(50_000, "pod"), "50,000 pods");
         assert_eq!(list(&["a".into(), "b".into(), "c".into()]), "a, b and c");
     }
-}
-
-/// A sentence begins with a capital.
-pub fn capital(text: &str) -> String {
-    let mut text = text.to_owned();
-    if let Some(first) = text.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    text
 }
