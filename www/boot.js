@@ -20,10 +20,10 @@ const join = (first, module) => {
   new WebAssembly.Instance(module, { first });
   first.here.value = 1;
 };
-const fetchRest = async (first) => {
+const fetchRest = async () => {
   const response = await fetch(rest);
   if (!response.ok) throw new Error(`${rest}: ${response.status} ${response.statusText}`.trim());
-  join(first, await WebAssembly.compile(await response.arrayBuffer()));
+  return WebAssembly.compile(await response.arrayBuffer());
 };
 let told = false;
 const fetchRestNow = (first) => {
@@ -87,9 +87,12 @@ globalThis.hopscope = {
 
 try {
   const { default: init } = await import(glue.href);
+  // A visit that the worker serves has all of it at hand, and a request that is waited for would pass the worker by.
+  const kept = navigator.serviceWorker?.controller && (await fetchRest().catch(() => {}));
   const first = await init({ module_or_path: wasm.href });
+  if (kept) join(first, kept);
   // Where that fails, what needs the rest asks for it again.
-  started(first.here && fetchRest(first).catch(() => {}));
+  started(first.here && !kept && fetchRest().then((module) => join(first, module)).catch(() => {}));
 } catch (error) {
   document.getElementById("app").replaceChildren();
   notice(document.getElementById("app"), `Hopscope could not start: ${error.message ?? error}`);
