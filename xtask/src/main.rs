@@ -19,6 +19,7 @@ mod startup;
 mod suite;
 mod tally;
 mod tools;
+mod wasm;
 mod workspace;
 
 use std::fmt;

@@ -2,9 +2,9 @@
 
 use crate::host::{self, run};
 use crate::tally::Tally;
-use crate::tools::{self, Optimiser};
-use crate::workspace::{cargo, root, target};
-use crate::{Stop, page, say, sizes};
+use crate::wasm::Library;
+use crate::workspace::{root, target};
+use crate::{Stop, page, sizes};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,34 +38,10 @@ pub(crate) fn assemble() -> Result<(), Stop> {
 }
 
 fn build() -> Result<(), Stop> {
-    if tools::ensure()? == Optimiser::Missing {
-        return Err(Stop("the package needs wasm-opt, and with it npm".into()));
-    }
-    say("building the engine for JavaScript (a minute the first time)");
-    let work = target();
-    let mut build = cargo();
-    build
-        .env("CARGO_TARGET_DIR", &work)
-        .env("CARGO_ENCODED_RUSTFLAGS", page::flags(&work))
-        .args(["build", "--package", "js", "--lib", "--profile", "page", "--locked"])
-        .args(["--target", "wasm32-unknown-unknown"]);
-    run(&mut build, "cargo build of the package")?;
     let out = folder();
     clear(&out)?;
-    let wasm = work.join("wasm32-unknown-unknown").join("page").join("js.wasm");
-    let path = tools::path()?;
-    let tool = |program: &str| {
-        let mut command = Command::new(program);
-        command.env("PATH", &path);
-        command
-    };
-    let mut bindgen = tool("wasm-bindgen");
-    bindgen.args(["--target", "web", "--out-name", NAME, "--out-dir"]).arg(&out).arg(&wasm);
-    run(&mut bindgen, "wasm-bindgen")?;
-    let bound = out.join(format!("{NAME}_bg.wasm"));
-    let mut optimise = tool("wasm-opt");
-    optimise.args(["-Oz", "-o"]).arg(&bound).arg(&bound);
-    run(&mut optimise, "wasm-opt")?;
+    let what = "the engine for JavaScript";
+    let bound = Library { package: "js", what, bindings: "web", name: NAME, keep: &[] }.build(&out)?;
     copy_all(&root().join("packages").join("core"), &out)?;
     copy_all(&root().join("lessons"), &out.join("lessons"))?;
     for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
@@ -137,7 +113,8 @@ pub(crate) fn copy_all(from: &Path, to: &Path) -> Result<(), Stop> {
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), Stop> {
+/// Copies a file into a folder that is made where it is not there.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Stop> {
     let failed = |error: std::io::Error| Stop(format!("{}: {error}", to.display()));
     if let Some(folder) = to.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;

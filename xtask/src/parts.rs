@@ -12,16 +12,7 @@ pub(crate) fn name(out: &Path) -> Result<(), Stop> {
     let index = out.join("index.html");
     let mut html = read(&index)?;
     for part in LATER {
-        let names = [format!("{part}.js"), format!("{part}_bg.wasm")];
-        let there: Vec<&String> = names.iter().filter(|name| out.join(name).is_file()).collect();
-        let mut digest = Digest::default();
-        for name in &there {
-            digest.add(&bytes(&out.join(name))?);
-        }
-        for name in there {
-            let to = out.join(name.replacen(part, &format!("{part}-{digest}"), 1));
-            std::fs::rename(out.join(name), &to).map_err(|error| format!("{}: {error}", to.display()))?;
-        }
+        let digest = by_content(out, part, part)?;
         refer(&mut html, part, &digest)?;
     }
     let mut digest = Digest::default();
@@ -39,19 +30,25 @@ pub(crate) fn name(out: &Path) -> Result<(), Stop> {
 
 /// Gives two files of the page, `OLD.js` and `OLD_bg.wasm`, names by what is in them now.
 pub(crate) fn rename(out: &Path, old: &str, part: &str) -> Result<(), Stop> {
-    let mut digest = Digest::default();
-    for end in [".js", "_bg.wasm"] {
-        digest.add(&bytes(&out.join(format!("{old}{end}")))?);
-    }
-    let new = format!("{part}-{digest}");
-    for end in [".js", "_bg.wasm"] {
-        let to = out.join(format!("{new}{end}"));
-        std::fs::rename(out.join(format!("{old}{end}")), &to)
-            .map_err(|error| format!("{}: {error}", to.display()))?;
-    }
+    let digest = by_content(out, old, part)?;
     let index = out.join("index.html");
-    let html = read(&index)?.replace(old, &new);
+    let html = read(&index)?.replace(old, &format!("{part}-{digest}"));
     std::fs::write(&index, html).map_err(|error| Stop(format!("{}: {error}", index.display())))
+}
+
+/// Renames `OLD.js` and `OLD_bg.wasm`, as far as they are there, to `PART-DIGEST…`.
+fn by_content(out: &Path, old: &str, part: &str) -> Result<Digest, Stop> {
+    let file = |stem: &str, end: &str| out.join(format!("{stem}{end}"));
+    let there: Vec<&str> = [".js", "_bg.wasm"].into_iter().filter(|end| file(old, end).is_file()).collect();
+    let mut digest = Digest::default();
+    for end in &there {
+        digest.add(&bytes(&file(old, end))?);
+    }
+    for end in there {
+        let to = file(&format!("{part}-{digest}"), end);
+        std::fs::rename(file(old, end), &to).map_err(|error| format!("{}: {error}", to.display()))?;
+    }
+    Ok(digest)
 }
 
 /// The part that a file of the page belongs to, if it is one that is fetched later.

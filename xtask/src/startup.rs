@@ -4,7 +4,7 @@
 use crate::host::run;
 use crate::page::{self, Profile};
 use crate::workspace::{cargo, dist, root, target};
-use crate::{Stop, package, parts, playwright, say, tools};
+use crate::{Stop, package, parts, playwright, say, wasm};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -30,16 +30,16 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode, Stop> {
 
 /// Cuts the wasm of a page that was just built, and keeps the whole one for where nothing is fetched.
 pub(crate) fn cut(out: &Path) -> Result<(), Stop> {
-    let Glue { name, glue, wasm } = Glue::of(out)?;
+    let Glue { name, glue, wasm: page } = Glue::of(out)?;
     let whole = whole();
     package::clear(&whole)?;
-    copy(&glue, &whole.join("web.js"))?;
+    package::copy(&glue, &whole.join("web.js"))?;
     // The names served the cut.
-    optimise(&wasm, &whole.join("web_bg.wasm"), &["--strip-debug", "--strip-producers"])?;
+    wasm::optimise(&page, &whole.join("web_bg.wasm"), &["--strip-debug", "--strip-producers"])?;
     let rest = out.join(format!("{REST}_bg.wasm"));
-    run(split()?.arg("cut").arg(&wasm).arg(&glue).arg(list()).arg(&rest), "cutting the page's wasm")?;
-    for half in [&wasm, &rest] {
-        optimise(half, half, &["-Oz"])?;
+    run(split()?.arg("cut").arg(&page).arg(&glue).arg(list()).arg(&rest), "cutting the page's wasm")?;
+    for half in [&page, &rest] {
+        wasm::optimise(half, half, &["-Oz"])?;
     }
     parts::rename(out, &name, "web")
 }
@@ -69,16 +69,6 @@ fn split() -> Result<Command, Stop> {
         "--",
     ]);
     Ok(command)
-}
-
-fn optimise(from: &Path, to: &Path, how: &[&str]) -> Result<(), Stop> {
-    let mut command = Command::new("wasm-opt");
-    command.env("PATH", tools::path()?).args(how).arg("-o").arg(to).arg(from);
-    run(&mut command, "wasm-opt")
-}
-
-fn copy(from: &Path, to: &Path) -> Result<(), Stop> {
-    std::fs::copy(from, to).map(drop).map_err(|error| Stop(format!("{}: {error}", from.display())))
 }
 
 /// The page's first wasm and its JavaScript, which Trunk names by their content.
