@@ -3,11 +3,9 @@
 use crate::output::visible;
 use engine::{
     Action, Assumption, FlowSummary, Header, PathOutcome, Paths, Run, RunRow, Station, StationKind, Step,
+    socket,
 };
-use std::{
-    fmt::Write,
-    net::{IpAddr, SocketAddr},
-};
+use std::fmt::Write;
 
 /// A run: one line per receiver, the count first, like `sort | uniq -c`.
 pub(crate) fn run(run: &Run) -> String {
@@ -269,14 +267,6 @@ fn steps(out: &mut String, steps: &[Step]) {
                 let _ = writeln!(out, "{pad}         {line}");
             }
         }
-    }
-}
-
-/// An address with its port, where there is one; IPv6 in brackets.
-fn socket(ip: IpAddr, port: u16) -> String {
-    match port {
-        0 => ip.to_string(),
-        _ => SocketAddr::new(ip, port).to_string(),
     }
 }
 

@@ -79,8 +79,8 @@ pub(crate) fn masquerade_words(source: IpAddr) -> String {
     )
 }
 
-/// `10.0.0.1:80`, `[fd00::1]:80`.
-pub(crate) fn socket(ip: IpAddr, port: u16) -> String {
+/// An address with its port, where there is one: `10.0.0.1:80`, `[fd00::1]:80`, and `10.0.0.1` of an echo request.
+pub fn socket(ip: IpAddr, port: u16) -> String {
     match port {
         0 => ip.to_string(),
         _ => std::net::SocketAddr::new(ip, port).to_string(),

@@ -108,9 +108,12 @@ impl Flow {
     pub fn tcp(from: Place, to: Place, port: u16) -> Self {
         Self { from, to, port, protocol: Transport::Tcp, host: None, path: None, via: None }
     }
-}
 
-impl Flow {
+    /// The receiver as a person writes it: `svc/default/echo:80`, and without a port for an echo request.
+    pub fn receiver(&self) -> String {
+        Self::receiver_text(&self.to, self.port)
+    }
+
     /// The receiver as a person writes it: `svc/default/echo:80`, and without a port for an echo request.
     pub(crate) fn receiver_text(to: &Place, port: u16) -> String {
         if port == 0 { to.to_string() } else { format!("{to}:{port}") }

@@ -57,6 +57,7 @@ pub use consequences::{
     Consequences, EndpointChange, EndpointState, Fate, FlowChange, FlowShare, MemberChange, NodeChange,
     NodeState, OutboundChange, PodChange, Ports, ProbeChange, RuleChange, Stage,
 };
+pub use deciding::socket;
 pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination, parse_receiver};
 pub use fold::MOST_BRANCHES;
 pub use later::{NearMisses, Text};

@@ -10,9 +10,7 @@ use netfilter::{InterfaceName, Match, Net, Rule, Ruleset, TableName, Target};
 /// node's interface to the network.
 pub fn keep_clients_of_local_pods(rules: &mut Ruleset, uplink: InterfaceName, pods: &[IpNet]) {
     let Some(nat) = rules.tables.get_mut(&TableName::Nat) else { return };
-    let Some(chain) = nat.chains.iter_mut().find(|chain| chain.name.as_str() == "KUBE-POSTROUTING") else {
-        return;
-    };
+    let Some(chain) = nat.chain_mut("KUBE-POSTROUTING") else { return };
     // A pod that reaches itself is still masqueraded: its answer must come back through the node.
     let outside = pods.iter().map(|net| Match::Source { not: true, net: Net::from(*net) });
     let local = Match::OutInterface { not: true, name: uplink };

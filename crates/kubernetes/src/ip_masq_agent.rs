@@ -18,9 +18,7 @@ const MASQUERADE: &str = "ip-masq-agent: outbound traffic is subject to MASQUERA
 pub fn install(rules: &mut Ruleset, unmasqueraded: impl IntoIterator<Item = IpNet>, family: IpFamily) {
     let Some(name) = ChainName::new(CHAIN) else { return };
     let nat = rules.tables.entry(TableName::Nat).or_default();
-    let Some(postrouting) = nat.chains.iter_mut().find(|chain| chain.name.as_str() == "POSTROUTING") else {
-        return;
-    };
+    let Some(postrouting) = nat.chain_mut("POSTROUTING") else { return };
     let not_local = Match::DestinationType { not: true, kind: AddressType::Local };
     postrouting.rules.push(Rule { matches: vec![comment(JUMP), not_local], target: Target::Jump(name) });
 

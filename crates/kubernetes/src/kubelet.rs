@@ -39,7 +39,7 @@ pub fn install(rules: &mut Ruleset, family: IpFamily) {
     }
     let Some(target) = ChainName::new(FIREWALL) else { return };
     for hook in [Hook::Input, Hook::Output] {
-        if let Some(built_in) = filter.chains.iter_mut().find(|chain| chain.name.as_str() == hook.chain()) {
+        if let Some(built_in) = filter.chain_mut(hook.chain()) {
             let jump = Rule { matches: Vec::new(), target: Target::Jump(target) };
             built_in.rules.retain(|rule| *rule != jump);
             built_in.rules.push(jump);

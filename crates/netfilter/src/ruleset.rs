@@ -71,6 +71,13 @@ pub struct Table {
     pub deletions: Vec<ChainName>,
 }
 
+impl Table {
+    /// The chain of a name.
+    pub fn chain_mut(&mut self, name: &str) -> Option<&mut Chain> {
+        self.chains.iter_mut().find(|chain| chain.name.as_str() == name)
+    }
+}
+
 /// One chain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chain {

@@ -304,6 +304,6 @@ fn alike(a: &Result<Vec<FlowShare>, String>, b: &Result<Vec<FlowShare>, String>)
 
 pub(super) fn flow(before: &World, after: &World, flow: &Flow) -> Option<FlowChange> {
     let (before, after) = (shares(before, flow), shares(after, flow));
-    let title = format!("{} → {}:{}", flow.from, flow.to, flow.port);
+    let title = format!("{} → {}", flow.from, flow.receiver());
     (!alike(&before, &after)).then_some(FlowChange { flow: title, before, after })
 }

@@ -5,8 +5,8 @@ mod asking;
 mod servers;
 
 use crate::{
-    Assumption, AssumptionCode, Cause, Flow, FlowError, FlowSummary, PathOutcome, Paths, Place, Step,
-    Verdict, World,
+    Assumption, AssumptionCode, Cause, FlowError, FlowSummary, PathOutcome, Paths, Place, Step, Verdict,
+    World,
     answer::{Asked, Branch, Question, likelier_first},
     journey::Party,
     state::Effects,
@@ -18,17 +18,12 @@ use kubernetes::{
     ingress_nginx::Controller,
 };
 use model::kubernetes::Pod;
-use netfilter::Packet;
-use servers::Asker;
+use servers::{Asker, packet};
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr},
 };
 
-/// The port of DNS.
-const PORT: u16 = 53;
-/// The source port of traced questions.
-const SOURCE_PORT: u16 = 33053;
 /// Stands for whatever resolver a host on the internet has.
 const PUBLIC_DNS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
@@ -61,7 +56,7 @@ impl World {
         let summary = |destination| FlowSummary {
             from: flow.from.to_string().into(),
             source,
-            to: Flow::receiver_text(&flow.to, flow.port).into(),
+            to: flow.receiver().into(),
             destination,
             port: flow.port,
             protocol: flow.protocol.lower(),
@@ -125,15 +120,7 @@ impl World {
         sources: &[IpAddr],
         source: IpAddr,
     ) -> Resolution {
-        let question = Packet {
-            protocol: netfilter::Protocol::Udp,
-            source,
-            source_port: SOURCE_PORT,
-            destination: PUBLIC_DNS,
-            destination_port: PORT,
-            mark: 0,
-        };
-        let mut asking = Asking::new(self, question.into());
+        let mut asking = Asking::new(self, packet(source, PUBLIC_DNS).into());
         let asker = Asker { party: sender.clone(), sources: sources.to_vec() };
         let home = home(&self.model);
         match (sender, from) {

@@ -1,6 +1,5 @@
 //! Who takes questions at an address, and whether a question gets there.
 
-use super::{PORT, SOURCE_PORT};
 use crate::{
     Cause, Owner, Step, Verdict, World,
     journey::{End, Party, Traveller},
@@ -16,6 +15,10 @@ use model::{Key, azure::DnsResolver, kubernetes::Protocol};
 use netfilter::Packet;
 use std::net::{IpAddr, Ipv4Addr};
 
+/// The port of DNS.
+const PORT: u16 = 53;
+/// The source port of traced questions.
+const SOURCE_PORT: u16 = 33053;
 /// AKS's address of the cluster DNS, where nothing gives another.
 const CLUSTER_DNS: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 10));
 
@@ -75,6 +78,18 @@ impl Server<'_> {
     }
 }
 
+/// A question on its way.
+pub(super) fn packet(source: IpAddr, server: IpAddr) -> Packet {
+    Packet {
+        protocol: netfilter::Protocol::Udp,
+        source,
+        source_port: SOURCE_PORT,
+        destination: server,
+        destination_port: PORT,
+        mark: 0,
+    }
+}
+
 /// A question that got no answer: the way that it took, and what became of it.
 pub(super) struct Lost {
     pub(super) steps: Vec<Step>,
@@ -113,15 +128,7 @@ impl World {
         if source == server {
             return Ok(());
         }
-        let question = Packet {
-            protocol: netfilter::Protocol::Udp,
-            source,
-            source_port: SOURCE_PORT,
-            destination: server,
-            destination_port: PORT,
-            mark: 0,
-        };
-        let ends = self.walk(Traveller::new(question), self.departure(&asker.party, source));
+        let ends = self.walk(Traveller::new(packet(source, server)), self.departure(&asker.party, source));
         let arrives = |(traveller, end): &(Traveller, End)| match end {
             End::Arrived(party) => {
                 let to = (traveller.packet.destination, traveller.packet.destination_port);

@@ -1,8 +1,10 @@
 //! The words of a picture.
 
+pub(crate) use engine::socket;
+
 use crate::number;
 use engine::{Header, Verdict};
-use std::{fmt::Write as _, net::IpAddr};
+use std::fmt::Write as _;
 
 /// A share in per cent with as many digits as it needs: `100`, `33.3`, `0`, `<0.1`.
 pub fn per_cent(share: f64) -> String {
@@ -26,14 +28,6 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
         grouped.push(digit);
     }
     format!("{grouped} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
-/// An address with its port; IPv6 in brackets.
-pub(crate) fn socket(ip: IpAddr, port: u16) -> String {
-    match (ip, port) {
-        (_, 0) => ip.to_string(),
-        _ => std::net::SocketAddr::new(ip, port).to_string(),
-    }
 }
 
 /// A header in full.

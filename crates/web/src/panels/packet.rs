@@ -1,7 +1,7 @@
 //! A packet's header with what a step changed in it.
 
-use engine::Header;
-use std::net::{IpAddr, SocketAddr};
+use engine::{Header, socket};
+use std::net::IpAddr;
 use yew::prelude::*;
 
 /// `198.51.100.7:51514 → 10.244.0.11:8080`, changed ends with the old value struck out.
@@ -25,11 +25,7 @@ pub(super) fn header(before: &Header, after: &Header) -> Html {
 }
 
 fn end(before: (IpAddr, u16), after: (IpAddr, u16)) -> Html {
-    // An echo request has no port.
-    let text = |(ip, port): (IpAddr, u16)| match port {
-        0 => ip.to_string(),
-        _ => SocketAddr::new(ip, port).to_string(),
-    };
+    let text = |(ip, port): (IpAddr, u16)| socket(ip, port);
     if before == after {
         html! { { text(after) } }
     } else {

@@ -43,7 +43,7 @@ pub(crate) fn WatchedFlows(props: &WatchedProps) -> Html {
         html! {
             <li key={at} class={classes!("watch", class)}>
                 <div class="watch-line">
-                    <button type="button" class="link" title={format!("Draw {} → {}:{}", watched.flow.from, watched.flow.to, watched.flow.port)}
+                    <button type="button" class="link" title={format!("Draw {} → {}", watched.flow.from, watched.flow.receiver())}
                         {onclick}>{ &watched.title }</button>
                     <strong class="watch-now" title={receivers(&watched.now)}>{ watched.now.words() }</strong>
                     <button type="button" class="btn quiet icon-btn" aria-label={format!("Stop watching {}", watched.title)}
