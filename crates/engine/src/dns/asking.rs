@@ -13,10 +13,7 @@ use azure::{
     dns::{self, Data, Record, Resolver},
     surroundings::home,
 };
-use kubernetes::{
-    cluster_dns::{self, ClusterAnswer},
-    resolv_conf::ResolvConf,
-};
+use kubernetes::{cluster_dns, resolv_conf::ResolvConf};
 use model::{
     Kind, ObjectRef,
     azure::VirtualNetwork,
@@ -29,18 +26,18 @@ const MOST_MISSES: usize = 5;
 
 /// Asks one after the other and remembers what they said.
 pub(super) struct Asking<'w> {
-    world: &'w World,
+    pub(super) world: &'w World,
     header: Header,
     pub(super) resolution: Resolution,
     /// Names asked for so far, against circles.
-    asked: BTreeSet<String>,
+    pub(super) asked: BTreeSet<String>,
 }
 
 /// What is said of a step beside its words.
 #[derive(Default)]
-struct Shown {
-    rule: Option<RuleRef>,
-    misses: Vec<NearMiss>,
+pub(super) struct Shown {
+    pub(super) rule: Option<RuleRef>,
+    pub(super) misses: Vec<NearMiss>,
 }
 
 impl<'w> Asking<'w> {
@@ -48,11 +45,11 @@ impl<'w> Asking<'w> {
         Self { world, header, resolution: Resolution::default(), asked: BTreeSet::new() }
     }
 
-    fn say(&mut self, server: Server<'_>, why: String) {
+    pub(super) fn say(&mut self, server: Server<'_>, why: String) {
         self.say_with(server, why, Shown::default());
     }
 
-    fn say_with(&mut self, server: Server<'_>, why: String, shown: Shown) {
+    pub(super) fn say_with(&mut self, server: Server<'_>, why: String, shown: Shown) {
         self.say_at(&server.station(), server.owner(), server.address(), why, shown);
     }
 
@@ -71,7 +68,7 @@ impl<'w> Asking<'w> {
         });
     }
 
-    fn fail(&mut self, verdict: Verdict, cause: Cause) {
+    pub(super) fn fail(&mut self, verdict: Verdict, cause: Cause) {
         self.resolution.failure = Some((verdict, cause));
     }
 
@@ -178,7 +175,7 @@ impl<'w> Asking<'w> {
     }
 
     /// Says who a server is, where it is not Azure DNS.
-    fn introduce(&mut self, server: Server<'_>, network: Option<&VirtualNetwork>, asks: &str) {
+    pub(super) fn introduce(&mut self, server: Server<'_>, network: Option<&VirtualNetwork>, asks: &str) {
         let ip = server.address();
         let given = network.filter(|network| {
             network.dhcp_options.dns_servers.iter().any(|own| own.parse().is_ok_and(|own: IpAddr| own == ip))
@@ -212,141 +209,7 @@ impl<'w> Asking<'w> {
         self.say_with(server, why, Shown { rule, ..Shown::default() });
     }
 
-    /// CoreDNS goes through the names that the resolver asks for.
-    fn by_cluster(&mut self, name: &str, questions: &[String]) {
-        let world = self.world;
-        let server = Server::Cluster(world.cluster_dns());
-        let network = home(&world.model);
-        let mut misses: Vec<NearMiss> = Vec::new();
-        let mut upstream = None;
-        for question in questions {
-            if cluster_dns::is_own(question) {
-                if cluster_dns::lookup(&world.model, question) == ClusterAnswer::NxDomain {
-                    misses.push(miss("search path", question, "NXDOMAIN: the cluster has no such name"));
-                    continue;
-                }
-                return self.own_name(question, name, misses);
-            }
-            let Some(next) = upstream.or_else(|| self.passes_on_to(name, server)) else { return };
-            upstream = Some(next);
-            let records = self.upstream(question, self.place_of(next, network));
-            if dns::addresses(&records).is_empty() && questions.last() != Some(question) {
-                misses.push(miss(&next.station(), question, "no address"));
-                continue;
-            }
-            let to = match next {
-                Server::Azure => "Azure DNS".to_owned(),
-                _ => next.address().to_string(),
-            };
-            let why = format!(
-                "{question} is no name of the cluster: CoreDNS passes the question on to {to}, as its own node does."
-            );
-            self.say_with(server, why, Shown { rule: None, misses });
-            self.introduce(next, network, "CoreDNS asks");
-            return self.told_by(question, &records, next, network);
-        }
-        let why =
-            format!("CoreDNS knows no {name}: NXDOMAIN for every name that the search path makes of it.");
-        self.say_with(server, why, Shown { rule: None, misses });
-        self.fail(Verdict::Unreachable, Cause::NameNotFound);
-    }
-
-    /// The server to which CoreDNS passes questions on: `forward . /etc/resolv.conf` of AKS's Corefile, and its pods
-    /// have dnsPolicy Default. CoreDNS takes one of several at random; here it is the first that answers.
-    fn passes_on_to(&mut self, name: &str, core_dns: Server<'w>) -> Option<Server<'w>> {
-        let world = self.world;
-        let asker = world.core_dns();
-        for ip in dns::servers(home(&world.model)) {
-            let server = world.server_at(ip);
-            let (
-                Server::Resolver(..) | Server::Premises(_) | Server::Own(_) | Server::Public(_),
-                Some(asker),
-            ) = (server, &asker)
-            else {
-                self.resolution.failure = None;
-                return Some(server);
-            };
-            match world.question(asker, ip) {
-                Ok(()) => {
-                    self.resolution.failure = None;
-                    return Some(server);
-                }
-                Err(mut lost) => {
-                    let why = format!(
-                        "CoreDNS passes the question for {name} on to the DNS server {ip}, as its own node does, and gets no answer (SERVFAIL for the pod):"
-                    );
-                    self.say(core_dns, why);
-                    self.resolution.steps.append(&mut lost.steps);
-                    self.fail(lost.verdict, lost.cause);
-                }
-            }
-        }
-        None
-    }
-
-    /// A name that CoreDNS answers itself.
-    fn own_name(&mut self, full: &str, asked: &str, misses: Vec<NearMiss>) {
-        let world = self.world;
-        let server = Server::Cluster(world.cluster_dns());
-        let completed = if full == asked.trim_end_matches('.') {
-            full.to_owned()
-        } else {
-            format!("{full} (the search path made it of {asked})")
-        };
-        let (service, why, addresses, alias) = match cluster_dns::lookup(&world.model, full) {
-            ClusterAnswer::Service(key, ips) => {
-                let why = format!(
-                    "CoreDNS answers {completed} with {}, the cluster IP of Service {key}.",
-                    list(&ips)
-                );
-                (Some(key), why, ips, None)
-            }
-            ClusterAnswer::Endpoints(key, ips) => {
-                let why = format!(
-                    "Service {key} is headless: CoreDNS answers {completed} with the ready pods themselves, {}.",
-                    list(&ips)
-                );
-                (Some(key), why, ips, None)
-            }
-            ClusterAnswer::Alias(key, target) => {
-                let why = format!(
-                    "Service {key} is of type ExternalName: CoreDNS answers {completed} with CNAME {target}."
-                );
-                (Some(key), why, Vec::new(), Some(target))
-            }
-            ClusterAnswer::Pod(ip) => {
-                (None, format!("CoreDNS answers {completed} with {ip}."), vec![ip], None)
-            }
-            ClusterAnswer::NxDomain => {
-                (None, format!("CoreDNS knows no {completed}: NXDOMAIN."), Vec::new(), None)
-            }
-        };
-        let rule = service.map(|key| RuleRef {
-            place: "zone cluster.local".into(),
-            text: full.to_owned().into(),
-            object: Some(ObjectRef::namespaced(Kind::Service, &key)),
-        });
-        self.say_with(server, why, Shown { rule, misses });
-        self.resolution.addresses = addresses;
-        let Some(target) = alias else {
-            if self.resolution.addresses.is_empty() {
-                self.fail(Verdict::Unreachable, Cause::NameNotFound);
-            }
-            return;
-        };
-        if !self.asked.insert(target.clone()) {
-            self.in_a_circle(&target, server);
-        } else if cluster_dns::is_own(&target) {
-            self.own_name(&target, &target, Vec::new());
-        } else if let Some(next) = self.passes_on_to(&target, server) {
-            let network = home(&world.model);
-            self.introduce(next, network, "CoreDNS asks");
-            let records = self.upstream(&target, self.place_of(next, network));
-            self.told_by(&target, &records, next, network);
-        }
-    }
-
-    fn in_a_circle(&mut self, name: &str, server: Server<'_>) {
+    pub(super) fn in_a_circle(&mut self, name: &str, server: Server<'_>) {
         let why = format!(
             "{name} was asked for before: the names go in a circle, and the resolver gives up (SERVFAIL)."
         );
@@ -388,7 +251,7 @@ impl<'w> Asking<'w> {
     }
 
     /// Whose answers a server gives on.
-    fn place_of<'a>(&self, server: Server<'a>, network: Option<&'a VirtualNetwork>) -> Resolver<'a>
+    pub(super) fn place_of<'a>(&self, server: Server<'a>, network: Option<&'a VirtualNetwork>) -> Resolver<'a>
     where
         'w: 'a,
     {
@@ -404,7 +267,7 @@ impl<'w> Asking<'w> {
     }
 
     /// Tells what a server answers.
-    fn told_by(
+    pub(super) fn told_by(
         &mut self,
         name: &str,
         records: &[Record],
@@ -477,7 +340,7 @@ impl<'w> Asking<'w> {
     }
 
     /// The chain of a name, with the hosts of Ingresses in the internet's DNS.
-    fn upstream(&mut self, name: &str, resolver: Resolver<'_>) -> Vec<Record> {
+    pub(super) fn upstream(&mut self, name: &str, resolver: Resolver<'_>) -> Vec<Record> {
         let mut records = dns::lookup(&self.world.model, name, resolver);
         if let Some(last) =
             records.last_mut().filter(|last| last.data == Data::NxDomain && last.zone.is_none())
@@ -531,7 +394,7 @@ impl<'w> Asking<'w> {
 }
 
 /// A name of the search path that led to nothing.
-fn miss(place: &str, question: &str, failed: &str) -> NearMiss {
+pub(super) fn miss(place: &str, question: &str, failed: &str) -> NearMiss {
     NearMiss {
         rule: RuleRef { place: place.to_owned().into(), text: question.to_owned().into(), object: None },
         failed: failed.to_owned(),
@@ -547,6 +410,6 @@ fn text_of(conf: &ResolvConf) -> String {
     text + &format!("; options ndots:{}", conf.ndots)
 }
 
-fn list(ips: &[IpAddr]) -> String {
+pub(super) fn list(ips: &[IpAddr]) -> String {
     ips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

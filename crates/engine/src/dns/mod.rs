@@ -2,6 +2,7 @@
 //! and VMs and behind CoreDNS, by the internet's DNS for everyone else.
 
 mod asking;
+mod core_dns;
 mod servers;
 
 use crate::{
