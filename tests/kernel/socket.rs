@@ -190,7 +190,7 @@ pub(crate) fn listen(name: &str, at: &[(Transport, SocketAddr)]) -> Result<(), S
         let name = name.to_owned();
         match transport {
             Transport::Tcp => {
-                let listener = TcpListener::bind(address).map_err(failed)?;
+                let listener = bind_tcp(address).map_err(failed)?;
                 thread::spawn(move || serve_tcp(&name, &listener));
             }
             Transport::Udp => {
@@ -200,6 +200,17 @@ pub(crate) fn listen(name: &str, at: &[(Transport, SocketAddr)]) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// How many connections wait to be accepted: every client of every host at once. What finds the queue full is dropped,
+/// and tries again after a second.
+const BACKLOG: i32 = 4096;
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 fn greeting(name: &str, peer: SocketAddr) -> String {
