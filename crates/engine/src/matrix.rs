@@ -9,6 +9,7 @@ use crate::{
     parse_destination,
     topology::{AddressOwner, UPLINK},
 };
+use azure::holds;
 use ipnet::IpNet;
 use model::{Key, NodeName, kubernetes::Protocol};
 use netfilter::{Entry, InterfaceName, Segment};
@@ -259,7 +260,7 @@ impl World {
         let Place::Pod(key) = client else { return None };
         let pod = self.model.pods.get(key).filter(|pod| !pod.spec.host_network)?;
         let ips: Vec<IpAddr> = pod.ips().collect();
-        let inside = ranges.iter().map(|range| ips.iter().any(|ip| range.contains(ip))).collect();
+        let inside = ranges.iter().map(|range| ips.iter().any(|ip| holds(range, *ip))).collect();
         let labels = if self.model.network_policies.is_empty() {
             String::new()
         } else {
@@ -327,7 +328,7 @@ impl World {
             return None;
         }
         let kept = match self.topology.unmasqueraded() {
-            Some(mut ranges) => ranges.any(|range| range.contains(&packet.destination)),
+            Some(mut ranges) => ranges.any(|range| holds(&range, packet.destination)),
             None => true,
         };
         let AddressOwner::Pod(key) = self.topology.owner(packet.destination)? else { return None };

@@ -4,6 +4,7 @@
 //! the stations at which a packet can be, its edges the links between them.
 
 use crate::addresses::AddressMap;
+use azure::holds;
 use ipnet::IpNet;
 use kubernetes::kube_proxy::pods_are_in_network;
 use model::{
@@ -298,7 +299,7 @@ impl Topology {
 
     /// Whether the address lies in a network on premises.
     pub(crate) fn on_premises(&self, ip: IpAddr) -> bool {
-        self.premises.iter().any(|range| range.contains(&ip))
+        self.premises.iter().any(|range| holds(range, ip))
     }
 
     /// Who owns the address.
@@ -356,17 +357,17 @@ impl Topology {
 
     /// The node to which the network routes a pod address, by the nodes' pod ranges.
     pub(crate) fn node_of_pod_range(&self, ip: IpAddr) -> Option<&NodeName> {
-        self.pod_ranges.iter().find(|(range, _)| range.contains(&ip)).map(|(_, node)| node)
+        self.pod_ranges.iter().find(|(range, _)| holds(range, ip)).map(|(_, node)| node)
     }
 
     /// Whether the address lies in the virtual network.
     pub(crate) fn in_vnet(&self, ip: IpAddr) -> bool {
-        self.vnet.iter().any(|range| range.contains(&ip))
+        self.vnet.iter().any(|range| holds(range, ip))
     }
 
     /// Whether the address lies in the range of cluster IPs.
     pub(crate) fn in_service_range(&self, ip: IpAddr) -> bool {
-        self.services.iter().any(|range| range.contains(&ip))
+        self.services.iter().any(|range| holds(range, ip))
     }
 
     /// The ranges of pod addresses of the whole cluster.
@@ -376,8 +377,8 @@ impl Topology {
 
     /// Whether the address lies in a range of pod addresses.
     pub(crate) fn in_pod_range(&self, ip: IpAddr) -> bool {
-        self.pods.iter().any(|range| range.contains(&ip))
-            || self.pod_ranges.iter().any(|(range, _)| range.contains(&ip))
+        self.pods.iter().any(|range| holds(range, ip))
+            || self.pod_ranges.iter().any(|(range, _)| holds(range, ip))
     }
 
     /// Destinations to which pods keep their address; `None` where no ip-masq-agent runs.
