@@ -66,4 +66,4 @@ pub use select::{
 pub use settings::{
     BackendPoolType, BalancerConfiguration, OutboundRuleSettings, OutboundType, Scope, Settings, SharedProbe,
 };
-pub use space::{AddressSpace, PROBE_SOURCE, PROBE_SOURCE_V6, holds, is_platform};
+pub use space::{AddressSpace, PROBE_SOURCE, PROBE_SOURCE_V6, ServiceTag, holds, is_platform};

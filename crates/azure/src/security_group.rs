@@ -1,6 +1,6 @@
 //! Network security groups: which rule decides about a packet.
 
-use crate::space::{AddressSpace, Tag, holds};
+use crate::space::{AddressSpace, ServiceTag, holds};
 use ipnet::IpNet;
 use model::azure::{Access, Direction, NetworkSecurityGroup, SecurityProtocol, SecurityRule};
 use std::{
@@ -110,7 +110,7 @@ struct Addresses {
     any: bool,
     hosts: BTreeSet<IpAddr>,
     nets: Vec<IpNet>,
-    tags: Vec<Tag>,
+    tags: Vec<ServiceTag>,
     /// Service tags whose addresses only Azure knows.
     unknown_tags: Vec<String>,
 }
@@ -125,7 +125,7 @@ impl Addresses {
                 addresses.hosts.insert(ip);
             } else if let Ok(net) = text.parse::<IpNet>() {
                 addresses.nets.push(net.trunc());
-            } else if let Some(tag) = Tag::named(text) {
+            } else if let Some(tag) = ServiceTag::named(text) {
                 addresses.tags.push(tag);
             } else if !text.is_empty() {
                 addresses.unknown_tags.push(text.to_owned());

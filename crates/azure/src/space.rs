@@ -34,13 +34,16 @@ pub fn holds(net: &IpNet, ip: IpAddr) -> bool {
 
 /// A service tag whose addresses are known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tag {
+pub enum ServiceTag {
+    /// The network, and what it is connected to.
     VirtualNetwork,
+    /// Azure's platform, from which probes come.
     AzureLoadBalancer,
+    /// Everything else that is public.
     Internet,
 }
 
-impl Tag {
+impl ServiceTag {
     /// Regional tags (`Storage.WestEurope`, `AzureCloud`) are lists of Azure's that are not known here.
     pub(crate) fn named(name: &str) -> Option<Self> {
         let all = [
@@ -121,18 +124,18 @@ impl AddressSpace {
     }
 
     /// Whether a service tag covers an address.
-    pub(crate) fn has_tag(&self, ip: IpAddr, tag: Tag) -> bool {
+    pub fn has_tag(&self, ip: IpAddr, tag: ServiceTag) -> bool {
         match tag {
-            Tag::VirtualNetwork => is_platform(ip) || self.contains(ip),
-            Tag::AzureLoadBalancer => is_platform(ip),
-            Tag::Internet => !is_platform(ip) && !self.contains(ip) && !is_private(ip),
+            ServiceTag::VirtualNetwork => is_platform(ip) || self.contains(ip),
+            ServiceTag::AzureLoadBalancer => is_platform(ip),
+            ServiceTag::Internet => !is_platform(ip) && !self.contains(ip) && !is_private(ip),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AddressSpace, Tag, holds};
+    use super::{AddressSpace, ServiceTag, holds};
     use model::{
         Model, Object,
         azure::{Route, RouteTable},
@@ -163,7 +166,10 @@ mod tests {
             let space = AddressSpace::of(&model);
             let address = address.parse().ok();
             assert_eq!(
-                address.map(|ip| (space.has_tag(ip, Tag::VirtualNetwork), space.has_tag(ip, Tag::Internet))),
+                address.map(|ip| (
+                    space.has_tag(ip, ServiceTag::VirtualNetwork),
+                    space.has_tag(ip, ServiceTag::Internet)
+                )),
                 address.map(|ip: std::net::IpAddr| (belongs, !belongs && !super::is_private(ip))),
                 "{prefix} {next_hop_type}"
             );

@@ -327,13 +327,13 @@ impl World {
         if !by_uplink || traveller.tracked.iter().any(|(own, _)| own == node) {
             return None;
         }
-        let kept = match self.topology.unmasqueraded() {
-            Some(mut ranges) => ranges.any(|range| holds(&range, packet.destination)),
-            None => true,
-        };
         let AddressOwner::Pod(key) = self.topology.owner(packet.destination)? else { return None };
         let party = Party::Pod(key.clone());
         let (on, _) = self.topology.node_of(packet.destination)?;
+        let kept = self
+            .topology
+            .unmasqueraded()
+            .is_none_or(|ranges| ranges.iter().any(|range| holds(range, packet.destination)));
         if on != node || !kept {
             return None;
         }

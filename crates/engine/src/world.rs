@@ -289,7 +289,7 @@ impl World {
             cilium::keep_clients_of_local_pods(&mut rules, uplink, &pods);
         }
         if let Some(unmasqueraded) = self.topology.unmasqueraded() {
-            ip_masq_agent::install(&mut rules, unmasqueraded, family);
+            ip_masq_agent::install(&mut rules, unmasqueraded.iter().copied(), family);
         }
         kubelet::install(&mut rules, family);
         rules
