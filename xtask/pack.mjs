@@ -1,7 +1,6 @@
 // Packs bytes for a document, for `www/offline/unpack.js`: LZMA by the program xz, then text.
 import { execFileSync } from "node:child_process";
-
-const UNSAFE = [0, 13, 60];
+import { FIRST, PAIRED, SHORT, SURROGATES } from "../www/offline/unpack.js";
 
 /** A raw LZMA stream of bytes, with the settings that the decoder knows. */
 export function encode(bytes) {
@@ -9,28 +8,30 @@ export function encode(bytes) {
   return execFileSync("xz", ["--format=raw", filter, "--stdout"], { input: bytes, maxBuffer: 1 << 28 });
 }
 
-/** Bytes as text of seven bits for each character; an unsafe one and the one after it are one of two bytes. */
+/**
+ * Bytes as text for a document of UTF-16: a character for 15 or 16 bits. What a document would not give back as it was
+ * (surrogates without a pair, NUL, CR) and what could end a script are left out.
+ */
 export function textOf(bytes) {
-  const sevens = [];
+  const units = [];
   let [bits, buffer] = [0, 0];
-  for (const byte of bytes) {
-    buffer = (buffer << 8) | byte;
+  const add = (byte) => {
+    buffer = buffer * 256 + byte;
     bits += 8;
-    while (bits >= 7) {
-      bits -= 7;
-      sevens.push((buffer >>> bits) & 127);
-    }
-    buffer &= (1 << bits) - 1;
-  }
-  if (bits) sevens.push((buffer << (7 - bits)) & 127);
+    if (bits < 16) return;
+    // As many bits as a character takes: the first SHORT of them are for 15.
+    const fifteen = Math.floor(buffer / 2 ** (bits - 15));
+    const [taken, rank] = fifteen < SHORT ? [15, fifteen] : [16, Math.floor(buffer / 2 ** (bits - 16)) - SHORT];
+    const unit = rank + FIRST;
+    units.push(unit < SURROGATES ? unit : unit + PAIRED);
+    bits -= taken;
+    buffer %= 2 ** bits;
+  };
+  for (const byte of bytes) add(byte);
+  // Two bytes of nothing push out what is left.
+  add(0);
+  add(0);
   let text = "";
-  for (let at = 0; at < sevens.length; at += 1) {
-    const unsafe = UNSAFE.indexOf(sevens[at]);
-    if (unsafe < 0) text += String.fromCharCode(sevens[at]);
-    else {
-      text += String.fromCharCode(256 + (unsafe << 7) + (sevens[at + 1] ?? 0));
-      at += 1;
-    }
-  }
+  for (const unit of units) text += String.fromCharCode(unit);
   return text;
 }

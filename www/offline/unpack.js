@@ -1,30 +1,29 @@
 // Unpacks what `xtask/pack.mjs` packs: LZMA, which is a third smaller than gzip for wasm and which no browser has
-// built in, as text of seven bits for each character, since a document holds text. The decoder follows the
-// specification that comes with the LZMA SDK; names are the specification's.
+// built in, as text of UTF-16, since a document holds text. The decoder follows the specification that comes with the
+// LZMA SDK; names are the specification's.
 
-/** Characters that a document would not give back as they were, or that could end a script. */
-const UNSAFE = [0, 13, 60];
+/** The first character in use: those before it have a part in HTML. */
+export const FIRST = 64;
+/** The first surrogate, and how many there are: none is used. */
+export const SURROGATES = 0xd800;
+export const PAIRED = 0x800;
+/** Of the characters in use, those that stand for 15 bits and not for 16: as many as are missing of all 65,536. */
+export const SHORT = FIRST + PAIRED + 2;
 
 /** The bytes of a text. */
 export function bytesOf(text) {
-  const bytes = new Uint8Array(Math.floor((text.length * 2 * 7) / 8) + 1);
+  const bytes = new Uint8Array(text.length * 2 + 2);
   let [at, bits, buffer] = [0, 0, 0];
-  const add = (seven) => {
-    buffer = (buffer << 7) | seven;
-    bits += 7;
-    if (bits >= 8) {
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    const rank = unit - FIRST - (unit < SURROGATES ? 0 : PAIRED);
+    const [taken, value] = rank < SHORT ? [15, rank] : [16, rank + SHORT];
+    buffer = (buffer << taken) | value;
+    bits += taken;
+    while (bits >= 8) {
       bits -= 8;
       bytes[at++] = buffer >>> bits;
       buffer &= (1 << bits) - 1;
-    }
-  };
-  for (let index = 0; index < text.length; index += 1) {
-    const code = text.charCodeAt(index);
-    if (code < 128) add(code);
-    else {
-      // An unsafe character is told by its place in the list, together with the one that follows.
-      add(UNSAFE[(code - 256) >> 7]);
-      add((code - 256) & 127);
     }
   }
   return bytes.subarray(0, at);
