@@ -36,8 +36,12 @@ impl<'w> Asking<'w> {
                 Server::Azure => "Azure DNS".to_owned(),
                 _ => next.address().to_string(),
             };
+            let choice = match dns::servers(network).len() {
+                0 | 1 => "",
+                _ => " (it takes one of the network's servers at random; this is the first that answers)",
+            };
             let why = format!(
-                "{question} is no name of the cluster: CoreDNS passes the question on to {to}, as its own node does."
+                "{question} is no name of the cluster: CoreDNS passes the question on to {to}, as its own node does{choice}."
             );
             self.say_with(server, why, Shown { rule: None, misses });
             self.introduce(next, network, "CoreDNS asks");
