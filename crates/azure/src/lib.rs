@@ -17,6 +17,7 @@ pub mod dns;
 mod drift;
 mod effective;
 mod given;
+mod inputs;
 mod limits;
 pub mod membership;
 pub mod names;

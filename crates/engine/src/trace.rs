@@ -165,6 +165,8 @@ pub enum AssumptionCode {
     OwnDnsServer,
     /// The host of an Ingress has a DNS record that leads to its controller.
     IngressHostInDns,
+    /// A name of the internet that the input does not show exists.
+    PublicName,
     /// The public address of an Azure service stands for one that the input does not show.
     ServiceAddress,
     /// Cilium is modelled at the level of Services, not byte for byte.
