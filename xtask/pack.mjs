@@ -1,9 +1,17 @@
 // Packs bytes for a document, for `www/offline/unpack.js`: LZMA by the program xz, then text.
 import { execFileSync } from "node:child_process";
-import { FIRST, PAIRED, SHORT, SURROGATES } from "../www/offline/unpack.js";
+import { FIRST, PAIRED, SHORT, SURROGATES, bytesOf, decoder } from "../www/offline/unpack.js";
+
+/** Bytes as text, from which `unpack.js` gives the same bytes. */
+export function pack(bytes) {
+  const text = textOf(encode(bytes));
+  const unpacked = decoder(bytesOf(text), bytes.length)(bytes.length);
+  if (Buffer.compare(bytes, unpacked)) throw new Error("what is packed does not unpack to itself");
+  return text;
+}
 
 /** A raw LZMA stream of bytes, with the settings that the decoder knows. */
-export function encode(bytes) {
+function encode(bytes) {
   const filter = "--lzma1=preset=9e,lc=4,lp=0,pb=0,nice=273,dict=16MiB";
   return execFileSync("xz", ["--format=raw", filter, "--stdout"], { input: bytes, maxBuffer: 1 << 28 });
 }
@@ -12,7 +20,7 @@ export function encode(bytes) {
  * Bytes as text for a document of UTF-16: a character for 15 or 16 bits. What a document would not give back as it was
  * (surrogates without a pair, NUL, CR) and what could end a script are left out.
  */
-export function textOf(bytes) {
+function textOf(bytes) {
   const units = [];
   let [bits, buffer] = [0, 0];
   const add = (byte) => {

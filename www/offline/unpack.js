@@ -29,8 +29,9 @@ export function bytesOf(text) {
   return bytes.subarray(0, at);
 }
 
-/** Decodes a raw LZMA stream (lc 4, lp 0, pb 0) to `size` bytes. */
-export function decode(input, size) {
+/** Decodes a raw LZMA stream (lc 4, lp 0, pb 0) of `size` bytes, piece by piece: gives a function of a place. */
+// That decodes up to there at least, and gives the bytes.
+export function decoder(input, size) {
   const out = new Uint8Array(size);
   const [IS_MATCH, IS_REP, IS_REP0, IS_REP1, IS_REP2, IS_REP0_LONG, SLOT, SPECIAL, ALIGN, LENGTH, REP_LENGTH, LITERAL] = [
     0, 12, 24, 36, 48, 60, 72, 328, 443, 459, 733, 1007,
@@ -94,7 +95,7 @@ export function decode(input, size) {
   };
 
   let [position, state, rep0, rep1, rep2, rep3] = [0, 0, 0, 0, 0, 0];
-  while (position < size) {
+  const step = () => {
     if (!bit(IS_MATCH + state)) {
       const base = LITERAL + 0x300 * ((position ? out[position - 1] : 0) >> 4);
       let symbol = 1;
@@ -111,7 +112,7 @@ export function decode(input, size) {
       while (symbol < 0x100) symbol = (symbol << 1) | bit(base + symbol);
       out[position++] = symbol;
       state = state < 4 ? 0 : state < 10 ? state - 3 : state - 6;
-      continue;
+      return;
     }
     let count;
     if (bit(IS_REP + state)) {
@@ -120,7 +121,7 @@ export function decode(input, size) {
           state = state < 7 ? 9 : 11;
           out[position] = out[position - rep0 - 1];
           position += 1;
-          continue;
+          return;
         }
       } else if (!bit(IS_REP1 + state)) {
         [rep0, rep1] = [rep1, rep0];
@@ -149,6 +150,9 @@ export function decode(input, size) {
       out[position] = out[position - rep0 - 1];
       position += 1;
     }
-  }
-  return out;
+  };
+  return (end) => {
+    while (position < end) step();
+    return out;
+  };
 }
