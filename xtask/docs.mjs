@@ -9,7 +9,9 @@ const slug = (text) => text.toLowerCase().replace(/[^\w\s-]/g, "").trim().replac
 export function docs(root, site) {
   const from = join(root, "docs");
   const pages = walk(from).filter((file) => file.endsWith(".md"));
-  cpSync(join(from, "figures"), join(site, "docs", "figures"), { recursive: true });
+  for (const folder of ["figures", "clusters"]) {
+    cpSync(join(from, folder), join(site, "docs", folder), { recursive: true });
+  }
   cpSync(join(root, "examples"), join(site, "docs", "examples"), { recursive: true });
   for (const file of pages) {
     const inner = relative(from, file).replaceAll("\\", "/");

@@ -1,7 +1,7 @@
 // The whole page as one file that works from a disk, where neither modules nor fetch do.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { encode, textOf } from "./pack.mjs";
+import { divide, pack } from "./pack.mjs";
 
 /** A module's text as an expression that gives what the module exports. */
 function scoped(text) {
@@ -24,7 +24,7 @@ function scoped(text) {
   return `(() => {${body}\nreturn { ${names.join(", ")} };})()`;
 }
 
-/** The document, of the page that lies in `site` with this `index.html`, and whose wasm lies uncut in `whole`. */
+/** The document's bytes, of the page that lies in `site` with this `index.html`, and whose wasm lies uncut in `whole`. */
 export function single(site, root, whole, html, names) {
   const bytes = (name) => readFileSync(join(site, name));
   const read = (name) => bytes(name).toString("utf8");
@@ -37,33 +37,42 @@ export function single(site, root, whole, html, names) {
   const parts = {
     page: [{ glue: scoped(readFileSync(join(whole, "web.js"), "utf8")), style: styles.join("\n") }, readFileSync(join(whole, "web_bg.wasm"))],
     engineroom: [{ glue: scoped(read(`${part("engineroom")}.js`)) }, bytes(`${part("engineroom")}_bg.wasm`)],
-    texts: [{ files: Object.fromEntries(texts) }, Buffer.alloc(0)],
+    texts: [{ files: Object.fromEntries(texts) }],
   };
-  const packed = Object.entries(parts).map(([name, [texts, wasm]]) => {
-    const whole = Buffer.concat([Buffer.from(JSON.stringify(texts)), Buffer.of(0), wasm]);
-    return [name, whole.length, textOf(encode(whole))];
-  });
-  const sizes = Object.fromEntries(packed.map(([name, size]) => [name, size]));
+  // One after the other, as they are needed: what is in two of them is packed once.
+  const places = {};
+  const contents = [];
+  let end = 0;
+  for (const [name, [texts, wasm]] of Object.entries(parts)) {
+    const [code, plan] = wasm ? divide(wasm) : [Buffer.alloc(0)];
+    contents.push(Buffer.from(JSON.stringify({ ...texts, plan })), Buffer.of(0), code);
+    const begin = end;
+    end = contents.reduce((sum, bytes) => sum + bytes.length, 0);
+    places[name] = [begin, end];
+  }
+  const packed = pack(Buffer.concat(contents));
   const offline = (name) => readFileSync(join(root, "www", "offline", name), "utf8");
   const boot = offline("single.js")
     .replace('"UNPACK"', () => `const unpack = ${scoped(offline("unpack.js"))}`)
-    .replace('"SIZES"', () => JSON.stringify(sizes))
-    // The comments are for those who read the source.
-    .replace(/^\s*(\/\/|\/\*\*).*\n/gm, "");
+    .replace('"PLACES"', () => JSON.stringify(places))
+    // The comments, and how lines are set in, are for those who read the source.
+    .replace(/^\s*(\/\/|\/\*\*).*\n/gm, "")
+    .replace(/^\s+/gm, "");
   if (/<\/script|<!--/i.test(boot)) fail("the start of the one file would end its own script");
   const policy =
     "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'";
   const icon = html.match(/<link rel="icon"[^>]*href="\.?\/?([^"]+)"/)?.[1];
-  const blocks = packed.map(([name, , text]) => `<script type="text/plain" id="packed-${name}">${text}</script>`);
   const document = html
     .replace(/(http-equiv="Content-Security-Policy"\s+content=")[^"]*"/, `$1${policy}"`)
     .replace(/\s*<!--[\s\S]*?-->/g, "")
+    .replace(/\s*<meta charset[^>]*>/g, "")
     .replace(/\s*<meta name="part-[^>]*>/g, "")
     .replace(/\s*<link rel="(?:modulepreload|preload|stylesheet)"[^>]*>/g, "")
     .replace(/\s*<script[^>]*><\/script>/g, "")
     .replace(/<link rel="icon"[^>]*>/, () => (icon ? `<link rel="icon" type="image/svg+xml" href="data:image/svg+xml;base64,${bytes(icon).toString("base64")}">` : ""))
-    .replace("</body>", () => `${blocks.join("\n")}\n<script type="module">${boot}</script>\n</body>`);
-  return { document, weights: packed.map(([name, , text]) => [name, Buffer.byteLength(text)]) };
+    .replace("</body>", () => `<script type="text/plain" id="packed">${packed}</script>\n<script type="module">${boot}</script>\n</body>`);
+  // The mark at the beginning tells the encoding, whatever a host says.
+  return Buffer.from(`\ufeff${document}`, "utf16le");
 }
 
 function fail(message) {

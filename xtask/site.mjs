@@ -10,14 +10,14 @@ import { single } from "./single.mjs";
 /** Most bytes of hopscope.html, DESIGN section 8. */
 const SINGLE = 600_000;
 /** What it must not outgrow while it is over its budget: only ever lowered, as the ceiling of the page's wasm. */
-const CEILING = 1_520_000;
+const CEILING = 1_190_000;
 
 const [site, root, whole] = process.argv.slice(2);
 const write = (name, text) => writeFileSync(join(site, name), text);
 const brotli = (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length;
 
 const index = readFileSync(join(site, "index.html"), "utf8");
-const { document, weights: packed } = single(site, root, whole, index, files(site).filter((name) => !name.startsWith("embed/")));
+const document = single(site, root, whole, index, files(site).filter((name) => !name.startsWith("embed/")));
 
 for (const name of ["manifest.webmanifest", "icon-192.png", "icon-512.png"]) {
   cpSync(join(root, "www", "offline", name), join(site, name));
@@ -55,7 +55,6 @@ for (const [what, names] of weights) {
   console.log(`${what.padEnd(30)} ${String(raw).padStart(9)} bytes, brotli ${String(small).padStart(8)}`);
 }
 const size = statSync(join(site, "hopscope.html")).size;
-for (const [name, bytes] of packed) console.log(`${`hopscope.html: ${name}`.padEnd(30)} ${String(bytes).padStart(9)} bytes`);
 console.log(`${"hopscope.html".padEnd(30)} ${String(size).padStart(9)} bytes, budget ${SINGLE}`);
 if (size > SINGLE) console.log(`hopscope.html: ${size} bytes, over the budget of ${SINGLE}`);
 if (size > CEILING) {

@@ -43,13 +43,15 @@ pub(crate) enum Request {
     Connect(Vec<Probe>),
 }
 
-/// The transport protocols that are tested.
+/// The protocols that are tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Transport {
     /// TCP.
     Tcp,
     /// UDP.
     Udp,
+    /// Echo requests of ICMP and ICMPv6; their port is 0.
+    Icmp,
 }
 
 impl fmt::Display for Transport {
@@ -57,6 +59,7 @@ impl fmt::Display for Transport {
         f.pad(match self {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+            Self::Icmp => "icmp",
         })
     }
 }

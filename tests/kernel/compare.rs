@@ -21,7 +21,7 @@ pub(crate) enum Sight {
     Refused,
     /// Nothing.
     Silence,
-    /// An ICMP error, or nothing: UDP sockets do not hear of unreachable hosts.
+    /// An ICMP error, or nothing: sockets of UDP and ICMP do not hear of unreachable hosts.
     Unreachable,
     /// The engine has no answer; the lab has no flow of which that would be right.
     Unknown,
@@ -48,7 +48,7 @@ impl Sight {
             (Self::Refused, Answer::Refused)
             | (Self::Silence, Answer::Silence)
             | (Self::Unreachable, Answer::Unreachable) => true,
-            (Self::Unreachable, Answer::Silence) => transport == Transport::Udp,
+            (Self::Unreachable, Answer::Silence) => transport != Transport::Tcp,
             _ => false,
         }
     }

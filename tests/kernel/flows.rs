@@ -68,7 +68,11 @@ pub(crate) struct Case {
 impl Case {
     /// The protocol.
     pub(crate) fn transport(&self) -> Transport {
-        if self.flow.protocol == model::Transport::Udp { Transport::Udp } else { Transport::Tcp }
+        match self.flow.protocol {
+            model::Transport::Udp => Transport::Udp,
+            model::Transport::Icmp => Transport::Icmp,
+            model::Transport::Tcp | model::Transport::Sctp => Transport::Tcp,
+        }
     }
 }
 
@@ -79,13 +83,27 @@ pub(crate) const CLIENT: &str = "client";
 /// How many addresses [`Source::Clients`] uses: under the 100 that a list of `recent` remembers.
 pub(crate) const MANY: u8 = 96;
 
-/// Every combination of sources and targets, in both protocols and the given families.
+/// Every combination of sources and targets, over TCP and UDP and in the given families.
 pub(crate) fn cross(sources: &[Source], targets: &[Target], families: &[Family]) -> Vec<Question> {
+    combine(sources, targets, families, &[Transport::Tcp, Transport::Udp])
+}
+
+/// Every combination, with echo requests; a port that a target names does not count.
+pub(crate) fn pings(sources: &[Source], targets: &[Target], families: &[Family]) -> Vec<Question> {
+    combine(sources, targets, families, &[Transport::Icmp])
+}
+
+fn combine(
+    sources: &[Source],
+    targets: &[Target],
+    families: &[Family],
+    transports: &[Transport],
+) -> Vec<Question> {
     let mut questions = Vec::new();
     for &family in families {
         for &target in targets {
             for &source in sources {
-                for transport in [Transport::Tcp, Transport::Udp] {
+                for &transport in transports {
                     questions.push(Question { source, target, family, transport });
                 }
             }
@@ -142,7 +160,9 @@ impl Question {
         let protocol = match self.transport {
             Transport::Tcp => model::Transport::Tcp,
             Transport::Udp => model::Transport::Udp,
+            Transport::Icmp => model::Transport::Icmp,
         };
+        let port = if self.transport == Transport::Icmp { 0 } else { port };
         let family = if self.family == Family::V4 { "IPv4" } else { "IPv6" };
         let name = format!("{} to {} {} {family}", self.source_name(), self.target_name(), self.transport);
         let flow = Flow { protocol, ..Flow::tcp(from, Place::Ip(to), port) };
@@ -228,6 +248,7 @@ impl Question {
             }
             Target::NodePort(name, at) => format!("node port of {name} at n{at}"),
             Target::Pod(name) => format!("pod {name}"),
+            Target::Node(at, 0) => format!("node n{at}"),
             Target::Node(at, port) => format!("port {port} of n{at}"),
             Target::Vm => "VM".into(),
         }

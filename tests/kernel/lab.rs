@@ -6,6 +6,7 @@
 //! Pods hang on their node by a veth pair named `azv…`, routed and not bridged, as Azure CNI does.
 
 use crate::agent::{Agent, AgentError, Request, Transport};
+use crate::ping;
 use ipnet::IpNet;
 use std::{
     fmt::Write,
@@ -171,6 +172,7 @@ impl Lab {
             ("net/ipv6/conf/all/accept_dad", "0"),
             ("net/ipv6/conf/default/accept_dad", "0"),
         ];
+        let common = [common.as_slice(), ping::SYSCTLS.as_slice()].concat();
         let forwards = [("net/ipv4/ip_forward", "1"), ("net/ipv6/conf/all/forwarding", "1")];
         // By default IPv6 hashes the flow label too, which differs from connection to connection.
         let policy = match self.plan.hash {

@@ -1,7 +1,7 @@
 //! Hopscope beside the Linux kernel.
 //!
 //! For every topology, the engine's rules are loaded into network namespaces with `iptables-restore` and
-//! `ip6tables-restore`, and real TCP and UDP connections are opened. Who answered, which source it saw, and in what
+//! `ip6tables-restore`, real TCP and UDP connections are opened, and pings are sent. Who answered, which source it saw, and in what
 //! shares, must be what `World::paths` says. The kernel is the judge.
 //!
 //! In mode nftables the table is loaded with `nft`. Needs root and the programs of `iproute2`, `iptables` and `nftables`. Without root the test says so and passes; without the
@@ -14,6 +14,7 @@ mod cluster;
 mod compare;
 mod flows;
 mod lab;
+mod ping;
 mod plan;
 mod run;
 mod selfcheck;

@@ -25,7 +25,7 @@ pub(crate) fn plan(world: &World, sticky: bool) -> Plan {
         name: key.to_string(),
         role: Role::Pod { node: node_name(&pod.spec.node_name) },
         addresses: pod.ips().collect(),
-        servers: vec![server(key, pod)],
+        servers: vec![server(key, pod), Server::at_any(key.to_string(), vec![PING])],
     }));
     hosts.push(outside(VM, Family::BOTH.map(vm_ip).into()));
     let mut client = Family::BOTH.map(client_ip).to_vec();
@@ -38,11 +38,14 @@ pub(crate) fn plan(world: &World, sticky: bool) -> Plan {
 
 /// A host that is no part of the cluster. It listens everywhere; the engine calls it by its address.
 fn outside(name: &str, addresses: Vec<IpAddr>) -> Host {
-    let ports = vec![(Transport::Tcp, POD_PORT), (Transport::Udp, POD_PORT)];
+    let ports = vec![(Transport::Tcp, POD_PORT), (Transport::Udp, POD_PORT), PING];
     let server = |&address: &IpAddr| Server { name: address.to_string(), address, ports: ports.clone() };
     let servers = addresses.iter().take(Family::BOTH.len()).map(server).collect();
     Host { name: name.into(), role: Role::Outside, addresses, servers }
 }
+
+/// Echo requests have no port.
+const PING: (Transport, u16) = (Transport::Icmp, 0);
 
 /// The lab's name of a node.
 pub(crate) fn node_name(name: &str) -> String {
@@ -60,7 +63,7 @@ fn node_host(world: &World, name: &NodeName, node: &Node) -> Host {
     let nft = [IpFamily::IPv4, IpFamily::IPv6].into_iter().filter_map(|family| world.nft_table(name, family));
     let nft = nft.map(|table| table.text(nft::Form::Load).to_string()).collect();
     let mut servers: Vec<_> = pods.map(|pod| server(&pod.metadata.key(), pod)).collect();
-    servers.push(Server::at_any(node_name(name.as_str()), health_ports(model)));
+    servers.push(Server::at_any(node_name(name.as_str()), node_ports(model)));
     Host {
         name: node_name(name.as_str()),
         role: Role::Node {
@@ -75,10 +78,12 @@ fn node_host(world: &World, name: &NodeName, node: &Node) -> Host {
     }
 }
 
-/// The ports of kube-proxy's health servers: its own, and one for each Service that has a health-check node port.
-fn health_ports(model: &Model) -> Vec<(Transport, u16)> {
+/// Where a node itself answers: the ports of kube-proxy's health servers, its own and one for each Service that has a
+/// health-check node port, and echo requests.
+fn node_ports(model: &Model) -> Vec<(Transport, u16)> {
     let services = model.services.values().map(|service| service.spec.health_check_node_port);
-    services.chain([10256]).filter(|port| *port != 0).map(|port| (Transport::Tcp, port)).collect()
+    let ports = services.chain([10256]).filter(|port| *port != 0).map(|port| (Transport::Tcp, port));
+    ports.chain([PING]).collect()
 }
 
 /// A pod's server: it listens where the containers say.

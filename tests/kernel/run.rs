@@ -78,8 +78,8 @@ impl Trial {
         match (self.transport, self.expected.is_certain()) {
             _ if silence == 0.0 => 5000,
             (Transport::Tcp, _) => 1500,
-            (Transport::Udp, true) => 600,
-            (Transport::Udp, false) => 1000,
+            (Transport::Udp | Transport::Icmp, true) => 600,
+            (Transport::Udp | Transport::Icmp, false) => 1000,
         }
     }
 }

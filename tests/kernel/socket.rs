@@ -1,6 +1,6 @@
 //! Real sockets: a server that says who it is and whom it saw, and a client that says what it got.
 
-use crate::agent::Transport;
+use crate::{agent::Transport, ping};
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, Socket, Type};
 use std::{
@@ -115,11 +115,12 @@ fn client_answers(probe: &Probe, client: usize) -> Vec<Answer> {
 
 fn connect(probe: &Probe, from: Option<IpAddr>) -> io::Result<Answer> {
     let patience = Duration::from_millis(probe.patience_ms);
-    let kind = match probe.transport {
-        Transport::Tcp => Type::STREAM,
-        Transport::Udp => Type::DGRAM,
+    let domain = Domain::for_address(probe.to);
+    let socket = match probe.transport {
+        Transport::Tcp => Socket::new(domain, Type::STREAM, None)?,
+        Transport::Udp => Socket::new(domain, Type::DGRAM, None)?,
+        Transport::Icmp => ping::asking(probe.to.ip())?,
     };
-    let socket = Socket::new(Domain::for_address(probe.to), kind, None)?;
     if probe.to.is_ipv4() {
         socket.set_tos_v4(probe.tos.into())?;
     } else {
@@ -138,7 +139,11 @@ fn connect(probe: &Probe, from: Option<IpAddr>) -> io::Result<Answer> {
                 return Ok(Answer::Other(format!("connected, then {error}")));
             }
         }
-        Transport::Udp => text = ask(&UdpSocket::from(socket), patience)?,
+        Transport::Udp => text = words(&ask(&UdpSocket::from(socket), b"?", patience)?),
+        Transport::Icmp => {
+            let echo = if probe.to.is_ipv4() { ping::ECHO_V4 } else { ping::ECHO_V6 };
+            text = words(ping::said(&ask(&UdpSocket::from(socket), &echo, patience)?));
+        }
     }
     let parsed = text.split_once('|').and_then(|(by, source)| Some((by.to_owned(), source.parse().ok()?)));
     Ok(match parsed {
@@ -147,23 +152,27 @@ fn connect(probe: &Probe, from: Option<IpAddr>) -> io::Result<Answer> {
     })
 }
 
+fn words(answer: &[u8]) -> String {
+    String::from_utf8_lossy(answer).into_owned()
+}
+
 /// How often a datagram is sent before silence is believed: a busy server loses some.
 const ATTEMPTS: u32 = 4;
 
 /// Sends a datagram until something answers.
-fn ask(socket: &UdpSocket, patience: Duration) -> io::Result<String> {
+fn ask(socket: &UdpSocket, question: &[u8], patience: Duration) -> io::Result<Vec<u8>> {
     socket.set_read_timeout(Some(patience / ATTEMPTS))?;
     let mut buffer = [0; 256];
     let mut last = ErrorKind::TimedOut.into();
     for _ in 0..ATTEMPTS {
         // A rule of the sender's own host that drops or rejects makes `send` fail. Only what comes back tells which.
-        match socket.send(b"?") {
+        match socket.send(question) {
             Err(error) if error.kind() != ErrorKind::PermissionDenied => return Err(error),
             Ok(_) | Err(_) => {}
         }
         match socket.recv(&mut buffer) {
             Ok(size) => {
-                return Ok(String::from_utf8_lossy(buffer.get(..size).unwrap_or_default()).into_owned());
+                return Ok(buffer.get(..size).unwrap_or_default().to_vec());
             }
             Err(error) => last = error,
         }
@@ -197,6 +206,7 @@ pub(crate) fn listen(name: &str, at: &[(Transport, SocketAddr)]) -> Result<(), S
                 let socket = UdpSocket::bind(address).map_err(failed)?;
                 thread::spawn(move || serve_udp(&name, &socket));
             }
+            Transport::Icmp => ping::listen(&name, address.ip())?,
         }
     }
     Ok(())
@@ -213,7 +223,8 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn greeting(name: &str, peer: SocketAddr) -> String {
+/// What a server says: who it is, and whom it saw.
+pub(crate) fn greeting(name: &str, peer: SocketAddr) -> String {
     format!("{name}|{}", peer.ip().to_canonical())
 }
 

@@ -12,8 +12,8 @@ use std::time::{Instant, SystemTime};
 const WASM_BUDGET: u64 = 160_000;
 /// Brotli bytes of JavaScript, CSS and HTML together at first load.
 const REST_BUDGET: u64 = 25_000;
-/// What the wasm must not outgrow while it is over its budget: only ever lowered.
-const WASM_CEILING: u64 = 188_000;
+/// What the wasm must not outgrow: only ever lowered.
+const WASM_CEILING: u64 = 156_000;
 
 /// Brotli bytes of the package's wasm, all of the engine with its documents: only ever lowered.
 const PACKAGE_CEILING: u64 = 922_000;

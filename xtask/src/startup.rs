@@ -19,7 +19,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<ExitCode, Stop> {
     playwright::ensure()?;
     page::compile(Profile::Release)?;
     let (wasm, names) = (Glue::of(&dist())?.wasm, folder().join("names.txt"));
-    run(split()?.arg("mark").arg(&wasm).arg(&wasm).arg(&names), "marking the page's functions")?;
+    run(split()?.arg("mark").arg(&wasm).arg(&wasm).arg(&names), "marking the page's functions and branches")?;
     parts::name(&dist())?;
     let mut command = playwright::test("startup.config.ts")?;
     command.env("HOPSCOPE_NAMES", &names).env("HOPSCOPE_STARTUP", list());

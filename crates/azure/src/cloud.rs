@@ -76,7 +76,7 @@ impl Cloud {
             None => Arc::new(Nodes::new(model, &settings, old_nodes)),
         };
         let old = same_settings.then_some(&*self.programmed);
-        let programmed = match old.filter(|old| old.is_of(model, &nodes, &self.nodes)) {
+        let programmed = match old.filter(|old| old.inputs.is_of(model, &nodes, &self.nodes)) {
             Some(_) => Arc::clone(&self.programmed),
             None => Arc::new(Programmed::new(model, &settings, &nodes, old)),
         };

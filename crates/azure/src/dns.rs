@@ -205,6 +205,48 @@ fn public(model: &Model, name: &str) -> Data {
     Data::NxDomain
 }
 
+/// Top-level domains in common use beside those of countries, which have two letters, and those of other scripts.
+/// Nothing tells others from a company's own or a mistyped one.
+const DOMAINS: [&str; 26] = [
+    "academy",
+    "app",
+    "aws",
+    "azure",
+    "biz",
+    "blog",
+    "cloud",
+    "com",
+    "dev",
+    "edu",
+    "goog",
+    "google",
+    "gov",
+    "info",
+    "int",
+    "microsoft",
+    "mil",
+    "net",
+    "online",
+    "org",
+    "page",
+    "shop",
+    "site",
+    "store",
+    "tech",
+    "xyz",
+];
+
+/// Whether a name may exist in the internet's DNS though the input does not say so: its top-level domain is one of the
+/// internet's and no namespace of the cluster, and it lies in no private zone of the input. Storage accounts are shown or do not exist.
+pub fn may_be_public(model: &Model, name: &str) -> bool {
+    let Some((_, domain)) = name.rsplit_once('.') else { return false };
+    let of_a_country = domain.len() == 2 && domain.bytes().all(|byte| byte.is_ascii_lowercase());
+    (of_a_country || domain.starts_with("xn--") || DOMAINS.contains(&domain))
+        && !model.services.keys().any(|service| *service.namespace == *domain)
+        && group_of_name(name).is_none()
+        && !model.private_dns_zones.values().any(|zone| relative(zone, name).is_some())
+}
+
 fn account_named<'a>(model: &'a Model, name: &str) -> Option<(&'a StorageAccount, IpAddr)> {
     let account = model.storage_accounts.values().find(|own| own.name.eq_ignore_ascii_case(name))?;
     Some((account, public_address(model, &account.name)?))
@@ -310,6 +352,36 @@ mod tests {
                 _ => Resolved::NxDomain,
             };
             assert_eq!(resolved, request.resolved, "{bits:04b}: {texts:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_name_of_the_internet() {
+        let mut model = model(true, true, true);
+        let mut service = model::kubernetes::Service::default();
+        service.metadata.name = "web".into();
+        service.metadata.namespace = "shop".into();
+        model.services.insert(service.metadata.key(), Arc::new(service));
+        for (name, may) in [
+            ("example.com", true),
+            ("api.github.com", true),
+            ("mcr.microsoft.com", true),
+            ("xn--h1alffa9f.xn--p1ai", true),
+            ("bbc.co.uk", true),
+            ("web", false),
+            ("web.default", false),
+            ("web.shop", false),
+            ("web.dev", true),
+            ("web.default.svc.cluster.local", false),
+            ("db.corp.internal", false),
+            ("printer.lan", false),
+            ("10.0.0.300", false),
+            ("9.113.0.203.in-addr.arpa", false),
+            // What the input would show.
+            ("other.blob.core.windows.net", false),
+            ("other.privatelink.blob.core.windows.net", false),
+        ] {
+            assert_eq!(may_be_public(&model, name), may, "{name}");
         }
     }
 

@@ -17,6 +17,7 @@ pub mod dns;
 mod drift;
 mod effective;
 mod given;
+mod inputs;
 mod limits;
 pub mod membership;
 pub mod names;
@@ -66,4 +67,4 @@ pub use select::{
 pub use settings::{
     BackendPoolType, BalancerConfiguration, OutboundRuleSettings, OutboundType, Scope, Settings, SharedProbe,
 };
-pub use space::{AddressSpace, PROBE_SOURCE, PROBE_SOURCE_V6, ServiceTag, holds, is_platform};
+pub use space::{AddressSpace, METADATA, PROBE_SOURCE, PROBE_SOURCE_V6, ServiceTag, holds, is_platform};

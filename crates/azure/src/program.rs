@@ -8,6 +8,7 @@ use crate::{
     choose::{BASIC_RULES, Chooser, STANDARD_RULES},
     cloud::Allocated,
     given::Resolver,
+    inputs::Inputs,
     limits::{self, Counts, Limit},
     names::{self, Namer},
     nodes::Nodes,
@@ -20,8 +21,8 @@ use crate::{
 use ipnet::IpNet;
 use model::{
     Key, Model, NodeName,
-    azure::{LoadBalancer, NetworkSecurityGroup, OutboundRule, Probe, PublicIpAddress, RuleProtocol},
-    kubernetes::{EndpointSlice, IpFamily, LoadBalancerIngress, Namespace, Service, ServiceType},
+    azure::{OutboundRule, Probe, PublicIpAddress, RuleProtocol},
+    kubernetes::{IpFamily, LoadBalancerIngress, Service, ServiceType},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -52,26 +53,10 @@ pub(crate) struct PoolSpec {
     pub(crate) members: PoolMembers,
 }
 
-/// The part of the model, apart from nodes, that Azure's state is computed from.
-#[derive(Debug, Clone)]
-struct Inputs {
-    services: Vec<Arc<Service>>,
-    slices: Vec<Arc<EndpointSlice>>,
-    load_balancers: BTreeMap<String, Arc<LoadBalancer>>,
-    security_groups: BTreeMap<String, Arc<NetworkSecurityGroup>>,
-    public_ips: BTreeMap<String, Arc<PublicIpAddress>>,
-    networks: Vec<Arc<model::azure::VirtualNetwork>>,
-    gateways: Vec<Arc<model::azure::NatGateway>>,
-    nics: Vec<Arc<model::azure::NetworkInterface>>,
-    cluster: Option<Arc<model::azure::ManagedCluster>>,
-    vm_sets: Vec<Arc<str>>,
-    namespaces: BTreeMap<String, Arc<Namespace>>,
-}
-
 /// Everything that Services make of Azure; pools hold no members yet.
 #[derive(Debug)]
 pub(crate) struct Programmed {
-    inputs: Inputs,
+    pub(crate) inputs: Inputs,
     plans: Vec<Arc<Plan>>,
     pub(crate) balancers: BTreeMap<Arc<str>, Arc<Balancer>>,
     pub(crate) pools: BTreeMap<Arc<str>, Vec<PoolSpec>>,
@@ -89,10 +74,6 @@ pub(crate) struct Programmed {
     pub(crate) node_subnets: Vec<IpNet>,
     /// Addresses of a NAT gateway that AKS manages, where the input shows none.
     pub(crate) nat_addresses: Vec<IpAddr>,
-}
-
-fn same<T>(a: &[Arc<T>], b: impl ExactSizeIterator<Item = impl AsRef<T>>) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| std::ptr::eq(&raw const **a, b.as_ref()))
 }
 
 /// Services that this controller takes care of: a class names another controller.
@@ -116,34 +97,6 @@ impl Programmed {
         }
         builder.security_group();
         builder.finish()
-    }
-
-    /// Whether the model's Services and documents are still the same objects and the nodes alike.
-    pub(crate) fn is_of(&self, model: &Model, nodes: &Nodes, old_nodes: &Nodes) -> bool {
-        let maps_same = |a: &BTreeMap<String, Arc<LoadBalancer>>, b: &BTreeMap<String, Arc<LoadBalancer>>| {
-            a.len() == b.len() && a.values().zip(b.values()).all(|(a, b)| Arc::ptr_eq(a, b))
-        };
-        let inputs = &self.inputs;
-        same(&inputs.services, model.services.values())
-            && maps_same(&inputs.load_balancers, &model.load_balancers)
-            && inputs.security_groups == model.network_security_groups
-            && inputs.public_ips == model.public_ip_addresses
-            && same(&inputs.networks, model.virtual_networks.values())
-            && same(&inputs.gateways, model.nat_gateways.values())
-            && same(&inputs.nics, model.network_interfaces.values())
-            && inputs.cluster == model.managed_cluster
-            && (inputs.slices.is_empty() || same(&inputs.slices, model.endpoint_slices.values()))
-            && (inputs.namespaces.is_empty() || inputs.namespaces == model.namespaces)
-            && nodes.is_alike(old_nodes)
-            && (inputs.vm_sets.is_empty() || inputs.vm_sets == self.vm_sets_now(nodes))
-    }
-
-    fn vm_sets_now(&self, nodes: &Nodes) -> Vec<Arc<str>> {
-        let settings = Settings {
-            primary_vm_set: self.inputs.vm_sets.first().map(ToString::to_string),
-            ..Settings::default()
-        };
-        nodes.vm_sets(&settings)
     }
 }
 
@@ -183,20 +136,7 @@ pub(crate) struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn new(model: &'a Model, settings: &'a Settings, nodes: &'a Nodes, old: Option<&Programmed>) -> Self {
         let vm_sets = if settings.is_standard() { Vec::new() } else { nodes.vm_sets(settings) };
-        let follows_slices = !settings.balancers.is_empty();
-        let inputs = Inputs {
-            services: model.services.values().cloned().collect(),
-            slices: model.endpoint_slices.values().filter(|_| follows_slices).cloned().collect(),
-            load_balancers: model.load_balancers.clone(),
-            security_groups: model.network_security_groups.clone(),
-            public_ips: model.public_ip_addresses.clone(),
-            networks: model.virtual_networks.values().cloned().collect(),
-            gateways: model.nat_gateways.values().cloned().collect(),
-            nics: model.network_interfaces.values().cloned().collect(),
-            cluster: model.managed_cluster.clone(),
-            vm_sets: vm_sets.clone(),
-            namespaces: if follows_slices { model.namespaces.clone() } else { BTreeMap::new() },
-        };
+        let inputs = Inputs::new(model, settings, vm_sets.clone());
         let old_plans = old.map(|old| old.plans.as_slice()).unwrap_or_default();
         Self {
             model,

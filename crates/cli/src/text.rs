@@ -117,7 +117,8 @@ fn title(flow: &FlowSummary) -> String {
         format!("{} ({})", flow.from, flow.source)
     };
     let destination = socket(flow.destination, flow.port);
-    let to = if *flow.to == destination { destination } else { format!("{} ({destination})", flow.to) };
+    let bare = *flow.to == destination || flow.destination.is_unspecified();
+    let to = if bare { flow.to.to_string() } else { format!("{} ({destination})", flow.to) };
     format!("{} from {from} to {to}\n", flow.protocol)
 }
 

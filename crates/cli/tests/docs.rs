@@ -149,6 +149,22 @@ fn every_claim_that_goes_about_is_marked() {
     current("docs/claims.md", &page);
 }
 
+/// Causes that a cluster's documents alone do not bring about: they need time, open connections, a node's own rules or
+/// settings, or an appliance at fault.
+const NO_FIGURE: [&str; 11] = [
+    "firewall-dropped",
+    "firewall-rejected",
+    "forwarding-off",
+    "idle-timeout",
+    "invalid-state",
+    "loop",
+    "martian",
+    "node-down",
+    "snat-exhausted",
+    "unknown-connection",
+    "unsupported-rule",
+];
+
 #[test]
 fn every_cause_and_assumption_has_a_page_and_the_index_names_it() {
     let mut index = String::from(
@@ -169,6 +185,12 @@ fn every_cause_and_assumption_has_a_page_and_the_index_names_it() {
             let heading = text.lines().next().and_then(|line| line.strip_prefix("# ")).expect("a heading");
             assert!(text.contains(&format!("Code: `{code}`")), "{code}");
             if folder == "causes" {
+                let shown = text.contains("<hop-scope") && text.contains(&format!("cause: {code}}}"));
+                assert_ne!(
+                    shown,
+                    NO_FIGURE.contains(&code.as_str()),
+                    "{code}: a figure that shows it, or none"
+                );
                 for part in ["**What decides:**", "**See it on a real cluster:**", "**What changes it:**"] {
                     assert!(text.contains(part), "{code}: {part}");
                 }

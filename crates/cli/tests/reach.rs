@@ -43,8 +43,15 @@ fn a_destination_may_be_a_name() {
     let files = cluster(&format!("{QUESTIONS}/common/web.yaml"));
     let text = prints(&format!("trace {files} --from pod/shop/client --to web.default:80"));
     assert!(text.contains("CoreDNS answers web.default.svc.cluster.local"), "{text}");
-    let none = prints(&format!("trace {files} --from pod/shop/client --to nothing.example.org:80"));
+    let none = prints(&format!("trace {files} --from pod/shop/client --to nothing:80"));
     assert!(none.contains("name-not-found"), "{none}");
+    assert!(
+        none.contains("to nothing:80\n") && !none.contains("0.0.0.0"),
+        "an address that nobody knows: {none}"
+    );
+    let public = prints(&format!("trace {files} --from pod/shop/client --to api.example.com:443"));
+    assert!(public.contains("to api.example.com:443 (192.0.2.1:443)"), "{public}");
+    assert!(public.contains("public-name: A name of the internet"), "{public}");
     let shop = format!(
         "{files} {QUESTIONS}/common/ingress-nginx.yaml {QUESTIONS}/probe-http-root-404/shop.yaml {QUESTIONS}/probe-http-root-404/tcp.yaml"
     );

@@ -89,7 +89,7 @@ impl World {
 
     /// What is taken for granted of an end that nothing in the input owns.
     fn assumed_of(&self, ip: IpAddr) -> Option<AssumptionCode> {
-        if self.topology.owner(ip).is_some() {
+        if self.topology.owner(ip).is_some() || azure::is_platform(ip) || ip == azure::METADATA {
             return None;
         }
         Some(if self.topology.in_vnet(ip) {
@@ -164,6 +164,9 @@ impl AssumptionCode {
             }
             Self::IngressHostInDns => {
                 "The host of an Ingress is taken to have a DNS record with the frontend of its controller's Service."
+            }
+            Self::PublicName => {
+                "A name of the internet that the input does not show is taken to exist: 192.0.2.1 or 2001:db8::1 stands for its address."
             }
             Self::ServiceAddress => {
                 "Azure does not show the public address of a storage account: one of 20.60.0.0/16 stands for it."

@@ -79,9 +79,11 @@ pub(crate) fn masquerade_words(source: IpAddr) -> String {
     )
 }
 
-/// An address with its port, where there is one: `10.0.0.1:80`, `[fd00::1]:80`, and `10.0.0.1` of an echo request.
+/// An address with its port, where there is one: `10.0.0.1:80`, `[fd00::1]:80`, and `10.0.0.1` of an echo request. The
+/// unspecified address stands for one that is not known: `?:80`.
 pub fn socket(ip: IpAddr, port: u16) -> String {
     match port {
+        _ if ip.is_unspecified() => format!("?:{port}"),
         0 => ip.to_string(),
         _ => std::net::SocketAddr::new(ip, port).to_string(),
     }

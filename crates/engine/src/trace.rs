@@ -165,6 +165,8 @@ pub enum AssumptionCode {
     OwnDnsServer,
     /// The host of an Ingress has a DNS record that leads to its controller.
     IngressHostInDns,
+    /// A name of the internet that the input does not show exists.
+    PublicName,
     /// The public address of an Azure service stands for one that the input does not show.
     ServiceAddress,
     /// Cilium is modelled at the level of Services, not byte for byte.
@@ -185,7 +187,7 @@ pub enum AssumptionCode {
 
 impl AssumptionCode {
     /// Every code, in order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::IdealLbHash,
         Self::UniformStatistic,
         Self::PodListensOnTargetPort,
@@ -198,6 +200,7 @@ impl AssumptionCode {
         Self::OnPremisesDns,
         Self::OwnDnsServer,
         Self::IngressHostInDns,
+        Self::PublicName,
         Self::ServiceAddress,
         Self::CiliumServices,
         Self::PoliciesEnforced,

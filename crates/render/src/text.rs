@@ -12,13 +12,12 @@ pub fn branch(paths: &Paths, outcome: &PathOutcome) -> String {
         out.push_str(&visible(text));
         out.push('\n');
     };
-    line(&format!(
-        "{} {} to {} ({})",
-        flow.protocol.to_uppercase(),
-        flow.from,
-        flow.to,
-        words::socket(flow.destination, flow.port)
-    ));
+    let address = if flow.destination.is_unspecified() {
+        String::new()
+    } else {
+        format!(" ({})", words::socket(flow.destination, flow.port))
+    };
+    line(&format!("{} {} to {}{address}", flow.protocol.to_uppercase(), flow.from, flow.to));
     line(&headline(outcome));
     steps(&mut line, &outcome.steps);
     if let Some(reply) = &outcome.reply {

@@ -5,7 +5,7 @@
 //! a slot of its own at the end of the table. The rest fills these slots when it is instantiated, and takes all that it
 //! needs of the first module from that module's exports.
 
-use crate::names::name;
+use crate::names::{Startup, name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use walrus::ir::{UnaryOp, Value, Visitor, dfs_in_order};
@@ -40,7 +40,7 @@ impl fmt::Display for Cut {
 }
 
 /// Cuts a module, given twice, into the functions named in `kept` and the rest.
-pub(crate) fn along(first: &mut Module, later: &mut Module, kept: &BTreeSet<String>) -> Result<Cut, String> {
+pub(crate) fn along(first: &mut Module, later: &mut Module, kept: &Startup) -> Result<Cut, String> {
     let table =
         first.tables.main_function_table().map_err(|error| error.to_string())?.ok_or("it has no table")?;
     let mut plan = Plan::of(first, kept, &BTreeSet::new());
@@ -87,13 +87,13 @@ struct Plan {
 
 impl Plan {
     /// The plan that keeps the functions of these names and these small ones.
-    fn of(module: &Module, kept: &BTreeSet<String>, small: &BTreeSet<FunctionId>) -> Self {
+    fn of(module: &Module, kept: &Startup, small: &BTreeSet<FunctionId>) -> Self {
         let go: BTreeSet<FunctionId> = module
             .funcs
             .iter_local()
             .map(|(id, _)| id)
             .filter(|id| !small.contains(id))
-            .filter(|id| name(module, *id).is_some_and(|name| !kept.contains(&name)))
+            .filter(|id| name(module, *id).is_some_and(|name| !kept.holds(&name)))
             .collect();
         let mut reached = Reached::default();
         for item in module.exports.iter() {
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn what_the_list_names_stays_and_each_way_to_the_rest_is_a_door() {
-        let kept = crate::names::listed("main\napp::drawn\n");
+        let kept = Startup::of("main\napp::drawn\n");
         let (mut first, mut later) = (parsed(&page()), parsed(&page()));
         let cut = along(&mut first, &mut later, &kept).expect("it can be cut");
         // `small` is not in the list, and stays; `opened` and `listed` can be reached, `helper` only from `opened`.
@@ -340,8 +340,7 @@ mod tests {
 
     #[test]
     fn a_list_that_names_everything_leaves_nothing_to_fetch() {
-        let kept =
-            crate::names::listed("main\napp::drawn\napp::opened\napp::helper\napp::listed\napp::small\n");
+        let kept = Startup::of("main\napp::drawn\napp::opened\napp::helper\napp::listed\napp::small\n");
         let (mut first, mut later) = (parsed(&page()), parsed(&page()));
         assert_eq!(along(&mut first, &mut later, &kept), Ok(Cut { stay: 6, go: 0, doors: 0, shared: 0 }));
     }

@@ -1,7 +1,7 @@
 //! Names of functions as the list has them: without the digests of crates, which change with every toolchain, and
 //! without the numbers that tell copies of a function apart, which change with every edit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use walrus::{FunctionId, Module};
 
 /// The name of a function as the list has it. Copies of a function have one name.
@@ -9,9 +9,40 @@ pub(crate) fn name(module: &Module, function: FunctionId) -> Option<String> {
     module.funcs.get(function).name.as_deref().map(plain)
 }
 
-/// The names of a list: one on each line; empty lines and lines that begin with `#` say nothing.
-pub(crate) fn listed(text: &str) -> BTreeSet<String> {
-    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(plain).collect()
+/// What runs before the first picture stands.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Startup {
+    functions: BTreeSet<String>,
+    /// Of the branches of a function of some shape (`branches`), whether each runs.
+    branches: BTreeMap<(String, String), Vec<bool>>,
+}
+
+impl Startup {
+    /// Reads a list: on each line the name of a function that runs, or its name, its shape and a `1` or `0` for each
+    /// branch, with tabs between them. Empty lines and lines that begin with `#` say nothing.
+    pub(crate) fn of(text: &str) -> Self {
+        let mut startup = Self::default();
+        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let mut words = line.split('\t');
+            let name = words.next().map(plain).unwrap_or_default();
+            if let (Some(shape), Some(ran)) = (words.next(), words.next()) {
+                let ran = ran.chars().map(|ran| ran != '0').collect();
+                startup.branches.insert((name.clone(), shape.to_owned()), ran);
+            }
+            startup.functions.insert(name);
+        }
+        startup
+    }
+
+    /// Whether a function runs.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        self.functions.contains(name)
+    }
+
+    /// Whether each branch of a function runs, if the list knows it in this shape.
+    pub(crate) fn ran(&self, name: &str, shape: &str) -> Option<&[bool]> {
+        self.branches.get(&(name.to_owned(), shape.to_owned())).map(Vec::as_slice)
+    }
 }
 
 /// `core[86c52d85e8b7]::ptr.12` is `core::ptr`; `[u8]` and `[1]` stay.
@@ -62,6 +93,17 @@ mod tests {
         ] {
             assert_eq!(plain(name), expected);
         }
-        assert_eq!(listed("# why\n\nb\na\nb\n").into_iter().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_list_names_functions_and_their_branches() {
+        let startup = Startup::of("# why\n\nb[0123456789abcdef]::c\tcafe\t101\na\n");
+        for (name, holds) in [("a", true), ("b::c", true), ("b", false), ("# why", false), ("", false)] {
+            assert_eq!(startup.holds(name), holds, "{name}");
+        }
+        assert_eq!(startup.ran("b::c", "cafe"), Some(&[true, false, true][..]));
+        for (name, shape) in [("b::c", "beef"), ("a", "cafe")] {
+            assert_eq!(startup.ran(name, shape), None, "{name} {shape}");
+        }
     }
 }

@@ -142,6 +142,9 @@ test("figures in the documentation are live, and say so to nobody else", async (
   await page.goto(`${address}docs/trace.html`);
   await page.locator("hop-scope").getByRole("button", { name: "Trace" }).click({ timeout: 30_000 });
   await expect(page.locator("hop-scope").getByText(/source seen 198\.51\.100\.7/).first()).toBeVisible();
+  await page.goto(`${address}docs/causes/no-endpoints.html`);
+  await page.locator("hop-scope").getByRole("button", { name: "Trace" }).click({ timeout: 30_000 });
+  await expect(page.locator("hop-scope").getByText(/has no endpoints/).first()).toBeVisible();
   expectNoConsole(messages);
 });
 

@@ -42,5 +42,9 @@ test("each query and answer of a name is on the page: aliases, names that do not
     /^www\.example\.com\.svc\.cluster\.local\s*NXDOMAIN/,
     /^www\.example\.com\.cluster\.local\s*NXDOMAIN/,
   ]);
+  await expect(hopscope.steps("Way there").filter({ hasText: "stands for its address" })).toHaveCount(1);
+  await expect(hopscope.verdict).toContainText("delivered");
+
+  await hopscope.send(POD, "www:443");
   await expect(hopscope.verdict).toContainText("name-not-found");
 });

@@ -27,12 +27,14 @@ const FILTER: &str = "\
 -A INPUT -s 10.224.0.200/32 -p tcp -m tcp --dport 22 -j DROP
 ";
 
-/// A port that one's own rule hands to a pod, one that it hands to a node port, and a source of one's own.
+/// A port that one's own rule hands to a pod, one that it hands to a node port, one to the loopback (which the kubelet's
+/// rule against such packets lets pass, because it was translated), and a source of one's own.
 const NAT: &str = "\
 :PORTS - [0:0]
 -I PREROUTING 1 -m addrtype --dst-type LOCAL -j PORTS
 -A PORTS -p tcp -m tcp --dport 9000 -j DNAT --to-destination 10.244.1.10:8080
 -A PORTS -p udp -m udp --dport 9000 -j REDIRECT --to-ports 30080
+-A PORTS -p tcp -m tcp --dport 9001 -j DNAT --to-destination 127.0.0.1:10256
 -A POSTROUTING -s 10.244.0.0/16 -d 10.224.0.200/32 -p udp -j MASQUERADE
 ";
 
@@ -51,7 +53,8 @@ fn hand_made() -> Topology {
     let targets = [ClusterIp("web"), NodePort("web", 0), Target::Pod("web-b"), Target::Vm];
     let mut questions = cross(&sources, &targets, &[Family::V4]);
     questions.extend(cross(&[Client], &[Frontend("web")], &[Family::V4]));
-    let ports = [Target::Node(0, 9000), Target::Node(1, 9000), Target::Node(0, 22), Target::Pod("web-a")];
+    let at = Target::Node;
+    let ports = [at(0, 9000), at(1, 9000), at(0, 9001), at(0, 22), Target::Pod("web-a")];
     questions.extend(cross(&[Vm, Pod("far")], &ports, &[Family::V4]));
     Topology { hand_made: Some([FILTER, NAT]), ..Topology::new("hand-made rules", cluster, questions) }
 }

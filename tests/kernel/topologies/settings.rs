@@ -5,8 +5,8 @@ use crate::{
     cluster::{Cluster, Family, State},
     flows::{
         Source::{Client, Clients, Loopback, Node, Pod, Vm},
-        Target::{ClusterIp, Frontend, NodePort},
-        cross,
+        Target::{self, ClusterIp, External, Frontend, NodePort, Unallocated},
+        cross, pings,
     },
 };
 use model::kubernetes::{
@@ -29,6 +29,7 @@ pub(super) fn topologies() -> Vec<Topology> {
         zone_hints(),
         node_hints(),
         masks_and_order(),
+        echo_requests(),
     ]
 }
 
@@ -212,4 +213,19 @@ fn masks_and_order() -> Topology {
     questions.extend(cross(&[Client, Pod("near")], &[Frontend("web")], &Family::BOTH));
     questions.extend(cross(&[Vm], &[NodePort("web", 0), NodePort("web", 1)], &[Family::V6]));
     Topology { sticky: true, ..Topology::new("everything at one Service", cluster, questions) }
+}
+
+/// Who answers a ping: a kernel for its own addresses; a Service takes none, whatever its ports.
+fn echo_requests() -> Topology {
+    let cluster = two_endpoints()
+        .service("web", LoadBalancer, |service| service.spec.external_ips = vec!["203.0.113.200".into()])
+        .service("idle", ClusterIP, |_| ())
+        .bystander("far", 1);
+    let sources = [Pod("caller"), Pod("far"), Pod("web-a"), Node(0), Node(1), Vm];
+    let reached = [Target::Pod("web-a"), Target::Pod("far"), Target::Node(0, 0), Target::Vm];
+    let services = [ClusterIp("web"), ClusterIp("idle"), Unallocated];
+    let mut questions = pings(&sources, &reached, &Family::BOTH);
+    questions.extend(pings(&sources, &services, &Family::BOTH));
+    questions.extend(pings(&[Pod("caller"), Node(0)], &[Frontend("web"), External("web")], &[Family::V4]));
+    Topology::new("echo requests", cluster, questions)
 }

@@ -19,7 +19,14 @@ use model::{
     azure::VirtualNetwork,
     kubernetes::{DnsPolicy, Pod},
 };
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+/// Stand for the addresses of a name of the internet (RFC 5737, RFC 3849: for documentation).
+const SOMEWHERE: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))];
 
 /// At most so many names of a search path are told.
 const MOST_MISSES: usize = 5;
@@ -227,7 +234,8 @@ impl<'w> Asking<'w> {
     ) {
         let mut misses = Vec::new();
         for question in questions {
-            let records = self.upstream(question, self.place_of(server, network));
+            let meant = is_meant(question, name);
+            let records = self.upstream(question, meant, self.place_of(server, network));
             if dns::addresses(&records).is_empty() && questions.last() != Some(question) {
                 misses.push(miss(&server.station(), question, "no address"));
                 continue;
@@ -326,7 +334,7 @@ impl<'w> Asking<'w> {
         let network = self.resolver_of_premises().map(|(_, network)| network);
         match self.passed_on_by_premises() {
             Some(server) => {
-                let records = self.upstream(name, Resolver::Azure(network));
+                let records = self.upstream(name, true, Resolver::Azure(network));
                 self.tell(&records, server);
                 self.not_of_the_cluster(name, server);
             }
@@ -335,12 +343,13 @@ impl<'w> Asking<'w> {
     }
 
     pub(super) fn by_public(&mut self, name: &str) {
-        let records = self.upstream(name, Resolver::Public);
+        let records = self.upstream(name, true, Resolver::Public);
         self.tell(&records, Server::Public(PUBLIC_DNS));
     }
 
-    /// The chain of a name, with the hosts of Ingresses in the internet's DNS.
-    pub(super) fn upstream(&mut self, name: &str, resolver: Resolver<'_>) -> Vec<Record> {
+    /// The chain of a name, with the hosts of Ingresses in the internet's DNS. Where it is the name that was meant, and
+    /// not one that a search path made of it, a name of the internet is taken to exist.
+    pub(super) fn upstream(&mut self, name: &str, meant: bool, resolver: Resolver<'_>) -> Vec<Record> {
         let mut records = dns::lookup(&self.world.model, name, resolver);
         if let Some(last) =
             records.last_mut().filter(|last| last.data == Data::NxDomain && last.zone.is_none())
@@ -349,6 +358,11 @@ impl<'w> Asking<'w> {
             if !frontends.is_empty() {
                 last.data = Data::A(frontends);
                 self.resolution.codes.insert(AssumptionCode::IngressHostInDns);
+            } else if (meant || !is_meant(&last.name, name))
+                && dns::may_be_public(&self.world.model, &last.name)
+            {
+                last.data = Data::A(SOMEWHERE.into());
+                self.resolution.codes.insert(AssumptionCode::PublicName);
             }
         }
         records
@@ -364,6 +378,10 @@ impl<'w> Asking<'w> {
             };
             let why = match &record.data {
                 Data::A(ips) if ips.is_empty() => format!("{} has no address in {by}.", record.name),
+                Data::A(ips) if ips == &SOMEWHERE => format!(
+                    "{} is taken to exist in {by}: {} stands for its address, which the input does not show.",
+                    record.name, SOMEWHERE[0]
+                ),
                 Data::A(ips) => format!("{} is {}, says {by}.", record.name, list(ips)),
                 Data::Cname(target) => format!("{} is another name of {target}, says {by}.", record.name),
                 Data::NxDomain if record.zone.is_some() => format!(
@@ -391,6 +409,11 @@ impl<'w> Asking<'w> {
             self.fail(Verdict::Unreachable, Cause::NameNotFound);
         }
     }
+}
+
+/// Whether a question is for the name that somebody wrote, and not for one that the search path made of it.
+pub(super) fn is_meant(question: &str, name: &str) -> bool {
+    question.eq_ignore_ascii_case(name.trim_end_matches('.'))
 }
 
 /// A name of the search path that led to nothing.

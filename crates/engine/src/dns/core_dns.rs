@@ -1,7 +1,7 @@
 //! CoreDNS: it answers the names of the cluster, and passes the others on.
 
 use super::{
-    asking::{Asking, Shown, list, miss},
+    asking::{Asking, Shown, is_meant, list, miss},
     servers::Server,
 };
 use crate::{Cause, NearMiss, RuleRef, Verdict};
@@ -27,7 +27,8 @@ impl<'w> Asking<'w> {
             }
             let Some(next) = upstream.or_else(|| self.passes_on_to(name, server)) else { return };
             upstream = Some(next);
-            let records = self.upstream(question, self.place_of(next, network));
+            let meant = is_meant(question, name);
+            let records = self.upstream(question, meant, self.place_of(next, network));
             if dns::addresses(&records).is_empty() && questions.last() != Some(question) {
                 misses.push(miss(&next.station(), question, "no address"));
                 continue;
@@ -36,8 +37,12 @@ impl<'w> Asking<'w> {
                 Server::Azure => "Azure DNS".to_owned(),
                 _ => next.address().to_string(),
             };
+            let choice = match dns::servers(network).len() {
+                0 | 1 => "",
+                _ => " (it takes one of the network's servers at random; this is the first that answers)",
+            };
             let why = format!(
-                "{question} is no name of the cluster: CoreDNS passes the question on to {to}, as its own node does."
+                "{question} is no name of the cluster: CoreDNS passes the question on to {to}, as its own node does{choice}."
             );
             self.say_with(server, why, Shown { rule: None, misses });
             self.introduce(next, network, "CoreDNS asks");
@@ -139,7 +144,7 @@ impl<'w> Asking<'w> {
         } else if let Some(next) = self.passes_on_to(&target, server) {
             let network = home(&world.model);
             self.introduce(next, network, "CoreDNS asks");
-            let records = self.upstream(&target, self.place_of(next, network));
+            let records = self.upstream(&target, true, self.place_of(next, network));
             self.told_by(&target, &records, next, network);
         }
     }
