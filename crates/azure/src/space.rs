@@ -11,7 +11,10 @@ pub const PROBE_SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16));
 /// The same in an IPv6 network: a link-local address, which is also the gateway there.
 pub const PROBE_SOURCE_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x1234, 0x5678, 0x9abc));
 
-/// Whether an address is Azure's platform.
+/// The instance metadata service of every VM (IMDS), on the VM's own host ("Azure Instance Metadata Service").
+pub const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
+
+/// Whether an address is Azure's platform, which probes, and answers DNS and DHCP.
 pub fn is_platform(ip: IpAddr) -> bool {
     ip == PROBE_SOURCE || ip == PROBE_SOURCE_V6
 }

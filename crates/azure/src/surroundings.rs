@@ -57,6 +57,15 @@ pub fn network_named<'a>(model: &'a Model, name: &str) -> Option<&'a VirtualNetw
     model.virtual_networks.values().map(|network| &**network).find(|own| own.name.eq_ignore_ascii_case(name))
 }
 
+/// The prefixes of the subnet of this id; none where the input does not show it.
+pub fn prefixes_of(model: &Model, id: &ArmId) -> Vec<IpNet> {
+    let network = id.segment("virtualNetworks").and_then(|name| network_named(model, name));
+    let name = id.segment("subnets").unwrap_or_default();
+    let mut subnets = network.into_iter().flat_map(|network| &network.subnets);
+    let subnet = subnets.find(|subnet| subnet.name.eq_ignore_ascii_case(name));
+    subnet.map(subnet_prefixes).unwrap_or_default()
+}
+
 /// Whether packets go from one network to another: the same, or a connected peering.
 pub fn are_connected(from: &VirtualNetwork, to: &VirtualNetwork) -> bool {
     if from.name == to.name {

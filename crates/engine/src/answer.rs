@@ -371,6 +371,7 @@ fn sender_words(sender: &Party) -> String {
         Party::OnPremises(ip) => format!("The host {ip} on premises"),
         Party::AzureService { account, .. } => account.clone(),
         Party::Platform => "Azure's platform".to_owned(),
+        Party::Metadata => "The instance metadata service".to_owned(),
     }
 }
 

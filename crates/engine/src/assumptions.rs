@@ -84,7 +84,7 @@ impl World {
 
     /// What is taken for granted of an end that nothing in the input owns.
     fn assumed_of(&self, ip: IpAddr) -> Option<AssumptionCode> {
-        if self.topology.owner(ip).is_some() {
+        if self.topology.owner(ip).is_some() || azure::is_platform(ip) || ip == azure::METADATA {
             return None;
         }
         Some(if self.topology.in_vnet(ip) {

@@ -4,8 +4,8 @@ use crate::{
     Action, Component, Owner, Text, Verdict, World,
     fold::By,
     journey::{
-        At, CloudFlow, End, Keeper, Move, Moves, Party, Traveller, fabric_station, no_such_address, plain,
-        unmarked,
+        At, CloudFlow, End, Keeper, Move, Moves, Party, Traveller, fabric_station, is_link_local,
+        no_such_address, plain, unmarked,
     },
     later::later,
     routes::Turn,
@@ -23,6 +23,13 @@ impl World {
         // Neither routes nor security groups stand before the platform's own address.
         if azure::is_platform(destination) {
             return Moves::one(traveller, Move::Go(At::Party(Party::Platform)));
+        }
+        if destination == azure::METADATA {
+            return Moves::one(traveller, Move::Go(At::Party(Party::Metadata)));
+        }
+        if is_link_local(destination) {
+            let why = format!("{destination} is a link-local address: it leads nowhere from the VM's NIC.");
+            return no_such_address(traveller, why);
         }
         if let Some(cause) = self.leave_nic(&mut traveller) {
             return Moves::one(traveller, Move::End(End::Failed(Verdict::Dropped, cause)));

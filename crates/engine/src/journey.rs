@@ -47,6 +47,8 @@ pub(crate) enum Party {
     },
     /// Azure's platform address 168.63.129.16: source of probes, DNS.
     Platform,
+    /// The instance metadata service, 169.254.169.254, of whichever VM asks.
+    Metadata,
 }
 
 /// Where a packet is.
@@ -346,6 +348,7 @@ pub(crate) fn station_of(party: &Party) -> Station {
         Party::OnPremises(ip) => Station::new(StationKind::OnPremises, ip.to_string()),
         Party::AzureService { account, .. } => Station::new(StationKind::AzureService, account.as_str()),
         Party::Platform => Station::new(StationKind::AzureService, "168.63.129.16"),
+        Party::Metadata => Station::new(StationKind::AzureService, "169.254.169.254"),
     }
 }
 
@@ -426,7 +429,11 @@ impl World {
         match party {
             Party::Internet(_) => At::Internet,
             Party::AzureService { way: Way::Public, .. } => At::Internet,
-            Party::Vm(_) | Party::Platform | Party::OnPremises(_) | Party::AzureService { .. } => At::Fabric,
+            Party::Vm(_)
+            | Party::Platform
+            | Party::Metadata
+            | Party::OnPremises(_)
+            | Party::AzureService { .. } => At::Fabric,
             Party::Node(name) => At::Node(name.clone(), Entry::Sent),
             Party::Pod(key) => received(Site::Pod(key.clone())).unwrap_or(At::Fabric),
             Party::Endpoint(ip) => received(Site::Endpoint(*ip)).unwrap_or(At::Fabric),
@@ -455,9 +462,8 @@ impl World {
                 Moves::one(traveller, Move::Go(At::Party(Party::Internet(destination))))
             }
             _ => {
-                let why = format!(
-                    "{destination} is a private address inside the virtual network: nothing on the internet has a route to it."
-                );
+                let why =
+                    format!("{destination} is a private address: nothing on the internet has a route to it.");
                 traveller.note(internet_station(), Component::Internet, Owner::Client, Action::Drop, why);
                 Moves::one(traveller, Move::End(End::Failed(Verdict::Unreachable, Cause::NoRoute)))
             }
@@ -481,10 +487,16 @@ impl World {
                     || self.topology.in_pod_range(ip)
                     || self.topology.in_service_range(ip)
                     || azure::is_platform(ip)
+                    || is_link_local(ip)
             }
             Some(_) => true,
         }
     }
+}
+
+/// Whether an IPv4 address leads nowhere but along one link.
+pub(crate) fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V4(ip) if ip.is_link_local())
 }
 
 /// Whose NIC a packet leaves by when it goes on from a station.

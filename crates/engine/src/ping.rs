@@ -120,7 +120,7 @@ impl World {
                 let (balancer, _) = self.cloud.frontend(packet.destination)?;
                 answered(balancer, traveller)
             }
-            (Party::Platform | Party::AzureService { .. }, _) => {
+            (Party::Platform | Party::Metadata | Party::AzureService { .. }, _) => {
                 let why = format!(
                     "Azure does not say whether {} answers echo requests (ping).",
                     packet.destination

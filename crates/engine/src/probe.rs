@@ -316,6 +316,7 @@ fn receiver(party: &Party) -> String {
         Party::OnPremises(ip) => ip.to_string(),
         Party::AzureService { account, .. } => account.clone(),
         Party::Platform => "Azure's platform".to_owned(),
+        Party::Metadata => "the instance metadata service".to_owned(),
     }
 }
 

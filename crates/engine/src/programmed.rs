@@ -122,7 +122,7 @@ impl World {
         // A node without kube-proxy has its kubelet and ip-masq-agent all the same.
         let bare = || Programming { iptables: kube_proxy::bare_host(), ..Programming::default() };
         let mut programming = config.map_or_else(bare, |config| kube_proxy::program(&config, services));
-        programming.iptables = self.with_agents(programming.iptables, family);
+        programming.iptables = self.with_agents(programming.iptables, name, family);
         programming
     }
 }

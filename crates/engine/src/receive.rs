@@ -35,6 +35,9 @@ const SHARED_PROBE_PORT: u16 = 10356;
 /// The kubelet's port.
 const KUBELET_PORT: u16 = 10250;
 
+/// The port of the instance metadata service: plain HTTP.
+const METADATA_PORT: u16 = 80;
+
 impl World {
     /// Ends the way there: the socket is looked up, and the answer is who received the packet.
     pub(crate) fn receive(&self, traveller: &mut Traveller, party: &Party) -> Option<Endpoint> {
@@ -73,6 +76,9 @@ impl World {
                 Party::Node(name) => format!(
                     "No rule rewrote the packet, so the kernel of {name} looks for a socket on {at} and finds none: it answers with a reset, \"connection refused\"."
                 ),
+                Party::Metadata => {
+                    format!("The instance metadata service takes requests on port {METADATA_PORT} only.")
+                }
                 _ => format!(
                     "Nothing in the pod listens on {at} (its containers declare other ports): the kernel answers with a reset, \"connection refused\"."
                 ),
@@ -124,6 +130,7 @@ impl World {
             Party::OnPremises(ip) => endpoint.host = Some(ip.to_string()),
             Party::AzureService { account, .. } => endpoint.host = Some(account.clone()),
             Party::Platform => endpoint.host = Some("azure-platform".to_owned()),
+            Party::Metadata => endpoint.host = Some("azure-metadata".to_owned()),
         }
         endpoint
     }
@@ -142,6 +149,7 @@ impl World {
             | Party::AzureService { .. }
             | Party::Endpoint(_)
             | Party::Platform => Some(Listener::Application),
+            Party::Metadata => (port == METADATA_PORT).then_some(Listener::Application),
             Party::Pod(key) => self
                 .model
                 .pods
@@ -249,5 +257,6 @@ fn receiver_words(party: &Party, listener: Listener, at: &str) -> String {
         (Party::OnPremises(ip), _) => format!("{ip}, on premises, receives the packet on {at}."),
         (Party::AzureService { account, .. }, _) => format!("{account} receives the packet."),
         (Party::Platform, _) => "Azure's platform receives the packet.".to_owned(),
+        (Party::Metadata, _) => "The instance metadata service (IMDS), on the host of the VM that asks, receives the packet. It answers the VM's own address, and tells things of this VM.".to_owned(),
     }
 }

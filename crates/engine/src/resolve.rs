@@ -109,6 +109,7 @@ impl World {
             Some(AddressOwner::Frontend | AddressOwner::ClusterIp(_) | AddressOwner::ExternalIp(_)) => None,
             Some(AddressOwner::PrivateEndpoint(_) | AddressOwner::AzureService(_)) => None,
             None if azure::is_platform(ip) => Some(Party::Platform),
+            None if ip == azure::METADATA => Some(Party::Metadata),
             None if self.topology.on_premises(ip) && !self.topology.in_vnet(ip) => {
                 Some(Party::OnPremises(ip))
             }

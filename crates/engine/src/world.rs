@@ -11,9 +11,9 @@ use crate::{
     topology::{Topology, UPLINK},
 };
 use azure::{AddressSpace, Cloud};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use kubernetes::{
-    Field, Settled, Unsettled, cilium, ip_masq_agent,
+    Field, Settled, Unsettled, azure_cns, cilium, ip_masq_agent,
     kube_proxy::{self, Programming, ProxyConfig, ServiceMap, ipvs::Balancing},
     kubelet,
 };
@@ -26,7 +26,7 @@ use serde::Serialize;
 use std::{
     collections::BTreeMap,
     fmt,
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     sync::{Arc, OnceLock},
 };
 use wire::Wire;
@@ -282,7 +282,7 @@ impl World {
     }
 
     /// kube-proxy's rules with what others write besides.
-    pub(crate) fn with_agents(&self, mut rules: Ruleset, family: IpFamily) -> Ruleset {
+    pub(crate) fn with_agents(&self, mut rules: Ruleset, node: &NodeName, family: IpFamily) -> Ruleset {
         if let Some(uplink) = InterfaceName::new(UPLINK).filter(|_| self.is_cilium()) {
             let of_family = |net: &IpNet| net.addr().is_ipv4() == (family == IpFamily::IPv4);
             let pods: Vec<IpNet> = self.topology.pods().iter().copied().filter(of_family).collect();
@@ -291,8 +291,28 @@ impl World {
         if let Some(unmasqueraded) = self.topology.unmasqueraded() {
             ip_masq_agent::install(&mut rules, unmasqueraded, family);
         }
+        if let (IpFamily::IPv4, Some((pods, own))) = (family, self.pod_subnet(node)) {
+            azure_cns::install(&mut rules, pods, own);
+        }
         kubelet::install(&mut rules, family);
         rules
+    }
+
+    /// The IPv4 range from which a node's pods have their addresses, where they have a subnet of their own that the input
+    /// shows, and the node's own address.
+    fn pod_subnet(&self, name: &NodeName) -> Option<(Ipv4Net, Ipv4Addr)> {
+        let node = self.model.nodes.get(name)?;
+        let id = self.model.managed_cluster.as_ref()?.pool(node.pool()?)?.pod_subnet_id.as_ref()?;
+        let prefixes = azure::surroundings::prefixes_of(&self.model, id);
+        let range = prefixes.into_iter().find_map(|prefix| match prefix {
+            IpNet::V4(range) => Some(range),
+            IpNet::V6(_) => None,
+        });
+        let own = node.internal_ips().find_map(|ip| match ip {
+            IpAddr::V4(ip) => Some(ip),
+            IpAddr::V6(_) => None,
+        });
+        range.zip(own)
     }
 }
 

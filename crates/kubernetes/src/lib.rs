@@ -7,6 +7,7 @@
 //! Nothing here knows Azure.
 
 mod address;
+pub mod azure_cns;
 pub mod cilium;
 pub mod cluster_dns;
 pub mod disruption;

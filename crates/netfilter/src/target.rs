@@ -87,10 +87,15 @@ pub struct NatTo {
 impl NatTo {
     /// One address and port.
     pub fn socket(ip: IpAddr, port: u16) -> Self {
+        Self { ports: Some(port.into()), ..Self::address(ip) }
+    }
+
+    /// One address; the port stays.
+    pub fn address(ip: IpAddr) -> Self {
         Self {
             first: Some(ip),
             last: Some(ip),
-            ports: Some(port.into()),
+            ports: None,
             random: false,
             random_fully: false,
             persistent: false,

@@ -139,7 +139,9 @@ impl World {
                 asking.by_host(name, network, &asker);
             }
             (Party::OnPremises(_), _) => asking.from_premises(name),
-            (Party::Internet(_) | Party::Platform | Party::AzureService { .. }, _) => asking.by_public(name),
+            (Party::Internet(_) | Party::Platform | Party::Metadata | Party::AzureService { .. }, _) => {
+                asking.by_public(name);
+            }
         }
         asking.resolution
     }
