@@ -1,7 +1,7 @@
 // The whole page as one file that works from a disk, where neither modules nor fetch do.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { pack } from "./pack.mjs";
+import { divide, pack } from "./pack.mjs";
 
 /** A module's text as an expression that gives what the module exports. */
 function scoped(text) {
@@ -37,14 +37,15 @@ export function single(site, root, whole, html, names) {
   const parts = {
     page: [{ glue: scoped(readFileSync(join(whole, "web.js"), "utf8")), style: styles.join("\n") }, readFileSync(join(whole, "web_bg.wasm"))],
     engineroom: [{ glue: scoped(read(`${part("engineroom")}.js`)) }, bytes(`${part("engineroom")}_bg.wasm`)],
-    texts: [{ files: Object.fromEntries(texts) }, Buffer.alloc(0)],
+    texts: [{ files: Object.fromEntries(texts) }],
   };
   // One after the other, as they are needed: what is in two of them is packed once.
   const places = {};
   const contents = [];
   let end = 0;
   for (const [name, [texts, wasm]] of Object.entries(parts)) {
-    contents.push(Buffer.from(JSON.stringify(texts)), Buffer.of(0), wasm);
+    const [code, plan] = wasm ? divide(wasm) : [Buffer.alloc(0)];
+    contents.push(Buffer.from(JSON.stringify({ ...texts, plan })), Buffer.of(0), code);
     const begin = end;
     end = contents.reduce((sum, bytes) => sum + bytes.length, 0);
     places[name] = [begin, end];
@@ -54,8 +55,9 @@ export function single(site, root, whole, html, names) {
   const boot = offline("single.js")
     .replace('"UNPACK"', () => `const unpack = ${scoped(offline("unpack.js"))}`)
     .replace('"PLACES"', () => JSON.stringify(places))
-    // The comments are for those who read the source.
-    .replace(/^\s*(\/\/|\/\*\*).*\n/gm, "");
+    // The comments, and how lines are set in, are for those who read the source.
+    .replace(/^\s*(\/\/|\/\*\*).*\n/gm, "")
+    .replace(/^\s+/gm, "");
   if (/<\/script|<!--/i.test(boot)) fail("the start of the one file would end its own script");
   const policy =
     "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'";

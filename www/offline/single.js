@@ -7,12 +7,13 @@ const block = document.getElementById("packed");
 const decode = unpack.decoder(unpack.bytesOf(block.textContent), Math.max(...Object.values(places).flat()));
 block.remove();
 
-/** The texts of a packed part by name, and the bytes that follow them. */
+/** The texts of a packed part by name, and the wasm that follows them. */
 function packed(name) {
   const [begin, behind] = places[name];
   const bytes = decode(behind).subarray(begin, behind);
   const end = bytes.indexOf(0);
-  return { ...JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))), bytes: bytes.subarray(end + 1) };
+  const { plan, ...texts } = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)));
+  return { ...texts, bytes: plan && unpack.join(bytes.subarray(end + 1), plan) };
 }
 
 /** What a module exports, its text being one expression. From a disk no module can be fetched, not even from memory. */

@@ -1,6 +1,7 @@
 // Unpacks what `xtask/pack.mjs` packs: LZMA, which is a third smaller than gzip for wasm and which no browser has
-// built in, as text of UTF-16, since a document holds text. The decoder follows the specification that comes with the
-// LZMA SDK; names are the specification's.
+// built in, as text of UTF-16, since a document holds text. The code of a wasm is divided into streams before, which
+// takes off a twelfth more. The decoder follows the specification that comes with the LZMA SDK; names are the
+// specification's.
 
 /** The first character in use: those before it have a part in HTML. */
 export const FIRST = 64;
@@ -29,14 +30,85 @@ export function bytesOf(text) {
   return bytes.subarray(0, at);
 }
 
-/** Decodes a raw LZMA stream (lc 4, lp 0, pb 0) of `size` bytes, piece by piece: gives a function of a place. */
+/** The streams into which the code of a wasm is divided: numbers of one kind resemble each other. */
+export const STREAMS = 6;
+const [OPERATIONS, LOCALS, CONSTANTS, OFFSETS, CALLS, OTHERS] = [0, 1, 2, 3, 4, 5];
+
+/** Follows one function's code: `move` moves bytes of a stream, or one number if no count is given, and gives its value. */
+export function follow(move) {
+  const others = (count) => {
+    for (; count > 0; count -= 1) move(OTHERS);
+  };
+  for (let groups = move(OTHERS); groups > 0; groups -= 1) others(2);
+  for (let depth = 1; depth > 0; ) {
+    const op = move(OPERATIONS, 1);
+    if (op === 0x0b) depth -= 1;
+    else if (op >= 0x02 && op <= 0x04) {
+      depth += 1;
+      move(OPERATIONS);
+    } else if (op === 0x0c || op === 0x0d) move(OPERATIONS);
+    else if (op === 0x0e || op === 0x1c) others(move(OTHERS) + (op === 0x0e ? 1 : 0));
+    else if (op === 0x10) move(CALLS);
+    else if (op === 0x11) others(2);
+    else if (op >= 0x20 && op <= 0x22) move(LOCALS);
+    else if (op >= 0x28 && op <= 0x3e) {
+      move(OPERATIONS);
+      move(OFFSETS);
+    } else if (op === 0x41) move(CONSTANTS);
+    else if (op === 0x43 || op === 0x44) move(OTHERS, op === 0x43 ? 4 : 8);
+    else if (op === 0xfc) {
+      const more = move(OPERATIONS, 1);
+      others(more < 8 ? 0 : [2, 1, 2, 1, 2, 1, 2, 1, 1, 1][more - 8]);
+    } else if ((op >= 0x23 && op <= 0x26) || op === 0x3f || op === 0x40 || op === 0x42 || op === 0xd0 || op === 0xd2) others(1);
+    else if (op > 0xc4) throw new Error(`the code holds an operation ${op} that is not known here`);
+  }
+}
+
+/** A wasm from what is before its functions, the streams, and what is behind; `sizes` tells of each, and of the wasm. */
+export function join(bytes, { functions, sizes, size }) {
+  let start = 0;
+  const [before, ...streams] = sizes.map((size) => bytes.subarray(start, (start += size)));
+  const behind = streams.pop();
+  const places = streams.map(() => 0);
+  const out = new Uint8Array(size + 5);
+  out.set(before);
+  let to = before.length;
+  const move = (stream, count) => {
+    const from = streams[stream];
+    let [at, value, shift] = [places[stream], 0, 0];
+    do {
+      const byte = from[at];
+      out[to++] = byte;
+      value |= (count ? byte : byte & 127) << shift;
+      shift += 7;
+    } while (count ? ++at < places[stream] + count : from[at++] & 128);
+    places[stream] = at;
+    return value;
+  };
+  for (let left = functions; left > 0; left -= 1) {
+    const begin = to;
+    to += 5;
+    follow(move);
+    // A function's size stands before it, in as few bytes as it takes.
+    let length = to - begin - 5;
+    let put = begin;
+    for (; length > 127; length >>>= 7) out[put++] = (length & 127) | 128;
+    out[put++] = length;
+    out.copyWithin(put, begin + 5, to);
+    to -= begin + 5 - put;
+  }
+  out.set(behind, to);
+  return out.subarray(0, size);
+}
+
+/** Decodes a raw LZMA stream (lc 2, lp 0, pb 0) of `size` bytes, piece by piece: gives a function of a place. */
 // That decodes up to there at least, and gives the bytes.
 export function decoder(input, size) {
   const out = new Uint8Array(size);
   const [IS_MATCH, IS_REP, IS_REP0, IS_REP1, IS_REP2, IS_REP0_LONG, SLOT, SPECIAL, ALIGN, LENGTH, REP_LENGTH, LITERAL] = [
     0, 12, 24, 36, 48, 60, 72, 328, 443, 459, 733, 1007,
   ];
-  const probs = new Uint16Array(LITERAL + 0x300 * 16).fill(1024);
+  const probs = new Uint16Array(LITERAL + 0x300 * 4).fill(1024);
   let [at, code, range] = [1, 0, 0xffffffff];
   for (let count = 0; count < 4; count += 1) code = ((code << 8) | input[at++]) >>> 0;
 
@@ -97,7 +169,7 @@ export function decoder(input, size) {
   let [position, state, rep0, rep1, rep2, rep3] = [0, 0, 0, 0, 0, 0];
   const step = () => {
     if (!bit(IS_MATCH + state)) {
-      const base = LITERAL + 0x300 * ((position ? out[position - 1] : 0) >> 4);
+      const base = LITERAL + 0x300 * ((position ? out[position - 1] : 0) >> 6);
       let symbol = 1;
       if (state >= 7) {
         let match = out[position - rep0 - 1];
