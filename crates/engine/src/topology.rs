@@ -280,15 +280,19 @@ impl Topology {
                 if placed.owners.contains_key(&ip) {
                     continue;
                 }
+                let node = endpoint.node_name.as_deref().map(|name| Site::Node(name.into()));
+                let node = node.and_then(|node| self.index.get(&node)).copied();
+                // One that is on no node and has no pod's address is some VM, or a host elsewhere.
+                if node.is_none() && !self.in_pod_range(ip) {
+                    continue;
+                }
                 placed.owners.insert(ip, AddressOwner::Endpoint);
                 let index = self.add(Site::Endpoint(ip));
-                let node =
-                    endpoint.node_name.as_deref().and_then(|name| self.index.get(&Site::Node(name.into())));
                 if let (Some(_), Some(name), Some(interface)) = (node, &endpoint.node_name, veth(ip)) {
                     placed.hung.insert(ip, (name.as_str().into(), interface));
                 }
                 let (peer, interface) = match node {
-                    Some(node) => (*node, veth(ip)),
+                    Some(node) => (node, veth(ip)),
                     None => (self.add(Site::Fabric), None),
                 };
                 self.graph.add_edge(peer, index, Link { interface });

@@ -17,6 +17,8 @@ pub(crate) enum Class {
     Wrapped(Kind),
     /// A part of a private DNS zone or of a resolver, which Azure's tools print apart from it.
     DnsPart(DnsPart),
+    /// Endpoints, of which EndpointSlices are made.
+    Endpoints,
     /// Known, and left out.
     LeftOut(LeftOut),
     /// Not known, or not usable: what, and what to do.
@@ -134,7 +136,6 @@ const LEFT_OUT: &[(Reason, &[&str])] = &[
     (
         Reason::NotSimulated,
         &[
-            "Endpoints",
             "Gateway",
             "GatewayClass",
             "HTTPRoute",
@@ -292,6 +293,9 @@ fn kubernetes(name: &str, version: &str) -> Class {
                 format!("write `apiVersion: {wanted}`"),
             )
         };
+    }
+    if name == "Endpoints" && version == "v1" {
+        return Class::Endpoints;
     }
     if let Some((reason, _)) = LEFT_OUT.iter().find(|(_, kinds)| kinds.contains(&name)) {
         return Class::LeftOut(LeftOut { name: name.to_owned(), reason: *reason });

@@ -22,6 +22,11 @@ pub(crate) struct Located {
 }
 
 impl Located {
+    /// Of an object whose fields stand at its top.
+    pub(crate) fn plain(file: Arc<str>, node: Node) -> Self {
+        Self { file, node, wrapped: false }
+    }
+
     /// The place of a field, or of the object where the field is absent.
     pub(crate) fn place(&self, path: &str) -> Position {
         if self.wrapped { self.node.place(&format!("spec.{path}")) } else { self.node.place(path) }
@@ -39,6 +44,7 @@ pub(crate) struct Reader {
     diagnostics: Vec<Diagnostic>,
     ignored: BTreeMap<Kind, IgnoredFields>,
     pub(crate) dns_parts: Vec<crate::dns_parts::Found>,
+    pub(crate) endpoints: Vec<crate::endpoints::Found>,
     pub(crate) file: Arc<str>,
 }
 
@@ -107,6 +113,7 @@ impl Reader {
             );
         }
         self.join_dns_parts();
+        self.mirror_endpoints();
         // Whatever could not be read would be missed by others: one cause, one error.
         if self.diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error) {
             validate::validate(&self.model, &self.places, &mut self.diagnostics);
@@ -174,6 +181,7 @@ impl Reader {
             Class::Azure(kind) => self.object(kind, node, Dialect::Azure, false),
             Class::Wrapped(kind) => self.object(kind, node, Dialect::Azure, true),
             Class::DnsPart(part) => self.dns_part(part, &node),
+            Class::Endpoints => self.endpoints(node),
             Class::LeftOut(left_out) => self.left_out(&node, &left_out),
             Class::Unknown(what, hint) => {
                 let at = node.get("kind").map_or(node.at, |kind| kind.at);
@@ -259,7 +267,7 @@ impl Reader {
         self.add(id, object, Located { file: Arc::clone(&self.file), node, wrapped });
     }
 
-    fn add(&mut self, id: ObjectRef, object: Object, located: Located) {
+    pub(crate) fn add(&mut self, id: ObjectRef, object: Object, located: Located) {
         let single = matches!(id.kind, Kind::ManagedCluster | Kind::KubeProxyConfiguration);
         let first = if single {
             self.places.iter().find(|(known, _)| known.kind == id.kind)

@@ -20,6 +20,8 @@ mod document;
 #[cfg(feature = "documents")]
 mod effective;
 #[cfg(feature = "documents")]
+mod endpoints;
+#[cfg(feature = "documents")]
 mod export;
 mod link;
 #[cfg(feature = "documents")]

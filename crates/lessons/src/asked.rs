@@ -288,6 +288,11 @@ pub const ANSWERED: &[Entry] = &[
     Entry { id: "dns-names", chapter: "From inside", title: "Which address does a name give, and to whom?" },
     Entry { id: "ping", chapter: "From inside", title: "What answers a ping?" },
     Entry {
+        id: "service-without-selector",
+        chapter: "From inside",
+        title: "What of a Service whose endpoints are no pods?",
+    },
+    Entry {
         id: "node-without-kube-proxy",
         chapter: "From inside",
         title: "kube-proxy is missing on one node: what stops working?",
