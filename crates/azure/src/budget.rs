@@ -187,7 +187,7 @@ impl Cloud {
 
     fn budget(&self, balancer: &Balancer, rule: &OutboundRule) -> Option<SnatBudget> {
         let named: BTreeSet<String> =
-            rule.frontend_ip_configurations.iter().map(|own| own.id.name().to_ascii_lowercase()).collect();
+            order::set(rule.frontend_ip_configurations.iter().map(|own| own.id.name().to_ascii_lowercase()));
         let frontends = balancer
             .frontends
             .iter()

@@ -142,7 +142,7 @@ impl<'a> Builder<'a> {
             model,
             settings,
             nodes,
-            old_plans: old_plans.iter().map(|plan| (plan.key.clone(), Arc::clone(plan))).collect(),
+            old_plans: order::map(old_plans.iter().map(|plan| (plan.key.clone(), Arc::clone(plan)))),
             resolver: (!model.load_balancers.is_empty()).then(|| Resolver::new(model)),
             chooser: Chooser::new(settings, vm_sets, BTreeMap::new()).in_namespaces(&model.namespaces),
             allocator: Allocator::new(model),

@@ -85,7 +85,7 @@ impl World {
     /// has one of the Services' endpoints is told from one that has none.
     pub(crate) fn apart(&self, traveller: &Traveller, to: (IpAddr, u16), near: bool) -> Apart {
         let packet = &traveller.packet;
-        let mut alone: BTreeSet<NodeName> = traveller.carried.before.nodes().cloned().collect();
+        let mut alone: BTreeSet<NodeName> = order::set(traveller.carried.before.nodes().cloned());
         alone.extend(traveller.tracked.iter().map(|(node, _)| node.clone()));
         alone.extend(self.node_at(packet.source).cloned());
         alone.extend(self.topology.node_of_pod_range(packet.source).cloned());

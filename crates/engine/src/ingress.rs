@@ -443,7 +443,7 @@ fn cluster_targets(service: &Service, backend: &Backend) -> BTreeSet<(IpAddr, u1
     let wanted = &backend.service.port;
     let named = service.spec.ports.iter().find(|own| own.name == wanted.name);
     let port = if wanted.name.is_empty() { Some(wanted.number) } else { named.map(|own| own.port) };
-    cluster_ips(service).into_iter().filter_map(|ip| Some((ip, port?))).collect()
+    order::set(cluster_ips(service).into_iter().filter_map(|ip| Some((ip, port?))))
 }
 
 /// Whether a controller's port is for TLS; `None` where it is neither for HTTP nor for TLS.

@@ -347,14 +347,13 @@ impl World {
 pub fn diff(before: &Matrix, after: &Matrix) -> Vec<Change> {
     let cells = |matrix: &'_ Matrix| -> BTreeMap<(String, String), Cell> {
         let rows = matrix.clients.iter().zip(&matrix.rows);
-        rows.flat_map(|(client, row)| {
+        order::map(rows.flat_map(|(client, row)| {
             let cells = matrix.targets.iter().zip(row);
             cells.map(|(target, cell)| ((client.clone(), target.clone()), cell.clone())).collect::<Vec<_>>()
-        })
-        .collect()
+        }))
     };
     let (before, after) = (cells(before), cells(after));
-    let flows: BTreeSet<&(String, String)> = before.keys().chain(after.keys()).collect();
+    let flows: BTreeSet<&(String, String)> = order::set(before.keys().chain(after.keys()));
     let change = |flow: &(String, String)| {
         let (old, new) = (before.get(flow), after.get(flow));
         let works = |cell: Option<&Cell>| cell.is_some_and(|cell| cell.delivered > 0.0);

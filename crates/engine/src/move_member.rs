@@ -119,7 +119,7 @@ impl World {
                 });
             }
         }
-        let balancers: BTreeSet<&str> = from.iter().chain(&to).map(|own| own.balancer).collect();
+        let balancers: BTreeSet<&str> = order::set(from.iter().chain(&to).map(|own| own.balancer));
         let written = balancers.into_iter().filter_map(|name| self.written(Kind::LoadBalancer, name));
         let first: Vec<Edit> = written.map(Edit::Put).collect();
         Ok(Edit::Many { edits: [first, edits].concat() })

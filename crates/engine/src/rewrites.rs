@@ -81,8 +81,8 @@ impl World {
         let mut result = Rewrites { full, chains: Vec::new(), untouched: 0 };
         for (table, rules) in &programmed.ruleset.tables {
             let known: BTreeMap<&str, &Chain> =
-                chains(&old, *table).map(|chain| (chain.name.as_str(), chain)).collect();
-            let deleted: BTreeSet<&str> = rules.deletions.iter().map(ChainName::as_str).collect();
+                order::map(chains(&old, *table).map(|chain| (chain.name.as_str(), chain)));
+            let deleted: BTreeSet<&str> = order::set(rules.deletions.iter().map(ChainName::as_str));
             for (at, chain) in (0_u32..).zip(&rules.chains) {
                 let rewrite = match known.get(chain.name.as_str()) {
                     _ if deleted.contains(chain.name.as_str()) => Rewrite::Deleted,

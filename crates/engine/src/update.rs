@@ -54,7 +54,7 @@ impl World {
             && complete.same_surroundings(old)
             && lookup.proxied(&complete) == self.lookup.proxied(old);
         let given = self.given.iter().filter(|(name, _)| complete.nodes.contains_key(*name));
-        let given: BTreeMap<_, _> = given.map(|(name, rules)| (name.clone(), rules.clone())).collect();
+        let given: BTreeMap<_, _> = order::map(given.map(|(name, rules)| (name.clone(), rules.clone())));
         let nodes = if same_rules { self.kept_nodes(&complete) } else { unprogrammed(&complete) };
         let same_pods = same_objects(&complete.pods, &old.pods);
         let probes = if same_rules && same_pods && given.is_empty() && cloud.guards_alike(&self.cloud) {

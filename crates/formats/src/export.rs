@@ -14,11 +14,10 @@ pub fn model_yaml(model: &Model) -> String {
 
 /// The whole model as one JSON document, a `kind: List`. Importing it gives the model back.
 pub fn model_json(model: &Model) -> String {
-    let list = Map::from_iter([
-        ("apiVersion".to_owned(), Value::from("v1")),
-        ("kind".to_owned(), Value::from("List")),
-        ("items".to_owned(), model.objects().map(|object| document(&object)).collect()),
-    ]);
+    let mut list = Map::new();
+    list.insert("apiVersion".to_owned(), Value::from("v1"));
+    list.insert("kind".to_owned(), Value::from("List"));
+    list.insert("items".to_owned(), model.objects().map(|object| document(&object)).collect());
     pretty(&Value::Object(list))
 }
 
@@ -56,9 +55,12 @@ fn document(object: &Object) -> Value {
         (version, fields)
     } else {
         fields.remove("name");
-        let metadata = Map::from_iter([("name".to_owned(), Value::from(&*id.name))]);
-        let wrapped = [("metadata".to_owned(), metadata.into()), ("spec".to_owned(), fields.into())];
-        (classify::WRAPPED, Map::from_iter(wrapped))
+        let mut metadata = Map::new();
+        metadata.insert("name".to_owned(), Value::from(&*id.name));
+        let mut wrapped = Map::new();
+        wrapped.insert("metadata".to_owned(), metadata.into());
+        wrapped.insert("spec".to_owned(), fields.into());
+        (classify::WRAPPED, wrapped)
     };
     document.insert("apiVersion".to_owned(), version.into());
     document.insert("kind".to_owned(), id.kind.to_string().into());

@@ -317,6 +317,7 @@ pub(crate) fn take<T: DeserializeOwned>(value: JsValue) -> Result<T, JsError> {
     Ok(value.read()?)
 }
 
+/// A value for JavaScript. It becomes JSON's first, as documents do: serde compiles every type anew for each serializer.
 pub(crate) fn give(value: &impl Serialize) -> Result<JsValue, JsError> {
-    Ok(value.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
+    Ok(serde_json::to_value(value)?.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
 }

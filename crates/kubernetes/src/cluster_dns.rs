@@ -85,12 +85,13 @@ fn of_service(model: &Model, key: &Key) -> ClusterAnswer {
 fn of_endpoint(model: &Model, key: &Key, host: &str) -> ClusterAnswer {
     let Some(service) = model.services.get(key) else { return ClusterAnswer::NxDomain };
     let dashed = |ip: IpAddr| ip.to_string().replace(['.', ':'], "-");
-    let named: BTreeSet<IpAddr> = model
-        .pods
-        .iter()
-        .filter(|(pod, _)| pod.namespace == key.namespace && &*pod.name == host)
-        .flat_map(|(_, pod)| pod.ips())
-        .collect();
+    let named: BTreeSet<IpAddr> = order::set(
+        model
+            .pods
+            .iter()
+            .filter(|(pod, _)| pod.namespace == key.namespace && &*pod.name == host)
+            .flat_map(|(_, pod)| pod.ips()),
+    );
     match endpoints(model, key, service, |ip| named.contains(&ip) || dashed(ip) == host) {
         none if none.is_empty() => ClusterAnswer::NxDomain,
         found => ClusterAnswer::Endpoints(key.clone(), found),
@@ -104,10 +105,9 @@ fn endpoints(model: &Model, key: &Key, service: &Service, fits: impl Fn(IpAddr) 
     let shown = own.flat_map(|slice| &slice.endpoints).filter(|endpoint| {
         endpoint.conditions.ready.unwrap_or(true) || service.spec.publish_not_ready_addresses
     });
-    let addresses: BTreeSet<IpAddr> = shown
-        .filter_map(|endpoint| endpoint.addresses.first()?.parse().ok())
-        .filter(|ip| fits(*ip))
-        .collect();
+    let addresses: BTreeSet<IpAddr> = order::set(
+        shown.filter_map(|endpoint| endpoint.addresses.first()?.parse().ok()).filter(|ip| fits(*ip)),
+    );
     addresses.into_iter().collect()
 }
 

@@ -198,11 +198,11 @@ impl Expect {
     fn of_flow(&self, world: &World, paths: &Paths, found: &mut Found) {
         let outcomes = &paths.outcomes;
         if let Some(verdict) = self.verdict {
-            let all: BTreeSet<_> = outcomes.iter().map(|outcome| outcome.verdict).collect();
+            let all: BTreeSet<_> = order::set(outcomes.iter().map(|outcome| outcome.verdict));
             found.differ("verdict", verdict.to_string(), list(&all));
         }
         if let Some(cause) = self.cause {
-            let all: BTreeSet<_> = outcomes.iter().filter_map(|outcome| outcome.cause).collect();
+            let all: BTreeSet<_> = order::set(outcomes.iter().filter_map(|outcome| outcome.cause));
             found.differ("cause", cause.to_string(), list(&all));
         }
         if let Some(reachable) = self.reachable {
@@ -220,16 +220,16 @@ impl Expect {
             self.check_shares(paths, found);
         }
         if let Some(sources) = &self.source_seen {
-            let all: BTreeSet<_> = outcomes.iter().filter_map(|outcome| outcome.source_seen).collect();
+            let all: BTreeSet<_> = order::set(outcomes.iter().filter_map(|outcome| outcome.source_seen));
             found.differ("sourceSeen", list(&sources.all().iter().collect()), list(&all));
         }
         if let Some(sources) = &self.proxy_header_source {
             let all: BTreeSet<_> =
-                outcomes.iter().filter_map(|outcome| outcome.proxy_header_source).collect();
+                order::set(outcomes.iter().filter_map(|outcome| outcome.proxy_header_source));
             found.differ("proxyHeaderSource", list(&sources.all().iter().collect()), list(&all));
         }
         if let Some(socket) = self.arrives_as {
-            let all: BTreeSet<_> = outcomes.iter().filter_map(arrives_as).collect();
+            let all: BTreeSet<_> = order::set(outcomes.iter().filter_map(arrives_as));
             found.differ("arrivesAs", socket.to_string(), list(&all));
         }
         for pattern in &self.steps {
@@ -303,7 +303,7 @@ pub(crate) fn probes(world: &World, paths: &Paths) -> BTreeMap<NodeName, bool> {
         let up = world.probe_state(rule.probe.as_deref(), member).up;
         Some((member.node.clone()?, up))
     };
-    pool.members.iter().filter_map(|member| state(member)).collect()
+    order::map(pool.members.iter().filter_map(|member| state(member)))
 }
 
 fn walked(outcome: &PathOutcome) -> impl Iterator<Item = &Step> {
@@ -359,9 +359,9 @@ impl LoadBalancerFacts {
             return found.add(&format!("loadBalancers {name}"), "none", "a load balancer");
         }
         for (pool, nodes) in &self.pools {
-            let members = cloud.pool(name, pool).map(|pool| {
-                pool.members.iter().filter_map(|member| member.node.clone()).collect::<BTreeSet<_>>()
-            });
+            let members = cloud
+                .pool(name, pool)
+                .map(|pool| order::set(pool.members.iter().filter_map(|member| member.node.clone())));
             let members = members.map_or_else(|| "none".to_owned(), |members| list(&members));
             found.differ(&format!("{name} pool {pool}"), list(nodes), members);
         }
@@ -375,12 +375,13 @@ impl LoadBalancerFacts {
             found.differ(&format!("{name} outboundRules"), count, balancer.outbound_rules.len());
         }
         let Some(rules) = &self.rules else { return };
-        let there: BTreeMap<String, _> = balancer
-            .frontends
-            .iter()
-            .flat_map(|frontend| &frontend.rules)
-            .map(|rule| (rule.rule.frontend_port.to_string(), rule))
-            .collect();
+        let there: BTreeMap<String, _> = order::map(
+            balancer
+                .frontends
+                .iter()
+                .flat_map(|frontend| &frontend.rules)
+                .map(|rule| (rule.rule.frontend_port.to_string(), rule)),
+        );
         found.differ(&format!("{name} rules"), list(&rules.keys().collect()), list(&there.keys().collect()));
         for (port, expected) in rules {
             let Some(rule) = there.get(port) else { continue };

@@ -102,7 +102,7 @@ fn receivers(world: &World, flow: &Flow, paths: &Paths) -> Result<Vec<PosedOptio
     let run = world.run(flow, 1, 1).map_err(LessonError::Flow)?;
     let shares = shares(paths);
     let names: BTreeSet<String> =
-        run.rows.iter().filter_map(|row| row.endpoint.as_ref()).map(Endpoint::to_string).collect();
+        order::set(run.rows.iter().filter_map(|row| row.endpoint.as_ref()).map(Endpoint::to_string));
     let gets = |name: &String| shares.get(name).is_some_and(|share| *share > 0.0);
     let nobody = !names.iter().any(gets);
     let mut options: Vec<_> = names.iter().map(|name| option(name.clone(), gets(name))).collect();
@@ -143,14 +143,14 @@ fn of_share(paths: &Paths, receiver: &str) -> Vec<PosedOption> {
     ];
     if !offered.iter().any(|(share, _)| near(*share)) {
         offered.push((truth, format!("{:.1} %", truth * 100.0)));
-        offered.sort_by(|a, b| a.0.total_cmp(&b.0));
+        order::sort_by(&mut offered, |a, b| a.0.total_cmp(&b.0));
     }
     offered.into_iter().map(|(share, text)| option(text, near(share))).collect()
 }
 
 /// Whose address the receiver may see.
 fn sources(world: &World, paths: &Paths) -> Vec<PosedOption> {
-    let seen: BTreeSet<IpAddr> = paths.outcomes.iter().filter_map(|outcome| outcome.source_seen).collect();
+    let seen: BTreeSet<IpAddr> = order::set(paths.outcomes.iter().filter_map(|outcome| outcome.source_seen));
     let nodes = node_addresses(world);
     let (source, destination) = (paths.flow.source, paths.flow.destination);
     let all = |holds: &dyn Fn(&IpAddr) -> bool| !seen.is_empty() && seen.iter().all(holds);
@@ -174,7 +174,7 @@ fn sources(world: &World, paths: &Paths) -> Vec<PosedOption> {
 
 /// How the packet may be addressed at the node's door.
 fn arrivals(world: &World, paths: &Paths) -> Vec<PosedOption> {
-    let truth: BTreeSet<SocketAddr> = paths.outcomes.iter().filter_map(arrives_as).collect();
+    let truth: BTreeSet<SocketAddr> = order::set(paths.outcomes.iter().filter_map(arrives_as));
     let nodes = node_addresses(world);
     let (called, port) = (paths.flow.destination, paths.flow.port);
     let all = |holds: &dyn Fn(&SocketAddr) -> bool| !truth.is_empty() && truth.iter().all(holds);
@@ -197,8 +197,6 @@ fn arrivals(world: &World, paths: &Paths) -> Vec<PosedOption> {
 fn node_addresses(world: &World) -> BTreeSet<IpAddr> {
     let nodes = world.model().nodes.values();
     let addresses = nodes.flat_map(|node| &node.status.addresses);
-    addresses
-        .filter(|address| address.kind == AddressKind::InternalIP)
-        .filter_map(|address| address.address.parse().ok())
-        .collect()
+    let internal = addresses.filter(|address| address.kind == AddressKind::InternalIP);
+    order::set(internal.filter_map(|address| address.address.parse().ok()))
 }

@@ -144,11 +144,9 @@ impl Comparison<'_> {
             let id = own.network_interface_ip_configuration.as_ref().map(|reference| &reference.id);
             !leaves(id, own.ip_address.as_deref())
         });
-        let listed: BTreeMap<&str, &BackendAddress> = wanted
-            .load_balancer_backend_addresses
-            .iter()
-            .filter_map(|own| Some((own.name.as_deref()?, own)))
-            .collect();
+        let listed: BTreeMap<&str, &BackendAddress> = order::map(
+            wanted.load_balancer_backend_addresses.iter().filter_map(|own| Some((own.name.as_deref()?, own))),
+        );
         for member in back {
             pool.backend_ip_configurations.extend(member.ip_configuration.clone().map(SubResource::from));
             let entry = listed.get(&*member.label()).map(|own| (*own).clone());

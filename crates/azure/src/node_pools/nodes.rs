@@ -22,7 +22,7 @@ const MOST_MADE_IN_ALL: usize = super::MAX_NODES as usize;
 pub fn complete(model: &mut Model) -> Vec<NodeName> {
     let Some(cluster) = model.managed_cluster.clone() else { return Vec::new() };
     let given: BTreeSet<String> =
-        model.nodes.values().filter_map(|node| node.pool()).map(str::to_owned).collect();
+        order::set(model.nodes.values().filter_map(|node| node.pool()).map(str::to_owned));
     let mut made = Vec::new();
     let maker = Maker::new(model);
     for pool in &cluster.agent_pool_profiles {

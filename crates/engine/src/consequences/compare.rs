@@ -23,7 +23,7 @@ fn differing<'a, K: Ord, V: PartialEq>(
     before: &'a BTreeMap<K, V>,
     after: &'a BTreeMap<K, V>,
 ) -> impl Iterator<Item = (&'a K, Option<&'a V>, Option<&'a V>)> {
-    let keys: BTreeSet<&K> = before.keys().chain(after.keys()).collect();
+    let keys: BTreeSet<&K> = order::set(before.keys().chain(after.keys()));
     keys.into_iter()
         .map(|key| (key, before.get(key), after.get(key)))
         .filter(|(_, before, after)| before != after)
@@ -49,14 +49,11 @@ pub(super) fn nodes(before: &World, after: &World) -> Vec<NodeChange> {
 }
 
 pub(super) fn pods(before: &World, after: &World) -> Vec<PodChange> {
-    let pending: BTreeMap<&ObjectRef, String> = after
-        .unsettled()
-        .iter()
-        .filter_map(|entry| match entry {
+    let pending: BTreeMap<&ObjectRef, String> =
+        order::map(after.unsettled().iter().filter_map(|entry| match entry {
             Unsettled::Unschedulable { pod, reason } => Some((pod, reason.to_string())),
             _ => None,
-        })
-        .collect();
+        }));
     let node = |pod: &Arc<Pod>| {
         let name = pod.spec.node_name.as_str();
         (!name.is_empty() && !pod.is_finished()).then(|| NodeName::from(name))
@@ -219,11 +216,12 @@ pub(super) fn probes(before: &World, after: &World) -> Vec<ProbeChange> {
 fn members_of(world: &World) -> BTreeMap<(String, String), BTreeSet<String>> {
     let pools = world.cloud().balancers().flat_map(|balancer| {
         world.cloud().pools(&balancer.name).iter().map(move |pool| {
-            let members = pool.members.iter().map(|member| member.label().to_string()).collect();
+            let members = pool.members.iter().map(|member| member.label().to_string());
+            let members = order::set(members);
             ((balancer.name.to_string(), pool.name.to_string()), members)
         })
     });
-    pools.collect()
+    order::map(pools)
 }
 
 pub(super) fn members(before: &World, after: &World) -> Vec<MemberChange> {
@@ -248,7 +246,7 @@ fn ports_of(world: &World) -> BTreeMap<(String, String), Ports> {
         let refused = now.refused.map(|error| error.to_string());
         ((budget.balancer, budget.pool), Ports { members: now.members, each: now.ports, refused })
     });
-    budgets.collect()
+    order::map(budgets)
 }
 
 pub(super) fn outbound(before: &World, after: &World) -> Vec<OutboundChange> {

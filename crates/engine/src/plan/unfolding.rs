@@ -187,7 +187,7 @@ impl Unfolding {
             self.evict(&object.key());
             return Ok(());
         }
-        let before: BTreeSet<NodeName> = self.model.nodes.keys().cloned().collect();
+        let before: BTreeSet<NodeName> = order::set(self.model.nodes.keys().cloned());
         let rolled = self.rolled_out(edit);
         edit.apply(&mut self.model)?;
         for pod in rolled {

@@ -70,7 +70,7 @@ impl Check<'_> {
         let labels = |key: &str| {
             let own = self.model.pods.iter().filter(|(pod, _)| &*pod.namespace == namespace);
             let mut values: Vec<&str> = own.filter_map(|(_, pod)| pod.metadata.label(key)).collect();
-            values.sort_unstable();
+            order::sort(&mut values);
             values.dedup();
             values.into_iter().take(5).collect::<Vec<_>>().join(", ")
         };

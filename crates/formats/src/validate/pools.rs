@@ -107,7 +107,7 @@ impl Check<'_> {
         let parse = |texts: &[String], single: Option<&String>| -> Vec<IpNet> {
             let mut ranges: Vec<IpNet> =
                 texts.iter().chain(single).filter_map(|text| text.parse().ok()).collect();
-            ranges.sort_unstable();
+            order::sort(&mut ranges);
             ranges.dedup();
             ranges
         };

@@ -13,12 +13,12 @@ type NodePorts = BTreeMap<(Protocol, u16), ObjectRef>;
 impl Check<'_> {
     pub(super) fn services(&mut self) {
         let mut node_ports = NodePorts::new();
-        let sliced: BTreeSet<Key> = self
-            .model
-            .endpoint_slices
-            .values()
-            .filter_map(|slice| Some(Key::new(&slice.metadata.key().namespace, slice.service()?)))
-            .collect();
+        let sliced: BTreeSet<Key> = order::set(
+            self.model
+                .endpoint_slices
+                .values()
+                .filter_map(|slice| Some(Key::new(&slice.metadata.key().namespace, slice.service()?))),
+        );
         for (key, service) in &self.model.services {
             let id = ObjectRef::namespaced(Kind::Service, key);
             self.addresses(&id, service);
@@ -181,7 +181,7 @@ fn nearest_labels(pods: &[(&str, &ObjectMeta)], selector: &BTreeMap<String, Stri
     };
     let wrong = selector.iter().find(|(label, value)| nearest.label(label) != Some(value.as_str()));
     let Some((label, value)) = wrong else { return String::new() };
-    let values: BTreeSet<&str> = pods.iter().filter_map(|(_, pod)| pod.label(label)).collect();
+    let values: BTreeSet<&str> = order::set(pods.iter().filter_map(|(_, pod)| pod.label(label)));
     if values.is_empty() {
         let labels =
             nearest.labels.iter().map(|(label, value)| format!("{label}={value}")).collect::<Vec<_>>();

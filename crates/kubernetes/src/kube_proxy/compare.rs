@@ -72,7 +72,7 @@ type Placed<'a> = (u32, &'a Chain);
 fn chains_of(ruleset: &Ruleset, table: TableName) -> BTreeMap<&str, Placed<'_>> {
     let chains = ruleset.tables.get(&table).map_or(&[][..], |table| &table.chains);
     let named = (0_u32..).zip(chains).map(|(i, chain)| (chain.name.as_str(), (i, chain)));
-    named.filter(|(name, _)| is_ours(name) || table.is_built_in(name)).collect()
+    order::map(named.filter(|(name, _)| is_ours(name) || table.is_built_in(name)))
 }
 
 /// Whether a chain is one that kube-proxy writes.

@@ -271,7 +271,7 @@ impl Scheduler {
 /// Every namespace that the model names, with its labels.
 fn namespaces(model: &Model) -> BTreeMap<String, BTreeMap<String, String>> {
     let mut all: BTreeMap<String, BTreeMap<String, String>> =
-        model.namespaces.iter().map(|(name, own)| (name.clone(), own.metadata.labels.clone())).collect();
+        order::map(model.namespaces.iter().map(|(name, own)| (name.clone(), own.metadata.labels.clone())));
     for pod in model.pods.keys() {
         all.entry(pod.namespace.to_string()).or_default();
     }

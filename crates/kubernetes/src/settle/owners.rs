@@ -26,8 +26,9 @@ impl<'a> Owners<'a> {
         if model.workloads().next().is_none() {
             return owners;
         }
-        let known: BTreeSet<(&str, String, &str)> =
-            model.workloads().map(|(kind, key, _)| (&*key.namespace, kind.to_string(), &*key.name)).collect();
+        let known: BTreeSet<(&str, String, &str)> = order::set(
+            model.workloads().map(|(kind, key, _)| (&*key.namespace, kind.to_string(), &*key.name)),
+        );
         for (key, pod) in &model.pods {
             let controller = pod.metadata.controller();
             let named = controller

@@ -121,7 +121,7 @@ pub(super) fn expand(settled: &mut Settled) {
                 }
             }
             Kind::DaemonSet => {
-                let taken: BTreeSet<&str> = own.iter().map(|pod| pod.spec.node_name.as_str()).collect();
+                let taken: BTreeSet<&str> = order::set(own.iter().map(|pod| pod.spec.node_name.as_str()));
                 let mut example = pod_of(&workload.spec.template, &owner, key);
                 example.spec.tolerations.extend(daemon_tolerations(example.spec.host_network));
                 // A pod that runs stays when its node gets a taint that only keeps new ones away.
@@ -168,12 +168,10 @@ fn running(job: &Workload) -> usize {
 /// Gives each Deployment without a ReplicaSet the one that its template asks for.
 fn replica_sets(settled: &mut Settled) {
     let model = &settled.model;
-    let of_deployments: BTreeSet<Key> = (model.replica_sets.iter())
-        .filter_map(|(key, set)| {
-            let owner = set.metadata.controller().filter(|owner| owner.kind == "Deployment")?;
-            Some(Key::new(&key.namespace, &owner.name))
-        })
-        .collect();
+    let of_deployments: BTreeSet<Key> = order::set(model.replica_sets.iter().filter_map(|(key, set)| {
+        let owner = set.metadata.controller().filter(|owner| owner.kind == "Deployment")?;
+        Some(Key::new(&key.namespace, &owner.name))
+    }));
     let mut made = Vec::new();
     for (key, deployment) in model.deployments.iter().filter(|(key, _)| !of_deployments.contains(*key)) {
         let hash = letters(hash_of_value(&deployment.spec.template), 10);
@@ -263,7 +261,7 @@ fn bind(settled: &mut Settled, made: BTreeMap<Key, Pod>, daemons: &[(Key, NodeNa
         }
         pods.insert(key, Arc::new(pod));
     }
-    let made: BTreeSet<Key> = waiting.iter().map(|(_, key)| key.clone()).collect();
+    let made: BTreeSet<Key> = order::set(waiting.iter().map(|(_, key)| key.clone()));
     let unbound = |key: &Key, pod: &Pod| {
         pod.spec.node_name.is_empty() && !pod.is_finished() && !is_pending(pod) && !made.contains(key)
     };
@@ -282,7 +280,7 @@ fn bind(settled: &mut Settled, made: BTreeMap<Key, Pod>, daemons: &[(Key, NodeNa
     if waiting.is_empty() {
         return;
     }
-    let daemons: BTreeMap<&Key, &NodeName> = daemons.iter().map(|(key, node)| (key, node)).collect();
+    let daemons: BTreeMap<&Key, &NodeName> = order::map(daemons.iter().map(|(key, node)| (key, node)));
     let mut of_nodes: BTreeSet<(Reverse<i32>, Key)> = BTreeSet::new();
     waiting.retain(|entry| !(daemons.contains_key(&entry.1) && of_nodes.insert(entry.clone())));
     let mut scheduler = Scheduler::new(&settled.model);
