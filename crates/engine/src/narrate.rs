@@ -248,15 +248,15 @@ impl<'a> Narrator<'a> {
             _ => None,
         });
         for name in last.into_iter().chain(rules).filter_map(commented_name) {
-            let is_meant = |known: &&Key| {
+            let is_meant = |known: &Key| {
                 let rest = name.strip_prefix(&*known.namespace).and_then(|rest| rest.strip_prefix('/'));
                 rest == Some(&*known.name)
             };
-            if self.service.as_ref().filter(is_meant).is_some() {
+            if self.service.as_ref().is_some_and(is_meant) {
                 return;
             }
             // Mostly another node spoke of the same one.
-            let before = traveller.spoken_of.as_ref().filter(is_meant).cloned();
+            let before = traveller.spoken_of.as_ref().filter(|known| is_meant(known)).cloned();
             if let Some(service) = before.or_else(|| name.parse().ok()) {
                 traveller.spoken_of = Some(service.clone());
                 self.service = Some(service);
