@@ -81,7 +81,7 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
 fn iptables(arguments: &IptablesArguments) -> Result<Done, Failure> {
     let model = input::model(&arguments.files)?;
     let world = World::new(&model);
-    node_exists(&world, &arguments.node, "--node")?;
+    has_rules(&world, &arguments.node, "--node")?;
     let node = NodeName::from(arguments.node.as_str());
     if let Some(saved) = &arguments.compare {
         return rules::compare(&world, &node, saved, &arguments.files, arguments.output);
@@ -237,6 +237,21 @@ fn node_exists(world: &World, name: &str, option: &str) -> Result<(), Failure> {
     }
     let known = nodes.keys().map(NodeName::as_str);
     Err(Failure::new(format!("{option}: there is no node {name}"), output::choices("nodes", known)))
+}
+
+/// Whether a node is there and has rules of a Linux kernel.
+fn has_rules(world: &World, name: &str, option: &str) -> Result<(), Failure> {
+    node_exists(world, name, option)?;
+    if world.model().nodes.get(name).is_none_or(|node| !node.is_windows()) {
+        return Ok(());
+    }
+    let linux = world.model().nodes.iter().filter(|(_, node)| !node.is_windows());
+    Err(Failure::new(
+        format!(
+            "{option}: {name} runs Windows, which has no iptables: kube-proxy programs the Host Networking Service there (`Get-HnsPolicyList`)"
+        ),
+        output::choices("Linux nodes", linux.map(|(name, _)| name.as_str())),
+    ))
 }
 
 /// A flow that cannot be asked about, with what there is instead.

@@ -2,7 +2,7 @@
 
 use crate::{
     args::{IpvsArguments, IpvsPart, NftablesArguments, TableForm},
-    input, node_exists,
+    has_rules, input,
     output::Failure,
 };
 use engine::World;
@@ -46,7 +46,7 @@ pub(crate) fn ipvs(arguments: &IpvsArguments) -> Result<String, Failure> {
 /// The cluster, where its kube-proxy is in the mode.
 fn world(files: &[String], node: &str, mode: ProxyMode) -> Result<World, Failure> {
     let world = World::new(&input::model(files)?);
-    node_exists(&world, node, "--node")?;
+    has_rules(&world, node, "--node")?;
     let own = world.model().proxy_mode();
     if own == mode {
         return Ok(world);

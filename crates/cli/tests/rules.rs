@@ -335,3 +335,25 @@ fn what_the_kernel_saves_of_loaded_rules_is_what_kube_proxy_would_write() {
         assert!(out.contains("has every rule that kube-proxy would write"), "{out}");
     }
 }
+
+#[test]
+fn a_node_with_windows_has_no_rules_to_print() {
+    let cluster = file(
+        "windows.yaml",
+        "apiVersion: v1
+kind: Node
+metadata: {name: w0, labels: {kubernetes.io/os: windows}}
+status: {addresses: [{type: InternalIP, address: 10.224.0.9}]}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: n0, labels: {kubernetes.io/os: linux}}
+status: {addresses: [{type: InternalIP, address: 10.224.0.4}]}
+",
+    );
+    assert!(prints(&format!("iptables {cluster} --node n0")).contains("*nat"));
+    let (code, out, err) = call(&format!("iptables {cluster} --node w0"), "");
+    assert_eq!((code, &*out), (Some(2), ""), "{err}");
+    assert!(err.contains("w0 runs Windows, which has no iptables"), "{err}");
+    assert!(err.contains("Linux nodes: n0"), "{err}");
+}

@@ -41,6 +41,11 @@ impl Node {
             .filter(|pool| !pool.is_empty())
     }
 
+    /// Whether it runs Windows, by the label that the kubelet sets.
+    pub fn is_windows(&self) -> bool {
+        self.metadata.label("kubernetes.io/os") == Some("windows")
+    }
+
     /// The label in which AKS writes a node's agent pool.
     pub const POOL_LABEL: &'static str = "kubernetes.azure.com/agentpool";
 
