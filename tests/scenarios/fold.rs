@@ -285,7 +285,10 @@ fn clients_that_are_alike_are() {
         let nodes = world.model().nodes.len();
         let clients =
             (0..nodes).map(|node| Place::Pod(format!("default/client-{node}").parse().expect("a key")));
-        let question = MatrixQuestion { clients: clients.collect(), ..world.everything() };
+        // The pods of Services, which may be asked for by themselves, and whoever is outside, are clients too.
+        let MatrixQuestion { clients: mut all, targets } = world.everything();
+        all.extend(clients);
+        let question = MatrixQuestion { clients: all, targets };
         let matrix = world.matrix(&question);
         for (client, row) in question.clients.iter().zip(&matrix.rows) {
             for (target, cell) in question.targets.iter().zip(row) {

@@ -11,7 +11,7 @@ use crate::{
     refusal::Refusal,
     security_group::{Guards, SecurityGroup},
     settings::{BackendPoolType, Settings},
-    space::AddressSpace,
+    space::{AddressSpace, holds},
 };
 use ipnet::IpNet;
 use model::{
@@ -209,7 +209,7 @@ impl Cloud {
     pub fn guards(&self, sender: Sender<'_>) -> Guards {
         let in_subnet = |address: IpAddr| {
             let holds =
-                |(prefixes, _): &&(Vec<IpNet>, _)| prefixes.iter().any(|prefix| prefix.contains(&address));
+                |(prefixes, _): &&(Vec<IpNet>, _)| prefixes.iter().any(|prefix| holds(prefix, address));
             self.programmed.subnet_groups.iter().find(holds).map(|(_, group)| Arc::clone(group))
         };
         let own = sender.node.and_then(|node| self.vm(node)?.address(sender.address.is_ipv6()));

@@ -67,4 +67,4 @@ pub use select::{
 pub use settings::{
     BackendPoolType, BalancerConfiguration, OutboundRuleSettings, OutboundType, Scope, Settings, SharedProbe,
 };
-pub use space::{AddressSpace, METADATA, PROBE_SOURCE, PROBE_SOURCE_V6, is_platform};
+pub use space::{AddressSpace, METADATA, PROBE_SOURCE, PROBE_SOURCE_V6, ServiceTag, holds, is_platform};

@@ -5,6 +5,7 @@ use crate::{
     allocate::{node_subnets, subnet_prefixes},
     cloud::Cloud,
     routes::{EffectiveRoute, EndpointPolicy, NextHop, RouteSource, Routed, Routes},
+    space::holds,
     storage::public_address,
     surroundings::{Location, are_connected, home, locate},
 };
@@ -182,7 +183,7 @@ impl Network {
     }
 
     pub(crate) fn subnet(&self, address: IpAddr) -> Option<&Arc<SubnetEntry>> {
-        let holds = |entry: &&Arc<SubnetEntry>| entry.prefixes.iter().any(|prefix| prefix.contains(&address));
+        let holds = |entry: &&Arc<SubnetEntry>| entry.prefixes.iter().any(|prefix| holds(prefix, address));
         // Subnets do not overlap within a network, but two networks of one input may.
         self.subnets.iter().find(holds)
     }

@@ -1,6 +1,6 @@
 //! Effective routes of a subnet and which one takes a packet.
 
-use crate::space::AddressSpace;
+use crate::space::{AddressSpace, holds};
 use ipnet::IpNet;
 use model::azure::{Route, VirtualNetwork};
 use std::{fmt, net::IpAddr};
@@ -220,7 +220,7 @@ impl Routes {
     }
 
     fn covering(&self, destination: IpAddr) -> impl Iterator<Item = &EffectiveRoute> {
-        self.routes.iter().filter(move |route| route.prefix.contains(&destination))
+        self.routes.iter().filter(move |route| holds(&route.prefix, destination))
     }
 
     fn winner(&self, destination: IpAddr, replaced: bool) -> Option<&EffectiveRoute> {

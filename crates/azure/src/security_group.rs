@@ -1,6 +1,6 @@
 //! Network security groups: which rule decides about a packet.
 
-use crate::space::AddressSpace;
+use crate::space::{AddressSpace, ServiceTag, holds};
 use ipnet::IpNet;
 use model::azure::{Access, Direction, NetworkSecurityGroup, SecurityProtocol, SecurityRule};
 use std::{
@@ -110,7 +110,9 @@ struct Addresses {
     any: bool,
     hosts: BTreeSet<IpAddr>,
     nets: Vec<IpNet>,
-    tags: Vec<String>,
+    tags: Vec<ServiceTag>,
+    /// Service tags whose addresses only Azure knows.
+    unknown_tags: Vec<String>,
 }
 
 impl Addresses {
@@ -123,8 +125,10 @@ impl Addresses {
                 addresses.hosts.insert(ip);
             } else if let Ok(net) = text.parse::<IpNet>() {
                 addresses.nets.push(net.trunc());
+            } else if let Some(tag) = ServiceTag::named(text) {
+                addresses.tags.push(tag);
             } else if !text.is_empty() {
-                addresses.tags.push(text.to_owned());
+                addresses.unknown_tags.push(text.to_owned());
             }
         }
         addresses
@@ -133,13 +137,13 @@ impl Addresses {
     fn contains(&self, ip: IpAddr, space: &AddressSpace) -> bool {
         self.any
             || self.hosts.contains(&ip)
-            || self.nets.iter().any(|net| net.contains(&ip))
-            || self.tags.iter().any(|tag| space.has_tag(ip, tag))
+            || self.nets.iter().any(|net| holds(net, ip))
+            || self.tags.iter().any(|tag| space.has_tag(ip, *tag))
     }
 
     /// Why it does not contain an address.
     fn mismatch(&self, ip: IpAddr, plain: fn(IpAddr) -> Mismatch) -> Mismatch {
-        let unknown = self.tags.iter().find(|tag| !AddressSpace::knows_tag(tag));
+        let unknown = self.unknown_tags.first();
         unknown.map_or_else(|| plain(ip), |tag| Mismatch::UnknownTag { tag: tag.clone(), address: ip })
     }
 }
@@ -338,8 +342,8 @@ impl SecurityGroup {
     /// Service tags in its rules whose addresses only Azure knows.
     pub fn unknown_tags(&self) -> impl Iterator<Item = &str> {
         let rules = self.inbound.rules.iter().chain(&self.outbound.rules);
-        let tags = rules.flat_map(|rule| rule.sources.tags.iter().chain(&rule.destinations.tags));
-        tags.map(String::as_str).filter(|tag| !AddressSpace::knows_tag(tag))
+        let tags = rules.flat_map(|rule| [&rule.sources.unknown_tags, &rule.destinations.unknown_tags]);
+        tags.flatten().map(String::as_str)
     }
 
     /// The group's name.

@@ -19,6 +19,45 @@ pub fn is_platform(ip: IpAddr) -> bool {
     ip == PROBE_SOURCE || ip == PROBE_SOURCE_V6
 }
 
+/// Whether a network holds an address. A packet is asked this at every station, so bits are compared here; ipnet
+/// works out the first and the last address each time.
+pub fn holds(net: &IpNet, ip: IpAddr) -> bool {
+    match (net, ip) {
+        (IpNet::V4(net), IpAddr::V4(ip)) => {
+            let differ = net.addr().to_bits() ^ ip.to_bits();
+            differ.checked_shr(32 - u32::from(net.prefix_len())).unwrap_or_default() == 0
+        }
+        (IpNet::V6(net), IpAddr::V6(ip)) => {
+            let differ = net.addr().to_bits() ^ ip.to_bits();
+            differ.checked_shr(128 - u32::from(net.prefix_len())).unwrap_or_default() == 0
+        }
+        _ => false,
+    }
+}
+
+/// A service tag whose addresses are known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceTag {
+    /// The network, and what it is connected to.
+    VirtualNetwork,
+    /// Azure's platform, from which probes come.
+    AzureLoadBalancer,
+    /// Everything else that is public.
+    Internet,
+}
+
+impl ServiceTag {
+    /// Regional tags (`Storage.WestEurope`, `AzureCloud`) are lists of Azure's that are not known here.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let all = [
+            ("VirtualNetwork", Self::VirtualNetwork),
+            ("AzureLoadBalancer", Self::AzureLoadBalancer),
+            ("Internet", Self::Internet),
+        ];
+        all.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, tag)| tag)
+    }
+}
+
 /// The ranges behind the tag `VirtualNetwork`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AddressSpace {
@@ -74,7 +113,7 @@ impl AddressSpace {
 
     /// Whether an address lies in the virtual network, peered networks or user routes.
     pub fn contains(&self, ip: IpAddr) -> bool {
-        self.prefixes.iter().any(|prefix| prefix.contains(&ip))
+        self.prefixes.iter().any(|prefix| holds(prefix, ip))
     }
 
     /// Whether a whole prefix lies inside.
@@ -87,30 +126,19 @@ impl AddressSpace {
         &self.prefixes
     }
 
-    /// Whether the addresses of a service tag are known here.
-    pub fn knows_tag(tag: &str) -> bool {
-        ["virtualnetwork", "azureloadbalancer", "internet"]
-            .iter()
-            .any(|known| tag.eq_ignore_ascii_case(known))
-    }
-
-    /// Whether a service tag covers an address. Regional tags (`Storage.WestEurope`, `AzureCloud`) are
-    /// lists of Azure's that are not known here: they cover nothing.
-    pub fn has_tag(&self, ip: IpAddr, tag: &str) -> bool {
-        if tag.eq_ignore_ascii_case("virtualnetwork") {
-            is_platform(ip) || self.contains(ip)
-        } else if tag.eq_ignore_ascii_case("azureloadbalancer") {
-            is_platform(ip)
-        } else {
-            let is_internet = tag.eq_ignore_ascii_case("internet");
-            is_internet && !is_platform(ip) && !self.contains(ip) && !is_private(ip)
+    /// Whether a service tag covers an address.
+    pub fn has_tag(&self, ip: IpAddr, tag: ServiceTag) -> bool {
+        match tag {
+            ServiceTag::VirtualNetwork => is_platform(ip) || self.contains(ip),
+            ServiceTag::AzureLoadBalancer => is_platform(ip),
+            ServiceTag::Internet => !is_platform(ip) && !self.contains(ip) && !is_private(ip),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::AddressSpace;
+    use super::{AddressSpace, ServiceTag, holds};
     use model::{
         Model, Object,
         azure::{Route, RouteTable},
@@ -141,10 +169,47 @@ mod tests {
             let space = AddressSpace::of(&model);
             let address = address.parse().ok();
             assert_eq!(
-                address.map(|ip| (space.has_tag(ip, "VirtualNetwork"), space.has_tag(ip, "Internet"))),
+                address.map(|ip| (
+                    space.has_tag(ip, ServiceTag::VirtualNetwork),
+                    space.has_tag(ip, ServiceTag::Internet)
+                )),
                 address.map(|ip: std::net::IpAddr| (belongs, !belongs && !super::is_private(ip))),
                 "{prefix} {next_hop_type}"
             );
+        }
+    }
+
+    /// Comparing bits says what comparing with the first and the last address says.
+    #[test]
+    fn networks_hold_what_lies_between_their_ends() {
+        let addresses = [
+            "0.0.0.0",
+            "10.224.0.4",
+            "10.224.255.255",
+            "10.225.0.0",
+            "10.240.0.0",
+            "255.255.255.255",
+            "::",
+            "fd12:3456:789a::1",
+            "fd12:3456:789b::",
+            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        ];
+        for net in [
+            "0.0.0.0/0",
+            "10.224.0.0/12",
+            "10.224.0.9/16",
+            "10.224.0.4/32",
+            "10.224.0.5/31",
+            "::/0",
+            "fd12:3456:789a::/64",
+            "fd12:3456:789a::1/128",
+            "8000::/1",
+        ] {
+            let net: ipnet::IpNet = net.parse().unwrap();
+            for address in addresses {
+                let address = address.parse().unwrap();
+                assert_eq!(holds(&net, address), net.contains(&address), "{address} in {net}");
+            }
         }
     }
 }

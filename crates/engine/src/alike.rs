@@ -15,7 +15,10 @@ use netfilter::Match;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 /// The classes of nodes, apart from any packet.
@@ -30,13 +33,16 @@ pub(crate) struct Alike {
     next: AtomicUsize,
 }
 
+/// Whether an address is of IPv4, its subnet, and the security groups before it: of the subnet, of the NIC.
+type Guarded = (bool, Option<String>, [Option<Arc<str>>; 2]);
+
 /// What a walk asks of a node, whatever the packet.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Profile {
     /// The node itself, where it is a case of its own.
     alone: Option<NodeName>,
     /// Subnet and security groups, for each address.
-    network: Vec<(bool, Option<String>, [Option<String>; 2])>,
+    network: Vec<Guarded>,
     /// Whether kube-proxy runs there.
     proxied: bool,
     /// Whether kube-proxy's health server says that the node is leaving.
@@ -195,10 +201,9 @@ fn is_alone(world: &World, name: &NodeName, node: &Node) -> bool {
         || node.internal_ips().any(public)
 }
 
-fn network(world: &World, name: &NodeName, ip: IpAddr) -> (bool, Option<String>, [Option<String>; 2]) {
+fn network(world: &World, name: &NodeName, ip: IpAddr) -> Guarded {
     let guards = world.cloud.guards(Sender::node(name, ip));
-    let group =
-        |group: Option<&std::sync::Arc<azure::SecurityGroup>>| group.map(|group| group.name().to_owned());
+    let group = |group: Option<&Arc<azure::SecurityGroup>>| group.map(|group| Arc::clone(&group.shared_name));
     let subnet = world.cloud.subnet(ip).map(|subnet| subnet.name.clone());
     (ip.is_ipv4(), subnet, [group(guards.subnet.as_ref()), group(guards.nic.as_ref())])
 }

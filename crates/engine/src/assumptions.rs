@@ -5,39 +5,44 @@ use crate::{
     receive::declares_nothing, resolve::Resolved,
 };
 use model::kubernetes::ProxyMode;
-use std::{collections::BTreeSet, net::IpAddr};
+use std::net::IpAddr;
 
 impl World {
     pub(crate) fn assumptions(&self, resolved: &Resolved, outcomes: &[PathOutcome]) -> Vec<Assumption> {
-        let mut codes = BTreeSet::new();
+        let mut codes = Codes::default();
         for outcome in outcomes {
             outcome.steps.iter().for_each(|step| self.assumed_on_the_way(step, &mut codes));
             let replies = outcome.reply.iter().flat_map(|reply| &reply.steps);
             outcome.steps.iter().chain(replies).for_each(|step| self.assumed_both_ways(step, &mut codes));
             if let Some(endpoint) = &outcome.endpoint {
-                let pod = endpoint.pod.as_ref().and_then(|key| self.model.pods.get(key));
-                if pod.is_some_and(|pod| declares_nothing(pod)) {
+                let pod = endpoint.pod.as_ref().and_then(|key| self.pod(key));
+                if pod.is_some_and(|pod| declares_nothing(&pod)) {
                     codes.insert(AssumptionCode::PodListensOnTargetPort);
                 }
-                if endpoint.host.is_some() {
-                    codes.extend(self.assumed_of(endpoint.ip));
+                if endpoint.host.is_some()
+                    && let Some(code) = self.assumed_of(endpoint.ip)
+                {
+                    codes.insert(code);
                 }
             }
         }
-        codes.extend(self.assumed_of(resolved.source));
+        if let Some(code) = self.assumed_of(resolved.source) {
+            codes.insert(code);
+        }
         if self.allocated {
             codes.insert(AssumptionCode::AllocatedValues);
         }
         if self.input.managed_cluster.is_none() {
             codes.insert(AssumptionCode::DefaultCluster);
         }
-        codes.into_iter().map(Assumption::from).collect()
+        codes.assumptions()
     }
 
     /// What a step of the way there takes for granted.
-    fn assumed_on_the_way(&self, step: &Step, codes: &mut BTreeSet<AssumptionCode>) {
+    fn assumed_on_the_way(&self, step: &Step, codes: &mut Codes) {
         if step.action == Action::SelectBackend {
-            codes.extend([AssumptionCode::IdealLbHash, AssumptionCode::ProbesSettled]);
+            codes.insert(AssumptionCode::IdealLbHash);
+            codes.insert(AssumptionCode::ProbesSettled);
         }
         match step.component {
             Component::KubeProxy => {
@@ -65,7 +70,7 @@ impl World {
     }
 
     /// What a step of either way takes for granted.
-    fn assumed_both_ways(&self, step: &Step, codes: &mut BTreeSet<AssumptionCode>) {
+    fn assumed_both_ways(&self, step: &Step, codes: &mut Codes) {
         if step.component == Component::Appliance {
             codes.insert(AssumptionCode::ApplianceForwards);
         }
@@ -92,6 +97,22 @@ impl World {
         } else {
             AssumptionCode::UnknownAddressIsInternet
         })
+    }
+}
+
+/// A set of codes. Every trace collects one.
+#[derive(Default)]
+struct Codes(u32);
+
+impl Codes {
+    fn insert(&mut self, code: AssumptionCode) {
+        self.0 |= 1 << code as u32;
+    }
+
+    /// In the order of the codes.
+    fn assumptions(&self) -> Vec<Assumption> {
+        let held = AssumptionCode::ALL.iter().filter(|code| self.0 & (1 << **code as u32) != 0);
+        held.map(|code| Assumption::from(*code)).collect()
     }
 }
 
@@ -167,5 +188,18 @@ impl AssumptionCode {
                 "The rules of a node on the way are the given ones; its interfaces are named eth0 towards the network and azv… towards each pod."
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_stands_at_its_own_place() {
+        for (at, code) in AssumptionCode::ALL.into_iter().enumerate() {
+            assert_eq!(code as usize, at, "{code:?}");
+        }
+        assert_eq!(AssumptionCode::ALL.last(), Some(&AssumptionCode::UnknownServiceTag));
     }
 }

@@ -46,11 +46,15 @@ impl World {
         if protocol != Protocol::Tcp {
             return None;
         }
+        let known;
         let pod = match party {
-            Party::Pod(key) => self.model.pods.get(key).map(|pod| &**pod),
-            Party::Node(name) => self.host_network_pod(name, port, protocol),
-            _ => None,
-        }?;
+            Party::Pod(key) => {
+                known = self.pod(key)?;
+                &known
+            }
+            Party::Node(name) => self.host_network_pod(name, port, protocol)?,
+            _ => return None,
+        };
         let controller = Controller::of(&self.model, pod)?;
         Some(Reached { controller, tls: listens_for_tls(pod, port)? })
     }

@@ -145,6 +145,8 @@ pub(crate) struct Luggage {
     pub(crate) toward: Option<Toward>,
     /// Nodes that handed the packet on to a pod without being asked, in a quiet walk.
     pub(crate) unasked: Vec<NodeName>,
+    /// The Service that a node's rules spoke of last.
+    pub(crate) spoken_of: Option<Key>,
     /// The stations of parties that were told, the latest first.
     stations: [Option<(Party, Station)>; 2],
     /// Stations passed.
@@ -250,6 +252,7 @@ impl Traveller {
             class: None,
             toward: None,
             unasked: Vec::new(),
+            spoken_of: None,
             stations: [None, None],
             hops: 0,
             carried: Carried::default(),
@@ -305,12 +308,12 @@ impl Traveller {
 
     /// Replaces the packet, keeping what it was in the step.
     pub(crate) fn rewrite(&mut self, packet: Packet, mut step: Step) {
-        step.before = self.packet.into();
-        step.after = packet.into();
-        self.packet = packet;
         if !self.quiet {
+            step.before = self.packet.into();
+            step.after = packet.into();
             self.steps.push(step);
         }
+        self.packet = packet;
     }
 
     /// The cloud's flow state that an answer belongs to. It is taken out: with floating IP the answer looks the
@@ -393,8 +396,17 @@ impl World {
                 At::Node(name, entry) => self.through_node(traveller, &name, entry),
                 At::Party(party) => Moves::one(traveller, Move::End(End::Arrived(party))),
             };
+            if let Some((mut traveller, step)) = moves.first
+                && traveller.carried.is_on_track(&traveller.steps)
+            {
+                traveller.nic.clone_from(&left_by);
+                match step {
+                    Move::Go(at) => next = Some((traveller, at)),
+                    Move::End(end) => ended.push((traveller, end)),
+                }
+            }
             let before = open.len();
-            for (mut traveller, step) in moves {
+            for (mut traveller, step) in moves.others {
                 if !traveller.carried.is_on_track(&traveller.steps) {
                     continue;
                 }
@@ -404,11 +416,9 @@ impl World {
                     Move::End(end) => ended.push((traveller, end)),
                 }
             }
-            // A stack: the first branch is walked first. One that is alone never lies on it.
-            match open.get_mut(before..) {
-                Some([_]) => next = open.pop(),
-                Some(added) => added.reverse(),
-                None => {}
+            // A stack: the branch after the first lies on top.
+            if let Some(added) = open.get_mut(before..) {
+                added.reverse();
             }
         }
         ended

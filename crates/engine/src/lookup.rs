@@ -8,6 +8,7 @@ use model::{
     same_objects,
 };
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock},
 };
@@ -20,6 +21,8 @@ pub(crate) struct Lookup {
     host_pods: Arc<OnceLock<BTreeMap<NodeName, Vec<Arc<Pod>>>>>,
     health_ports: Arc<OnceLock<BTreeMap<u16, Key>>>,
     proxied: Arc<OnceLock<Option<BTreeSet<NodeName>>>>,
+    /// The pod that was asked for last: who received a packet is asked several times.
+    latest_pod: RefCell<Option<(Key, Arc<Pod>)>>,
 }
 
 impl Lookup {
@@ -37,6 +40,7 @@ impl Lookup {
                 same_objects(&before.pods, &after.pods)
                     && same_objects(&before.daemon_sets, &after.daemon_sets),
             ),
+            latest_pod: RefCell::default(),
         }
     }
 }
@@ -52,6 +56,18 @@ impl World {
     /// Whether kube-proxy, or Cilium in its place, runs on a node.
     pub(crate) fn has_proxy(&self, node: &NodeName) -> bool {
         self.lookup.proxied(&self.model).is_none_or(|nodes| nodes.contains(node)) || self.is_cilium()
+    }
+
+    /// The pod of a name.
+    pub(crate) fn pod(&self, key: &Key) -> Option<Arc<Pod>> {
+        if let Some((known, pod)) = &*self.lookup.latest_pod.borrow()
+            && known == key
+        {
+            return Some(Arc::clone(pod));
+        }
+        let (known, pod) = self.model.pods.get_key_value(key)?;
+        *self.lookup.latest_pod.borrow_mut() = Some((known.clone(), Arc::clone(pod)));
+        Some(Arc::clone(pod))
     }
 
     /// The slices of a Service, in name order.

@@ -9,6 +9,7 @@ use crate::{
     parse_destination,
     topology::{AddressOwner, UPLINK},
 };
+use azure::holds;
 use ipnet::IpNet;
 use model::{Key, NodeName, kubernetes::Protocol};
 use netfilter::{Entry, InterfaceName, Segment};
@@ -259,7 +260,7 @@ impl World {
         let Place::Pod(key) = client else { return None };
         let pod = self.model.pods.get(key).filter(|pod| !pod.spec.host_network)?;
         let ips: Vec<IpAddr> = pod.ips().collect();
-        let inside = ranges.iter().map(|range| ips.iter().any(|ip| range.contains(ip))).collect();
+        let inside = ranges.iter().map(|range| ips.iter().any(|ip| holds(range, *ip))).collect();
         let labels = if self.model.network_policies.is_empty() {
             String::new()
         } else {
@@ -326,13 +327,13 @@ impl World {
         if !by_uplink || traveller.tracked.iter().any(|(own, _)| own == node) {
             return None;
         }
-        let kept = match self.topology.unmasqueraded() {
-            Some(mut ranges) => ranges.any(|range| range.contains(&packet.destination)),
-            None => true,
-        };
         let AddressOwner::Pod(key) = self.topology.owner(packet.destination)? else { return None };
         let party = Party::Pod(key.clone());
         let (on, _) = self.topology.node_of(packet.destination)?;
+        let kept = self
+            .topology
+            .unmasqueraded()
+            .is_none_or(|ranges| ranges.iter().any(|range| holds(range, packet.destination)));
         if on != node || !kept {
             return None;
         }

@@ -36,8 +36,10 @@ pub(crate) struct Narrator<'a> {
     family: Family,
     pub(crate) station: Station,
     pub(crate) hook: Hook,
-    /// The Service that the last rule with a comment spoke of.
+    /// The Service that the last rule with a comment spoke of, as far as comments were read.
     pub(crate) service: Option<Key>,
+    /// How many events were looked through for a Service: comments are read where a step needs them.
+    noted: usize,
     /// Whether a rule translated the destination in this passage.
     pub(crate) translated: bool,
     /// How many steps a rule or a policy decided.
@@ -63,6 +65,7 @@ impl<'a> Narrator<'a> {
             station,
             hook: Hook::Prerouting,
             service: None,
+            noted: 0,
             translated: false,
             decided: 0,
             decisions: Vec::new(),
@@ -78,7 +81,7 @@ impl<'a> Narrator<'a> {
         for (at, event) in told.iter().enumerate() {
             let rest = passage.events.get(at + 1..).unwrap_or_default();
             let before = traveller.steps.len();
-            self.event(traveller, event, rest);
+            self.event(traveller, event, rest, told.get(..=at).unwrap_or_default());
             let decides = matches!(event, Event::Matched { .. } | Event::PolicyApplied { .. });
             if decides && traveller.steps.len() > before {
                 self.decided += 1;
@@ -108,10 +111,11 @@ impl<'a> Narrator<'a> {
         NearMiss { rule: rule.unwrap_or_else(nothing), failed: kernel.describe_failure(miss) }
     }
 
-    fn event(&mut self, traveller: &mut Traveller, event: &Event, rest: &[Event]) {
+    fn event(&mut self, traveller: &mut Traveller, event: &Event, rest: &[Event], told: &[Event]) {
         match event {
             Event::Hook { hook, .. } | Event::BaseChain { hook, .. } => self.hook = *hook,
             Event::NftRule { rule, probability, packet } => {
+                self.noted = told.len();
                 traveller.packet = *packet;
                 self.nft_rule(traveller, *rule, *probability, rest);
             }
@@ -121,10 +125,12 @@ impl<'a> Narrator<'a> {
             }
             Event::Translate { before, after } => self.translate(traveller, *before, *after),
             Event::Matched { rule, probability, packet } => {
-                traveller.packet = *packet;
-                self.matched(traveller, *rule, *probability, rest);
+                self.matched(traveller, *rule, *probability, packet, rest, told);
             }
-            Event::Ipvs { at, ways, known } => self.balance(traveller, *at, *ways, *known, rest),
+            Event::Ipvs { at, ways, known } => {
+                self.noted = told.len();
+                self.balance(traveller, *at, *ways, *known, rest);
+            }
             Event::Mark { after, .. } => traveller.packet.mark = *after,
             Event::NoHairpin { interface } => {
                 let why = format!(
@@ -172,14 +178,25 @@ impl<'a> Narrator<'a> {
         traveller.rewrite(after, step);
     }
 
-    fn matched(&mut self, traveller: &mut Traveller, id: RuleId, probability: Option<f64>, rest: &[Event]) {
+    fn matched(
+        &mut self,
+        traveller: &mut Traveller,
+        id: RuleId,
+        probability: Option<f64>,
+        packet: &Packet,
+        rest: &[Event],
+        told: &[Event],
+    ) {
         let Some((chain, rule)) = self.rule(id) else { return };
-        self.note_service(rule);
+        if let Some(target) = jump_target(rule)
+            && (self.decided >= MOST_TOLD || !self.leads_on(id.table, target, rest))
+        {
+            return;
+        }
+        traveller.packet = *packet;
+        self.note_service(traveller, Some(rule), told);
         match &rule.target {
-            Target::Jump(target) | Target::Goto(target) => {
-                if self.decided >= MOST_TOLD || !self.leads_on(id.table, target, rest) {
-                    return;
-                }
+            Target::Jump(_) | Target::Goto(_) => {
                 self.jump(traveller, id, chain, rule, probability, rest);
             }
             Target::Dnat(_) | Target::Redirect(_) => self.dnat(traveller, id, chain, rule, rest),
@@ -221,15 +238,30 @@ impl<'a> Narrator<'a> {
         }
     }
 
-    /// Remembers the Service that a rule's comment speaks of.
-    fn note_service(&mut self, rule: &Rule) {
-        let Some(name) = commented_name(rule) else { return };
-        let is_known = self.service.as_ref().is_some_and(|known| {
-            let rest = name.strip_prefix(&*known.namespace).and_then(|rest| rest.strip_prefix('/'));
-            rest == Some(&*known.name)
+    /// Remembers the Service of which the latest comment speaks that was not read yet. Where the last event is a rule
+    /// that is at hand, it is `last`.
+    fn note_service(&mut self, traveller: &mut Traveller, last: Option<&Rule>, told: &[Event]) {
+        let unread = told.get(self.noted..).unwrap_or_default();
+        self.noted = told.len();
+        let rules = unread.iter().rev().skip(usize::from(last.is_some())).filter_map(|event| match event {
+            Event::Matched { rule, .. } => self.rule(*rule).map(|(_, rule)| rule),
+            _ => None,
         });
-        if !is_known && let Ok(service) = name.parse() {
-            self.service = Some(service);
+        for name in last.into_iter().chain(rules).filter_map(commented_name) {
+            let is_meant = |known: &Key| {
+                let rest = name.strip_prefix(&*known.namespace).and_then(|rest| rest.strip_prefix('/'));
+                rest == Some(&*known.name)
+            };
+            if self.service.as_ref().is_some_and(is_meant) {
+                return;
+            }
+            // Mostly another node spoke of the same one.
+            let before = traveller.spoken_of.as_ref().filter(|known| is_meant(known)).cloned();
+            if let Some(service) = before.or_else(|| name.parse().ok()) {
+                traveller.spoken_of = Some(service.clone());
+                self.service = Some(service);
+                return;
+            }
         }
     }
 
@@ -329,7 +361,7 @@ impl<'a> Narrator<'a> {
         traveller.rewrite(*after, step);
     }
 
-    fn outcome(&self, traveller: &mut Traveller, passage: &Passage) -> Option<(Verdict, Cause)> {
+    fn outcome(&mut self, traveller: &mut Traveller, passage: &Passage) -> Option<(Verdict, Cause)> {
         match &passage.outcome {
             Outcome::Local | Outcome::Out { .. } => None,
             Outcome::Dropped => Some((Verdict::Dropped, self.cause(passage, Cause::FirewallDropped))),
@@ -358,6 +390,7 @@ impl<'a> Narrator<'a> {
                 let why = "This rule has a part that is not modelled, and what happens to the packet depends on it.";
                 match rule.and_then(|id| Some((id, self.rule(id)?))) {
                     Some((id, (chain, rule))) => {
+                        self.note_service(traveller, None, &passage.events);
                         self.rule_step(traveller, id, chain, rule, Action::Match, None, why);
                     }
                     None => self.step(traveller, Component::Iptables, Action::Match, why),

@@ -19,10 +19,8 @@ impl World {
             return moves;
         }
         let packet = unmarked(traveller.packet);
-        let mut state = traveller.carried.before.kernel(name);
-        for (_, connection) in traveller.tracked.iter().filter(|(node, _)| node == name) {
-            state.conntrack.insert(*connection);
-        }
+        let before = Arc::clone(&traveller.carried.before);
+        let state = before.kernel(name, &traveller.tracked);
         // What almost decided may be any rule.
         let kernel = if traveller.carried.explains() {
             self.kernel(name).cloned()

@@ -150,12 +150,10 @@ impl World {
             | Party::Endpoint(_)
             | Party::Platform => Some(Listener::Application),
             Party::Metadata => (port == METADATA_PORT).then_some(Listener::Application),
-            Party::Pod(key) => self
-                .model
-                .pods
-                .get(key)
-                .filter(|pod| listens(pod, port, protocol))
-                .map(|_| Listener::Application),
+            Party::Pod(key) => {
+                let pod = self.pod(key).filter(|pod| listens(pod, port, protocol));
+                pod.map(|_| Listener::Application)
+            }
             Party::Node(name) => self.node_listener(name, (ip, port), protocol),
         }
     }

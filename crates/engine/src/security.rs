@@ -43,11 +43,14 @@ impl World {
 
     /// Answers are not asked about: security groups let the answers of a flow pass that they let pass.
     fn ask_guards(&self, traveller: &mut Traveller, nic: Sender<'_>, direction: Direction) -> Option<Cause> {
-        let guards = self.cloud.guards(nic);
         if traveller.segment != netfilter::Segment::Opening {
-            stateful(traveller, &guards);
+            let said = traveller.steps.iter().any(|step| step.action == Action::SkipNsg);
+            if !traveller.quiet && !said {
+                stateful(traveller, &self.cloud.guards(nic));
+            }
             return None;
         }
+        let guards = self.cloud.guards(nic);
         let packet = unmarked(traveller.packet);
         for asked in guards.ask(direction, &guarded(&packet), &self.space) {
             let allows = asked.allows();
@@ -92,11 +95,7 @@ impl World {
 
 /// Says once on the way back that security groups are not asked.
 fn stateful(traveller: &mut Traveller, guards: &Guards) {
-    if traveller.quiet {
-        return;
-    }
-    let said = traveller.steps.iter().any(|step| step.action == Action::SkipNsg);
-    let Some(group) = guards.nic.as_ref().or(guards.subnet.as_ref()).filter(|_| !said) else { return };
+    let Some(group) = guards.nic.as_ref().or(guards.subnet.as_ref()) else { return };
     let why = "Security groups are stateful: the answer of a connection that they let pass needs no rule.";
     traveller.note(station(group), Component::AzureNsg, Owner::Azure, Action::SkipNsg, why);
 }

@@ -9,7 +9,12 @@ use crate::{
 };
 use model::{NodeName, kubernetes::IpFamily};
 use netfilter::{Connection, Packet, Protocol, RecentUpdate};
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Arc, LazyLock},
+};
 
 /// What is remembered between packets. The default is a cluster that has seen none.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -48,10 +53,22 @@ impl State {
         self.nodes.keys()
     }
 
-    /// What a node's kernel remembers, as it is to begin with where it has seen nothing.
-    pub(crate) fn kernel(&self, name: &NodeName) -> netfilter::State {
-        let fresh = || netfilter::State { now: self.now, ..netfilter::State::default() };
-        self.nodes.get(name).cloned().unwrap_or_else(fresh)
+    /// What a node's kernel remembers, as it is to begin with where it has seen nothing, and these connections.
+    pub(crate) fn kernel(
+        &self,
+        name: &NodeName,
+        tracked: &[(NodeName, Connection)],
+    ) -> Cow<'_, netfilter::State> {
+        static FRESH: LazyLock<netfilter::State> = LazyLock::new(netfilter::State::default);
+        let mut state = match self.nodes.get(name) {
+            Some(known) => Cow::Borrowed(known),
+            None if self.now == 0 => Cow::Borrowed(&*FRESH),
+            None => Cow::Owned(netfilter::State { now: self.now, ..netfilter::State::default() }),
+        };
+        for (_, connection) in tracked.iter().filter(|(node, _)| node == name) {
+            state.to_mut().conntrack.insert(*connection);
+        }
+        state
     }
 
     /// What a load balancer keeps of a flow that it knows.

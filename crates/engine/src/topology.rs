@@ -4,6 +4,7 @@
 //! the stations at which a packet can be, its edges the links between them.
 
 use crate::addresses::AddressMap;
+use azure::holds;
 use ipnet::IpNet;
 use kubernetes::kube_proxy::pods_are_in_network;
 use model::{
@@ -74,8 +75,11 @@ pub(crate) struct Topology {
     hung: AddressMap<(NodeName, InterfaceName)>,
     /// Ranges of pod addresses, by node.
     pod_ranges: Vec<(IpNet, NodeName)>,
-    /// Destinations to which pods keep their address; `None` where no ip-masq-agent runs.
+    /// Destinations to which pods keep their address, those of the nodes' ranges included; `None` where no
+    /// ip-masq-agent runs.
     unmasqueraded: Option<Vec<IpNet>>,
+    /// Every range of pod addresses, the cluster's and the nodes'.
+    all_pods: Vec<IpNet>,
     /// Ranges of the virtual network and of those peered with it.
     vnet: Vec<IpNet>,
     /// Ranges of networks on premises.
@@ -183,6 +187,7 @@ impl Topology {
             hung: AddressMap::default(),
             pod_ranges: Vec::new(),
             unmasqueraded,
+            all_pods: Vec::new(),
             vnet,
             premises,
             services,
@@ -191,6 +196,12 @@ impl Topology {
         let mut placed = Placed::default();
         topology.place_network();
         topology.place_nodes(model, &mut placed);
+        // Thousands of nodes' ranges are mostly one range in a row.
+        let of_nodes = || topology.pod_ranges.iter().map(|(range, _)| *range);
+        let with_nodes = |own: &[IpNet]| IpNet::aggregate(&own.iter().copied().chain(of_nodes()).collect());
+        let all_pods = with_nodes(&topology.pods);
+        let unmasqueraded = topology.unmasqueraded.as_deref().map(with_nodes);
+        (topology.all_pods, topology.unmasqueraded) = (all_pods, unmasqueraded);
         topology.place_pods(model, &mut placed);
         place_services(model, frontends, &mut placed);
         place_azure(model, &mut placed);
@@ -302,7 +313,7 @@ impl Topology {
 
     /// Whether the address lies in a network on premises.
     pub(crate) fn on_premises(&self, ip: IpAddr) -> bool {
-        self.premises.iter().any(|range| range.contains(&ip))
+        self.premises.iter().any(|range| holds(range, ip))
     }
 
     /// Who owns the address.
@@ -360,17 +371,17 @@ impl Topology {
 
     /// The node to which the network routes a pod address, by the nodes' pod ranges.
     pub(crate) fn node_of_pod_range(&self, ip: IpAddr) -> Option<&NodeName> {
-        self.pod_ranges.iter().find(|(range, _)| range.contains(&ip)).map(|(_, node)| node)
+        self.pod_ranges.iter().find(|(range, _)| holds(range, ip)).map(|(_, node)| node)
     }
 
     /// Whether the address lies in the virtual network.
     pub(crate) fn in_vnet(&self, ip: IpAddr) -> bool {
-        self.vnet.iter().any(|range| range.contains(&ip))
+        self.vnet.iter().any(|range| holds(range, ip))
     }
 
     /// Whether the address lies in the range of cluster IPs.
     pub(crate) fn in_service_range(&self, ip: IpAddr) -> bool {
-        self.services.iter().any(|range| range.contains(&ip))
+        self.services.iter().any(|range| holds(range, ip))
     }
 
     /// The ranges of pod addresses of the whole cluster.
@@ -380,15 +391,12 @@ impl Topology {
 
     /// Whether the address lies in a range of pod addresses.
     pub(crate) fn in_pod_range(&self, ip: IpAddr) -> bool {
-        self.pods.iter().any(|range| range.contains(&ip))
-            || self.pod_ranges.iter().any(|(range, _)| range.contains(&ip))
+        self.all_pods.iter().any(|range| holds(range, ip))
     }
 
     /// Destinations to which pods keep their address; `None` where no ip-masq-agent runs.
-    pub(crate) fn unmasqueraded(&self) -> Option<impl Iterator<Item = IpNet> + '_> {
-        let ranges = self.unmasqueraded.as_ref()?;
-        let of_nodes = self.pod_ranges.iter().map(|(range, _)| *range);
-        Some(ranges.iter().copied().chain(of_nodes))
+    pub(crate) fn unmasqueraded(&self) -> Option<&[IpNet]> {
+        self.unmasqueraded.as_deref()
     }
 }
 

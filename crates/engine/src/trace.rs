@@ -185,6 +185,33 @@ pub enum AssumptionCode {
     UnknownServiceTag,
 }
 
+impl AssumptionCode {
+    /// Every code, in order.
+    pub const ALL: [Self; 21] = [
+        Self::IdealLbHash,
+        Self::UniformStatistic,
+        Self::PodListensOnTargetPort,
+        Self::UnownedAddressIsVm,
+        Self::UnknownAddressIsInternet,
+        Self::AllocatedValues,
+        Self::DefaultCluster,
+        Self::ProbesSettled,
+        Self::ClusterDnsAnswers,
+        Self::OnPremisesDns,
+        Self::OwnDnsServer,
+        Self::IngressHostInDns,
+        Self::PublicName,
+        Self::ServiceAddress,
+        Self::CiliumServices,
+        Self::PoliciesEnforced,
+        Self::NodeWithoutKubeProxy,
+        Self::IpvsScheduler,
+        Self::GivenRules,
+        Self::ApplianceForwards,
+        Self::UnknownServiceTag,
+    ];
+}
+
 /// Who a person would go to in order to change a thing. Decides the colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "kebab-case")]

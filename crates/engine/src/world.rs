@@ -289,7 +289,7 @@ impl World {
             cilium::keep_clients_of_local_pods(&mut rules, uplink, &pods);
         }
         if let Some(unmasqueraded) = self.topology.unmasqueraded() {
-            ip_masq_agent::install(&mut rules, unmasqueraded, family);
+            ip_masq_agent::install(&mut rules, unmasqueraded.iter().copied(), family);
         }
         if let (IpFamily::IPv4, Some((pods, own))) = (family, self.pod_subnet(node)) {
             azure_cns::install(&mut rules, pods, own);

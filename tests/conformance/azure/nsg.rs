@@ -2,7 +2,8 @@
 
 use super::input::{self, compare, strict};
 use azure::{
-    AddressSpace, Asked, FlowState, GuardedPacket, Guards, PROBE_SOURCE, SecurityGroup, default_rules,
+    AddressSpace, Asked, FlowState, GuardedPacket, Guards, PROBE_SOURCE, SecurityGroup, ServiceTag,
+    default_rules,
 };
 use model::azure::{Access, Direction, NetworkSecurityGroup, SecurityProtocol, SecurityRule};
 use serde::Deserialize;
@@ -170,8 +171,8 @@ fn check_rule(names: &str, asked: &[Asked]) -> Vec<String> {
     let alternatives =
         "AllowVnetInBound or AllowAzureLoadBalancerInBound (VirtualNetwork also covers 168.63.129.16)";
     if names == alternatives {
-        let covered = space().has_tag(PROBE_SOURCE, "VirtualNetwork")
-            && space().has_tag(PROBE_SOURCE, "AzureLoadBalancer");
+        let covered = space().has_tag(PROBE_SOURCE, ServiceTag::VirtualNetwork)
+            && space().has_tag(PROBE_SOURCE, ServiceTag::AzureLoadBalancer);
         return [
             compare("168.63.129.16 has both tags", &true, &covered),
             compare("rule", &"AllowVnetInBound".to_owned(), &ruling.rule.name),

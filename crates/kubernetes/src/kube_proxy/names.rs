@@ -36,7 +36,14 @@ impl ChainKind {
 
     /// The kind of a generated chain, from its name; `None` for fixed and foreign chains.
     pub fn of(chain: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| chain.starts_with(kind.prefix()))
+        Some(match chain.strip_prefix("KUBE-")?.as_bytes() {
+            [b'S', b'V', b'C', b'-', ..] => Self::ServiceCluster,
+            [b'S', b'V', b'L', b'-', ..] => Self::ServiceLocal,
+            [b'E', b'X', b'T', b'-', ..] => Self::External,
+            [b'F', b'W', b'-', ..] => Self::Firewall,
+            [b'S', b'E', b'P', b'-', ..] => Self::Endpoint,
+            _ => return None,
+        })
     }
 }
 

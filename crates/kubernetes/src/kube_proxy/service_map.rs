@@ -177,18 +177,25 @@ impl ServiceMap {
             by_service.entry(service).or_default().push(slice);
         }
         let mut nodes = Interner::default();
-        let mut entries = BTreeMap::new();
+        let mut entries = self.entries.clone();
+        let mut known = self.entries.iter().peekable();
         for (key, service) in services {
             let slices = by_service.get(&(&*key.namespace, &*key.name)).map_or(&[][..], Vec::as_slice);
-            let entry = match self.entries.get(key) {
-                Some(entry) if entry.is_made_from(service, slices) => entry.clone(),
-                _ => Entry {
+            while let Some((gone, _)) = known.next_if(|(other, _)| *other < key) {
+                entries.remove(gone);
+            }
+            let before = known.next_if(|(other, _)| *other == key);
+            if before.is_none_or(|(_, entry)| !entry.is_made_from(service, slices)) {
+                let entry = Entry {
                     ports: service_ports(self.family, key, service, slices, &mut nodes),
                     service: Arc::clone(service),
                     slices: slices.iter().map(|slice| Arc::clone(slice)).collect(),
-                },
-            };
-            entries.insert(key.clone(), entry);
+                };
+                entries.insert(key.clone(), entry);
+            }
+        }
+        for (gone, _) in known {
+            entries.remove(gone);
         }
         let mut ports: Vec<_> = entries.values().flat_map(|entry| entry.ports.iter().cloned()).collect();
         order::sort_by(&mut ports, |a, b| {

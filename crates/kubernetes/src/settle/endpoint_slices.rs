@@ -1,7 +1,11 @@
 //! The EndpointSlice controller.
 
 use super::{Field, Settled};
-use crate::{hashing::FastMap, kube_proxy::ProxyConfig, uid_of};
+use crate::{
+    hashing::{FastMap, FastSet},
+    kube_proxy::ProxyConfig,
+    uid_of,
+};
 use model::{
     Key, Kind, Model, NodeName, ObjectRef,
     kubernetes::{
@@ -9,10 +13,7 @@ use model::{
         ObjectMeta, Pod, Service, ServicePort, ServiceType,
     },
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Most endpoints in one slice.
 const PER_SLICE: usize = 100;
@@ -21,8 +22,8 @@ const PER_SLICE: usize = 100;
 pub(super) fn complete(settled: &mut Settled) {
     let model = &settled.model;
     let written = model.endpoint_slices.iter();
-    let managed: BTreeSet<(&str, &str)> =
-        order::set(written.filter_map(|(key, slice)| Some((&*key.namespace, slice.service()?))));
+    let managed: FastSet<(&str, &str)> =
+        written.filter_map(|(key, slice)| Some((&*key.namespace, slice.service()?))).collect();
     let wanted: Vec<(&Key, &Arc<Service>)> = (model.services.iter())
         .filter(|(_, service)| wants_slices(service))
         .filter(|(key, _)| !managed.contains(&(&*key.namespace, &*key.name)))

@@ -79,7 +79,11 @@ impl Allocators {
         let ranges = service_ranges(model);
         let services = || model.services.values().map(|service| &service.spec);
         let given = services()
-            .flat_map(|spec| spec.cluster_ips.iter().chain([&spec.cluster_ip]))
+            .flat_map(|spec| {
+                // Mostly the one is the first of the others.
+                let single = Some(&spec.cluster_ip).filter(|ip| spec.cluster_ips.first() != Some(*ip));
+                spec.cluster_ips.iter().chain(single)
+            })
             .filter_map(|ip| parse_ip(ip));
         // The API server's own Service and the cluster's DNS.
         let reserved = ranges.iter().flat_map(|range| [nth(*range, 1), nth(*range, 10)]).flatten();
