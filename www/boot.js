@@ -8,7 +8,7 @@ const part = (name) => document.querySelector(`meta[name="part-${name}"]`).conte
 
 // What the first picture does not need of the page's wasm, cut from it when the page was built (crates/split). It works
 // on the first one's memory and is fetched right behind it; what is called before it is there has it fetched at once.
-const rest = new URL(`${part("later")}_bg.wasm`, import.meta.url);
+const rest = new URL(`${part("rest")}_bg.wasm`, import.meta.url);
 const notice = (place, text) => {
   const paragraph = document.createElement("p");
   paragraph.setAttribute("role", "alert");

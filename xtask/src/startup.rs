@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// The part of the page that holds the rest: a wasm without JavaScript of its own.
-pub(crate) const REST: &str = "later";
+pub(crate) const REST: &str = "rest";
 
 /// Lists what runs before the first picture stands.
 pub(crate) fn command(arguments: &[String]) -> Result<ExitCode, Stop> {

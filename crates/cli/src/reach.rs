@@ -11,10 +11,11 @@ use std::fmt::Write;
 /// `hopscope matrix FILE…`
 pub(crate) fn matrix(arguments: &MatrixArguments) -> Result<Done, Failure> {
     let world = World::new(&input::model(&arguments.files)?);
-    let matrix = world.matrix(&question(&world, &arguments.reach)?);
+    let question = question(&world, &arguments.reach)?;
+    let matrix = world.matrix(&question);
     match arguments.reach.output {
         TableFormat::Json => output::json(&matrix).map(Done::from),
-        TableFormat::Text => Ok(table(&matrix).into()),
+        TableFormat::Text => Ok(table(&world, &question, &matrix).into()),
     }
 }
 
@@ -57,11 +58,12 @@ fn question(world: &World, arguments: &ReachArguments) -> Result<MatrixQuestion,
     Ok(question)
 }
 
-fn table(matrix: &Matrix) -> String {
-    let cells = matrix.clients.iter().zip(&matrix.rows);
+fn table(world: &World, question: &MatrixQuestion, matrix: &Matrix) -> String {
+    let cells = question.clients.iter().zip(&matrix.rows);
     let rows = cells.flat_map(|(client, row)| {
+        let whose = world.whose(client).map(|whose| format!(" ({whose})")).unwrap_or_default();
         let cells = matrix.targets.iter().zip(row);
-        cells.map(move |(target, cell)| [client.clone(), target.clone(), words(cell)])
+        cells.map(move |(target, cell)| [format!("{client}{whose}"), target.clone(), words(cell)])
     });
     columns([["FROM", "TO", "RESULT"].map(str::to_owned)].into_iter().chain(rows))
 }

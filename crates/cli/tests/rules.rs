@@ -356,4 +356,7 @@ status: {addresses: [{type: InternalIP, address: 10.224.0.4}]}
     assert_eq!((code, &*out), (Some(2), ""), "{err}");
     assert!(err.contains("w0 runs Windows, which has no iptables"), "{err}");
     assert!(err.contains("Linux nodes: n0"), "{err}");
+    let trace = |to: &str| prints(&format!("trace {cluster} --from 10.224.0.99 --to node/{to}:10250"));
+    assert!(trace("w0").contains("windows-node: "), "{}", trace("w0"));
+    assert!(!trace("n0").contains("windows-node: "), "{}", trace("n0"));
 }

@@ -80,6 +80,9 @@ impl World {
                 codes.insert(AssumptionCode::UnknownServiceTag);
             }
         }
+        if step.station.kind == StationKind::Node && self.runs_windows(&step.station.name) {
+            codes.insert(AssumptionCode::WindowsNode);
+        }
         let is_given =
             || step.station.kind == StationKind::Node && self.given.contains_key(&*step.station.name);
         if !self.given.is_empty() && is_given() {
@@ -176,6 +179,9 @@ impl AssumptionCode {
             }
             Self::NodeWithoutKubeProxy => {
                 "A node on which the DaemonSet kube-system/kube-proxy has no pod is taken as one that was started without it: a kube-proxy that stops leaves its rules behind, and they go on working until they are out of date."
+            }
+            Self::WindowsNode => {
+                "A node with Windows has no iptables: kube-proxy programs its Host Networking Service. It is taken to do with packets what a node with Linux does, but the rules shown are not on it."
             }
             Self::PoliciesEnforced => {
                 "No ManagedCluster document says who enforces NetworkPolicies: they are taken as enforced, by Azure's engine."

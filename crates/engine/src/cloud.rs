@@ -9,7 +9,7 @@ use crate::{
     journey::{CloudFlow, End, Keeper, Move, Moves, Traveller, plain, unmarked},
     later::{Sentence, later},
     ping::is_ping,
-    probe::probe_packet,
+    probe::AskedOnce,
     receive::protocol,
     state::Pick,
 };
@@ -204,25 +204,12 @@ impl World {
     /// The members that take a new connection. Where branches are folded, members that are alike are probed once.
     fn probed_targets<'a>(&self, traveller: &Traveller, selection: &Selection<'a>) -> Targets<'a> {
         let probe = selection.probe();
-        let own = |member: &Member| self.is_up(probe, member);
         let health = |up: bool| if up { Health::Up } else { Health::Down };
         let Some(probe) = probe.filter(|_| !matches!(traveller.branching, Branching::Every)) else {
-            return selection.targets(|member| health(own(member)));
+            return selection.targets(|member| health(self.is_up(probe, member)));
         };
-        let near = self.tells_near_from_far();
-        let mut apart = None;
-        let mut known: BTreeMap<_, bool> = BTreeMap::new();
-        selection.targets(|member| {
-            let (Some(node), Some(address)) = (&member.node, member.address) else {
-                return health(own(member));
-            };
-            let apart = apart.get_or_insert_with(|| {
-                let packet = Traveller::new(probe_packet(address, probe.port));
-                self.apart(&packet, (address, probe.port), near)
-            });
-            let class = (address.is_ipv4(), apart.class(self.alike(), node));
-            health(*known.entry(class).or_insert_with(|| own(member)))
-        })
+        let mut asked = AskedOnce::new(self, probe);
+        selection.targets(|member| health(asked.state(member).up))
     }
 
     /// A flow that the load balancer knows stays with its member.

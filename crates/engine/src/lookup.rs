@@ -21,6 +21,7 @@ pub(crate) struct Lookup {
     host_pods: Arc<OnceLock<BTreeMap<NodeName, Vec<Arc<Pod>>>>>,
     health_ports: Arc<OnceLock<BTreeMap<u16, Key>>>,
     proxied: Arc<OnceLock<Option<BTreeSet<NodeName>>>>,
+    windows: Arc<OnceLock<BTreeSet<NodeName>>>,
     /// The pod that was asked for last: who received a packet is asked several times.
     latest_pod: RefCell<Option<(Key, Arc<Pod>)>>,
 }
@@ -40,6 +41,7 @@ impl Lookup {
                 same_objects(&before.pods, &after.pods)
                     && same_objects(&before.daemon_sets, &after.daemon_sets),
             ),
+            windows: kept(&self.windows, same_objects(&before.nodes, &after.nodes)),
             latest_pod: RefCell::default(),
         }
     }
@@ -56,6 +58,15 @@ impl World {
     /// Whether kube-proxy, or Cilium in its place, runs on a node.
     pub(crate) fn has_proxy(&self, node: &NodeName) -> bool {
         self.lookup.proxied(&self.model).is_none_or(|nodes| nodes.contains(node)) || self.is_cilium()
+    }
+
+    /// Whether a node runs Windows.
+    pub(crate) fn runs_windows(&self, node: &str) -> bool {
+        let all = self.lookup.windows.get_or_init(|| {
+            let nodes = self.model.nodes.iter().filter(|(_, node)| node.is_windows());
+            order::set(nodes.map(|(name, _)| name.clone()))
+        });
+        !all.is_empty() && all.contains(node)
     }
 
     /// The pod of a name.

@@ -2,6 +2,7 @@
 
 use crate::{
     Cause, RuleRef, Station, Verdict, World,
+    alike::{Apart, NodeClass},
     deciding::socket,
     journey::{At, End, Party, Traveller},
     receive::{Listener, protocol},
@@ -14,7 +15,7 @@ use model::{
 };
 use netfilter::Packet;
 use serde::Serialize;
-use std::{cell::RefCell, collections::BTreeMap, fmt, net::IpAddr, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, fmt, net::IpAddr, rc::Rc, sync::Arc};
 use wire::Wire;
 
 /// What a probe thinks of one member.
@@ -74,7 +75,7 @@ type Asked = (u16, ProbeProtocol, Option<IpAddr>);
 #[derive(Debug, Clone)]
 struct Known {
     path: Box<str>,
-    label: std::sync::Arc<str>,
+    label: Arc<str>,
     state: Rc<ProbeState>,
 }
 
@@ -93,6 +94,34 @@ impl Probes {
     }
 }
 
+/// Asks a probe's members, of which those that are alike to it are asked once.
+pub(crate) struct AskedOnce<'a> {
+    world: &'a World,
+    probe: &'a Probe,
+    apart: Option<Apart>,
+    known: BTreeMap<(bool, NodeClass), Rc<ProbeState>>,
+}
+
+impl<'a> AskedOnce<'a> {
+    pub(crate) fn new(world: &'a World, probe: &'a Probe) -> Self {
+        Self { world, probe, apart: None, known: BTreeMap::new() }
+    }
+
+    /// The state of a member that is alike: whether it is up and what it answered are the same, the words about it not.
+    pub(crate) fn state(&mut self, member: &Member) -> Rc<ProbeState> {
+        let (world, probe) = (self.world, self.probe);
+        let (Some(node), Some(address)) = (&member.node, member.address) else {
+            return world.probed(probe, member);
+        };
+        let apart = self.apart.get_or_insert_with(|| {
+            let packet = Traveller::new(probe_packet(address, probe.port));
+            world.apart(&packet, (address, probe.port), world.tells_near_from_far())
+        });
+        let class = (address.is_ipv4(), apart.class(world.alike(), node));
+        Rc::clone(self.known.entry(class).or_insert_with(|| world.probed(probe, member)))
+    }
+}
+
 /// The source port of probes; any will do.
 const SOURCE_PORT: u16 = 50_000;
 
@@ -104,6 +133,18 @@ impl World {
             return ProbeState { up: true, answer: "not probed".to_owned(), why, ..ProbeState::default() };
         };
         ProbeState::clone(&self.probed(probe, member))
+    }
+
+    /// What a probe got from each member that is a node. Of members that are alike to it one is asked for all: from where
+    /// to where it asked and why, which would be of that one, is left out.
+    pub fn probe_answers(&self, probe: &Probe, members: &[Arc<Member>]) -> BTreeMap<NodeName, ProbeState> {
+        let mut asked = AskedOnce::new(self, probe);
+        let answers = members.iter().filter_map(|member| {
+            let state = asked.state(member);
+            let answer = ProbeState { up: state.up, answer: state.answer.clone(), ..ProbeState::default() };
+            Some((member.node.clone()?, answer))
+        });
+        order::map(answers)
     }
 
     /// Whether a probe lets new connections go to a member.
@@ -259,7 +300,7 @@ impl fmt::Display for ProbePacket {
 }
 
 /// The first packet of a probe.
-pub(crate) fn probe_packet(address: IpAddr, port: u16) -> Packet {
+fn probe_packet(address: IpAddr, port: u16) -> Packet {
     Packet {
         protocol: netfilter::Protocol::Tcp,
         source: if address.is_ipv4() { PROBE_SOURCE } else { PROBE_SOURCE_V6 },

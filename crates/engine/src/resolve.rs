@@ -100,6 +100,24 @@ impl World {
         }
     }
 
+    /// Who has an address, in words, where a place is told by its address alone: `a client on the internet`.
+    pub fn whose(&self, place: &Place) -> Option<String> {
+        let Place::Ip(ip) = place else { return None };
+        Some(match self.party_at(*ip)? {
+            Party::Internet(_) => "a client on the internet".to_owned(),
+            Party::Vm(_) => match self.cloud.subnet(*ip) {
+                Some(subnet) => format!("a VM in {}", subnet.name),
+                None => "a VM in the virtual network".to_owned(),
+            },
+            Party::OnPremises(_) => "a host on premises".to_owned(),
+            Party::Node(name) => format!("node {name}"),
+            Party::Pod(key) => format!("pod {key}"),
+            Party::Platform => "Azure's platform".to_owned(),
+            Party::Metadata => "the instance metadata service".to_owned(),
+            Party::Endpoint(_) | Party::AzureService { .. } => return None,
+        })
+    }
+
     /// Who sends and receives at an address; `None` for addresses that are nobody's (frontends, cluster IPs).
     fn party_at(&self, ip: IpAddr) -> Option<Party> {
         match self.topology.owner(ip) {

@@ -175,6 +175,8 @@ pub enum AssumptionCode {
     PoliciesEnforced,
     /// A node without a pod of kube-proxy never had one.
     NodeWithoutKubeProxy,
+    /// A node with Windows does with packets what a node with Linux does.
+    WindowsNode,
     /// The shares of IPVS are those of many connections.
     IpvsScheduler,
     /// A node's rules were given in place of the generated ones.
@@ -187,7 +189,7 @@ pub enum AssumptionCode {
 
 impl AssumptionCode {
     /// Every code, in order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::IdealLbHash,
         Self::UniformStatistic,
         Self::PodListensOnTargetPort,
@@ -205,6 +207,7 @@ impl AssumptionCode {
         Self::CiliumServices,
         Self::PoliciesEnforced,
         Self::NodeWithoutKubeProxy,
+        Self::WindowsNode,
         Self::IpvsScheduler,
         Self::GivenRules,
         Self::ApplianceForwards,

@@ -9,6 +9,7 @@ use kubernetes::{
 };
 use model::{
     Key, Kind, Model, NodeName, Object, ObjectRef,
+    azure::ManagedCluster,
     kubernetes::{
         Affinity, Condition, Container, ContainerPort, Effect, LabelSelector, Node, OwnerReference, Pod,
         PodAffinity, PodAffinityTerm, Quantity, Taint, Toleration, TolerationOperator,
@@ -241,6 +242,35 @@ fn refusals_in_the_words_of_kubectl_describe() {
         })),
         ["no nodes available to schedule pods"]
     );
+}
+
+#[test]
+fn claims_are_spoken_of_since_1_34() {
+    for (control_plane, kubelet, says) in [
+        (None, None, false),
+        (Some("1.33.9"), None, false),
+        (Some("1.34"), None, true),
+        (Some("1.35.1"), Some("v1.33.0"), true),
+        (Some("1.33.9"), Some("v1.34.0"), false),
+        (None, Some("v1.33.9"), false),
+        (None, Some("v1.34.0"), true),
+        (None, Some("unknown"), false),
+    ] {
+        let mut model = Model::default();
+        add_node(&mut model, "a", |node| {
+            node.spec.unschedulable = true;
+            node.status.node_info.kubelet_version = kubelet.map(str::to_owned);
+        });
+        let kubernetes_version = control_plane.map(str::to_owned);
+        model.managed_cluster =
+            Some(Arc::new(ManagedCluster { kubernetes_version, ..ManagedCluster::default() }));
+        model.put(Object::Deployment(Arc::new(workload("waits", 1))));
+        let claims = if says { "no new claims to deallocate, " } else { "" };
+        let said = format!(
+            "0/1 nodes are available: 1 node(s) were unschedulable. {claims}preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+        );
+        assert_eq!(reasons(&settle(&model)), [said], "{control_plane:?} {kubelet:?}");
+    }
 }
 
 #[test]

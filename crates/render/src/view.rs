@@ -32,7 +32,7 @@ pub struct LoadBalancerView {
     pub frontends: BTreeMap<String, IpAddr>,
     /// Nodes in each backend pool, by the pool's name.
     pub members: BTreeMap<String, Vec<NodeName>>,
-    /// What each probe last said of each member, by the probe's name.
+    /// What each probe last heard from each member, without the words about it, by the probe's name.
     pub probes: BTreeMap<String, BTreeMap<NodeName, ProbeState>>,
 }
 
@@ -77,11 +77,8 @@ fn of_balancer(world: &World, balancer: &Balancer, probed: Probed) -> Option<Loa
     let mut probes: BTreeMap<String, BTreeMap<NodeName, ProbeState>> = BTreeMap::new();
     for rule in rules {
         let Some(probe) = &rule.probe else { continue };
-        let members = cloud.pool(&balancer.name, &rule.pool).into_iter().flat_map(|pool| &pool.members);
-        let states = probes.entry(probe.name.clone()).or_default();
-        for (node, member) in members.filter_map(|member| Some((member.node.clone()?, member))) {
-            states.insert(node, world.probe_state(Some(probe), member));
-        }
+        let members = cloud.pool(&balancer.name, &rule.pool).map_or(&[][..], |pool| pool.members.as_slice());
+        probes.entry(probe.name.clone()).or_default().extend(world.probe_answers(probe, members));
     }
     Some(LoadBalancerView {
         resource,

@@ -13,8 +13,36 @@ pub struct WorldId(pub u32);
 /// A flow in a cluster.
 pub type Asked = (WorldId, Flow);
 
-/// Every branch of a flow and a sampled run, or why the flow cannot be asked about.
-pub type Answer = Result<(Paths, Run), String>;
+/// What becomes of a flow, or why the flow cannot be asked about.
+pub type Answer = Result<Answered, String>;
+
+/// What becomes of a flow.
+#[derive(Debug, Clone, PartialEq, Wire)]
+pub struct Answered {
+    /// The branches, those that are alike folded where there are many: the first of them where a large Service has
+    /// hundreds.
+    pub paths: Paths,
+    /// How many branches there are beside those.
+    pub left: usize,
+    /// A sampled run, with the exact shares of every receiver.
+    pub run: Run,
+}
+
+/// Branches of a flow that are told one by one.
+const MOST_TOLD: usize = 200;
+
+impl Answered {
+    pub(crate) fn of(paths: &Paths, run: Run) -> Self {
+        let told = paths.outcomes.get(..MOST_TOLD).unwrap_or(&paths.outcomes);
+        let left = paths.outcomes.len() - told.len();
+        let paths = Paths {
+            outcomes: told.to_vec(),
+            flow: paths.flow.clone(),
+            assumptions: paths.assumptions.clone(),
+        };
+        Self { paths, left, run }
+    }
+}
 
 /// What settling changed in the settled cluster before, if anything.
 #[derive(Debug, Clone, PartialEq, Wire)]
@@ -203,6 +231,8 @@ pub enum Export {
 pub struct Everything {
     /// What is asked.
     pub question: MatrixQuestion,
+    /// Who has the address of each client that is one: [`World::whose`].
+    pub whose: Vec<Option<String>>,
     /// Clients and targets beside those that are asked.
     pub left: (usize, usize),
 }
@@ -214,7 +244,8 @@ impl Everything {
             (question.clients.len().saturating_sub(clients), question.targets.len().saturating_sub(targets));
         question.clients.truncate(clients);
         question.targets.truncate(targets);
-        Self { question, left }
+        let whose = question.clients.iter().map(|client| world.whose(client)).collect();
+        Self { question, whose, left }
     }
 }
 

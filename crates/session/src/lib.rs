@@ -12,8 +12,8 @@ mod opening;
 mod written;
 
 pub use call::{
-    Answer, Asked, BackendPool, BalancerView, Balancers, Call, Everything, Export, Planned, ProbedMembers,
-    SettledChange, WorldId,
+    Answer, Answered, Asked, BackendPool, BalancerView, Balancers, Call, Everything, Export, Planned,
+    ProbedMembers, SettledChange, WorldId,
 };
 pub use drift::{Drifted, Drifting};
 pub use network::{Network, NodeWay, PoolPorts, SecurityRules, SystemRoute, SystemRoutes};
@@ -23,11 +23,13 @@ pub use written::Written;
 use engine::{Flow, Paths, World};
 use model::{Edit, Model, NodeName};
 use render::{Probed, Scene, View};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 use wire::Wire;
 
 /// Answers of flows that are kept, so that drawing one does not ask the engine again.
 const MOST_KEPT: usize = 16;
+/// Branches of answers that are kept: those of a large Service take tens of megabytes.
+const MOST_BRANCHES_KEPT: usize = 5_000;
 
 /// A call is of a cluster that is not kept, or of an edit that does not fit it.
 #[derive(Debug)]
@@ -37,7 +39,7 @@ struct NotKept;
 #[derive(Debug, Default)]
 pub struct Session {
     worlds: BTreeMap<WorldId, World>,
-    kept: Vec<(WorldId, Flow, Paths)>,
+    kept: Vec<(WorldId, Flow, Rc<Paths>)>,
 }
 
 impl Session {
@@ -156,34 +158,40 @@ impl Session {
         let world = self.world(id)?;
         let kept = self.kept.iter().find(|(world, other, _)| (*world, other) == (id, &flow));
         let paths = match kept {
-            Some((.., paths)) => paths.clone(),
+            Some((.., paths)) => Rc::clone(paths),
             None => match world.overview(&flow) {
-                Ok(paths) => paths,
+                Ok(paths) => Rc::new(paths),
                 Err(error) => return Ok(Err(error.to_string())),
             },
         };
         let run = world.run_of(&flow, &paths, requests, seed);
-        self.keep(id, flow, paths.clone());
-        Ok(Ok((paths, run)))
+        let answer = Answered::of(&paths, run);
+        self.keep(id, flow, paths);
+        Ok(Ok(answer))
     }
 
-    fn keep(&mut self, id: WorldId, flow: Flow, paths: Paths) {
+    /// Keeps an answer; older ones go where it becomes too much.
+    fn keep(&mut self, id: WorldId, flow: Flow, paths: Rc<Paths>) {
         self.kept.retain(|(world, other, _)| (*world, other) != (id, &flow));
-        if self.kept.len() >= MOST_KEPT {
-            self.kept.remove(0);
-        }
         self.kept.push((id, flow, paths));
+        let mut branches = 0;
+        let fits = |(.., paths): &&(WorldId, Flow, Rc<Paths>)| {
+            branches += paths.outcomes.len();
+            branches <= MOST_BRANCHES_KEPT
+        };
+        let stay = self.kept.iter().rev().take(MOST_KEPT).take_while(fits).count().max(1);
+        self.kept.drain(..self.kept.len().saturating_sub(stay));
     }
 
     /// The branches of a flow that was asked about; asked again where others were asked about since.
-    fn paths(&mut self, (id, flow): &Asked) -> Result<Option<&Paths>, NotKept> {
-        let is_it = |(world, other, _): &(WorldId, Flow, Paths)| (world, other) == (id, flow);
+    fn paths(&mut self, (id, flow): &Asked) -> Result<Option<Rc<Paths>>, NotKept> {
+        let is_it = |(world, other, _): &(WorldId, Flow, Rc<Paths>)| (world, other) == (id, flow);
         if !self.kept.iter().any(is_it)
             && let Ok(paths) = self.world(*id)?.overview(flow)
         {
-            self.keep(*id, flow.clone(), paths);
+            self.keep(*id, flow.clone(), Rc::new(paths));
         }
-        Ok(self.kept.iter().find(|kept| is_it(kept)).map(|(.., paths)| paths))
+        Ok(self.kept.iter().find(|kept| is_it(kept)).map(|(.., paths)| Rc::clone(paths)))
     }
 
     fn picture(
@@ -195,11 +203,11 @@ impl Session {
         options: render::Options,
     ) -> Result<Scene, NotKept> {
         let paths = match flow {
-            Some(flow) => self.paths(&(id, flow.clone()))?.cloned(),
+            Some(flow) => self.paths(&(id, flow.clone()))?,
             None => None,
         };
         let world = self.world(id)?;
-        let paths = paths.as_ref();
+        let paths = paths.as_deref();
         let load_balancers = render::load_balancers(world, Probed::Flow(paths));
         let service = paths.and_then(|paths| render::service_of(world, paths));
         let view = View {
@@ -228,9 +236,9 @@ impl Session {
         let Some(paths) = self.paths(asked)? else { return Ok(None) };
         let branch = paths.outcomes.get(outcome);
         Ok(match export {
-            Export::Trace => branch.map(|branch| render::text::branch(paths, branch)),
+            Export::Trace => branch.map(|branch| render::text::branch(&paths, branch)),
             Export::Sequence => branch.map(render::mermaid::sequence),
-            Export::Flowchart | Export::Svg(_) => Some(render::mermaid::flowchart(paths)),
+            Export::Flowchart | Export::Svg(_) => Some(render::mermaid::flowchart(&paths)),
         })
     }
 }

@@ -51,8 +51,12 @@ fn summary(node: &NodeName, rewrites: &Rewrites, differ: usize) -> String {
             "A full sync: kube-proxy on {node} writes all {written} chains, since what it knows of its own node changed. {differ} differ from before."
         )
     } else {
+        let left = match untouched {
+            0 => String::new(),
+            some => format!("; {some} of table nat are not touched"),
+        };
         format!(
-            "A partial sync: kube-proxy on {node} writes {written} chains, the shared ones and those of the Services that changed. {differ} differ from before; {untouched} of table nat are not touched."
+            "A partial sync: kube-proxy on {node} writes {written} chains, the shared ones and those of the Services that changed. {differ} differ from before{left}."
         )
     }
 }

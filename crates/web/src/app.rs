@@ -9,7 +9,7 @@ use crate::{
         WatchedFlows, files_of, history_dialog,
     },
     panic,
-    pause::use_later,
+    pause::{paint, use_later},
     picture::Picture,
     ptr::Ptr,
     rehearsal::use_rehearsal,
@@ -54,6 +54,15 @@ pub(crate) fn App(props: &AppProps) -> Html {
         move |_| keep(&state)
     });
     let listed = later.0;
+    use_effect_with(state.world.id(), {
+        let dispatch = dispatch.clone();
+        move |_| {
+            spawn_local(async move {
+                paint().await;
+                dispatch.dispatch(Action::FollowEdit);
+            });
+        }
+    });
     let led = use_mut_ref(|| false);
     use_effect_with(state.guide.hash(), move |hash| {
         // The address that the page was opened with stays until it is followed.
@@ -121,7 +130,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
                 if painted {
                     <Dock world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
                         reply={state.reply} highlight={state.highlight} changed={state.changed.clone()}
-                        watched={state.watched.clone()} tab={state.tab}
+                        tab={state.tab}
                         rules_node={state.rules_node.clone()} rules_search={state.rules_search.clone()} real_rules={state.real_rules.clone()} dispatch={dispatch.clone()} />
                 } else {
                     <section class="dock" aria-label="Result" />

@@ -48,7 +48,7 @@ test("the switch is worked by arrow keys, and the probe follows the policy", asy
   await page.keyboard.press("ArrowLeft");
   await expect(hopscope.switch(POLICY).getByRole("radio", { name: "Cluster" })).toBeChecked();
   await expect(hopscope.switch(POLICY).getByRole("radio", { name: "Cluster" })).toBeFocused();
-  expect(await probe()).toEqual(["Tcp :32651", "aks-system-27255451-0 connected up"]);
+  expect(await probe()).toEqual(["Tcp :32651", "aks-system-27255451-0 TCP up"]);
 });
 
 test("every branch can be drawn", async ({ hopscope, page }) => {

@@ -1,7 +1,7 @@
 import { expect, test } from "@playwright/test";
 import { Hopscope } from "../hopscope.ts";
 
-const REST = /later-.*_bg\.wasm/;
+const REST = /rest-.*_bg\.wasm/;
 
 test("the first picture and its trace stand without the rest of the page's code", async ({ page }) => {
   let asked = 0;

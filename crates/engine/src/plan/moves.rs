@@ -106,6 +106,10 @@ impl Unfolding {
             check_scale(&profile, count, all.saturating_sub(count))
                 .map_err(|error| PlanError::Pool(profile.name.clone(), error))?;
         }
+        // What a move really is comes first: the rest follows from it.
+        if let Some(from) = from.clone() {
+            self.notes.push(Note::Replaced { node: name.clone(), from, to: to.clone() });
+        }
         for (key, _, owner) in self.pods_on(name) {
             if owner.is_some() {
                 self.evict(&key);
@@ -124,9 +128,6 @@ impl Unfolding {
             maker.join(node, &pool);
         }
         self.count_pools();
-        if let Some(from) = from {
-            self.notes.push(Note::Replaced { node: name.clone(), from, to: to.clone() });
-        }
         Ok(())
     }
 

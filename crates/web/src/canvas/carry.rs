@@ -1,13 +1,15 @@
 //! Carrying: a node or a pod is picked up, held over a place, put down or back.
 
 use super::{
-    Canvas, draw,
+    Canvas, Msg, draw,
     element::{focus_group, id_under},
     gesture::{Gesture, Pressed},
     moves::{Target, is_movable, name_of, targets},
 };
+use crate::pause::paint;
 use render::{Rect, Scene};
 use std::rc::Rc;
+use wasm_bindgen_futures::spawn_local;
 use yew::{Context, Html, PointerEvent, html};
 
 /// Something picked up.
@@ -63,13 +65,24 @@ impl Canvas {
         self.carried = Some(Carried { id, targets, over: None, by_pointer });
     }
 
-    pub(super) fn drop_carried(&mut self, ctx: &Context<Self>) {
-        let Some(carried) = self.carried.take() else { return };
+    /// Tells whether to draw anew: what is dropped on a place stays in hand until the edit gives another picture, so that
+    /// one is drawn and not two, or was refused.
+    pub(super) fn drop_carried(&mut self, ctx: &Context<Self>) -> bool {
         self.gesture = None;
-        match carried.over.and_then(|over| carried.targets.into_iter().nth(over)) {
-            Some(target) => ctx.props().on_edit.emit(target.edit),
-            None => ctx.props().on_announce.emit(format!("{} stays where it is.", name_of(&carried.id))),
-        }
+        let Some(carried) = &self.carried else { return true };
+        let target = carried.over.and_then(|over| carried.targets.get(over));
+        let Some(target) = target else {
+            ctx.props().on_announce.emit(format!("{} stays where it is.", name_of(&carried.id)));
+            self.carried = None;
+            return true;
+        };
+        ctx.props().on_edit.emit(target.edit.clone());
+        let link = ctx.link().clone();
+        spawn_local(async move {
+            paint().await;
+            link.send_message(Msg::PutDown);
+        });
+        false
     }
 
     pub(super) fn cancel(&mut self) {

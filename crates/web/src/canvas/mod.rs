@@ -70,6 +70,8 @@ pub(crate) enum Msg {
     PickUp(String, bool),
     Over(Option<usize>),
     Drop,
+    /// What was dropped is no longer in hand, whatever came of it.
+    PutDown,
     Cancel,
     /// The pointer went up where it went down.
     Released,
@@ -270,8 +272,9 @@ impl Canvas {
             }
             Msg::Drop => {
                 self.deaf = self.carried.as_ref().is_some_and(|carried| carried.by_pointer);
-                self.drop_carried(ctx);
+                return self.drop_carried(ctx);
             }
+            Msg::PutDown => return self.carried.take().is_some(),
             Msg::Cancel => {
                 if let Some(carried) = &self.carried {
                     ctx.props().on_announce.emit(format!("{} stays where it is.", name_of(&carried.id)));

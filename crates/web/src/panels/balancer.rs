@@ -219,10 +219,10 @@ fn states(ProbedMembers { members, more }: &ProbedMembers) -> Html {
         return html! { <span class="soft">{ "no node is probed" }</span> };
     }
     let state = |(label, state): &(String, engine::ProbeState)| {
-        let (class, verdict) = if state.up { ("badge good", "up") } else { ("badge bad", "down") };
+        let class = if state.up { "badge good" } else { "badge bad" };
         html! {
             <li><span class="mono">{ label }</span>{ " " }
-                <span {class} title={state.why.clone()}>{ format!("{} {verdict}", state.answer) }</span>
+                <span {class} title={state.why.clone()}>{ render::probe_words(state) }</span>
                 if !state.up { { " " }<span class="soft">{ state.why.clone() }</span> }</li>
         }
     };

@@ -1,31 +1,19 @@
 //! What the last edit brought about, in the order in which it happens: from the nodes to the shares of flows.
 
-use crate::world::World;
-use crate::{
-    ptr::Ptr,
-    state::{Changed, Watched},
-};
-use engine::{Flow, Stage};
+use crate::{ptr::Ptr, state::Changed};
+use engine::Stage;
 use yew::prelude::*;
 
 /// What the chain needs.
 #[derive(Properties, PartialEq)]
 pub(super) struct ChangesProps {
-    /// The last edit and the cluster before it.
+    /// The last edit and what followed from it.
     pub(super) changed: Option<Ptr<Changed>>,
-    /// The settled cluster.
-    pub(super) world: Ptr<World>,
-    /// Flows that are asked before and after.
-    pub(super) watched: Ptr<Vec<Watched>>,
 }
 
 /// The chain of consequences.
 #[component]
 pub(super) fn Changes(props: &ChangesProps) -> Html {
-    let stages = use_memo((props.changed.clone(), props.world.clone()), |(changed, world)| {
-        let flows: Vec<Flow> = props.watched.iter().map(|watched| (*watched.flow).clone()).collect();
-        changed.as_ref().map(|changed| changed.before.consequences(world, flows)).unwrap_or_default()
-    });
     let Some(changed) = &props.changed else {
         return html! {
             <p class="empty">{ "Nothing was changed yet. Move a node, flip a policy or scale a pool: here stands what the controllers, kube-proxy and Azure make of it, in order." }</p>
@@ -45,10 +33,10 @@ pub(super) fn Changes(props: &ChangesProps) -> Html {
             if !changed.notes.is_empty() {
                 <ul class="notes">{ for changed.notes.iter().map(|note| html! { <li>{ note }</li> }) }</ul>
             }
-            if stages.is_empty() {
+            if changed.stages().is_empty() {
                 <p class="hint">{ "Nothing else follows: no pod, rule, probe or watched flow is another than before." }</p>
             }
-            <ol class="chain">{ for stages.iter().map(stage) }</ol>
+            <ol class="chain">{ for changed.stages().iter().map(stage) }</ol>
         </div>
     }
 }

@@ -13,7 +13,7 @@ use crate::world::World;
 use crate::{
     hand_over,
     ptr::Ptr,
-    state::{Action, Answer, Changed, Dispatch, Message, RealRules, Tab, Watched},
+    state::{Action, Answer, Changed, Dispatch, Message, RealRules, Tab},
     ui::Tabs,
 };
 use model::NodeName;
@@ -35,8 +35,6 @@ pub(crate) struct DockProps {
     pub(crate) highlight: Option<usize>,
     /// The last edit and the cluster before it.
     pub(crate) changed: Option<Ptr<Changed>>,
-    /// The watched flows.
-    pub(crate) watched: Ptr<Vec<Watched>>,
     /// The open tab.
     pub(crate) tab: Tab,
     /// The node whose rules are shown.
@@ -61,17 +59,16 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
             }
         })
     };
-    let outcome = props.answer.paths().and_then(|paths| paths.outcomes.get(props.outcome));
-    let answered = outcome.is_some_and(|outcome| outcome.reply.is_some());
-    let aside = match (props.tab, outcome) {
-        (Tab::Trace, Some(_)) => html! {
+    // Other tabs may do without the answer.
+    let paths = if props.tab == Tab::Trace { props.answer.paths() } else { None };
+    let aside = paths.and_then(|paths| paths.outcomes.get(props.outcome)).map(|outcome| {
+        html! {
             <>
-                if answered { { way_switch(props.reply, &props.dispatch) } }
+                if outcome.reply.is_some() { { way_switch(props.reply, &props.dispatch) } }
                 { copy_trace(&props.answer, props.outcome, &props.dispatch) }
             </>
-        },
-        _ => Html::default(),
-    };
+        }
+    });
     let (answer, dispatch, outcome) = (props.answer.clone(), props.dispatch.clone(), props.outcome);
     let panel = match props.tab {
         Tab::Trace => html! {
@@ -79,7 +76,7 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
         },
         Tab::Shares => html! { <Shares world={props.world.clone()} {answer} /> },
         Tab::Changes => html! {
-            <Changes changed={props.changed.clone()} world={props.world.clone()} watched={props.watched.clone()} />
+            <Changes changed={props.changed.clone()} />
         },
         Tab::Rules => html! {
             <Rules world={props.world.clone()} {answer} {outcome} node={props.rules_node.clone()}
@@ -92,7 +89,7 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
     let names: Vec<AttrValue> = Tab::ALL.iter().map(|(_, name)| AttrValue::Static(name)).collect();
     html! {
         <section class="dock" aria-label="Result">
-            <Tabs label="Result" {names} {open} {on_open} {aside}>{ panel }</Tabs>
+            <Tabs label="Result" {names} {open} {on_open} aside={aside.unwrap_or_default()}>{ panel }</Tabs>
         </section>
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn Matrix(props: &MatrixProps) -> Html {
     });
     // Only whole columns are shown.
     let columns: Vec<Vec<_>> = answers.done.chunks_exact(parts.max(1)).map(<[_]>::concat).collect();
-    let Some(Everything { question, left }) = &*asked else { return ui::loading() };
+    let Some(Everything { question, whose, left }) = &*asked else { return ui::loading() };
     if question.targets.is_empty() {
         return html! { <p class="empty">{ "The cluster has no Service: nothing to ask who reaches it." }</p> };
     }
@@ -57,7 +57,10 @@ pub(super) fn Matrix(props: &MatrixProps) -> Html {
     let mut heads: Vec<AttrValue> = vec!["Client".into()];
     heads.extend(known().map(|(target, _)| AttrValue::from(short(&target.to_string()))));
     let rows = question.clients.iter().enumerate().map(|(at, client)| {
-        let mut cells = vec![Cell::mono(client.to_string())];
+        let whose = whose.get(at).and_then(Option::as_ref);
+        let mut cells = vec![Cell::html(html! {
+            <><span class="mono">{ client.to_string() }</span> if let Some(whose) = whose { <span class="hint">{ format!(" {whose}") }</span> }</>
+        })];
         let reached = |(target, column): (&Target, &Vec<_>)| {
             Some(reached(client, target, column.get(at)?, &props.dispatch))
         };

@@ -64,8 +64,8 @@ impl Grouping {
 #[component]
 pub(super) fn Shares(props: &SharesProps) -> Html {
     let grouping = use_state(|| Grouping::Receiver);
-    let (paths, run) = match &props.answer.result {
-        Ok(answer) => answer,
+    let (paths, run) = match props.answer.result() {
+        Ok(answered) => (&answered.paths, &answered.run),
         Err(veiled @ Unanswered::Veiled) => return super::trace::veil(veiled),
         Err(error) => {
             return html! { <p class="empty">{ format!("This flow cannot be run: {error}.") }</p> };

@@ -48,8 +48,8 @@ pub(super) fn Trace(props: &TraceProps) -> Html {
         // An edit leaves the view at the step that is looked at; another flow begins at its first.
         move |_| to_beginning(&root)
     });
-    let paths = match &props.answer.result {
-        Ok((paths, _)) => paths,
+    let (paths, left) = match props.answer.result() {
+        Ok(answered) => (&answered.paths, answered.left),
         Err(veiled @ Unanswered::Veiled) => return veil(veiled),
         Err(error) => {
             let dispatch = props.dispatch.clone();
@@ -70,6 +70,7 @@ pub(super) fn Trace(props: &TraceProps) -> Html {
             <div class="trace-head">
                 { verdict(outcome) }
                 { branches("Branch", paths, props.outcome, choose(&props.dispatch), false) }
+                if left > 0 { <span class="hint">{ format!("and {left} more, not listed; Shares has every receiver") }</span> }
             </div>
             { way(props, outcome) }
             { assumptions(paths) }

@@ -79,15 +79,23 @@ pub(crate) fn WatchedFlows(props: &WatchedProps) -> Html {
     }
 }
 
-/// Who gets how much, in full.
+/// Receivers that are named.
+const MOST_NAMED: usize = 100;
+
+/// Who gets how much.
 fn receivers(digest: &Digest) -> String {
     let one = |(name, share): &(String, f64)| format!("{name}: {} %", per_cent(*share));
-    digest.shares.iter().map(one).collect::<Vec<_>>().join("\n")
+    digest.shares.iter().take(MOST_NAMED).map(one).collect::<Vec<_>>().join("\n")
 }
 
 fn sources(digest: &Digest) -> String {
-    let all: Vec<String> = digest.sources.iter().map(ToString::to_string).collect();
-    if all.is_empty() { "nobody".into() } else { all.join(", ") }
+    const MOST: usize = 12;
+    let named: Vec<String> = digest.sources.iter().take(MOST).map(ToString::to_string).collect();
+    match (named.as_slice(), digest.sources.len().saturating_sub(MOST)) {
+        ([], _) => "nobody".into(),
+        (_, 0) => named.join(", "),
+        (_, more) => format!("{} and {more} more", named.join(", ")),
+    }
 }
 
 fn source_line(now: &Digest) -> Html {

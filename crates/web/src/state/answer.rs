@@ -3,18 +3,19 @@
 use crate::world::World;
 use engine::{Action, Cause, Flow, PathOutcome, Paths, Run, RunRow, Step, Verdict};
 pub(crate) use render::per_cent;
-use session::Export;
-use std::{fmt, net::IpAddr};
+use session::{Answered, Export};
+use std::{cell::OnceCell, fmt, net::IpAddr};
 
-/// The engine's answer about one flow.
+/// The engine's answer about one flow. It is asked for when somebody first reads it: after an edit, what is in sight
+/// may not need it.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     /// The cluster.
     pub(crate) world: World,
     /// The flow, if it may be told about.
     pub(crate) flow: Option<Flow>,
-    /// Every branch, those that are alike folded where there are many, and the sampled run; or why there is none.
-    pub(crate) result: Result<(Paths, Run), Unanswered>,
+    seed: u64,
+    result: OnceCell<Result<Answered, Unanswered>>,
 }
 
 /// Why there is no answer.
@@ -38,25 +39,33 @@ impl fmt::Display for Unanswered {
 }
 
 impl Answer {
-    /// Asks.
+    /// The answer about a flow, its run sampled by this seed.
     pub(crate) fn of(world: &World, flow: &Flow, seed: u64) -> Self {
-        let result = world.ask(flow, seed).map_err(Unanswered::Flow);
-        Self { world: world.clone(), flow: Some(flow.clone()), result }
+        Self { world: world.clone(), flow: Some(flow.clone()), seed, result: OnceCell::new() }
     }
 
     /// No answer before the prediction.
     pub(crate) fn veiled(world: &World) -> Self {
-        Self { world: world.clone(), flow: None, result: Err(Unanswered::Veiled) }
+        Self { world: world.clone(), flow: None, seed: 0, result: OnceCell::new() }
     }
 
-    /// Every branch.
+    /// What becomes of it, or why that is not told.
+    pub(crate) fn result(&self) -> Result<&Answered, &Unanswered> {
+        let ask = || match &self.flow {
+            Some(flow) => self.world.ask(flow, self.seed).map_err(Unanswered::Flow),
+            None => Err(Unanswered::Veiled),
+        };
+        self.result.get_or_init(ask).as_ref()
+    }
+
+    /// The branches.
     pub(crate) fn paths(&self) -> Option<&Paths> {
-        self.result.as_ref().ok().map(|(paths, _)| paths)
+        self.result().ok().map(|answered| &answered.paths)
     }
 
     /// The sampled run.
     pub(crate) fn run(&self) -> Option<&Run> {
-        self.result.as_ref().ok().map(|(_, run)| run)
+        self.result().ok().map(|answered| &answered.run)
     }
 
     /// A branch as plain text, every step of it.
@@ -66,11 +75,11 @@ impl Answer {
 
     /// What a person would compare before and after an edit.
     pub(crate) fn digest(&self) -> Digest {
-        match &self.result {
+        match self.result() {
             Err(error) => {
                 Digest { shares: Vec::new(), sources: Vec::new(), failure: Some(error.to_string()) }
             }
-            Ok((_, run)) => Digest::of(run),
+            Ok(answered) => Digest::of(&answered.run),
         }
     }
 }
@@ -125,9 +134,23 @@ impl Digest {
         match (&self.failure, shares.as_slice()) {
             (None, []) => "nobody answers".into(),
             (None, [only]) => format!("{only} %"),
-            (None, _) => shares.join(" / "),
+            (None, _) => self.shared(&shares),
             (Some(failure), _) if self.shares.iter().all(|(_, share)| *share == 0.0) => failure.clone(),
-            (Some(failure), _) => format!("{}, rest {failure}", shares.join(" / ")),
+            (Some(failure), _) => format!("{}, rest {failure}", self.shared(&shares)),
+        }
+    }
+
+    /// Shares one by one, or of how many to how many where they are too many to read.
+    fn shared(&self, words: &[String]) -> String {
+        const MOST: usize = 24;
+        if words.len() <= MOST {
+            return words.join(" / ");
+        }
+        let shares = || self.shares.iter().map(|(_, share)| *share);
+        let (least, most) = (shares().fold(1.0, f64::min), shares().fold(0.0, f64::max));
+        match (per_cent(least), per_cent(most)) {
+            (least, most) if least == most => format!("{least} to each of {}", words.len()),
+            (least, most) => format!("{least} to {most}, to each of {}", words.len()),
         }
     }
 }
@@ -171,7 +194,7 @@ pub(crate) fn fraction(share: f64) -> Option<String> {
 /// Why a flow ends differently than before: the sentence of the first step that differs on its most probable way.
 pub(crate) fn cause(before: &Answer, after: &Answer) -> Option<String> {
     let (Some(before_paths), Some(after_paths)) = (before.paths(), after.paths()) else {
-        return after.result.as_ref().err().map(ToString::to_string);
+        return after.result().err().map(ToString::to_string);
     };
     let (was, is) = (before_paths.outcomes.first()?, after_paths.outcomes.first()?);
     if before.digest().shares_like(&after.digest()) {

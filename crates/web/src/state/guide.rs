@@ -337,7 +337,7 @@ mod tests {
     fn nothing_is_answered_before_the_prediction() {
         let own = Rc::new(State::first());
         let state = begun(&own);
-        assert!(matches!(state.answer.result, Err(Unanswered::Veiled)));
+        assert!(matches!(state.answer.result(), Err(Unanswered::Veiled)));
         let state = state.reduce(Action::Run((*own.flow).clone()));
         assert!(state.answer.run().is_none(), "the answer is not to be had by another way");
         let state = state.reduce(Action::Guide(Turn::Posed(0, posed())));

@@ -4,12 +4,13 @@ use super::RealRules;
 use crate::presets::Preset;
 use crate::ptr::Ptr;
 use model::{Edit, EditError, Model};
+use std::rc::Rc;
 
 /// What can be undone and redone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History {
-    undo: Vec<Entry>,
-    redo: Vec<Entry>,
+    undo: Vec<Rc<Entry>>,
+    redo: Vec<Rc<Entry>>,
 }
 
 /// One step of history.
@@ -70,7 +71,7 @@ impl History {
     }
 
     fn push(&mut self, entry: Entry) {
-        self.undo.push(entry);
+        self.undo.push(Rc::new(entry));
         self.redo.clear();
     }
 
@@ -105,20 +106,22 @@ impl History {
     }
 
     fn turn(
-        from: &mut Vec<Entry>,
-        to: &mut Vec<Entry>,
+        from: &mut Vec<Rc<Entry>>,
+        to: &mut Vec<Rc<Entry>>,
         cluster: &mut Cluster,
     ) -> Option<Result<String, EditError>> {
-        let Entry { label, edit, rules, origin } = from.pop()?;
-        Some(match edit.apply(&mut cluster.model) {
+        let entry = from.pop()?;
+        Some(match entry.edit.apply(&mut cluster.model) {
             Ok(inverse) => {
+                let origin = entry.origin.clone();
                 let origin = origin.map(|origin| std::mem::replace(&mut cluster.origin, origin));
-                let rules = std::mem::replace(&mut cluster.rules, rules);
-                to.push(Entry { label: label.clone(), edit: inverse, rules, origin });
+                let rules = std::mem::replace(&mut cluster.rules, entry.rules.clone());
+                let label = entry.label.clone();
+                to.push(Rc::new(Entry { label: label.clone(), edit: inverse, rules, origin }));
                 Ok(label)
             }
             Err(error) => {
-                from.push(Entry { label, edit, rules, origin });
+                from.push(entry);
                 Err(error)
             }
         })

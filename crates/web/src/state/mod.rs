@@ -23,11 +23,11 @@ use crate::engineroom::EngineroomError;
 use crate::presets::{PRESETS, Preset};
 use crate::ptr::Ptr;
 use crate::world::World;
-use engine::Flow;
+use engine::{Flow, Stage};
 use formats::Link;
 use history::Origin;
 use model::{Edit, Model, ObjectRef};
-use std::rc::Rc;
+use std::{cell::OnceCell, rc::Rc};
 use yew::AttrValue;
 
 /// How panels change the store.
@@ -62,6 +62,8 @@ pub(crate) struct State {
     pub(crate) seed: u64,
     /// Flows that are compared after each edit.
     pub(crate) watched: Ptr<Vec<Watched>>,
+    /// They were not asked about since the last edit.
+    behind: bool,
     /// The last edit, and the cluster before it.
     pub(crate) changed: Option<Ptr<Changed>>,
     /// What the cluster is compared with.
@@ -93,8 +95,25 @@ pub(crate) struct Changed {
     pub(crate) label: String,
     /// What is worth telling beside the differences.
     pub(crate) notes: Vec<String>,
+    /// The settled cluster before, and after.
+    worlds: [Ptr<World>; 2],
+    /// Flows that are asked about in both.
+    flows: Vec<Flow>,
+    stages: OnceCell<Vec<Stage>>,
+}
+
+impl Changed {
     /// The settled cluster before.
-    pub(crate) before: Ptr<World>,
+    pub(crate) fn before(&self) -> &World {
+        let [before, _] = &self.worlds;
+        before
+    }
+
+    /// What followed, in the order in which it happened; asked for when somebody first reads it.
+    pub(crate) fn stages(&self) -> &[Stage] {
+        let [before, after] = &self.worlds;
+        self.stages.get_or_init(|| before.consequences(after, self.flows.clone()))
+    }
 }
 
 /// Everything that can happen.
@@ -114,6 +133,8 @@ pub(crate) enum Action {
     Travel(usize),
     /// Compare a flow after each edit from now on.
     Watch(Rc<Flow>),
+    /// Ask about the watched flows after an edit, and say what it did.
+    FollowEdit,
     /// No longer watch the flow at this place in the list.
     Unwatch(usize),
     /// Show an object in the inspector.
@@ -286,8 +307,8 @@ impl State {
         let flow = Rc::new(session::first_flow(&model));
         let world = World::new(&model);
         let seed = session::SEED;
-        let answer = Answer::of(&world, &flow, seed);
-        let watched = watch::first(&world, &model);
+        let answer = Ptr::new(Answer::of(&world, &flow, seed));
+        let watched = watch::first(&answer, &model);
         let selection = match &flow.to {
             engine::Place::Service(key) => Some(ObjectRef::namespaced(model::Kind::Service, key)),
             _ => None,
@@ -301,12 +322,13 @@ impl State {
             history: Rc::default(),
             selection,
             flow,
-            answer: Ptr::new(answer),
+            answer,
             outcome: 0,
             reply: false,
             highlight: None,
             seed,
             watched: Ptr::new(watched),
+            behind: false,
             changed: None,
             compare: None,
             tab: Tab::Trace,

@@ -10,7 +10,7 @@ use crate::ptr::Ptr;
 use crate::world::World;
 use engine::Flow;
 use model::{Edit, EditError, Model};
-use std::rc::Rc;
+use std::{cell::OnceCell, rc::Rc};
 use yew::Reducible;
 
 /// One step of history, back or forth.
@@ -30,7 +30,13 @@ impl Reducible for State {
             next.announce("The engine is being loaded.".to_owned());
             return Rc::new(next);
         }
+        // What is asked for next may depend on what followed from the last edit.
+        if action.asks_engine() {
+            next.follow_edit();
+        }
         match action {
+            Action::FollowEdit if !self.behind => return self,
+            Action::FollowEdit => next.follow_edit(),
             Action::Edit(edit) => next.plan(&edit, describe::edit(&edit)),
             Action::Named(label, edit) => next.plan(&edit, label),
             Action::Restore(label, edit) => next.edit(&edit, label, Vec::new()),
@@ -38,7 +44,7 @@ impl Reducible for State {
             Action::Redo => next.redo(),
             Action::Travel(to) => next.travel(to),
             Action::Watch(flow) => {
-                next.watched = Ptr::new(watch::add(&next.watched, &next.world, &flow));
+                next.watched = Ptr::new(watch::add(&next.watched, &next.answer, &flow));
                 next.announce(format!("Watching {}.", facts::flow_words(next.world.model(), &flow)));
             }
             Action::Unwatch(at) => {
@@ -113,7 +119,8 @@ impl Action {
     fn asks_engine(&self) -> bool {
         !matches!(
             self,
-            Self::Unwatch(_)
+            Self::FollowEdit
+                | Self::Unwatch(_)
                 | Self::Select(_)
                 | Self::ChooseOutcome(_)
                 | Self::Highlight(_)
@@ -217,24 +224,39 @@ impl State {
 
     /// Puts a settled cluster in the place of the one before, and asks about the flows in it.
     pub(super) fn stand_in(&mut self, world: World, said: String, notes: Vec<String>) {
-        self.watched = Ptr::new(watch::update(&self.watched, &world));
-        self.announce(
-            [format!("{said}."), watch::summary(&self.watched), notes.join(" ")].join(" ").trim().to_owned(),
-        );
-        self.changed = Some(Ptr::new(Changed { label: said, notes, before: self.world.clone() }));
-        self.world = Ptr::new(world);
+        self.behind = true;
+        let before = std::mem::replace(&mut self.world, Ptr::new(world));
+        self.changed = Some(Ptr::new(Changed {
+            label: said,
+            notes,
+            worlds: [before, self.world.clone()],
+            flows: self.watched.iter().map(|watched| (*watched.flow).clone()).collect(),
+            stages: OnceCell::new(),
+        }));
         let there = &self.world.model().nodes;
         self.real_rules.keep(|node| there.contains_key(node));
         self.selection = self.selection.take().filter(|id| self.world.object(id).is_some());
         self.message = None;
         self.ask();
+        // In here nothing gives the browser a turn, as Yew does between a state and its picture.
+        if let Some(changed) = self.changed.as_ref().filter(|_| self.tab == Tab::Changes) {
+            changed.stages();
+        }
+    }
+
+    /// What is looked at less closely after an edit: what it did to the watched flows, and the sentence about it all.
+    fn follow_edit(&mut self) {
+        let Some(changed) = self.changed.clone().filter(|_| std::mem::take(&mut self.behind)) else { return };
+        self.watched = Ptr::new(watch::update(&self.watched, &self.answer));
+        let said = [&format!("{}.", changed.label), &watch::summary(&self.watched), &changed.notes.join(" ")];
+        self.announce(said.map(String::as_str).join(" ").trim().to_owned());
     }
 
     /// Asks about the flows of a cluster that was just opened: the former ones may be between things that are gone.
     fn ask_first(&mut self) {
         self.flow = Rc::new(session::first_flow(&self.model));
-        self.watched = Ptr::new(watch::first(&self.world, &self.model));
         self.ask();
+        self.watched = Ptr::new(watch::first(&self.answer, &self.model));
         self.ask_variant();
     }
 
@@ -281,7 +303,7 @@ impl State {
     fn change_flow(&mut self, flow: Flow) -> bool {
         let seed = self.seed + 1;
         let answer = Answer::of(&self.world, &flow, seed);
-        if let Err(error) = &answer.result {
+        if let Err(error) = answer.result() {
             self.refuse(&format!("Not sent: {error}."));
             return false;
         }

@@ -3,7 +3,6 @@
 use super::answer::{self, Answer, Digest};
 use super::facts;
 use crate::ptr::Ptr;
-use crate::world::World;
 use engine::Flow;
 use model::Model;
 use std::rc::Rc;
@@ -65,38 +64,47 @@ impl Trend {
 }
 
 /// Watches one flow more; one that is watched already stays where it is.
-pub(super) fn add(watched: &[Watched], world: &World, flow: &Flow) -> Vec<Watched> {
+pub(super) fn add(watched: &[Watched], drawn: &Ptr<Answer>, flow: &Flow) -> Vec<Watched> {
     let mut watched = watched.to_vec();
     if watched.iter().all(|one| *one.flow != *flow) {
-        watched.push(begin(world, world.model(), flow.clone()));
+        watched.push(begin(drawn, drawn.world.model(), flow.clone()));
     }
     watched
 }
 
 /// The flows that are watched in a cluster that was just opened.
-pub(super) fn first(world: &World, model: &Model) -> Vec<Watched> {
-    session::watched_flows(model).into_iter().map(|flow| begin(world, model, flow)).collect()
+pub(super) fn first(drawn: &Ptr<Answer>, model: &Model) -> Vec<Watched> {
+    session::watched_flows(model).into_iter().map(|flow| begin(drawn, model, flow)).collect()
 }
 
-fn begin(world: &World, model: &Model, flow: Flow) -> Watched {
-    let answer = Answer::of(world, &flow, session::SEED);
+fn begin(drawn: &Ptr<Answer>, model: &Model, flow: Flow) -> Watched {
+    let answer = answer(drawn, &flow);
     let title = facts::flow_words(model, &flow);
-    Watched { flow: Rc::new(flow), title, now: answer.digest(), change: None, answer: Ptr::new(answer) }
+    Watched { flow: Rc::new(flow), title, now: answer.digest(), change: None, answer }
+}
+
+/// The answer about a flow in the cluster of the drawn one, which often is the same flow. Seeds differ, and nothing
+/// that is compared is of a sampled run.
+fn answer(drawn: &Ptr<Answer>, flow: &Flow) -> Ptr<Answer> {
+    match &drawn.flow {
+        Some(known) if known == flow => drawn.clone(),
+        _ => Ptr::new(Answer::of(&drawn.world, flow, session::SEED)),
+    }
 }
 
 /// The same flows after an edit.
-pub(super) fn update(watched: &[Watched], world: &World) -> Vec<Watched> {
+pub(super) fn update(watched: &[Watched], drawn: &Ptr<Answer>) -> Vec<Watched> {
     watched
         .iter()
         .map(|old| {
-            let answer = Answer::of(world, &old.flow, session::SEED);
+            let answer = answer(drawn, &old.flow);
             let now = answer.digest();
             let change = (!now.is_like(&old.now)).then(|| Change {
                 before: old.now.clone(),
                 trend: Trend::of(&old.now, &now),
                 why: answer::cause(&old.answer, &answer),
             });
-            Watched { now, change, answer: Ptr::new(answer), ..old.clone() }
+            Watched { now, change, answer, ..old.clone() }
         })
         .collect()
 }

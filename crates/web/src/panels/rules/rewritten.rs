@@ -28,7 +28,7 @@ pub(super) fn Rewritten(props: &RewrittenProps) -> Html {
     let RewrittenProps { changed, node, .. } = props;
     let written = use_memo(
         (props.world.clone(), changed.clone(), node.clone(), props.family),
-        |(world, changed, node, family)| world.rewrites(&changed.as_ref()?.before, node, *family),
+        |(world, changed, node, family)| world.rewrites(changed.as_ref()?.before(), node, *family),
     );
     let Some(changed) = changed else {
         return html! {
