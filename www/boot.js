@@ -25,8 +25,11 @@ const fetchRest = async () => {
   if (!response.ok) throw new Error(`${rest}: ${response.status} ${response.statusText}`.trim());
   return WebAssembly.compile(await response.arrayBuffer());
 };
+// The rest where it is at hand before the page starts.
+let kept;
 let told = false;
 const fetchRestNow = (first) => {
+  if (kept) return join(first, kept);
   const request = new XMLHttpRequest();
   request.open("GET", rest, false);
   // Bytes as characters: a request that is waited for gives no others.
@@ -88,7 +91,7 @@ globalThis.hopscope = {
 try {
   const { default: init } = await import(glue.href);
   // A visit that the worker serves has all of it at hand, and a request that is waited for would pass the worker by.
-  const kept = navigator.serviceWorker?.controller && (await fetchRest().catch(() => {}));
+  kept = navigator.serviceWorker?.controller && (await fetchRest().catch(() => {}));
   const first = await init({ module_or_path: wasm.href });
   if (kept) join(first, kept);
   // Where that fails, what needs the rest asks for it again.

@@ -124,6 +124,9 @@ pub(crate) fn shared_chain_words(hook: Hook, target: &str) -> String {
         "KUBE-SERVICES" if hook == Hook::Output => {
             "OUTPUT shows every packet that the node itself sends to kube-proxy's rules, before it is routed.".to_owned()
         }
+        "KUBE-SERVICES" if hook == Hook::Forward => {
+            "Before a new connection is forwarded, kube-proxy's rules refuse it where its Service has no endpoint.".to_owned()
+        }
         "KUBE-SERVICES" => {
             "PREROUTING shows every packet that arrives to kube-proxy's rules, before routing and before any socket.".to_owned()
         }

@@ -144,7 +144,7 @@ test("figures in the documentation are live, and say so to nobody else", async (
   await expect(page.locator("hop-scope").getByText(/source seen 198\.51\.100\.7/).first()).toBeVisible();
   await page.goto(`${address}docs/causes/no-endpoints.html`);
   await page.locator("hop-scope").getByRole("button", { name: "Trace" }).click({ timeout: 30_000 });
-  await expect(page.locator("hop-scope").getByText(/has no endpoints/).first()).toBeVisible();
+  await expect(page.locator("hop-scope").getByText(/has no ready endpoint anywhere/).first()).toBeVisible();
   expectNoConsole(messages);
 });
 
