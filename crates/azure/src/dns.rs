@@ -237,7 +237,8 @@ const DOMAINS: [&str; 26] = [
 ];
 
 /// Whether a name may exist in the internet's DNS though the input does not say so: its top-level domain is one of the
-/// internet's and no namespace of the cluster, and it lies in no private zone of the input. Storage accounts are shown or do not exist.
+/// internet's and no namespace of the cluster, and it lies in no private zone of the input. Storage accounts are shown or
+/// do not exist.
 pub fn may_be_public(model: &Model, name: &str) -> bool {
     let Some((_, domain)) = name.rsplit_once('.') else { return false };
     let of_a_country = domain.len() == 2 && domain.bytes().all(|byte| byte.is_ascii_lowercase());
