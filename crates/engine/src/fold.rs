@@ -9,12 +9,13 @@
 use crate::{
     Flow, FlowError, NearMisses, Paths, World,
     answer::Question,
-    journey::{Moves, Party, Traveller},
+    journey::{Move, Moves, Party, Traveller},
+    node::Inside,
     receive::protocol,
     run::Random,
 };
 use model::NodeName;
-use netfilter::{Outcome, Packet, Passage};
+use netfilter::{Arrival, Entry, Family, Kernel, Outcome, Packet, Passage};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -75,6 +76,16 @@ pub(crate) enum By {
     LoadBalancer(NearMisses),
     /// Whatever routes an external IP to the nodes.
     AnyNode,
+}
+
+/// What the first node of a class did with the packet up to its routing decision: the other nodes that share its rules
+/// do the same.
+#[derive(Debug)]
+pub(crate) struct Arrivals {
+    kernel: Arc<Kernel>,
+    ways: Vec<Arrival>,
+    /// The ways that go on in a direction, by their places.
+    by_aim: BTreeMap<Toward, Vec<usize>>,
 }
 
 /// The ways through a node, each with the number of branches that it stands for; and other nodes that are entered.
@@ -142,23 +153,17 @@ impl World {
         let each = classes.into_iter().map(|nodes| {
             let first = nodes.first().cloned();
             let class = Rc::new(Class { before: before.clone(), share, by: by.clone(), nodes });
-            first.map(|first| self.enter(&class, &first, None)).unwrap_or_default()
+            first.map(|first| self.enter(&class, &first, true)).unwrap_or_default()
         });
         each.flatten().collect()
     }
 
-    /// Enters one node of a class: for all of them, or for so many toward an endpoint.
-    fn enter(&self, class: &Rc<Class>, node: &NodeName, toward: Option<(Toward, u32)>) -> Moves {
+    /// Enters one node of a class: for all of them, or for itself.
+    fn enter(&self, class: &Rc<Class>, node: &NodeName, for_all: bool) -> Moves {
         let mut traveller = class.before.share(class.share);
-        match toward {
-            None => {
-                traveller.count = u32::try_from(class.nodes.len()).unwrap_or(u32::MAX);
-                traveller.class = Some(Rc::clone(class));
-            }
-            Some((toward, count)) => {
-                traveller.count = count;
-                traveller.toward = Some(toward);
-            }
+        if for_all {
+            traveller.count = class.size();
+            traveller.class = Some(Rc::clone(class));
         }
         match &class.by {
             By::LoadBalancer(misses) => self.balance_to(traveller, node, class.share, misses.clone()),
@@ -171,16 +176,16 @@ impl World {
     pub(crate) fn stand_for_class(
         &self,
         class: &Rc<Class>,
-        node: &NodeName,
+        inside: &Inside<'_>,
         traveller: &Traveller,
-        passages: Vec<Passage>,
     ) -> Ways {
-        let all = u32::try_from(class.nodes.len()).unwrap_or(u32::MAX);
-        let mut others = Moves::default();
+        let (node, packet, all) = (inside.name, traveller.packet, class.size());
+        let mut found = Found::of(inside, traveller);
+        let mut others = Vec::new();
         let mut seen = BTreeSet::new();
-        let ways = passages.into_iter().map(|passage| {
-            let packet = passage.packet;
-            let toward = self.toward(node, traveller.packet, &passage);
+        let passages = std::mem::take(&mut found.passages);
+        let ways = passages.into_iter().map(|(passage, at)| {
+            let toward = self.toward(node, packet, &passage);
             let there = match toward {
                 None => return (passage, all),
                 Some(Toward::Itself) => None,
@@ -189,32 +194,40 @@ impl World {
                     _ => return (passage, all),
                 },
             };
-            let is_new = toward.is_some_and(|toward| seen.insert(toward));
-            let toward = toward.unwrap_or(Toward::Socket(packet.destination, packet.destination_port));
-            let rest = class.nodes.iter().filter(|other| *other != node);
+            let Some(toward) = toward else { return (passage, all) };
+            found.by_aim.entry(toward).or_default().extend(at);
+            let is_new = seen.insert(toward);
+            let mut rest = class.nodes.iter().filter(|other| *other != node);
             match there {
                 None => {
-                    if is_new {
-                        others.extend(rest.flat_map(|other| self.enter(class, other, Some((toward, 1)))));
-                    }
+                    others.extend(rest.filter(|_| is_new).map(|other| (other, toward, 1)));
                     (passage, 1)
                 }
                 Some(there) if there == node => {
-                    if let Some(second) = rest.clone().next().filter(|_| is_new) {
-                        others.extend(self.enter(class, second, Some((toward, all - 1))));
-                    }
+                    others.extend(rest.next().filter(|_| is_new).map(|second| (second, toward, all - 1)));
                     (passage, 1)
                 }
                 Some(there) => {
-                    if is_new {
-                        others.extend(self.enter(class, there, Some((toward, 1))));
-                    }
+                    others.extend(is_new.then_some((there, toward, 1)));
                     (passage, all - 1)
                 }
             }
         });
         let ways: Vec<_> = ways.collect();
-        (ways, others)
+        let arrivals = found.arrivals(inside);
+        let mut entered: BTreeMap<&NodeName, Vec<(Traveller, Move)>> = BTreeMap::new();
+        let moves = others.into_iter().flat_map(|(other, toward, count)| {
+            let enter = || self.enter(class, other, false).into_iter().collect();
+            let moves = entered.entry(other).or_insert_with(enter);
+            let aimed = moves.iter().map(|(traveller, to)| {
+                let mut traveller = traveller.clone();
+                traveller.count = count;
+                traveller.toward = Some((toward, arrivals.clone()));
+                (traveller, to.clone())
+            });
+            aimed.collect::<Vec<_>>()
+        });
+        (ways, moves.collect())
     }
 
     /// Where a way through a node leads, if it may matter which node it is; `None` where it does not.
@@ -237,9 +250,79 @@ impl World {
     }
 }
 
+impl Class {
+    /// How many nodes there are.
+    fn size(&self) -> u32 {
+        u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// What a node did with a packet: its passages, each with the place of its arrival where nodes that share the rules can
+/// go on from there.
+struct Found {
+    passages: Vec<(Passage, Option<usize>)>,
+    ways: Vec<Arrival>,
+    by_aim: BTreeMap<Toward, Vec<usize>>,
+}
+
+impl Found {
+    fn of(inside: &Inside<'_>, traveller: &Traveller) -> Self {
+        let Inside { kernel, entry, state, .. } = *inside;
+        let (packet, segment) = (traveller.packet, traveller.segment);
+        let by_aim = BTreeMap::new();
+        if !kernel.arrives_as_on(kernel, Family::of(packet.destination)) || entry == Entry::Sent {
+            let passages = kernel.pass(packet, entry, segment, state);
+            let passages = passages.into_iter().map(|passage| (passage, None)).collect();
+            return Self { passages, ways: Vec::new(), by_aim };
+        }
+        let ways = kernel.arrive(packet, entry, segment, state);
+        let passages = ways.iter().enumerate().flat_map(|(at, way)| {
+            let on = kernel.go_on(way, packet, entry, segment, state);
+            on.into_iter().map(move |passage| (passage, Some(at)))
+        });
+        Self { passages: passages.collect(), ways, by_aim }
+    }
+
+    fn arrivals(mut self, inside: &Inside<'_>) -> Option<Rc<Arrivals>> {
+        for places in self.by_aim.values_mut() {
+            places.dedup();
+        }
+        let Self { ways, by_aim, .. } = self;
+        (!ways.is_empty()).then(|| Rc::new(Arrivals { kernel: Arc::clone(inside.kernel), ways, by_aim }))
+    }
+}
+
+impl Arrivals {
+    /// The ways through a node in one direction; `None` where it does not share the rules.
+    fn toward(&self, aim: Toward, inside: &Inside<'_>, traveller: &Traveller) -> Option<Vec<Passage>> {
+        let Inside { kernel, entry, state, .. } = *inside;
+        let (packet, segment) = (traveller.packet, traveller.segment);
+        if !kernel.arrives_as_on(&self.kernel, Family::of(packet.destination)) {
+            return None;
+        }
+        let ways = self.by_aim.get(&aim)?.iter().filter_map(|at| self.ways.get(*at));
+        Some(ways.flat_map(|way| kernel.go_on(way, packet, entry, segment, state)).collect())
+    }
+}
+
+/// The ways through a node in one direction.
+pub(crate) fn toward(
+    aim: Toward,
+    arrivals: Option<&Arrivals>,
+    inside: &Inside<'_>,
+    traveller: &Traveller,
+) -> Vec<Passage> {
+    let Inside { kernel, entry, state, .. } = *inside;
+    let known = arrivals.and_then(|arrivals| arrivals.toward(aim, inside, traveller));
+    let mut passages =
+        known.unwrap_or_else(|| kernel.pass(traveller.packet, entry, traveller.segment, state));
+    passages.retain(|passage| aim.admits(traveller.packet, passage));
+    passages
+}
+
 impl Toward {
     /// Whether a way through a node leads there.
-    pub(crate) fn admits(self, arrived: Packet, passage: &Passage) -> bool {
+    fn admits(self, arrived: Packet, passage: &Passage) -> bool {
         let packet = passage.packet;
         match self {
             Self::Itself => passage.outcome == Outcome::Local && !translated(arrived, packet),

@@ -4,7 +4,7 @@ use crate::{
     World,
     cloud::AllTaking,
     probe::Probes,
-    programmed::NodeKernel,
+    programmed::{NodeKernel, SharedRules},
     topology::Topology,
     world::{Prepared, prepare, reported},
 };
@@ -94,6 +94,7 @@ impl World {
             topology,
             services,
             nodes,
+            shared: SharedRules::default(),
             given,
             probes,
             taking: AllTaking::default(),
