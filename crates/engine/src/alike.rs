@@ -334,7 +334,7 @@ impl Ranges {
         let lengths = || self.lengths.get(usize::from(ip.is_ipv6())).into_iter().flatten();
         let ranges = || lengths().filter(|length| **length < whole);
         let around = |length: &u8| Some(IpNet::new(ip, *length).ok()?.trunc());
-        let longest = ranges().last().and_then(around);
+        let longest = ranges().next_back().and_then(around);
         let mut groups = match (&self.latest, longest) {
             (_, None) => Vec::new(),
             (Some((range, groups)), Some(longest)) if *range == longest => groups.clone(),
