@@ -7,14 +7,15 @@
 //! answer is what [`Paths::fold`] makes of all branches, each walked by itself.
 
 use crate::{
-    Flow, FlowError, NearMisses, Paths, World,
+    Flow, FlowError, NearMisses, PathOutcome, Paths, World,
     answer::Question,
     journey::{Move, Moves, Party, Traveller},
     node::Inside,
+    outcome::fold_key,
     receive::protocol,
     run::Random,
 };
-use model::NodeName;
+use model::{NodeName, kubernetes::IpFamily};
 use netfilter::{Arrival, Entry, Family, Kernel, Outcome, Packet, Passage};
 use std::{
     cell::RefCell,
@@ -32,6 +33,8 @@ pub(crate) enum Branching {
     Every,
     /// One for all that are alike but for the node by which they enter.
     Alike,
+    /// The same without those that nodes translate to one of these endpoints.
+    AlikeBut(Rc<BTreeSet<(IpAddr, u16)>>),
     /// One, drawn at random.
     One(Rc<RefCell<Random>>),
 }
@@ -45,14 +48,21 @@ impl Branching {
     /// Which of so many equally likely branches is walked; `None` where all of them are.
     pub(crate) fn draw(&self, count: usize) -> Option<usize> {
         match self {
-            Self::Every | Self::Alike => None,
+            Self::Every | Self::Alike | Self::AlikeBut(_) => None,
             Self::One(random) => Some(random.borrow_mut().below(count)),
         }
     }
 
     /// Whether branches that are alike are walked once.
     pub(crate) fn folds(&self) -> bool {
-        matches!(self, Self::Alike)
+        matches!(self, Self::Alike | Self::AlikeBut(_))
+    }
+
+    /// Whether a way through a node is walked on.
+    pub(crate) fn walks(&self, arrived: Packet, passage: &Passage) -> bool {
+        let Self::AlikeBut(left_out) = self else { return true };
+        let to = passage.packet;
+        !translated(arrived, to) || !left_out.contains(&(to.destination, to.destination_port))
     }
 }
 
@@ -100,6 +110,9 @@ pub(crate) enum Toward {
     Itself,
 }
 
+/// So many branches have steps where a Service has more endpoints.
+pub const MOST_TOLD: usize = 200;
+
 /// So many branches are shown one by one.
 pub const MOST_BRANCHES: u32 = 50;
 
@@ -120,11 +133,58 @@ impl World {
     ///
     /// # Errors
     /// As [`World::paths`].
+    ///
+    /// Where there are Services with very many endpoints, only the [`MOST_TOLD`] likeliest have steps: the others have
+    /// everything else.
     pub fn overview(&self, flow: &Flow) -> Result<Paths, FlowError> {
+        let is_large = |family| self.services(family).most_endpoints() > MOST_TOLD;
+        if [IpFamily::IPv4, IpFamily::IPv6].into_iter().any(is_large) {
+            let shares = self.shares(flow)?;
+            if shares.outcomes.len() > MOST_TOLD {
+                return self.tell_first(flow, shares);
+            }
+        }
         let folded = self.folded_paths(flow)?;
         let branches: u32 = folded.outcomes.iter().map(|outcome| outcome.count).sum();
         let unfolded = || folded.outcomes.iter().all(|outcome| outcome.count == 1);
         if branches > MOST_BRANCHES || unfolded() { Ok(folded) } else { self.paths(flow) }
+    }
+
+    /// The folded branches of a flow without steps.
+    ///
+    /// # Errors
+    /// As [`World::paths`].
+    pub(crate) fn shares(&self, flow: &Flow) -> Result<Paths, FlowError> {
+        let branching = Branching::Alike;
+        let question = Question { quiet: true, branching, ..Question::new(flow, Arc::default()) };
+        Ok(self.branches(&question)?.paths.fold())
+    }
+
+    /// Walks those branches again that lead where the first ones do, with steps.
+    fn tell_first(&self, flow: &Flow, mut shares: Paths) -> Result<Paths, FlowError> {
+        let (first, others) = shares.outcomes.split_at(MOST_TOLD);
+        let sockets = |outcomes: &[PathOutcome]| {
+            let ends = outcomes.iter().filter_map(|outcome| outcome.endpoint.as_ref());
+            order::set(ends.map(|end| (end.ip, end.port)))
+        };
+        let told: BTreeSet<(IpAddr, u16)> = sockets(first);
+        let left_out: BTreeSet<(IpAddr, u16)> = sockets(others);
+        let left_out = Rc::new(&left_out - &told);
+        let mut question = Question::new(flow, Arc::default());
+        question.branching = Branching::AlikeBut(left_out);
+        let told = self.branches(&question)?.paths.fold();
+        let source = shares.flow.source;
+        let mut told_by_key: BTreeMap<_, PathOutcome> =
+            order::map(told.outcomes.into_iter().map(|outcome| (fold_key(&outcome, source), outcome)));
+        for outcome in shares.outcomes.iter_mut().take(MOST_TOLD) {
+            if let Some(told) = told_by_key.remove(&fold_key(outcome, source)) {
+                *outcome = PathOutcome { probability: outcome.probability, count: outcome.count, ..told };
+            }
+        }
+        shares.assumptions.extend(told.assumptions);
+        order::sort_by_key(&mut shares.assumptions, |assumption| assumption.code);
+        shares.assumptions.dedup();
+        Ok(shares)
     }
 
     /// Into one node of each class.
@@ -271,16 +331,19 @@ impl Found {
         let (packet, segment) = (traveller.packet, traveller.segment);
         let by_aim = BTreeMap::new();
         if !kernel.arrives_as_on(kernel, Family::of(packet.destination)) || entry == Entry::Sent {
-            let passages = kernel.pass(packet, entry, segment, state);
+            let mut passages = kernel.pass(packet, entry, segment, state);
+            passages.retain(|passage| traveller.branching.walks(packet, passage));
             let passages = passages.into_iter().map(|passage| (passage, None)).collect();
             return Self { passages, ways: Vec::new(), by_aim };
         }
         let ways = kernel.arrive(packet, entry, segment, state);
-        let passages = ways.iter().enumerate().flat_map(|(at, way)| {
-            let on = kernel.go_on(way, packet, entry, segment, state);
-            on.into_iter().map(move |passage| (passage, Some(at)))
-        });
-        Self { passages: passages.collect(), ways, by_aim }
+        let mut passages = Vec::new();
+        for (at, way) in ways.iter().enumerate() {
+            let mut on = kernel.go_on(way, packet, entry, segment, state);
+            on.retain(|passage| traveller.branching.walks(packet, passage));
+            passages.extend(on.into_iter().map(|passage| (passage, Some(at))));
+        }
+        Self { passages, ways, by_aim }
     }
 
     fn arrivals(mut self, inside: &Inside<'_>) -> Option<Rc<Arrivals>> {

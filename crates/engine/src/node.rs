@@ -105,10 +105,11 @@ impl World {
         if let Some(class) = traveller.class.take() {
             return self.stand_for_class(&class, inside, traveller);
         }
-        let passages = match traveller.toward.take() {
+        let mut passages = match traveller.toward.take() {
             Some((aim, arrivals)) => toward(aim, arrivals.as_deref(), inside, traveller),
             None => inside.kernel.pass(traveller.packet, inside.entry, traveller.segment, inside.state),
         };
+        passages.retain(|passage| traveller.branching.walks(traveller.packet, passage));
         let count = traveller.count;
         (passages.into_iter().map(|passage| (passage, count)).collect(), Moves::default())
     }

@@ -9,7 +9,7 @@ mod service_defaults;
 mod workloads;
 
 pub(crate) use addresses::{pod_ranges, service_ranges};
-pub use again::settle_again;
+pub use again::{Before, settle_again};
 pub use owners::Owners;
 
 use crate::scheduler;
