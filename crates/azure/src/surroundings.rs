@@ -54,6 +54,8 @@ pub fn home(model: &Model) -> Option<&VirtualNetwork> {
 
 /// AKS's managed virtual network, where no document gives one.
 const DEFAULT_NETWORK: &str = "10.224.0.0/12";
+/// Its range for IPv6, in a cluster of both families.
+pub(crate) const DEFAULT_NETWORK_V6: &str = "fd12:3456:789a::/64";
 
 /// The ranges of the input's virtual networks; where it shows none, AKS's default or, where nodes are outside of that,
 /// what surrounds them.

@@ -2,7 +2,7 @@
 
 use crate::{
     ArmId, Model,
-    azure::{PodAddresses, Subnet},
+    azure::{NicIpConfiguration, PodAddresses, Subnet},
 };
 use std::net::IpAddr;
 
@@ -35,6 +35,6 @@ impl Model {
         nodes
             .chain(pods)
             .chain(texts.filter_map(|text| text.parse().ok()))
-            .chain(nics.chain(firewalls).filter_map(|configuration| configuration.address()))
+            .chain(nics.chain(firewalls).filter_map(NicIpConfiguration::address))
     }
 }
