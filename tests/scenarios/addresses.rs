@@ -82,6 +82,18 @@ fn a_service_without_an_address_is_called_by_its_name() {
 }
 
 #[test]
+fn a_cluster_without_its_api_servers_service_is_told_what_it_lacks() {
+    let world = world(&cluster("  - {name: p, mode: System, count: 2}\n"));
+    let hint = |name: &str| {
+        let paths = ask(&world, "pod/default/client", name);
+        assert_eq!(told(&paths).1, Some(Cause::NameNotFound), "{}", deciding(&paths));
+        deciding(&paths).contains("the input lacks it")
+    };
+    assert!(hint("kubernetes.default:443") && hint("kubernetes:443"));
+    assert!(!hint("kubernetes.web:443") && !hint("kube.default:443"));
+}
+
+#[test]
 fn a_pool_with_public_addresses_sends_and_is_reached_by_them() {
     let open = "---\napiVersion: hopscope.dev/v1\nkind: NetworkSecurityGroup\nmetadata: {name: aks-agentpool-12345678-nsg}\nspec:\n  securityRules:\n  - {name: open, priority: 200, access: Allow, direction: Inbound, protocol: Tcp, sourceAddressPrefix: Internet, sourcePortRange: '*', destinationAddressPrefix: '*', destinationPortRange: '30080'}\n";
     let plain = cluster("  - {name: p, mode: System, count: 1}\n");

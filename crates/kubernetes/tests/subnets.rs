@@ -1,5 +1,7 @@
 //! Where nodes and pods have their addresses from, by network plugin (AKS, "Plan IP addressing for your cluster").
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test says what it expects")]
+
 mod cluster;
 
 use cluster::{node, pod};

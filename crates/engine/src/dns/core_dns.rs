@@ -48,8 +48,12 @@ impl<'w> Asking<'w> {
             self.introduce(next, network, "CoreDNS asks");
             return self.told_by(question, &records, next, network);
         }
-        let why =
+        let mut why =
             format!("CoreDNS knows no {name}: NXDOMAIN for every name that the search path makes of it.");
+        if questions.iter().any(|question| is_api_server(question)) {
+            why += " Every cluster has the Service default/kubernetes, which its API server makes; the input lacks it: \
+                    add what `kubectl get services,endpointslices -n default -o yaml` prints.";
+        }
         self.say_with(server, why, Shown { rule: None, misses });
         self.fail(Verdict::Unreachable, Cause::NameNotFound);
     }
@@ -148,4 +152,9 @@ impl<'w> Asking<'w> {
             self.told_by(&target, &records, next, network);
         }
     }
+}
+
+/// Whether a name is that of the API server's own Service.
+fn is_api_server(question: &str) -> bool {
+    question.trim_end_matches('.') == format!("kubernetes.default.svc.{}", cluster_dns::DOMAIN)
 }
