@@ -94,6 +94,22 @@ fn a_cluster_without_its_api_servers_service_is_told_what_it_lacks() {
 }
 
 #[test]
+fn a_port_that_a_service_lacks_is_told_where_the_packet_leaves() {
+    let world = world(&cluster("  - {name: p, mode: System, count: 2}\n"));
+    for (to, words) in [
+        (
+            "svc/default/web:443",
+            "which has no TCP port 443 (it has 80): no rule of kube-proxy takes the packet",
+        ),
+        ("svc/default/web", "and no rule on this node translates it"),
+    ] {
+        let paths = ask(&world, "pod/default/client", to);
+        assert_eq!(told(&paths).0, Verdict::Dropped, "{}", deciding(&paths));
+        assert!(deciding(&paths).contains(words), "{}", deciding(&paths));
+    }
+}
+
+#[test]
 fn a_pool_with_public_addresses_sends_and_is_reached_by_them() {
     let open = "---\napiVersion: hopscope.dev/v1\nkind: NetworkSecurityGroup\nmetadata: {name: aks-agentpool-12345678-nsg}\nspec:\n  securityRules:\n  - {name: open, priority: 200, access: Allow, direction: Inbound, protocol: Tcp, sourceAddressPrefix: Internet, sourcePortRange: '*', destinationAddressPrefix: '*', destinationPortRange: '30080'}\n";
     let plain = cluster("  - {name: p, mode: System, count: 1}\n");
