@@ -3,9 +3,9 @@
 use super::{azure::cluster, flow};
 use engine::World;
 use model::{
-    Edit, Kind, Model, Object, ObjectRef,
+    Edit, Key, Kind, Model, Object, ObjectRef,
     azure::{NetworkSecurityGroup, Route, RouteTable, SkuName},
-    kubernetes::{IpFamily, Node, SessionAffinity, TrafficPolicy},
+    kubernetes::{IpFamily, Node, Service, ServicePort, ServiceType, SessionAffinity, TrafficPolicy},
 };
 use std::{fmt::Debug, sync::Arc};
 
@@ -28,7 +28,7 @@ fn edit(random: &mut Random, model: &Model) -> Edit {
     let pod = |random: &mut Random| random.pick(&["default/p0", "default/p1"]).parse().expect("a key");
     let service =
         |random: &mut Random| random.pick(&["default/web", "default/inner"]).parse().expect("a key");
-    match random.below(12) {
+    match random.below(15) {
         0 => Edit::MoveNode { node: node(random), pool: random.pick(&["a", "b"]).into() },
         1 => Edit::MovePod { pod: pod(random), node: node(random) },
         2 => Edit::SetPodReady { pod: pod(random), ready: random.below(2) == 0 },
@@ -68,6 +68,22 @@ fn edit(random: &mut Random, model: &Model) -> Edit {
             let table = RouteTable { name: "rt".into(), routes: vec![route], ..RouteTable::default() };
             Edit::Put(Object::RouteTable(Arc::new(table)))
         }
+        // A Service for which the API server fills in what it lacks, in competition with others.
+        11 | 12 => {
+            let name = random.pick(&["extra", "more"]);
+            if model.services.contains_key(&Key::new("default", name)) && random.below(2) == 0 {
+                Edit::Remove { object: ObjectRef::namespaced(Kind::Service, &Key::new("default", name)) }
+            } else {
+                Edit::Put(Object::Service(Arc::new(bare_service(name, random))))
+            }
+        }
+        13 => {
+            let keys: Vec<_> = model.endpoint_slices.keys().collect();
+            match keys.get(usize::try_from(random.below(2)).unwrap_or_default()) {
+                Some(key) => Edit::Remove { object: ObjectRef::namespaced(Kind::EndpointSlice, key) },
+                None => Edit::SetPodReady { pod: pod(random), ready: false },
+            }
+        }
         _ => {
             let mut pod = (*model.pods[&pod(random)]).clone();
             pod.metadata.labels.insert("app".into(), random.pick(&["web", "other"]).into());
@@ -76,12 +92,26 @@ fn edit(random: &mut Random, model: &Model) -> Edit {
     }
 }
 
+/// Without an address, and with node ports that are mostly to be given.
+fn bare_service(name: &str, random: &mut Random) -> Service {
+    let mut service = Service::default();
+    service.metadata.name = name.into();
+    service.metadata.namespace = "default".into();
+    service.spec.service_type = ServiceType::LoadBalancer;
+    service.spec.selector.insert("app".into(), "web".into());
+    service.spec.external_traffic_policy = (random.below(2) == 0).then_some(TrafficPolicy::Local);
+    let node_port = if random.below(3) == 0 { 30_500 } else { 0 };
+    service.spec.ports = vec![ServicePort { port: 81, node_port, ..ServicePort::default() }];
+    service
+}
+
 fn same<T: PartialEq + Debug>(what: &str, updated: &T, new: &T, history: &[Edit]) {
     assert!(updated == new, "{what} differs after {history:#?}\n{updated:#?}\n{new:#?}");
 }
 
 fn compare(updated: &World, new: &World, history: &[Edit]) {
     same("the model", updated.model(), new.model(), history);
+    same("what was left undone", &updated.unsettled(), &new.unsettled(), history);
     let clouds = (updated.cloud(), new.cloud());
     same("load balancers", &clouds.0.load_balancers(), &clouds.1.load_balancers(), history);
     same("statuses", clouds.0.statuses(), clouds.1.statuses(), history);
@@ -102,6 +132,8 @@ fn compare(updated: &World, new: &World, history: &[Edit]) {
             history,
         );
     }
+    let outside = flow("203.0.113.9", "svc/default/web:80");
+    same("the branches together", &updated.overview(&outside), &new.overview(&outside), history);
     for node in new.model().nodes.keys() {
         let family = IpFamily::IPv4;
         same(node.as_str(), &updated.rules(node, family), &new.rules(node, family), history);

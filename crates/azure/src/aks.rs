@@ -73,7 +73,7 @@ impl Builder<'_> {
         });
         for (public_ip, address) in &addresses {
             draft.by_address.insert(*address, draft.frontends.len());
-            draft.frontends.push(Frontend {
+            draft.frontends.push(Arc::new(Frontend {
                 configuration: FrontendIpConfiguration {
                     name: public_ip.clone(),
                     id: Some(id("frontendIPConfigurations", public_ip)),
@@ -84,7 +84,7 @@ impl Builder<'_> {
                 },
                 address: Some(*address),
                 rules: Vec::new(),
-            });
+            }));
         }
         draft.outbound_rules.push(OutboundRule {
             name: OUTBOUND_RULE.into(),

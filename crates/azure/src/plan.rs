@@ -3,6 +3,8 @@
 use crate::{
     allocate::{Allocator, is_private},
     annotations::Annotations,
+    balancer::{Frontend, Rule},
+    choose::Choice,
     names::{Namer, balancer_part_id, network_id},
     refusal::Reason,
     rules::{self, Target, Wanted},
@@ -10,10 +12,13 @@ use crate::{
 };
 use model::{
     Key, Model,
-    azure::{FrontendIpConfiguration, IpTag, PublicIpAddress, PublicIpDns},
+    azure::{FrontendIpConfiguration, IpTag, LoadBalancingRule, Probe, PublicIpAddress, PublicIpDns},
     kubernetes::{IpFamily, Service},
 };
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 /// The frontend of one family of a Service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +43,65 @@ pub(crate) struct Plan {
     pub(crate) vm_set: Option<Arc<str>>,
     pub(crate) halves: Vec<Half>,
     pub(crate) wanted: Result<Vec<Wanted>, Reason>,
+    /// One for each of its halves, made when it is placed first.
+    made: OnceLock<Vec<Made>>,
+}
+
+/// What a half of a Service puts on its load balancer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Made {
+    /// Its own frontend with its rules. Where another Service has the address, that one's frontend takes the rules.
+    pub(crate) frontend: Arc<Frontend>,
+    pub(crate) public_ip: Option<Arc<PublicIpAddress>>,
+    pub(crate) probes: Vec<Arc<Probe>>,
+}
+
+impl Plan {
+    pub(crate) fn new(
+        (key, service): (&Key, &Arc<Service>),
+        settings: &Settings,
+        names: Namer,
+        choice: Choice,
+        halves: Vec<Half>,
+    ) -> Self {
+        let balancer: Arc<str> = choice.balancer.as_str().into();
+        Self {
+            wanted: wanted(service, settings, &names, &balancer, &halves),
+            service: Arc::clone(service),
+            key: key.clone(),
+            prefix: names.prefix,
+            balancer,
+            vm_set: choice.vm_set,
+            halves,
+            made: OnceLock::new(),
+        }
+    }
+
+    /// What its halves put on the load balancer. The settings are always those that the plan was made with.
+    pub(crate) fn made(&self, settings: &Settings) -> &[Made] {
+        self.made.get_or_init(|| {
+            let wanted = self.wanted.iter().flatten();
+            self.halves.iter().zip(wanted).map(|(half, wanted)| self.make(half, wanted, settings)).collect()
+        })
+    }
+
+    fn make(&self, half: &Half, wanted: &Wanted, settings: &Settings) -> Made {
+        let configuration = frontend(half, self, settings);
+        let probes: Vec<Arc<Probe>> = wanted.probes.iter().cloned().map(Arc::new).collect();
+        let with_probe = |rule: &LoadBalancingRule| {
+            let mut rule = rule.clone();
+            rule.frontend_ip_configuration = configuration.id.clone().map(Into::into);
+            let own = rule.probe.as_ref().map(|reference| reference.id.name());
+            let probe = own.and_then(|name| probes.iter().find(|probe| probe.name == name)).cloned();
+            Arc::new(Rule { rule, probe, pool: half.pool.clone(), service: Some(self.key.clone()) })
+        };
+        let rules = wanted.rules.iter().map(with_probe).collect();
+        Made {
+            frontend: Arc::new(Frontend { address: Some(half.address), rules, configuration }),
+            public_ip: public_ip(half, self, settings).map(Arc::new),
+            probes,
+        }
+    }
 }
 
 /// Addresses for every family of a Service.
@@ -99,7 +163,7 @@ fn status_address(service: &Service, family: IpFamily, internal: bool) -> Option
 }
 
 /// The rules of all families, or the first reason against them.
-pub(crate) fn wanted(
+fn wanted(
     service: &Service,
     settings: &Settings,
     names: &Namer,
@@ -117,7 +181,7 @@ pub(crate) fn wanted(
 }
 
 /// The frontend's document.
-pub(crate) fn frontend(half: &Half, plan: &Plan, settings: &Settings) -> FrontendIpConfiguration {
+fn frontend(half: &Half, plan: &Plan, settings: &Settings) -> FrontendIpConfiguration {
     let annotations = Annotations::of(&plan.service);
     let scope = &settings.scope;
     let mut configuration = FrontendIpConfiguration {
@@ -154,7 +218,7 @@ fn public_ip_id(annotations: Annotations<'_>, scope: &Scope, name: &str) -> mode
 }
 
 /// The public address's document, with the tags by which the controller finds its own.
-pub(crate) fn public_ip(half: &Half, plan: &Plan, settings: &Settings) -> Option<PublicIpAddress> {
+fn public_ip(half: &Half, plan: &Plan, settings: &Settings) -> Option<PublicIpAddress> {
     let name = half.public_ip.as_ref()?;
     let annotations = Annotations::of(&plan.service);
     let mut address = PublicIpAddress {

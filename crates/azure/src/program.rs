@@ -103,7 +103,7 @@ impl Programmed {
 /// A load balancer while Services are added to it.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
-    pub(crate) frontends: Vec<Frontend>,
+    pub(crate) frontends: Vec<Arc<Frontend>>,
     pub(crate) by_address: BTreeMap<IpAddr, usize>,
     pub(crate) probes: Vec<Arc<Probe>>,
     pub(crate) probe_names: BTreeSet<String>,
@@ -217,16 +217,7 @@ impl<'a> Builder<'a> {
         let plan = if let Some(old) = old {
             Arc::clone(old)
         } else {
-            let wanted = plan::wanted(service, self.settings, &names, &balancer, &halves);
-            Arc::new(Plan {
-                service: Arc::clone(service),
-                key: key.clone(),
-                prefix: names.prefix,
-                balancer,
-                vm_set: choice.vm_set,
-                halves,
-                wanted,
-            })
+            Arc::new(Plan::new((key, service), self.settings, names, choice, halves))
         };
         self.place(&plan);
         self.done.plans.push(plan);
@@ -313,37 +304,28 @@ impl<'a> Builder<'a> {
             return self.refuse(&plan.key, Stage::Rules, reason);
         }
         draft.rules += count;
-        for (half, wanted) in plan.halves.iter().zip(wanted) {
+        for (half, made) in plan.halves.iter().zip(plan.made(self.settings)) {
             let v6 = half.family == IpFamily::IPv6;
             let members = || pool_members(plan, self.settings, self.model);
             draft.add_pool(&half.pool, v6, members);
             // Several Services may share one address; the first owns the frontend.
             let at = *draft.by_address.entry(half.address).or_insert(draft.frontends.len());
-            if at == draft.frontends.len() {
-                draft.frontends.push(Frontend {
-                    configuration: plan::frontend(half, plan, self.settings),
-                    address: Some(half.address),
-                    rules: Vec::new(),
-                });
-                if let Some(document) = plan::public_ip(half, plan, self.settings) {
-                    self.done.public_ips.entry(document.name.clone()).or_insert_with(|| Arc::new(document));
+            match draft.frontends.get_mut(at) {
+                Some(frontend) => {
+                    tag_shared(&mut self.done.public_ips, half, plan);
+                    share_frontend(frontend, &made.frontend.rules);
                 }
-            } else {
-                tag_shared(&mut self.done.public_ips, half, plan);
+                None => {
+                    draft.frontends.push(Arc::clone(&made.frontend));
+                    if let Some(document) = &made.public_ip {
+                        let known = self.done.public_ips.entry(document.name.clone());
+                        known.or_insert_with(|| Arc::clone(document));
+                    }
+                }
             }
-            let Some(frontend) = draft.frontends.get_mut(at) else { continue };
-            let probes: Vec<Arc<Probe>> = wanted.probes.iter().cloned().map(Arc::new).collect();
-            for rule in &wanted.rules {
-                let mut rule = rule.clone();
-                rule.frontend_ip_configuration = frontend.configuration.id.clone().map(Into::into);
-                let own = rule.probe.as_ref().map(|reference| reference.id.name());
-                let probe = own.and_then(|name| probes.iter().find(|probe| probe.name == name)).cloned();
-                let service = Some(plan.key.clone());
-                frontend.rules.push(Arc::new(Rule { rule, probe, pool: half.pool.clone(), service }));
-            }
-            for probe in probes {
+            for probe in &made.probes {
                 if draft.probe_names.insert(probe.name.clone()) {
-                    draft.probes.push(probe);
+                    draft.probes.push(Arc::clone(probe));
                 }
             }
         }
@@ -387,7 +369,7 @@ impl<'a> Builder<'a> {
                 name: name.clone(),
                 sku: self.settings.sku,
                 origin: Origin::Programmed,
-                frontends: draft.frontends.into_iter().map(Arc::new).collect(),
+                frontends: draft.frontends,
                 probes: draft.probes,
                 outbound_rules: draft.outbound_rules,
             };
@@ -448,6 +430,16 @@ fn pool_members(plan: &Plan, settings: &Settings, model: &Model) -> PoolMembers 
     PoolMembers::Nodes(order::set(
         endpoints.filter_map(|endpoint| endpoint.node_name.as_deref().map(NodeName::from)),
     ))
+}
+
+/// Adds the rules of one more Service to a frontend.
+fn share_frontend(frontend: &mut Arc<Frontend>, rules: &[Arc<Rule>]) {
+    let frontend = Arc::make_mut(frontend);
+    for rule in rules {
+        let mut rule = (**rule).clone();
+        rule.rule.frontend_ip_configuration = frontend.configuration.id.clone().map(Into::into);
+        frontend.rules.push(Arc::new(rule));
+    }
 }
 
 /// Notes on a shared public address that one more Service uses it.

@@ -34,15 +34,15 @@ pub(crate) struct Alike {
 }
 
 /// Whether an address is of IPv4, its subnet, and the security groups before it: of the subnet, of the NIC.
-type Guarded = (bool, Option<String>, [Option<Arc<str>>; 2]);
+type Guarded<'a> = (bool, Option<&'a str>, [Option<Arc<str>>; 2]);
 
 /// What a walk asks of a node, whatever the packet.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Profile {
+struct Profile<'a> {
     /// The node itself, where it is a case of its own.
     alone: Option<NodeName>,
     /// Subnet and security groups, for each address.
-    network: Vec<Guarded>,
+    network: Vec<Guarded<'a>>,
     /// Whether kube-proxy runs there.
     proxied: bool,
     /// Whether kube-proxy's health server says that the node is leaving.
@@ -149,7 +149,7 @@ impl World {
 
 impl Alike {
     fn new(world: &World) -> Self {
-        let ranges = Ranges::of(world);
+        let mut ranges = Ranges::of(world);
         let mut pools: BTreeMap<&NodeName, Vec<u32>> = BTreeMap::new();
         let all = world.cloud.balancers().flat_map(|balancer| world.cloud.pools(&balancer.name));
         for (at, pool) in (0_u32..).zip(all) {
@@ -158,7 +158,7 @@ impl Alike {
             }
         }
         let mut host_ports = host_ports(&world.model);
-        let mut known: BTreeMap<Profile, u32> = BTreeMap::new();
+        let mut known: BTreeMap<Profile<'_>, u32> = BTreeMap::new();
         let (mut names, mut profiles) = (Vec::new(), Vec::new());
         for (name, node) in &world.model.nodes {
             let profile = Profile {
@@ -201,10 +201,10 @@ fn is_alone(world: &World, name: &NodeName, node: &Node) -> bool {
         || node.internal_ips().any(public)
 }
 
-fn network(world: &World, name: &NodeName, ip: IpAddr) -> Guarded {
+fn network<'a>(world: &'a World, name: &NodeName, ip: IpAddr) -> Guarded<'a> {
     let guards = world.cloud.guards(Sender::node(name, ip));
     let group = |group: Option<&Arc<azure::SecurityGroup>>| group.map(|group| Arc::clone(&group.shared_name));
-    let subnet = world.cloud.subnet(ip).map(|subnet| subnet.name.clone());
+    let subnet = world.cloud.subnet(ip).map(|subnet| subnet.name.as_str());
     (ip.is_ipv4(), subnet, [group(guards.subnet.as_ref()), group(guards.nic.as_ref())])
 }
 
@@ -225,11 +225,14 @@ struct Ranges {
     nets: BTreeMap<IpNet, Vec<u32>>,
     lengths: [BTreeSet<u8>; 2],
     groups: u32,
+    /// The longest range that holds the address which was asked for last and others, as far as lengths go, and the
+    /// groups of that and of those around it. The addresses of nodes follow each other.
+    latest: Option<(IpNet, Vec<u32>)>,
 }
 
 impl Ranges {
     fn of(world: &World) -> Self {
-        let mut ranges = Self { nets: BTreeMap::new(), lengths: Default::default(), groups: 0 };
+        let mut ranges = Self { nets: BTreeMap::new(), lengths: Default::default(), groups: 0, latest: None };
         let model = &world.model;
         for range in model.services.values().flat_map(|own| &own.spec.load_balancer_source_ranges) {
             ranges.add([range.trim()]);
@@ -327,10 +330,24 @@ impl Ranges {
     }
 
     /// The groups of which a range holds the address.
-    fn holding(&self, ip: IpAddr) -> Vec<u32> {
-        let lengths = self.lengths.get(usize::from(ip.is_ipv6())).into_iter().flatten();
-        let nets = lengths.filter_map(|length| Some(IpNet::new(ip, *length).ok()?.trunc()));
-        let mut groups: Vec<u32> = nets.filter_map(|net| self.nets.get(&net)).flatten().copied().collect();
+    fn holding(&mut self, ip: IpAddr) -> Vec<u32> {
+        let whole = if ip.is_ipv4() { 32 } else { 128 };
+        let own = self.nets.get(&IpNet::from(ip)).map(Vec::as_slice).unwrap_or_default();
+        let lengths = || self.lengths.get(usize::from(ip.is_ipv6())).into_iter().flatten();
+        let ranges = || lengths().filter(|length| **length < whole);
+        let around = |length: &u8| Some(IpNet::new(ip, *length).ok()?.trunc());
+        let longest = ranges().next_back().and_then(around);
+        let mut groups = match (&self.latest, longest) {
+            (_, None) => Vec::new(),
+            (Some((range, groups)), Some(longest)) if *range == longest => groups.clone(),
+            (_, Some(longest)) => {
+                let nets = ranges().filter_map(around).filter_map(|net| self.nets.get(&net));
+                let groups: Vec<u32> = nets.flatten().copied().collect();
+                self.latest = Some((longest, groups.clone()));
+                groups
+            }
+        };
+        groups.extend(own);
         order::sort(&mut groups);
         groups.dedup();
         groups

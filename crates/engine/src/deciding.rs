@@ -57,10 +57,24 @@ pub(crate) fn commented_service(rule: &Rule) -> Option<Key> {
     commented_name(rule)?.parse().ok()
 }
 
+/// Whether kube-proxy's comment begins with the name of a Service that [`commented_name`] gave before. Such a name has
+/// neither blanks nor colons, and one slash.
+pub(crate) fn speaks_of(rule: &Rule, known: &Key) -> bool {
+    let rest = |text: &'_ str| {
+        let named = text.strip_prefix(&*known.namespace)?.strip_prefix('/')?.strip_prefix(&*known.name)?;
+        Some(matches!(named.as_bytes().first(), None | Some(b' ' | b':')))
+    };
+    comment(rule).and_then(rest).unwrap_or_default()
+}
+
 pub(crate) fn commented_name(rule: &Rule) -> Option<&str> {
     // Bytes are quicker to look through than patterns, and all that is looked for is ASCII.
     let text = comment(rule)?;
     let bytes = text.as_bytes();
+    // Most comments of others have no slash, which is found out several bytes at a time.
+    if !bytes.contains(&b'/') {
+        return None;
+    }
     let slash = bytes.iter().position(|byte| *byte == b'/')?;
     let (before, after) = bytes.split_at(slash);
     let start = before.iter().rposition(|byte| *byte == b' ').map_or(0, |blank| blank + 1);

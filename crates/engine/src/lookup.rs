@@ -5,7 +5,6 @@ use kubernetes::kube_proxy::nodes_with_proxy;
 use model::{
     Key, Model, NodeName,
     kubernetes::{EndpointSlice, Pod, Service},
-    same_objects,
 };
 use std::{
     cell::RefCell,
@@ -27,24 +26,29 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    /// The lists that still hold after a change from one model to another.
-    pub(crate) fn kept(&self, before: &Model, after: &Model) -> Self {
+    /// The lists that still hold after a change of all but these objects.
+    pub(crate) fn kept(&self, same: &Same) -> Self {
         fn kept<T>(list: &Arc<OnceLock<T>>, holds: bool) -> Arc<OnceLock<T>> {
             if holds { Arc::clone(list) } else { Arc::default() }
         }
         Self {
-            slices: kept(&self.slices, same_objects(&before.endpoint_slices, &after.endpoint_slices)),
-            host_pods: kept(&self.host_pods, same_objects(&before.pods, &after.pods)),
-            health_ports: kept(&self.health_ports, same_objects(&before.services, &after.services)),
-            proxied: kept(
-                &self.proxied,
-                same_objects(&before.pods, &after.pods)
-                    && same_objects(&before.daemon_sets, &after.daemon_sets),
-            ),
-            windows: kept(&self.windows, same_objects(&before.nodes, &after.nodes)),
+            slices: kept(&self.slices, same.slices),
+            host_pods: kept(&self.host_pods, same.pods),
+            health_ports: kept(&self.health_ports, same.services),
+            proxied: kept(&self.proxied, same.pods && same.daemon_sets),
+            windows: kept(&self.windows, same.nodes),
             latest_pod: RefCell::default(),
         }
     }
+}
+
+/// Of which kinds two models hold the very same objects.
+pub(crate) struct Same {
+    pub(crate) slices: bool,
+    pub(crate) pods: bool,
+    pub(crate) services: bool,
+    pub(crate) daemon_sets: bool,
+    pub(crate) nodes: bool,
 }
 
 impl Lookup {

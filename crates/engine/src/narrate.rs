@@ -4,7 +4,7 @@ use crate::{
     Action, Cause, Component, Header, NearMiss, Owner, RuleRef, Station, Step, Text, Verdict,
     deciding::{
         MASQ_AGENT, UNMARKED, comment, commented_name, commented_service, following_mark, is_local_exit,
-        is_masq_agent, jump_target, masquerade_words, rule_of, socket,
+        is_masq_agent, jump_target, masquerade_words, rule_of, socket, speaks_of,
     },
     journey::{Traveller, node_station, plain},
     later::{Sentence, Unwritten, later},
@@ -15,9 +15,9 @@ use kubernetes::{azure_cns, kube_proxy::ipvs::DEVICE};
 use model::{Key, Kind, NodeName, ObjectRef};
 use netfilter::{
     Chain, CtState, Entry, Event, Family, Form, Hook, Host, Ipvs, Kernel, Match, Outcome, Packet, Passage,
-    Policy, Rule, RuleId, Ruleset, TableName, Target, nft,
+    Policy, Rule, RuleId, Ruleset, Table, TableName, Target, nft,
 };
-use std::{net::IpAddr, sync::Arc};
+use std::{cell::Cell, net::IpAddr, sync::Arc};
 
 /// In one passage so many decisions are told; after them, jumps no more. kube-proxy's rules make fewer than ten;
 /// hostile ones can jump as often as the kernel's budget allows.
@@ -28,6 +28,8 @@ pub(crate) struct Narrator<'a> {
     pub(crate) node: &'a NodeName,
     pub(crate) kernel: &'a Arc<Kernel>,
     rules: &'a Ruleset,
+    /// The table that was asked last: rules that match one after the other are mostly of one.
+    table: Cell<Option<(TableName, &'a Table)>>,
     pub(crate) nft: &'a [nft::Table],
     pub(crate) ipvs: &'a Ipvs,
     /// The addresses of interfaces other than those that hold Services' addresses.
@@ -57,6 +59,7 @@ impl<'a> Narrator<'a> {
             node,
             kernel,
             rules,
+            table: Cell::new(None),
             nft: &host.nft,
             ipvs: &host.ipvs,
             own: if host.ipvs.is_empty() { Vec::new() } else { own_addresses(host) },
@@ -247,7 +250,15 @@ impl<'a> Narrator<'a> {
             Event::Matched { rule, .. } => self.rule(*rule).map(|(_, rule)| rule),
             _ => None,
         });
-        for name in last.into_iter().chain(rules).filter_map(commented_name) {
+        for rule in last.into_iter().chain(rules) {
+            // Mostly the rules before, or another node, spoke of the same one.
+            if let Some(known) = traveller.spoken_of.as_ref().filter(|known| speaks_of(rule, known)) {
+                if self.service.as_ref() != Some(known) {
+                    self.service = Some(known.clone());
+                }
+                return;
+            }
+            let Some(name) = commented_name(rule) else { continue };
             let is_meant = |known: &Key| {
                 let rest = name.strip_prefix(&*known.namespace).and_then(|rest| rest.strip_prefix('/'));
                 rest == Some(&*known.name)
@@ -255,7 +266,6 @@ impl<'a> Narrator<'a> {
             if self.service.as_ref().is_some_and(is_meant) {
                 return;
             }
-            // Mostly another node spoke of the same one.
             let before = traveller.spoken_of.as_ref().filter(|known| is_meant(known)).cloned();
             if let Some(service) = before.or_else(|| name.parse().ok()) {
                 traveller.spoken_of = Some(service.clone());
@@ -463,7 +473,16 @@ impl<'a> Narrator<'a> {
     }
 
     fn rule(&self, id: RuleId) -> Option<(&'a Chain, &'a Rule)> {
-        rule_of(self.rules, id)
+        let table = match self.table.get() {
+            Some((name, table)) if name == id.table => table,
+            _ => {
+                let table = self.rules.tables.get(&id.table)?;
+                self.table.set(Some((id.table, table)));
+                table
+            }
+        };
+        let chain = table.chains.get(usize::try_from(id.chain).ok()?)?;
+        Some((chain, chain.rules.get(usize::try_from(id.rule).ok()?)?))
     }
 
     pub(crate) fn step(

@@ -6,6 +6,7 @@ use model::{Model, NodeName, kubernetes::IpFamily};
 use netfilter::{Family, Form, Parsed, RuleId, Ruleset, RulesetError};
 use serde::Serialize;
 use std::fmt;
+use std::sync::Arc;
 use wire::Wire;
 
 /// The rules of a real node, in place of those that kube-proxy and ip-masq-agent would write there: all tables,
@@ -160,9 +161,9 @@ impl World {
         given.ipv4 = rules.ipv4.or(given.ipv4.take());
         given.ipv6 = rules.ipv6.or(given.ipv6.take());
         let kernel = self.program(node).map_err(RulesError::Unusable)?;
-        self.nodes.insert(node.clone(), std::sync::Arc::new(NodeKernel::given(kernel)));
+        Arc::make_mut(&mut self.nodes).insert(node.clone(), Arc::new(NodeKernel::given(kernel)));
         self.probes = crate::probe::Probes::default();
-        self.alike = std::sync::Arc::default();
+        self.alike = Arc::default();
         Ok(self)
     }
 
@@ -182,11 +183,11 @@ impl World {
     #[must_use]
     pub fn without_rules(mut self, node: &NodeName) -> Self {
         if self.given.remove(node).is_some() {
-            if let Some(kernel) = self.nodes.get_mut(node) {
-                *kernel = std::sync::Arc::default();
+            if let Some(kernel) = Arc::make_mut(&mut self.nodes).get_mut(node) {
+                *kernel = Arc::default();
             }
             self.probes = crate::probe::Probes::default();
-            self.alike = std::sync::Arc::default();
+            self.alike = Arc::default();
         }
         self
     }

@@ -3,6 +3,7 @@
 use crate::{
     World,
     cloud::AllTaking,
+    lookup::Same,
     probe::Probes,
     programmed::NodeKernel,
     topology::Topology,
@@ -12,7 +13,7 @@ use azure::Cloud;
 use kubernetes::kube_proxy::ServiceMap;
 use model::{
     Model, NodeName,
-    kubernetes::{IpFamily, Pod},
+    kubernetes::{IpFamily, Node, Pod},
     same_objects,
 };
 use std::{
@@ -26,13 +27,16 @@ impl World {
     /// probe states. Rules given for a node stay given.
     #[must_use]
     pub fn update(&self, model: &Model) -> Self {
-        let before = Some((&self.settled, self.unsettled.as_slice())).filter(|_| self.complete);
-        let Prepared { mut settled, allocated, unsettled, complete: nothing_to_do } = prepare(model, before);
+        let Prepared { mut settled, allocated, unsettled, filled } = prepare(model, Some(self));
         settled.share_with(&self.settled);
         let cloud = self.cloud.update(&settled);
+        // The cloud controller's part is in Services alone: all else is shared with the settled model already.
         let mut complete = reported(&cloud, &settled);
-        complete.share_with(&self.model);
+        complete.share_services_with(&self.model);
         let old = &self.model;
+        let same_pods = same_objects(&complete.pods, &old.pods);
+        let same_nodes = same_objects(&complete.nodes, &old.nodes);
+        let same_service_objects = same_objects(&complete.services, &old.services);
         let frontends = || cloud.frontend_addresses();
         let same_addresses =
             Topology::is_alike(old, &complete) && frontends().eq(self.cloud.frontend_addresses());
@@ -41,22 +45,28 @@ impl World {
         } else {
             Arc::new(Topology::new(&complete, frontends()))
         };
-        let same_services = same_objects(&complete.services, &old.services)
-            && same_objects(&complete.endpoint_slices, &old.endpoint_slices);
+        let same_slices = same_objects(&complete.endpoint_slices, &old.endpoint_slices);
+        let same_services = same_service_objects && same_slices;
         let services = if same_services {
             self.services.clone()
         } else {
             [IpFamily::IPv4, IpFamily::IPv6].map(|family| self.next_services(family, &complete))
         };
-        let lookup = self.lookup.kept(old, &complete);
+        let same_daemon_sets = same_objects(&complete.daemon_sets, &old.daemon_sets);
+        let lookup = self.lookup.kept(&Same {
+            slices: same_slices,
+            pods: same_pods,
+            services: same_service_objects,
+            daemon_sets: same_daemon_sets,
+            nodes: same_nodes,
+        });
         let same_rules = same_addresses
             && same_services
             && complete.same_surroundings(old)
             && lookup.proxied(&complete) == self.lookup.proxied(old);
         let given = self.given.iter().filter(|(name, _)| complete.nodes.contains_key(*name));
         let given: BTreeMap<_, _> = order::map(given.map(|(name, rules)| (name.clone(), rules.clone())));
-        let nodes = if same_rules { self.kept_nodes(&complete) } else { unprogrammed(&complete) };
-        let same_pods = same_objects(&complete.pods, &old.pods);
+        let nodes = if same_rules { self.kept_nodes(&complete) } else { Arc::new(unprogrammed(&complete)) };
         let probes = if same_rules && same_pods && given.is_empty() && cloud.guards_alike(&self.cloud) {
             self.probes.of_nodes(|name| {
                 complete
@@ -73,8 +83,8 @@ impl World {
         };
         let same_classes = same_addresses
             && complete.same_surroundings(old)
-            && same_objects(&complete.nodes, &old.nodes)
-            && same_objects(&complete.services, &old.services)
+            && same_nodes
+            && same_service_objects
             && given.len() == self.given.len()
             && cloud.guards_alike(&self.cloud)
             && same_pools(&cloud, &self.cloud)
@@ -88,7 +98,7 @@ impl World {
             allocated: allocated || !cloud.allocated().is_empty(),
             settled,
             unsettled,
-            complete: nothing_to_do,
+            filled,
             model: complete,
             cloud,
             topology,
@@ -112,12 +122,21 @@ impl World {
     }
 
     /// Programmed nodes whose objects are the same.
-    fn kept_nodes(&self, model: &Model) -> BTreeMap<NodeName, Arc<NodeKernel>> {
-        let kept = |name: &NodeName| {
-            let same = Arc::ptr_eq(model.nodes.get(name)?, self.model.nodes.get(name)?);
-            self.nodes.get(name).filter(|_| same).cloned()
-        };
-        model.nodes.keys().map(|name| (name.clone(), kept(name).unwrap_or_default())).collect()
+    fn kept_nodes(&self, model: &Model) -> Arc<BTreeMap<NodeName, Arc<NodeKernel>>> {
+        if model.nodes.is_same(&self.model.nodes) {
+            return Arc::clone(&self.nodes);
+        }
+        let mut known = self.model.nodes.iter().zip(self.nodes.values()).peekable();
+        let kept = model.nodes.iter().map(|(name, node)| {
+            // An object has one name, so that names of the same object need no comparing.
+            let same = |((_, old), _): &((&NodeName, &Arc<Node>), _)| Arc::ptr_eq(old, node);
+            let kernel = known.next_if(same).or_else(|| {
+                while known.next_if(|((other, _), _)| *other < name).is_some() {}
+                known.next_if(same)
+            });
+            (name.clone(), kernel.map(|(_, kernel)| Arc::clone(kernel)).unwrap_or_default())
+        });
+        Arc::new(order::map(kept))
     }
 }
 

@@ -13,12 +13,12 @@ use crate::{
 use azure::{AddressSpace, Cloud};
 use ipnet::{IpNet, Ipv4Net};
 use kubernetes::{
-    Field, Settled, Unsettled, azure_cns, cilium, ip_masq_agent,
+    Allocation, Before, Field, Settled, Unsettled, azure_cns, cilium, ip_masq_agent,
     kube_proxy::{self, Programming, ProxyConfig, ServiceMap, ipvs::Balancing},
     kubelet,
 };
 use model::{
-    Model, NodeName,
+    Key, Kind, Model, NodeName, Objects,
     kubernetes::{IpFamily, ProxyMode, Service},
 };
 use netfilter::{Family, Form, InterfaceName, IpvsForm, IpvsText, Kernel, Ruleset, RulesetError, nft};
@@ -44,15 +44,15 @@ pub struct World {
     pub(crate) allocated: bool,
     /// What controllers would not or could not do.
     pub(crate) unsettled: Vec<Unsettled>,
-    /// Whether Kubernetes' controllers filled in nothing.
-    pub(crate) complete: bool,
+    /// What an edit can start from, where Kubernetes' controllers filled in nothing but fields of Services.
+    pub(crate) filled: Option<Filled>,
     /// What the cloud controller programmed.
     pub(crate) cloud: Cloud,
     /// Azure's view of which addresses belong to the virtual network.
     pub(crate) space: Arc<AddressSpace>,
     pub(crate) topology: Arc<Topology>,
     pub(crate) services: [Arc<OnceLock<ServiceMap>>; 2],
-    pub(crate) nodes: BTreeMap<NodeName, Arc<NodeKernel>>,
+    pub(crate) nodes: Arc<BTreeMap<NodeName, Arc<NodeKernel>>>,
     /// Rules that the caller gave in place of the generated ones.
     pub(crate) given: BTreeMap<NodeName, NodeRules>,
     pub(crate) probes: Probes,
@@ -141,7 +141,7 @@ fn is_zero(count: &u32) -> bool {
 impl World {
     /// Runs every controller over the model. Nodes are programmed when a packet first reaches them.
     pub fn new(model: &Model) -> Self {
-        let Prepared { settled, allocated, unsettled, complete } = prepare(model, None);
+        let Prepared { settled, allocated, unsettled, filled } = prepare(model, None);
         let cloud = azure::program(&settled);
         let whole = reported(&cloud, &settled);
         let topology = Topology::new(&whole, cloud.frontend_addresses());
@@ -149,11 +149,11 @@ impl World {
             input: model.clone(),
             space: Arc::new(cloud.space().clone()),
             allocated: allocated || !cloud.allocated().is_empty(),
-            nodes: whole.nodes.keys().map(|name| (name.clone(), Arc::default())).collect(),
+            nodes: Arc::new(whole.nodes.keys().map(|name| (name.clone(), Arc::default())).collect()),
             settled,
             model: whole,
             unsettled,
-            complete,
+            filled,
             cloud,
             topology: Arc::new(topology),
             services: Default::default(),
@@ -324,23 +324,38 @@ pub(crate) struct Prepared {
     pub(crate) allocated: bool,
     /// What they would not or could not do.
     pub(crate) unsettled: Vec<Unsettled>,
-    /// Whether Kubernetes' controllers filled in nothing.
-    pub(crate) complete: bool,
+    /// What an edit of the model can start from.
+    pub(crate) filled: Option<Filled>,
 }
 
-/// Runs node pools and Kubernetes' controllers over a model; with one from before an edit to which Kubernetes'
-/// controllers had nothing to add, over what the edit changed.
-pub(crate) fn prepare(model: &Model, before: Option<(&Model, &[Unsettled])>) -> Prepared {
+/// What Kubernetes' controllers filled in where that is nothing but fields of Services.
+#[derive(Debug)]
+pub(crate) struct Filled {
+    /// The Services before.
+    services: Objects<Key, Service>,
+    /// Which fields were filled in.
+    allocated: Vec<Allocation>,
+}
+
+/// Runs node pools and Kubernetes' controllers over a model; with a world from before an edit, as far as can be over
+/// what the edit changed.
+pub(crate) fn prepare(model: &Model, before: Option<&World>) -> Prepared {
     let mut grown = model.clone();
     let made = azure::node_pools::complete(&mut grown);
+    let before = before.and_then(|world| {
+        let Filled { services, allocated } = world.filled.as_ref()?;
+        Some(Before { settled: &world.settled, services, allocated, unsettled: &world.unsettled })
+    });
     let Settled { model: settled, allocated, unsettled } = match before {
-        Some((before, unsettled)) => kubernetes::settle_again(&grown, before, unsettled),
+        Some(before) => kubernetes::settle_again(&grown, before),
         None => kubernetes::settle(&grown),
     };
-    let complete = allocated.is_empty() && settled.same_objects_as(&grown);
     let matters = |field: Field| !matches!(field, Field::Uid | Field::PodCidrs | Field::AffinityTimeout);
-    let allocated = !made.is_empty() || allocated.iter().any(|entry| matters(entry.field));
-    Prepared { settled, allocated, unsettled, complete }
+    let shows = !made.is_empty() || allocated.iter().any(|entry| matters(entry.field));
+    let of_services = allocated.iter().all(|entry| entry.object.kind == Kind::Service);
+    let filled = (of_services && settled.same_objects_but_services(&grown))
+        .then(|| Filled { services: grown.services.clone(), allocated });
+    Prepared { settled, allocated: shows, unsettled, filled }
 }
 
 /// The model with what the cloud controller reports into Services that have no status of their own.

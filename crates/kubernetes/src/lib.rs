@@ -25,5 +25,5 @@ pub mod scheduler;
 mod settle;
 mod uid;
 
-pub use settle::{Allocation, Field, Owners, Settled, Unsettled, place, settle, settle_again};
+pub use settle::{Allocation, Before, Field, Owners, Settled, Unsettled, place, settle, settle_again};
 pub use uid::uid_of;

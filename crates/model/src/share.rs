@@ -31,8 +31,8 @@ fn share<K: Ord + Clone, T: PartialEq>(new: &mut Objects<K, T>, old: &Objects<K,
             continue;
         }
         while known.next_if(|(other, _)| *other < key).is_some() {}
-        let Some((other, known)) = known.peek() else { break };
-        if *other == key && !Arc::ptr_eq(known, object) && ***known == **object {
+        let Some((_, known)) = known.next_if(|(other, _)| *other == key) else { continue };
+        if !Arc::ptr_eq(known, object) && **known == **object {
             equal.push((key.clone(), Arc::clone(known)));
         }
     }
@@ -57,14 +57,18 @@ impl Model {
         share(&mut self.endpoint_slices, &old.endpoint_slices);
     }
 
-    /// Whether both have the very same nodes, pods, Services, slices and ReplicaSets.
-    pub fn same_objects_as(&self, other: &Self) -> bool {
+    /// The same for Services alone.
+    pub fn share_services_with(&mut self, old: &Self) {
+        share(&mut self.services, &old.services);
+    }
+
+    /// Whether both have the very same nodes, pods, slices and ReplicaSets.
+    pub fn same_objects_but_services(&self, other: &Self) -> bool {
         fn same<K: PartialEq, T>(a: &Objects<K, T>, b: &Objects<K, T>) -> bool {
             a.is_same(b) || same_objects(a, b)
         }
         same(&self.nodes, &other.nodes)
             && same(&self.pods, &other.pods)
-            && same(&self.services, &other.services)
             && same(&self.endpoint_slices, &other.endpoint_slices)
             && same_objects(&self.replica_sets, &other.replica_sets)
     }

@@ -76,7 +76,9 @@ fn tuple(f: &mut fmt::Formatter<'_>, packet: &Packet) -> fmt::Result {
 /// The connections that a host tracks.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Conntrack {
-    /// By the opener's tuple: its packet without a mark.
+    /// The connection, where there is but one: a trace asks a host that tracks its own and no other.
+    only: Option<Connection>,
+    /// By the opener's tuple: its packet without a mark. Empty where there is but one.
     connections: BTreeMap<Packet, Connection>,
     /// The opener's tuple by the tuple of the answers.
     replies: BTreeMap<Packet, Packet>,
@@ -96,10 +98,22 @@ impl Conntrack {
     pub fn insert(&mut self, connection: Connection) {
         let original = unmarked(connection.original);
         let connection = Connection { original, reply: unmarked(connection.reply), ..connection };
-        if let Some(before) = self.connections.insert(original, connection) {
+        if self.is_empty() || self.only.is_some_and(|only| only.original == original) {
+            self.only = Some(connection);
+            return;
+        }
+        if let Some(only) = self.only.take() {
+            self.add(only);
+        }
+        self.add(connection);
+    }
+
+    /// Adds one of several.
+    fn add(&mut self, connection: Connection) {
+        if let Some(before) = self.connections.insert(connection.original, connection) {
             self.replies.remove(&before.reply);
         }
-        self.replies.insert(connection.reply, original);
+        self.replies.insert(connection.reply, connection.original);
     }
 
     /// Takes over the connection that a packet's passage opened or belonged to.
@@ -112,6 +126,10 @@ impl Conntrack {
     /// The connection that a packet belongs to.
     pub fn find(&self, packet: &Packet) -> Option<Found> {
         let tuple = unmarked(*packet);
+        if let Some(connection) = self.only {
+            let reply = connection.original != tuple;
+            return (!reply || connection.reply == tuple).then_some(Found { connection, reply });
+        }
         if let Some(connection) = self.connections.get(&tuple) {
             return Some(Found { connection: *connection, reply: false });
         }
@@ -121,7 +139,9 @@ impl Conntrack {
 
     /// Whether a connection has packets like this one, in either direction: then no other may be translated so.
     pub(crate) fn is_taken(&self, packet: &Packet) -> bool {
-        self.connections.contains_key(packet) || self.replies.contains_key(packet)
+        self.only.is_some_and(|only| only.original == *packet || only.reply == *packet)
+            || self.connections.contains_key(packet)
+            || self.replies.contains_key(packet)
     }
 
     /// Connections that came from the same address and port.
@@ -129,23 +149,33 @@ impl Conntrack {
         let first = Packet { destination: lowest(packet.source), destination_port: 0, mark: 0, ..packet };
         let sender = |packet: &Packet| (packet.protocol, packet.source, packet.source_port);
         let wanted = sender(&packet);
-        self.connections
-            .range(first..)
-            .map(|(_, connection)| connection)
+        let of_several = self.connections.range(first..).map(|(_, connection)| connection);
+        self.only
+            .iter()
+            .chain(of_several)
             .take_while(move |connection| sender(&connection.original) == wanted)
     }
 
     /// Forgets a connection; says whether it was there.
     pub fn remove(&mut self, connection: &Connection) -> bool {
-        let Some(removed) = self.connections.remove(&unmarked(connection.original)) else { return false };
+        let original = unmarked(connection.original);
+        if self.only.take_if(|only| only.original == original).is_some() {
+            return true;
+        }
+        let Some(removed) = self.connections.remove(&original) else { return false };
         self.replies.remove(&removed.reply);
+        if self.connections.len() == 1 {
+            self.only = self.connections.pop_first().map(|(_, connection)| connection);
+            self.replies.clear();
+        }
         true
     }
 
     /// Forgets the UDP connections that were opened to this address and port, as kube-proxy does after a
     /// change of endpoints. With `endpoint`, only those that were translated to it. Returns how many.
     pub fn flush_udp(&mut self, destination: IpAddr, port: u16, endpoint: Option<(IpAddr, u16)>) -> usize {
-        let stale: Vec<Connection> = (self.connections.values())
+        let stale: Vec<Connection> = self
+            .iter()
             .filter(|connection| {
                 let original = &connection.original;
                 let answers = (connection.reply.source, connection.reply.source_port);
@@ -160,17 +190,17 @@ impl Conntrack {
 
     /// All connections, in the order of their openers' tuples.
     pub fn iter(&self) -> impl Iterator<Item = &Connection> {
-        self.connections.values()
+        self.only.iter().chain(self.connections.values())
     }
 
     /// How many connections are tracked.
     pub fn len(&self) -> usize {
-        self.connections.len()
+        usize::from(self.only.is_some()) + self.connections.len()
     }
 
     /// Whether none is tracked.
     pub fn is_empty(&self) -> bool {
-        self.connections.is_empty()
+        self.only.is_none() && self.connections.is_empty()
     }
 }
 

@@ -20,6 +20,7 @@ use model::{
 };
 use netfilter::ChainName;
 use std::{
+    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     fmt::Write,
     net::{IpAddr, SocketAddr},
@@ -128,7 +129,9 @@ impl ProxyEndpoint {
 #[derive(Debug, Clone)]
 pub struct ServiceMap {
     family: IpFamily,
-    entries: BTreeMap<Key, Entry>,
+    entries: BTreeMap<Key, Arc<Entry>>,
+    /// The slices of the family that it was read from.
+    slices: Vec<Arc<EndpointSlice>>,
     ports: Vec<Arc<ServicePort>>,
     /// Whether there are more than a thousand endpoints.
     is_large: bool,
@@ -136,7 +139,7 @@ pub struct ServiceMap {
 }
 
 /// One Service with what it was made from.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Entry {
     service: Arc<Service>,
     slices: Vec<Arc<EndpointSlice>>,
@@ -161,8 +164,12 @@ impl ServiceMap {
         services: &BTreeMap<Key, Arc<Service>>,
         slices: &BTreeMap<Key, Arc<EndpointSlice>>,
     ) -> Self {
-        Self { family, entries: BTreeMap::new(), ports: Vec::new(), is_large: false, index: OnceLock::new() }
-            .next(services, slices)
+        Self::empty(family).next(services, slices)
+    }
+
+    fn empty(family: IpFamily) -> Self {
+        let (entries, slices, ports) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { family, entries, slices, ports, is_large: false, index: OnceLock::new() }
     }
 
     /// The map after a change; what is unchanged is shared.
@@ -172,43 +179,102 @@ impl ServiceMap {
         services: &BTreeMap<Key, Arc<Service>>,
         slices: &BTreeMap<Key, Arc<EndpointSlice>>,
     ) -> Self {
+        let of_family: Vec<&Arc<EndpointSlice>> =
+            slices_of_family(self.family, slices).map(|(_, slice)| slice).collect();
+        let same_slices = self.slices.len() == of_family.len()
+            && self.slices.iter().zip(&of_family).all(|(own, slice)| Arc::ptr_eq(own, slice));
         let mut by_service: FastMap<_, Vec<_>> = FastMap::default();
-        for (service, slice) in slices_of_family(self.family, slices) {
+        for (service, slice) in slices_of_family(self.family, slices).filter(|_| !same_slices) {
             by_service.entry(service).or_default().push(slice);
         }
         let mut nodes = Interner::default();
-        let mut entries = self.entries.clone();
         let mut known = self.entries.iter().peekable();
+        let mut changed = Vec::new();
+        let mut gone = Vec::new();
         for (key, service) in services {
-            let slices = by_service.get(&(&*key.namespace, &*key.name)).map_or(&[][..], Vec::as_slice);
-            while let Some((gone, _)) = known.next_if(|(other, _)| *other < key) {
-                entries.remove(gone);
+            // An object has one name, so that names of the same object need no comparing.
+            let same = |(_, entry): &(&Key, &Arc<Entry>)| Arc::ptr_eq(&entry.service, service);
+            let mut before = known.next_if(same);
+            if before.is_none() {
+                while let Some((other, _)) = known.next_if(|(other, _)| *other < key) {
+                    gone.push(other);
+                }
+                before = known.next_if(|(other, _)| *other == key);
             }
-            let before = known.next_if(|(other, _)| *other == key);
-            if before.is_none_or(|(_, entry)| !entry.is_made_from(service, slices)) {
+            // The slices of a Service that was there are those that it had, if all are the same.
+            let slices = match before {
+                Some((_, entry)) if same_slices => {
+                    if Arc::ptr_eq(&entry.service, service) {
+                        continue;
+                    }
+                    entry.slices.iter().collect()
+                }
+                None if same_slices => {
+                    let all = slices_of_family(self.family, slices);
+                    all.filter(|(owner, _)| *owner == (&*key.namespace, &*key.name))
+                        .map(|(_, slice)| slice)
+                        .collect()
+                }
+                _ => by_service.remove(&(&*key.namespace, &*key.name)).unwrap_or_default(),
+            };
+            if before.is_none_or(|(_, entry)| !entry.is_made_from(service, &slices)) {
                 let entry = Entry {
-                    ports: service_ports(self.family, key, service, slices, &mut nodes),
+                    ports: service_ports(self.family, key, service, &slices, &mut nodes),
                     service: Arc::clone(service),
-                    slices: slices.iter().map(|slice| Arc::clone(slice)).collect(),
+                    slices: slices.into_iter().map(Arc::clone).collect(),
                 };
-                entries.insert(key.clone(), entry);
+                changed.push((key, Arc::new(entry)));
             }
         }
-        for (gone, _) in known {
-            entries.remove(gone);
+        gone.extend(known.map(|(other, _)| other));
+        let slices = of_family.into_iter().map(Arc::clone).collect();
+        self.changed(changed, &gone, slices)
+    }
+
+    /// The map with some Services in place of what they were before, and without others.
+    fn changed(
+        &self,
+        changed: Vec<(&Key, Arc<Entry>)>,
+        gone: &[&Key],
+        slices: Vec<Arc<EndpointSlice>>,
+    ) -> Self {
+        let mut entries = self.entries.clone();
+        // Where a Service has as many ports as it had, of the same names, they stand in the same places.
+        let mut ports = self.ports.clone();
+        let mut in_place = gone.is_empty();
+        for key in gone {
+            entries.remove(*key);
         }
-        let mut ports: Vec<_> = entries.values().flat_map(|entry| entry.ports.iter().cloned()).collect();
-        order::sort_by(&mut ports, |a, b| {
-            (&*a.name, a.protocol.lower()).cmp(&(&*b.name, b.protocol.lower()))
-        });
+        for (key, entry) in changed {
+            let mut places = Vec::new();
+            for port in &entry.ports {
+                if !in_place {
+                    break;
+                }
+                let place = ports.binary_search_by(|own| in_order(own, port)).ok();
+                let place = place.filter(|place| !places.contains(place));
+                places.extend(place);
+                match place.and_then(|place| ports.get_mut(place)) {
+                    Some(own) if own.service == *key => *own = Arc::clone(port),
+                    _ => in_place = false,
+                }
+            }
+            let count = entry.ports.len();
+            let before = entries.insert(key.clone(), entry);
+            in_place &= before.is_some_and(|before| before.ports.len() == count);
+        }
+        if !in_place {
+            ports = entries.values().flat_map(|entry| entry.ports.iter().cloned()).collect();
+            order::sort_by(&mut ports, in_order);
+        }
         let is_large = ports.iter().map(|port| port.endpoints.len()).sum::<usize>() > LARGE;
-        Self { family: self.family, entries, ports, is_large, index: OnceLock::new() }
+        Self { family: self.family, entries, slices, ports, is_large, index: OnceLock::new() }
     }
 
     /// The same with other ports, in the order of this map.
     pub(super) fn with_ports(&self, ports: Vec<Arc<ServicePort>>) -> Self {
         let (family, is_large) = (self.family, self.is_large);
-        Self { family, entries: BTreeMap::new(), ports, is_large, index: OnceLock::new() }
+        Self { family, entries: BTreeMap::new(), slices: Vec::new(), ports, is_large, index: OnceLock::new() }
     }
 
     /// The family.
@@ -236,6 +302,11 @@ impl ServiceMap {
         };
         order::set(self.entries.keys().chain(previous.entries.keys()).filter(|key| differs(key)).cloned())
     }
+}
+
+/// The order of service ports.
+fn in_order(a: &Arc<ServicePort>, b: &Arc<ServicePort>) -> Ordering {
+    (&*a.name, a.protocol.lower()).cmp(&(&*b.name, b.protocol.lower()))
 }
 
 /// The slices of a family, each with namespace and name of its Service.

@@ -1,28 +1,62 @@
 //! Settling a model again after an edit.
 
-use super::{Settled, Unsettled, addresses, endpoint_slices, service_defaults, settle};
+use super::{Allocation, Settled, Unsettled, addresses, endpoint_slices, service_defaults, settle};
+use crate::hashing::FastSet;
 use model::{
     Key, Kind, Model, Objects,
     kubernetes::{EndpointSlice, Node, Pod, Service},
     same_objects,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cell::OnceCell, collections::BTreeMap, sync::Arc};
 
-/// The same as [`settle`] of a model, given one from before an edit to which nothing had to be filled in: what kubectl
-/// prints of a cluster that runs. Then only what the edit changed can lack anything. That ranges of nodes were used up
-/// then (`unsettled`) they still are, as long as the nodes are the same.
+/// A model from before an edit, with what was filled in: nothing but fields of Services.
+#[derive(Debug, Clone, Copy)]
+pub struct Before<'a> {
+    /// The settled model.
+    pub settled: &'a Model,
+    /// Its Services as they were before they were settled.
+    pub services: &'a Objects<Key, Service>,
+    /// Which fields of Services were filled in.
+    pub allocated: &'a [Allocation],
+    /// What could not be completed.
+    pub unsettled: &'a [Unsettled],
+}
+
+/// The same as [`settle`] of a model, given one from before an edit in which nothing had to be filled in but fields of
+/// Services. Then only what the edit changed can lack anything. That ranges of nodes were used up then they still are,
+/// as long as the nodes are the same.
 ///
 /// The cost is a comparison of pointers for each object where the two share them; maps that are shared as a whole cost
 /// nothing.
-pub fn settle_again(model: &Model, before: &Model, unsettled: &[Unsettled]) -> Settled {
-    let same_nodes = || model.nodes.is_same(&before.nodes) || same_keyed(&model.nodes, &before.nodes);
+pub fn settle_again(model: &Model, before: Before<'_>) -> Settled {
+    let Before { settled: old, unsettled, .. } = before;
+    let same_nodes = || model.nodes.is_same(&old.nodes) || same_keyed(&model.nodes, &old.nodes);
     let of_nodes =
         |one: &Unsettled| matches!(one, Unsettled::Exhausted { object, .. } if object.kind == Kind::Node);
-    let still = unsettled.is_empty() || (unsettled.iter().all(of_nodes) && same_nodes());
-    if still && lacks_nothing(model, before) {
-        Settled { model: model.clone(), unsettled: unsettled.to_vec(), ..Settled::default() }
+    if unsettled.is_empty() || (unsettled.iter().all(of_nodes) && same_nodes()) {
+        let mut settled =
+            Settled { model: model.clone(), unsettled: unsettled.to_vec(), ..Settled::default() };
+        complete_services(&mut settled, before);
+        if lacks_nothing(&settled.model, old) {
+            return settled;
+        }
+    }
+    settle(model)
+}
+
+/// Completes Services. What is allocated for one depends on what all have, so the same Services get the same; where
+/// nothing was allocated before, it is the changed ones that may lack something.
+fn complete_services(settled: &mut Settled, before: Before<'_>) {
+    let given = settled.model.services.clone();
+    if given.is_same(before.services) || same_keyed(&given, before.services) {
+        settled.model.services = before.settled.services.clone();
+        settled.allocated = before.allocated.to_vec();
+    } else if before.allocated.is_empty() {
+        let changed = differing(&given, before.services).0;
+        let changed = changed.into_iter().map(|(key, service, _)| (key, service));
+        service_defaults::complete_some(settled, changed);
     } else {
-        settle(model)
+        service_defaults::complete(settled);
     }
 }
 
@@ -52,11 +86,13 @@ fn lacks_nothing(model: &Model, before: &Model) -> bool {
     let quiet_slice = |slice: &EndpointSlice, old: Option<&EndpointSlice>| {
         old.is_none_or(|old| old.service() == slice.service())
     };
+    let owners = OnceCell::new();
     let has_slices = |key: &Key| {
-        let of_service = |(own, slice): (&Key, &Arc<EndpointSlice>)| {
-            own.namespace == key.namespace && slice.service() == Some(&*key.name)
-        };
-        model.endpoint_slices.iter().any(of_service)
+        let all = || model.endpoint_slices.iter();
+        let owners: &FastSet<_> = owners.get_or_init(|| {
+            all().filter_map(|(own, slice)| Some((&*own.namespace, slice.service()?))).collect()
+        });
+        owners.contains(&(&*key.namespace, &*key.name))
     };
     let quiet_service = |service: &Service, _: Option<&Service>| {
         let key = service.metadata.key();
@@ -85,8 +121,21 @@ fn changes<K: Ord + Clone, T>(
     if new.is_same(old) {
         return true;
     }
+    let (differing, kept) = differing(new, old);
+    (may_go || kept == old.len()) && differing.into_iter().all(|(_, object, known)| passes(object, known))
+}
+
+/// An object that is new or changed, with its name and the one before.
+type Differing<'a, K, T> = (&'a K, &'a Arc<T>, Option<&'a T>);
+
+/// The objects that are new or changed, and how many names are those of old objects.
+fn differing<'a, K: Ord + Clone, T>(
+    new: &'a Objects<K, T>,
+    old: &'a Objects<K, T>,
+) -> (Vec<Differing<'a, K, T>>, usize) {
     let mut olds = old.iter().peekable();
     let mut kept = 0;
+    let mut differing = Vec::new();
     for (key, object) in new {
         // An object has one name, so that names of the same object need no comparing.
         if olds.next_if(|(_, own)| Arc::ptr_eq(own, object)).is_some() {
@@ -96,11 +145,9 @@ fn changes<K: Ord + Clone, T>(
         while olds.next_if(|(other, _)| *other < key).is_some() {}
         let known = olds.next_if(|(other, _)| *other == key).map(|(_, own)| own);
         kept += usize::from(known.is_some());
-        if !known.is_some_and(|known| Arc::ptr_eq(known, object))
-            && !passes(object, known.map(|known| &**known))
-        {
-            return false;
+        if !known.is_some_and(|known| Arc::ptr_eq(known, object)) {
+            differing.push((key, object, known.map(|known| &**known)));
         }
     }
-    may_go || kept == old.len()
+    (differing, kept)
 }

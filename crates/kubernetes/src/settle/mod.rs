@@ -10,7 +10,7 @@ mod subnets;
 mod workloads;
 
 pub(crate) use addresses::{pod_ranges, service_ranges};
-pub use again::settle_again;
+pub use again::{Before, settle_again};
 pub use owners::Owners;
 
 use crate::scheduler;

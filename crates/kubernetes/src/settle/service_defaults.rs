@@ -32,19 +32,37 @@ pub(super) fn complete(settled: &mut Settled) {
     let mut allocators = Allocators::new(&settled.model);
     let services = settled.model.services.clone();
     for (key, service) in &services {
-        let mut changed = Arc::clone(service);
-        let object = ObjectRef::namespaced(Kind::Service, key);
-        let fields = allocators.fill(key, &mut changed);
-        for (field, done) in fields {
-            if done {
-                settled.allocated(object.clone(), field);
-            } else {
-                settled.exhausted(object.clone(), field);
-            }
+        complete_one(settled, &mut allocators, key, service);
+    }
+}
+
+/// Completes these Services, in name order; the others lack nothing.
+pub(super) fn complete_some<'a>(
+    settled: &mut Settled,
+    services: impl IntoIterator<Item = (&'a Key, &'a Arc<Service>)>,
+) {
+    let mut allocators = None;
+    for (key, service) in services {
+        if !is_complete(&settled.model, key, service) {
+            let allocators = allocators.get_or_insert_with(|| Allocators::new(&settled.model));
+            complete_one(settled, allocators, key, service);
         }
-        if !Arc::ptr_eq(service, &changed) {
-            settled.model.services.insert(key.clone(), changed);
+    }
+}
+
+fn complete_one(settled: &mut Settled, allocators: &mut Allocators, key: &Key, service: &Arc<Service>) {
+    let mut changed = Arc::clone(service);
+    let object = ObjectRef::namespaced(Kind::Service, key);
+    let fields = allocators.fill(key, &mut changed);
+    for (field, done) in fields {
+        if done {
+            settled.allocated(object.clone(), field);
+        } else {
+            settled.exhausted(object.clone(), field);
         }
+    }
+    if !Arc::ptr_eq(service, &changed) {
+        settled.model.services.insert(key.clone(), changed);
     }
 }
 

@@ -1,8 +1,8 @@
 //! The host's own addresses and its routes.
 
-use crate::{AddressType, Family, Host, Interface, InterfaceName, Route};
+use crate::{AddressType, Family, Host, Interface, InterfaceName, Places, Route};
 use ipnet::IpNet;
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
 /// The host's addresses, for quick look-up.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Addresses {
     /// Interfaces that do not send back by the port that a packet came in by, sorted.
     one_way: Vec<InterfaceName>,
     /// The best route to each single address that has one, by its place.
-    single: BTreeMap<IpAddr, u32>,
+    single: Places,
     /// The other routes.
     wide: Vec<u32>,
 }
@@ -59,8 +59,8 @@ impl Addresses {
     /// The route to an address: the longest prefix, then the lowest metric, then the first.
     pub(super) fn route<'h>(&self, host: &'h Host, ip: IpAddr) -> Option<(u32, &'h Route)> {
         let found = |place: u32| Some((place, host.routes.get(place as usize)?));
-        if let Some(place) = self.single.get(&ip) {
-            return found(*place);
+        if let Some(place) = self.single.get(ip) {
+            return found(place);
         }
         let fits = |(_, route): &(u32, &Route)| route.destination.contains(&ip);
         let rank = |(place, route): &(u32, &Route)| {
@@ -107,7 +107,7 @@ impl Addresses {
 }
 
 /// Routes to single addresses, the best one to each, and the others.
-fn routes(host: &Host) -> (BTreeMap<IpAddr, u32>, Vec<u32>) {
+fn routes(host: &Host) -> (Places, Vec<u32>) {
     let mut wide = Vec::new();
     let mut single: Vec<(IpAddr, u32, u32)> = Vec::new();
     for (place, route) in (0_u32..).zip(&host.routes) {
@@ -119,8 +119,7 @@ fn routes(host: &Host) -> (BTreeMap<IpAddr, u32>, Vec<u32>) {
         }
     }
     order::sort(&mut single);
-    single.dedup_by_key(|(ip, ..)| *ip);
-    (order::map(single.into_iter().map(|(ip, _, place)| (ip, place))), wide)
+    (single.into_iter().map(|(ip, _, place)| (ip, place)).collect(), wide)
 }
 
 /// The address that MASQUERADE takes: of the outgoing interface, one that shares a network with the next

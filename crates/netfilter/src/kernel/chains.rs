@@ -53,11 +53,9 @@ impl<'a> At<'a> {
 impl Walker<'_> {
     /// Begins a table's chain of a hook, if it has anything to say.
     pub(super) fn enter(&mut self, hook: Hook, name: TableName) {
-        let (Some(table), Some(compiled)) = (self.ruleset().tables.get(&name), self.compiled().table(name))
-        else {
-            return;
-        };
+        let Some(compiled) = self.compiled().table(name) else { return };
         let Some(chain) = compiled.hook(hook) else { return };
+        let Some(table) = self.ruleset().tables.get(&name) else { return };
         let Some(Chain { rules, policy, .. }) = table.chains.get(chain as usize) else { return };
         if rules.is_empty() && *policy != Some(Policy::Drop) {
             return;
