@@ -82,7 +82,7 @@ fn lacks_nothing(model: &Model, before: &Model) -> bool {
         };
         addresses::is_placed(pod) && (!makes_pods || old.is_some_and(counts_alike))
     };
-    let quiet_node = |node: &Node, _: Option<&Node>| !by_node && addresses::is_complete(node);
+    let quiet_node = |node: &Node, _: Option<&Node>| !by_node && addresses::is_complete(model, node);
     let quiet_slice = |slice: &EndpointSlice, old: Option<&EndpointSlice>| {
         old.is_none_or(|old| old.service() == slice.service())
     };
