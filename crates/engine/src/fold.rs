@@ -21,6 +21,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    ops::Range,
     rc::Rc,
     sync::Arc,
 };
@@ -139,9 +140,10 @@ impl World {
     pub fn overview(&self, flow: &Flow) -> Result<Paths, FlowError> {
         let is_large = |family| self.services(family).most_endpoints() > MOST_TOLD;
         if [IpFamily::IPv4, IpFamily::IPv6].into_iter().any(is_large) {
-            let shares = self.shares(flow)?;
+            let mut shares = self.shares(flow)?;
             if shares.outcomes.len() > MOST_TOLD {
-                return self.tell_first(flow, shares);
+                self.tell(flow, &mut shares, 0..MOST_TOLD)?;
+                return Ok(shares);
             }
         }
         let folded = self.folded_paths(flow)?;
@@ -160,31 +162,33 @@ impl World {
         Ok(self.branches(&question)?.paths.fold())
     }
 
-    /// Walks those branches again that lead where the first ones do, with steps.
-    fn tell_first(&self, flow: &Flow, mut shares: Paths) -> Result<Paths, FlowError> {
-        let (first, others) = shares.outcomes.split_at(MOST_TOLD);
-        let sockets = |outcomes: &[PathOutcome]| {
+    /// Gives steps to some branches of [`World::overview`] that have none: those that lead to the same endpoints are walked
+    /// again.
+    ///
+    /// # Errors
+    /// As [`World::paths`].
+    pub fn tell(&self, flow: &Flow, paths: &mut Paths, branches: Range<usize>) -> Result<(), FlowError> {
+        let sockets = |outcomes: &[PathOutcome]| -> BTreeSet<(IpAddr, u16)> {
             let ends = outcomes.iter().filter_map(|outcome| outcome.endpoint.as_ref());
             order::set(ends.map(|end| (end.ip, end.port)))
         };
-        let told: BTreeSet<(IpAddr, u16)> = sockets(first);
-        let left_out: BTreeSet<(IpAddr, u16)> = sockets(others);
-        let left_out = Rc::new(&left_out - &told);
+        let Some(wanted) = paths.outcomes.get(branches.clone()) else { return Ok(()) };
+        let left_out = Rc::new(&sockets(&paths.outcomes) - &sockets(wanted));
         let mut question = Question::new(flow, Arc::default());
         question.branching = Branching::AlikeBut(left_out);
         let told = self.branches(&question)?.paths.fold();
-        let source = shares.flow.source;
-        let mut told_by_key: BTreeMap<_, PathOutcome> =
+        let source = paths.flow.source;
+        let mut by_key: BTreeMap<_, PathOutcome> =
             order::map(told.outcomes.into_iter().map(|outcome| (fold_key(&outcome, source), outcome)));
-        for outcome in shares.outcomes.iter_mut().take(MOST_TOLD) {
-            if let Some(told) = told_by_key.remove(&fold_key(outcome, source)) {
+        for outcome in paths.outcomes.get_mut(branches).into_iter().flatten() {
+            if let Some(told) = by_key.remove(&fold_key(outcome, source)) {
                 *outcome = PathOutcome { probability: outcome.probability, count: outcome.count, ..told };
             }
         }
-        shares.assumptions.extend(told.assumptions);
-        order::sort_by_key(&mut shares.assumptions, |assumption| assumption.code);
-        shares.assumptions.dedup();
-        Ok(shares)
+        paths.assumptions.extend(told.assumptions);
+        order::sort_by_key(&mut paths.assumptions, |assumption| assumption.code);
+        paths.assumptions.dedup();
+        Ok(())
     }
 
     /// Into one node of each class.

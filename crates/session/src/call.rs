@@ -24,12 +24,14 @@ pub struct Answered {
     pub paths: Paths,
     /// How many branches there are beside those.
     pub left: usize,
+    /// The branch that one connection takes, drawn from all of them; where it is none of the first, it is the last here.
+    pub drawn: usize,
     /// A sampled run, with the exact shares of every receiver.
     pub run: Run,
 }
 
 impl Answered {
-    pub(crate) fn of(paths: &Paths, run: Run) -> Self {
+    pub(crate) fn of(paths: &Paths, drawn: usize, run: Run) -> Self {
         let told = paths.outcomes.get(..MOST_TOLD).unwrap_or(&paths.outcomes);
         let left = paths.outcomes.len() - told.len();
         let paths = Paths {
@@ -37,7 +39,7 @@ impl Answered {
             flow: paths.flow.clone(),
             assumptions: paths.assumptions.clone(),
         };
-        Self { paths, left, run }
+        Self { paths, left, drawn, run }
     }
 }
 

@@ -20,7 +20,7 @@ pub use network::{Network, NodeWay, PoolPorts, SecurityRules, SystemRoute, Syste
 pub use opening::{INTERNET_CLIENT, REQUESTS, SEED, first_flow, first_service, opening, watched_flows};
 pub use written::Written;
 
-use engine::{Flow, Paths, World};
+use engine::{Flow, MOST_TOLD, Paths, World};
 use model::{Edit, Model, NodeName};
 use render::{Probed, Scene, View};
 use std::{collections::BTreeMap, rc::Rc};
@@ -157,15 +157,25 @@ impl Session {
     fn ask(&mut self, id: WorldId, flow: Flow, requests: u64, seed: u64) -> Result<Answer, NotKept> {
         let world = self.world(id)?;
         let kept = self.kept.iter().find(|(world, other, _)| (*world, other) == (id, &flow));
-        let paths = match kept {
+        let mut paths = match kept {
             Some((.., paths)) => Rc::clone(paths),
             None => match world.overview(&flow) {
                 Ok(paths) => Rc::new(paths),
                 Err(error) => return Ok(Err(error.to_string())),
             },
         };
+        let mut drawn = paths.sample(seed);
+        if drawn >= MOST_TOLD {
+            let all = Rc::make_mut(&mut paths);
+            if let Err(error) = world.tell(&flow, all, drawn..drawn + 1) {
+                return Ok(Err(error.to_string()));
+            }
+            let last = MOST_TOLD - 1;
+            all.outcomes.swap(last, drawn);
+            drawn = last;
+        }
         let run = world.run_of(&flow, &paths, requests, seed);
-        let answer = Answered::of(&paths, run);
+        let answer = Answered::of(&paths, drawn, run);
         self.keep(id, flow, paths);
         Ok(Ok(answer))
     }

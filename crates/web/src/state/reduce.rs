@@ -281,7 +281,7 @@ impl State {
             return;
         }
         // One connection takes one branch: the sampled one is drawn.
-        let outcome = self.answer.paths().map_or(0, |paths| paths.sample(self.seed));
+        let outcome = self.answer.result().map_or(0, |answered| answered.drawn);
         let sampled = self.answer.paths().and_then(|paths| paths.outcomes.get(outcome));
         let sentence = sampled.map(super::answer::sentence);
         self.outcome = outcome;
