@@ -12,6 +12,7 @@ use crate::{
     journey::{Moves, Party, Traveller},
     receive::protocol,
     run::Random,
+    state::State,
 };
 use model::NodeName;
 use netfilter::{Outcome, Packet, Passage};
@@ -20,7 +21,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     rc::Rc,
-    sync::Arc,
 };
 
 /// Which branches are walked.
@@ -100,7 +100,7 @@ impl World {
     /// # Errors
     /// As [`World::paths`].
     pub fn folded_paths(&self, flow: &Flow) -> Result<Paths, FlowError> {
-        let mut question = Question::new(flow, Arc::default());
+        let mut question = Question::new(flow, State::fresh());
         question.branching = Branching::Alike;
         Ok(self.branches(&question)?.paths.fold())
     }
