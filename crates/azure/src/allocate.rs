@@ -17,6 +17,9 @@ const DEFAULT_SUBNET_V6: Ipv6Addr = Ipv6Addr::new(0xfd12, 0x3456, 0x789a, 0, 0, 
 /// Gives out addresses in a fixed order and never one that the input uses.
 #[derive(Debug)]
 pub(crate) struct Allocator {
+    /// Those of the input, sorted.
+    given: Vec<IpAddr>,
+    /// Those that were given out or claimed.
     used: BTreeSet<IpAddr>,
     /// Where the search went on, by where it started: every address before is used.
     searched: BTreeMap<IpAddr, IpAddr>,
@@ -45,16 +48,15 @@ fn middle(subnet: IpNet) -> IpAddr {
 
 impl Allocator {
     pub(crate) fn new(model: &Model) -> Self {
-        let mut used = BTreeSet::new();
-        used.extend(model.nodes.values().flat_map(|node| node.internal_ips()));
+        let mut given: Vec<IpAddr> = model.nodes.values().flat_map(|node| node.internal_ips()).collect();
         let statuses = model.services.values().flat_map(|service| &service.status.load_balancer.ingress);
-        used.extend(statuses.filter_map(|ingress| ingress.ip.parse::<IpAddr>().ok()));
+        given.extend(statuses.filter_map(|ingress| ingress.ip.parse::<IpAddr>().ok()));
         let public = model.public_ip_addresses.values().filter_map(|address| address.ip_address.as_deref());
-        used.extend(public.filter_map(|ip| ip.parse::<IpAddr>().ok()));
+        given.extend(public.filter_map(|ip| ip.parse::<IpAddr>().ok()));
         for balancer in model.load_balancers.values() {
             let frontends = &balancer.frontend_ip_configurations;
             let private = frontends.iter().filter_map(|frontend| frontend.private_ip_address.as_deref());
-            used.extend(private.filter_map(|ip| ip.parse::<IpAddr>().ok()));
+            given.extend(private.filter_map(|ip| ip.parse::<IpAddr>().ok()));
         }
         let named_subnets = model
             .virtual_networks
@@ -62,7 +64,9 @@ impl Allocator {
             .flat_map(|network| &network.subnets)
             .map(|subnet| (subnet.name.clone(), subnet_prefixes(subnet)))
             .collect();
-        Self { used, searched: BTreeMap::new(), node_subnets: node_subnets(model), named_subnets }
+        order::sort(&mut given);
+        let (used, searched) = (BTreeSet::new(), BTreeMap::new());
+        Self { given, used, searched, node_subnets: node_subnets(model), named_subnets }
     }
 
     pub(crate) fn claim(&mut self, ip: IpAddr) {
@@ -71,7 +75,7 @@ impl Allocator {
 
     fn first_free(&mut self, start: IpAddr) -> IpAddr {
         let searched = self.searched.entry(start).or_insert(start);
-        while !self.used.insert(*searched) {
+        while self.given.binary_search(searched).is_ok() || !self.used.insert(*searched) {
             *searched = next(*searched);
         }
         *searched
