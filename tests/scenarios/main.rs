@@ -4,6 +4,7 @@
 
 #![allow(clippy::expect_used, clippy::type_complexity, reason = "a test says what it expects")]
 
+mod addresses;
 mod azure;
 mod drift;
 mod fold;

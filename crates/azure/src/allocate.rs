@@ -48,16 +48,9 @@ fn middle(subnet: IpNet) -> IpAddr {
 
 impl Allocator {
     pub(crate) fn new(model: &Model) -> Self {
-        let mut given: Vec<IpAddr> = model.nodes.values().flat_map(|node| node.internal_ips()).collect();
-        let statuses = model.services.values().flat_map(|service| &service.status.load_balancer.ingress);
-        given.extend(statuses.filter_map(|ingress| ingress.ip.parse::<IpAddr>().ok()));
+        let mut given: Vec<IpAddr> = model.network_addresses().collect();
         let public = model.public_ip_addresses.values().filter_map(|address| address.ip_address.as_deref());
         given.extend(public.filter_map(|ip| ip.parse::<IpAddr>().ok()));
-        for balancer in model.load_balancers.values() {
-            let frontends = &balancer.frontend_ip_configurations;
-            let private = frontends.iter().filter_map(|frontend| frontend.private_ip_address.as_deref());
-            given.extend(private.filter_map(|ip| ip.parse::<IpAddr>().ok()));
-        }
         let named_subnets = model
             .virtual_networks
             .values()
@@ -105,9 +98,7 @@ impl Allocator {
 
 /// The prefixes of a subnet.
 pub(crate) fn subnet_prefixes(subnet: &model::azure::Subnet) -> Vec<IpNet> {
-    let several = subnet.address_prefixes.iter().map(String::as_str);
-    let mut nets: Vec<IpNet> =
-        several.chain(subnet.address_prefix.as_deref()).filter_map(|prefix| prefix.parse().ok()).collect();
+    let mut nets: Vec<IpNet> = subnet.prefixes().filter_map(|prefix| prefix.parse().ok()).collect();
     nets.dedup();
     nets
 }
@@ -123,9 +114,14 @@ fn net(ip: IpAddr, length: u8) -> IpNet {
     IpNet::new(ip, length).unwrap_or_else(|_| ip.into()).trunc()
 }
 
-/// The prefixes of the subnet that the nodes are in: from a virtual network in the input, else AKS's
+/// The prefixes of the subnet that the nodes are in: that of the first pool which names one, which is the cloud
+/// provider's own (`subnetName`); else that of the first node in a virtual network of the input, else AKS's
 /// default subnet where it holds the first node, else the /16 (or /64) around the first node.
 pub(crate) fn node_subnets(model: &Model) -> Vec<IpNet> {
+    let mut pools = model.managed_cluster.iter().flat_map(|cluster| &cluster.agent_pool_profiles);
+    if let Some(subnet) = pools.find_map(|pool| model.subnet(pool.vnet_subnet_id.as_ref()?)) {
+        return subnet_prefixes(subnet);
+    }
     let Some(first) = model.nodes.values().find_map(|node| node.internal_ips().next()) else {
         return vec![default_subnet(IpFamily::IPv4), default_subnet(IpFamily::IPv6)];
     };

@@ -26,7 +26,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 pub struct Cloud {
     settings: Arc<Settings>,
     programmed: Arc<Programmed>,
-    nodes: Arc<Nodes>,
+    pub(crate) nodes: Arc<Nodes>,
     pools: Pools,
     refused: Arc<[Refusal]>,
     space: Arc<AddressSpace>,

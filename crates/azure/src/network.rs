@@ -7,7 +7,7 @@ use crate::{
     routes::{EffectiveRoute, EndpointPolicy, NextHop, RouteSource, Routed, Routes},
     space::holds,
     storage::public_address,
-    surroundings::{Location, are_connected, home, locate},
+    surroundings::{DEFAULT_NETWORK_V6, Location, are_connected, home, locate, own_ranges},
 };
 use ipnet::IpNet;
 use model::{
@@ -286,10 +286,8 @@ fn has_gateway(model: &Model, network: &VirtualNetwork) -> bool {
 /// The network that AKS makes where the input shows none.
 fn managed(model: &Model) -> (VirtualNetwork, Subnet) {
     let nodes = node_subnets(model);
-    let default: Vec<IpNet> =
-        ["10.224.0.0/12", "fd12:3456:789a::/64"].iter().filter_map(|text| text.parse().ok()).collect();
-    let ranges =
-        default.iter().chain(nodes.iter().filter(|net| !default.iter().any(|own| own.contains(*net))));
+    let own: Vec<IpNet> = own_ranges(model).into_iter().chain(DEFAULT_NETWORK_V6.parse().ok()).collect();
+    let ranges = own.iter().chain(nodes.iter().filter(|net| !own.iter().any(|own| own.contains(*net))));
     let subnet = Subnet {
         name: "aks-subnet".into(),
         address_prefixes: nodes.iter().map(ToString::to_string).collect(),
@@ -332,9 +330,10 @@ impl Cloud {
         self.network().firewall(address).map(|firewall| firewall.name.as_str())
     }
 
-    /// The address in the network behind a public address of a NIC.
+    /// The address in the network behind a public address of a NIC, by its document or its node's.
     pub fn instance_behind(&self, public: IpAddr) -> Option<IpAddr> {
-        self.network().instances.get(&public).copied()
+        let by_document = self.network().instances.get(&public).copied();
+        by_document.or_else(|| self.nodes.instance_behind(public))
     }
 
     /// The public address of a NIC.

@@ -22,6 +22,8 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Nodes {
     entries: Vec<Arc<Entry>>,
+    /// Private addresses by the public ones that stand for them one to one.
+    instances: BTreeMap<IpAddr, IpAddr>,
     cluster: Option<Arc<ManagedCluster>>,
     /// An exclusion by label that would leave the pools empty is skipped.
     keep_labelled: bool,
@@ -91,7 +93,12 @@ impl Nodes {
         let keep_labelled = settings.balancers.is_empty()
             && entries.iter().all(|entry| entry.vm.excluded.is_some())
             && entries.iter().any(only_labels);
-        Self { entries, cluster, keep_labelled }
+        let instance = |entry: &Arc<Entry>| {
+            let public = entry.vm.public_address?;
+            Some((public, entry.vm.address(public.is_ipv6())?))
+        };
+        let instances = order::map(entries.iter().filter_map(instance));
+        Self { entries, instances, cluster, keep_labelled }
     }
 
     /// Whether every node is still the same object.
@@ -108,6 +115,11 @@ impl Nodes {
     pub(crate) fn vm(&self, name: &NodeName) -> Option<&Arc<Vm>> {
         let at = self.entries.binary_search_by(|entry| entry.vm.node.cmp(name)).ok()?;
         self.entries.get(at).map(|entry| &entry.vm)
+    }
+
+    /// The node's address behind a public one.
+    pub(crate) fn instance_behind(&self, public: IpAddr) -> Option<IpAddr> {
+        self.instances.get(&public).copied()
     }
 
     pub(crate) fn vms(&self) -> impl Iterator<Item = &Arc<Vm>> {

@@ -1,6 +1,9 @@
 //! What the virtual network covers, and what service tags mean.
 
-use crate::allocate::{is_private, node_subnets, subnet_prefixes};
+use crate::{
+    allocate::{is_private, node_subnets, subnet_prefixes},
+    surroundings::{DEFAULT_NETWORK_V6, own_ranges},
+};
 use ipnet::IpNet;
 use model::Model;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -88,9 +91,7 @@ impl AddressSpace {
             prefixes.extend(remote.filter_map(|prefix| prefix.parse::<IpNet>().ok()));
         }
         if model.virtual_networks.is_empty() {
-            prefixes.extend(
-                ["10.224.0.0/12", "fd12:3456:789a::/64"].iter().filter_map(|p| p.parse::<IpNet>().ok()),
-            );
+            prefixes.extend(own_ranges(model).into_iter().chain(DEFAULT_NETWORK_V6.parse().ok()));
         }
         prefixes.extend(node_subnets(model));
         let premises = model.local_network_gateways.values();

@@ -1,6 +1,6 @@
 //! What stands around a cluster: its virtual network, those beside it, networks on premises.
 
-use crate::allocate::subnet_prefixes;
+use crate::allocate::{node_subnets, subnet_prefixes};
 use ipnet::IpNet;
 use model::{
     ArmId, Model,
@@ -52,6 +52,31 @@ pub fn home(model: &Model) -> Option<&VirtualNetwork> {
     of_node.or_else(|| model.virtual_networks.values().next().map(|network| &**network))
 }
 
+/// AKS's managed virtual network, where no document gives one.
+const DEFAULT_NETWORK: &str = "10.224.0.0/12";
+/// Its range for IPv6, in a cluster of both families.
+pub(crate) const DEFAULT_NETWORK_V6: &str = "fd12:3456:789a::/64";
+
+/// The ranges of the input's virtual networks; where it shows none, AKS's default or, where nodes are outside of that,
+/// what surrounds them.
+pub fn own_ranges(model: &Model) -> Vec<IpNet> {
+    let networks =
+        model.virtual_networks.values().flat_map(|network| &network.address_space.address_prefixes);
+    let shown: Vec<IpNet> = networks.filter_map(|prefix| prefix.parse().ok()).collect();
+    if !shown.is_empty() {
+        return shown;
+    }
+    let default: Option<IpNet> = DEFAULT_NETWORK.parse().ok();
+    let has_nodes =
+        |net: &IpNet| model.nodes.values().flat_map(|node| node.internal_ips()).any(|ip| net.contains(&ip));
+    let mut ranges = node_subnets(model);
+    ranges.retain(|net| has_nodes(net) && !default.is_some_and(|default| default.contains(net)));
+    if !ranges.iter().any(|net| net.addr().is_ipv4()) {
+        ranges.extend(default);
+    }
+    ranges
+}
+
 /// A virtual network by its name, letters compared without case.
 pub fn network_named<'a>(model: &'a Model, name: &str) -> Option<&'a VirtualNetwork> {
     model.virtual_networks.values().map(|network| &**network).find(|own| own.name.eq_ignore_ascii_case(name))
@@ -59,11 +84,7 @@ pub fn network_named<'a>(model: &'a Model, name: &str) -> Option<&'a VirtualNetw
 
 /// The prefixes of the subnet of this id; none where the input does not show it.
 pub fn prefixes_of(model: &Model, id: &ArmId) -> Vec<IpNet> {
-    let network = id.segment("virtualNetworks").and_then(|name| network_named(model, name));
-    let name = id.segment("subnets").unwrap_or_default();
-    let mut subnets = network.into_iter().flat_map(|network| &network.subnets);
-    let subnet = subnets.find(|subnet| subnet.name.eq_ignore_ascii_case(name));
-    subnet.map(subnet_prefixes).unwrap_or_default()
+    model.subnet(id).map(subnet_prefixes).unwrap_or_default()
 }
 
 /// Whether packets go from one network to another: the same, or a connected peering.

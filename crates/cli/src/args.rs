@@ -314,7 +314,7 @@ pub(crate) struct FlowArguments {
     /// The sender: IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME
     #[arg(long, value_name = "SRC")]
     pub(crate) from: String,
-    /// The receiver and port: IP, NAME, svc/NAMESPACE/NAME, pod/NAMESPACE/NAME or node/NAME, then :PORT
+    /// The receiver and port: IP, NAME, svc/NAMESPACE/NAME, pod/NAMESPACE/NAME or node/NAME, then :PORT; or a URL
     #[arg(long, value_name = "DST:PORT")]
     pub(crate) to: String,
     /// The protocol; icmp is an echo request (ping), and DST has no port then
@@ -387,20 +387,20 @@ impl FlowArguments {
             ));
         }
         let protocol = self.protocol.meant();
-        let (to, port) = parse_receiver(&self.to, protocol).map_err(|error| {
+        let to = parse_receiver(&self.to, protocol).map_err(|error| {
             let hint = match protocol {
                 Transport::Icmp => "write DST alone, e.g. --to svc/default/echo-service --protocol icmp",
-                _ => "write DST:PORT, e.g. --to svc/default/echo-service:80 or --to '[fd00::1]:80'",
+                _ => "write DST:PORT or a URL, e.g. --to svc/default/echo-service:80 or --to '[fd00::1]:80'",
             };
             Failure::new(format!("--to: {error}"), hint)
         })?;
         Ok(Flow {
             from,
-            to,
-            port,
+            to: to.place,
+            port: to.port,
             protocol,
             host: self.host.clone(),
-            path: self.path.clone(),
+            path: self.path.clone().or(to.path),
             via: self.via.as_deref().map(Into::into),
         })
     }

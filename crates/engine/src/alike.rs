@@ -304,6 +304,8 @@ impl Ranges {
             self.add(profile.pod_cidrs.iter().chain(&profile.pod_cidr).map(String::as_str));
             self.add(profile.service_cidrs.iter().chain(&profile.service_cidr).map(String::as_str));
         }
+        let own = azure::surroundings::own_ranges(model).iter().map(ToString::to_string).collect::<Vec<_>>();
+        self.add(own.iter().map(String::as_str));
         for default in crate::topology::DEFAULTS {
             self.add([default]);
         }

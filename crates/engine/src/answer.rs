@@ -1,8 +1,8 @@
 //! The whole answer to a flow: every branch there, its reply, and what was assumed.
 
 use crate::{
-    Action, Cause, Component, Endpoint, Flow, FlowError, FlowSummary, Owner, PathOutcome, Paths, Place,
-    Reply, Verdict, World,
+    Action, Cause, Component, Endpoint, Flow, FlowError, FlowSummary, Owner, PathOutcome, Paths, Reply,
+    Verdict, World,
     fold::Branching,
     ingress::Leg,
     journey::{End, Party, Traveller, station_of, unmarked},
@@ -36,8 +36,8 @@ impl World {
     /// Walks every branch there and back.
     pub(crate) fn branches(&self, question: &Question<'_>) -> Result<Asked, FlowError> {
         let flow = question.flow;
-        if let Place::Name(name) = &flow.to {
-            return self.branches_by_name(question, name);
+        if let Some(name) = self.called_by_name(flow) {
+            return self.branches_by_name(question, &name);
         }
         let resolved = self.resolved(flow)?;
         let packet = question.later.unwrap_or_else(|| match flow.protocol {

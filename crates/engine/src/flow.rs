@@ -162,15 +162,61 @@ pub fn parse_destination(text: &str) -> Result<(Place, u16), DestinationError> {
     Ok((place.parse().map_err(DestinationError::Place)?, port))
 }
 
-/// Parses the receiver of a flow: `DST:PORT`, and for an echo request (`icmp`) `DST` alone, with port 0.
-pub fn parse_receiver(text: &str, transport: Transport) -> Result<(Place, u16), DestinationError> {
-    if transport != Transport::Icmp {
-        return parse_destination(text);
+/// The receiver of a flow as a person writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receiver {
+    /// What the sender calls.
+    pub place: Place,
+    /// The port, 1 to 65,535; 0 for an echo request, which has none.
+    pub port: u16,
+    /// The path, where the text is a URL.
+    pub path: Option<String>,
+}
+
+/// Parses the receiver of a flow: `DST:PORT`, a URL (`https://shop.example.com/cart`), and for an echo request (`icmp`)
+/// `DST` alone.
+pub fn parse_receiver(text: &str, transport: Transport) -> Result<Receiver, DestinationError> {
+    let plain = |(place, port)| Receiver { place, port, path: None };
+    if let Some(url) = Url::split(text).filter(|_| transport != Transport::Icmp) {
+        let (place, port) = match parse_destination(url.authority) {
+            Err(DestinationError::NoPort(_)) => {
+                (url.authority.parse().map_err(DestinationError::Place)?, url.port)
+            }
+            known => known?,
+        };
+        return Ok(Receiver { place, port, path: Some(url.path.to_owned()) });
     }
-    match parse_destination(text) {
-        Err(DestinationError::NoPort(_)) => Ok((text.parse().map_err(DestinationError::Place)?, 0)),
-        Err(DestinationError::Place(error)) => Err(DestinationError::Place(error)),
-        Ok(_) | Err(_) => Err(DestinationError::PortOfPing(text.to_owned())),
+    match (transport, parse_destination(text)) {
+        (Transport::Icmp, Err(DestinationError::NoPort(_))) => {
+            Ok(plain((text.parse().map_err(DestinationError::Place)?, 0)))
+        }
+        (Transport::Icmp, Ok(_) | Err(DestinationError::Port(_))) => {
+            Err(DestinationError::PortOfPing(text.to_owned()))
+        }
+        (_, read) => read.map(plain),
+    }
+}
+
+/// The parts of a URL that a flow has.
+struct Url<'a> {
+    authority: &'a str,
+    /// The scheme's own port.
+    port: u16,
+    /// Without query and fragment, which no rule of an Ingress looks at.
+    path: &'a str,
+}
+
+impl<'a> Url<'a> {
+    fn split(text: &'a str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://")?;
+        let port = match scheme.to_ascii_lowercase().as_str() {
+            "http" => 80,
+            "https" => 443,
+            _ => return None,
+        };
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let path = path.split(['?', '#']).next().filter(|path| !path.is_empty()).unwrap_or("/");
+        Some(Self { authority, port, path })
     }
 }
 
@@ -200,8 +246,7 @@ mod tests {
 
     #[test]
     fn a_ping_has_no_port() {
-        let read =
-            |text| parse_receiver(text, Transport::Icmp).map(|(place, port)| (place.to_string(), port));
+        let read = |text| parse_receiver(text, Transport::Icmp).map(|own| (own.place.to_string(), own.port));
         for (text, place) in [
             ("20.0.0.1", "20.0.0.1"),
             ("fd00::1", "fd00::1"),
@@ -218,5 +263,26 @@ mod tests {
             parse_receiver("20.0.0.1", Transport::Tcp),
             Err(DestinationError::NoPort("20.0.0.1".to_owned()))
         );
+    }
+    #[test]
+    fn a_url_is_a_request() {
+        let read = |text| {
+            let own = parse_receiver(text, Transport::Tcp).ok()?;
+            Some((own.place.to_string(), own.port, own.path?))
+        };
+        for (text, place, port, path) in [
+            ("https://shop.example.com", "shop.example.com", 443, "/"),
+            ("http://shop.example.com/cart?item=1#top", "shop.example.com", 80, "/cart"),
+            ("HTTP://web.default:8080/a/b", "web.default", 8080, "/a/b"),
+            ("https://20.0.0.1?x", "20.0.0.1", 443, "/"),
+            ("https://[fd00::1]:8443/", "fd00::1", 8443, "/"),
+            ("http://[fd00::1]/", "fd00::1", 80, "/"),
+        ] {
+            assert_eq!(read(text), Some((place.to_owned(), port, path.to_owned())), "{text}");
+        }
+        for text in ["https://", "https://:443", "https://x:0/", "ftp://x/", "https:/x"] {
+            assert!(parse_receiver(text, Transport::Tcp).is_err(), "{text}");
+        }
+        assert!(parse_receiver("https://x", Transport::Icmp).is_err(), "a ping has no URL");
     }
 }

@@ -58,7 +58,7 @@ pub use consequences::{
     NodeState, OutboundChange, PodChange, Ports, ProbeChange, RuleChange, Stage,
 };
 pub use deciding::socket;
-pub use flow::{DestinationError, Flow, Place, PlaceError, parse_destination, parse_receiver};
+pub use flow::{DestinationError, Flow, Place, PlaceError, Receiver, parse_destination, parse_receiver};
 pub use fold::MOST_BRANCHES;
 pub use later::{NearMisses, Text};
 pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};

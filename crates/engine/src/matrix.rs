@@ -197,9 +197,9 @@ impl World {
     pub fn cell(&self, client: &Place, target: &Target) -> Cell {
         let mut flow = Flow::tcp(client.clone(), target.place.clone(), target.port);
         flow.protocol = target.protocol.into();
-        let outcomes = match &flow.to {
-            Place::Name(_) => self.paths(&flow).map(|paths| paths.outcomes),
-            _ => self.resolve(&flow).map(|resolved| self.quietly(&flow, &resolved)),
+        let outcomes = match self.called_by_name(&flow) {
+            Some(_) => self.paths(&flow).map(|paths| paths.outcomes),
+            None => self.resolve(&flow).map(|resolved| self.quietly(&flow, &resolved)),
         };
         let outcomes = match outcomes {
             Ok(outcomes) => outcomes,
@@ -276,7 +276,11 @@ impl World {
         servers: &[IpAddr],
         apart: &Servers,
     ) -> Option<Class> {
-        let Place::Service(_) = &target.place else { return None };
+        let Place::Service(service) = &target.place else { return None };
+        // How a pod resolves names is its own.
+        if self.is_only_a_name(service) {
+            return None;
+        }
         // A pod behind the Service may be its own server.
         if ips.iter().any(|ip| servers.contains(ip)) {
             return None;

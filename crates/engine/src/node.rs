@@ -6,11 +6,14 @@ use crate::{
     journey::{At, End, Move, Moves, Party, Traveller, node_station, unmarked},
     later::later,
     narrate::Narrator,
-    topology::Site,
+    topology::{AddressOwner, Site},
 };
-use model::NodeName;
-use netfilter::{Connection, Entry, Event, Family, Hook, Kernel, Outcome, Passage, State, TableName};
-use std::sync::Arc;
+use model::{NodeName, kubernetes::Service};
+use netfilter::{
+    Connection, Entry, Event, Family, Hook, InterfaceName, Kernel, Outcome, Packet, Passage, Protocol, State,
+    TableName,
+};
+use std::{net::IpAddr, sync::Arc};
 
 impl World {
     /// Passes the packet through a node's kernel: hooks, tables, rules, routing.
@@ -114,6 +117,12 @@ impl World {
         (passages.into_iter().map(|passage| (passage, count)).collect(), Moves::default())
     }
 
+    /// The Service that has an address as its cluster IP.
+    fn service_at(&self, ip: IpAddr) -> Option<Arc<Service>> {
+        let Some(AddressOwner::ClusterIp(key)) = self.topology.owner(ip) else { return None };
+        self.model.services.get(key).cloned()
+    }
+
     fn leave_node(&self, traveller: &mut Traveller, name: &NodeName, outcome: &Outcome) -> Move {
         let Outcome::Out { interface, .. } = outcome else {
             return Move::Go(At::Party(Party::Node(name.clone())));
@@ -128,7 +137,12 @@ impl World {
         let is_here = !matches!(at, At::Fabric);
         let action = if is_here { Action::Forward } else { Action::LeaveNode };
         let interface = *interface;
+        let untranslated = if is_here { None } else { self.service_at(destination) };
+        let packet = traveller.packet;
         let why = later(move || {
+            if let Some(service) = &untranslated {
+                return untranslated_words(service, packet, interface);
+            }
             let interface = interface.as_str();
             match &pod {
                 Some(key) => {
@@ -144,6 +158,25 @@ impl World {
         traveller.packet = unmarked(traveller.packet);
         Move::Go(at)
     }
+}
+
+/// A cluster IP is no machine's: a packet to it that nothing translated leaves in vain, and few look for that on the node.
+fn untranslated_words(service: &Service, packet: Packet, interface: InterfaceName) -> String {
+    let (ip, key, interface) = (packet.destination, service.metadata.key(), interface.as_str());
+    let ports = || service.spec.ports.iter().filter(|port| port.protocol.lower() == packet.protocol.name());
+    let vain = format!("the packet leaves by {interface} as it is, to an address that no machine has.");
+    let is_ping = matches!(packet.protocol, Protocol::Icmp | Protocol::Icmpv6);
+    if is_ping || ports().any(|port| port.port == packet.destination_port) {
+        return format!(
+            "{ip} is the cluster IP of Service {key}, and no rule on this node translates it: {vain}"
+        );
+    }
+    let (protocol, port) = (packet.protocol.name().to_uppercase(), packet.destination_port);
+    let known: Vec<String> = ports().map(|port| port.port.to_string()).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    format!(
+        "{ip} is the cluster IP of Service {key}, which has no {protocol} port {port} (it has {known}): no rule of kube-proxy takes the packet; {vain}"
+    )
 }
 
 /// A node that a packet is in.

@@ -1,11 +1,13 @@
 //! From the words of a flow to addresses.
 
 use crate::{Flow, FlowError, Place, Station, World, journey::Party, topology::AddressOwner};
+use kubernetes::cluster_dns::DOMAIN;
 use model::{
     Key, NodeName,
     kubernetes::{IpFamily, Node, ProxyMode, Service, ServiceType},
 };
 use std::{
+    borrow::Cow,
     cell::OnceCell,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     rc::Rc,
@@ -73,6 +75,25 @@ impl World {
             source = destination;
         }
         Ok(Resolved { sender, source, destination, station: OnceCell::new() })
+    }
+
+    /// The name that a sender asks DNS for before it can send: the receiver is a name, or a Service that is nothing but a
+    /// name to a pod.
+    pub(crate) fn called_by_name<'a>(&self, flow: &'a Flow) -> Option<Cow<'a, str>> {
+        match (&flow.from, &flow.to) {
+            (_, Place::Name(name)) => Some(name.into()),
+            (Place::Pod(_), Place::Service(key)) if self.is_only_a_name(key) => {
+                Some(format!("{}.{}.svc.{DOMAIN}.", key.name, key.namespace).into())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a Service has no address of its own, only a name: a headless one, or type `ExternalName`.
+    pub(crate) fn is_only_a_name(&self, service: &Key) -> bool {
+        self.model.services.get(service).is_some_and(|service| {
+            service.spec.cluster_ip == "None" || service.spec.service_type == ServiceType::ExternalName
+        })
     }
 
     /// Whether a node holds the address of a Service for IPVS.

@@ -100,14 +100,12 @@ struct Placed {
 /// The name of a node's interface towards the network.
 pub(crate) const UPLINK: &str = "eth0";
 
-/// AKS's managed virtual network, where no document gives one.
-const DEFAULT_VNET: &str = "10.224.0.0/12";
 /// AKS's default range of cluster IPs.
 const DEFAULT_SERVICES: &str = "10.0.0.0/16";
 /// AKS's default range of pod addresses.
 const DEFAULT_PODS: &str = "10.244.0.0/16";
 /// The ranges that count where no document gives others.
-pub(crate) const DEFAULTS: [&str; 3] = [DEFAULT_VNET, DEFAULT_SERVICES, DEFAULT_PODS];
+pub(crate) const DEFAULTS: [&str; 2] = [DEFAULT_SERVICES, DEFAULT_PODS];
 
 /// What the network plugin masquerades of what pods send (AKS, ip-masq-agent configuration).
 enum Masquerade {
@@ -130,14 +128,6 @@ fn masquerade(model: &Model) -> Masquerade {
     }
 }
 
-/// The ranges of the virtual networks of the input, else AKS's default.
-fn own_network(model: &Model) -> Vec<IpNet> {
-    let networks =
-        model.virtual_networks.values().flat_map(|network| &network.address_space.address_prefixes);
-    let own: Vec<IpNet> = networks.filter_map(|prefix| prefix.parse().ok()).collect();
-    if own.is_empty() { DEFAULT_VNET.parse().into_iter().collect() } else { own }
-}
-
 impl Topology {
     /// Builds the topology of a settled model. Frontends are the addresses of its load balancers.
     pub(crate) fn new(model: &Model, frontends: impl IntoIterator<Item = IpAddr>) -> Self {
@@ -154,7 +144,7 @@ impl Topology {
             profile.and_then(|p| p.service_cidr.as_ref()),
             DEFAULT_SERVICES,
         );
-        let own_network = own_network(model);
+        let own_network = azure::surroundings::own_ranges(model);
         let peerings = model.virtual_networks.values().flat_map(|network| &network.virtual_network_peerings);
         let peered = peerings
             .filter(|peering| peering.is_open())

@@ -274,6 +274,33 @@ fn claims_are_spoken_of_since_1_34() {
 }
 
 #[test]
+fn taints_are_named_until_1_34_1() {
+    let tainted = "node(s) had untolerated taint {gpu: yes}";
+    for (version, words) in [
+        ("1.33.9", tainted),
+        ("1.34.1", tainted),
+        ("1.34.2", "node(s) had untolerated taint(s)"),
+        ("1.34.3-lts", "node(s) had untolerated taint(s)"),
+        ("1.35.0", "node(s) had untolerated taint(s)"),
+        ("1.36", "node(s) had untolerated taint(s)"),
+    ] {
+        let mut model = Model::default();
+        add_node(&mut model, "a", |node| {
+            let taint = Taint { key: "gpu".into(), value: "yes".into(), effect: Effect::NoSchedule };
+            node.spec.taints.push(taint);
+        });
+        let kubernetes_version = Some(version.to_owned());
+        model.managed_cluster =
+            Some(Arc::new(ManagedCluster { kubernetes_version, ..ManagedCluster::default() }));
+        model.put(Object::Deployment(Arc::new(workload("waits", 1))));
+        let said = reasons(&settle(&model));
+        let expected = format!("0/1 nodes are available: 1 {words}. ");
+        assert!(said.iter().all(|said| said.starts_with(&expected)), "{version}: {said:?}");
+        assert_eq!(said.len(), 1, "{version}");
+    }
+}
+
+#[test]
 fn what_makes_pods_wait() {
     let spread_by = |key: &str, hard| TopologySpreadConstraint {
         max_skew: 1,

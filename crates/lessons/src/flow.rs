@@ -12,7 +12,7 @@ use wire::Wire;
 pub struct FlowSpec {
     /// The sender: an address, `pod/NAMESPACE/NAME`, `node/NAME` or `vm/NAME`.
     pub from: String,
-    /// The receiver and its port: an address, a name, or `svc/…`, `pod/…`, `node/…`, then `:PORT`; no port for `ICMP`.
+    /// The receiver and its port: an address, a name, or `svc/…`, `pod/…`, `node/…`, then `:PORT`; a URL; no port for `ICMP`.
     pub to: String,
     /// `TCP` (default), `UDP`, `SCTP` or `ICMP` (an echo request, "ping"), in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,14 +68,14 @@ impl TryFrom<&FlowSpec> for Flow {
             None => Transport::Tcp,
             Some(word) => Transport::from_lower(&word).ok_or(SpecError::Protocol(word))?,
         };
-        let (to, port) = parse_receiver(&spec.to, protocol).map_err(SpecError::To)?;
+        let to = parse_receiver(&spec.to, protocol).map_err(SpecError::To)?;
         Ok(Self {
             from,
-            to,
-            port,
+            to: to.place,
+            port: to.port,
             protocol,
             host: spec.host.clone(),
-            path: spec.path.clone(),
+            path: spec.path.clone().or(to.path),
             via: spec.via.as_deref().map(Into::into),
         })
     }

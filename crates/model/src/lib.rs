@@ -14,6 +14,7 @@ mod edit;
 mod ids;
 mod kind;
 pub mod kubernetes;
+mod network_addresses;
 mod object;
 mod objects;
 mod share;

@@ -6,7 +6,11 @@ use model::{
     azure::{AgentPool, AgentPoolMode, AgentPoolType, ManagedCluster, VmSize, max_pods},
     kubernetes::{Address, AddressKind, Condition, Effect, Node, Taint},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 /// The key of the taint and label of spot nodes.
 pub const SPOT: &str = "kubernetes.azure.com/scalesetpriority";
@@ -18,7 +22,7 @@ const MOST_MADE: u32 = super::MAX_NODES_PER_POOL;
 const MOST_MADE_IN_ALL: usize = super::MAX_NODES as usize;
 
 /// Adds what Azure adds to a model: the nodes of pools that have a count and no Node documents, and what a node
-/// has where only the size of its VM is known. Returns the names of the nodes that were made.
+/// has where only the size of its VM is known. Returns the names of the nodes that were made or got a public address.
 pub fn complete(model: &mut Model) -> Vec<NodeName> {
     let Some(cluster) = model.managed_cluster.clone() else { return Vec::new() };
     let given: BTreeSet<String> =
@@ -38,6 +42,7 @@ pub fn complete(model: &mut Model) -> Vec<NodeName> {
             model.nodes.entry(node.name()).or_insert_with(|| Arc::new(node));
         }
     }
+    made.extend(publish(model, &cluster));
     for node in model.nodes.values_mut() {
         if !node.status.capacity.is_empty() || !node.status.allocatable.is_empty() {
             continue;
@@ -48,6 +53,48 @@ pub fn complete(model: &mut Model) -> Vec<NodeName> {
         }
     }
     made
+}
+
+/// The first public address that is given to a node.
+const FIRST_PUBLIC: Ipv4Addr = Ipv4Addr::new(20, 50, 64, 10);
+
+/// Gives nodes of pools with `enableNodePublicIP` the address that the cloud node manager reports as `ExternalIP`, where
+/// no document gives one.
+fn publish(model: &mut Model, cluster: &ManagedCluster) -> Vec<NodeName> {
+    let is_public = |pool: &&AgentPool| pool.enable_node_public_ip == Some(true);
+    let pools: Vec<&str> =
+        cluster.agent_pool_profiles.iter().filter(is_public).map(|pool| pool.name.as_str()).collect();
+    if pools.is_empty() {
+        return Vec::new();
+    }
+    let external = |node: &Node| {
+        let mut addresses = node.status.addresses.iter();
+        addresses.find(|own| own.kind == AddressKind::ExternalIP).map(|own| own.address.clone())
+    };
+    let shown = |ip: &IpAddr| {
+        // A NIC that the input shows tells by itself whether it has one.
+        let mut nics = model.network_interfaces.values().flat_map(|nic| &nic.ip_configurations);
+        nics.any(|own| own.address() == Some(*ip))
+    };
+    let documents = model.public_ip_addresses.values().filter_map(|document| document.ip_address.clone());
+    let mut used: BTreeSet<String> = documents.collect();
+    used.extend(model.nodes.values().filter_map(|node| external(node)));
+    let without = |node: &Node| {
+        node.pool().is_some_and(|pool| pools.contains(&pool))
+            && external(node).is_none()
+            && !node.internal_ips().any(|ip| shown(&ip))
+    };
+    let names: Vec<NodeName> =
+        model.nodes.iter().filter(|(_, node)| without(node)).map(|(name, _)| name.clone()).collect();
+    let mut free = (u32::from(FIRST_PUBLIC)..).map(|ip| Ipv4Addr::from(ip).to_string());
+    for name in &names {
+        let (Some(node), Some(address)) = (model.nodes.get_mut(name), free.find(|ip| !used.contains(ip)))
+        else {
+            continue;
+        };
+        Arc::make_mut(node).status.addresses.push(Address { kind: AddressKind::ExternalIP, address });
+    }
+    names
 }
 
 /// Writes `status.capacity` and `status.allocatable`.

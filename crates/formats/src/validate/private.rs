@@ -60,16 +60,10 @@ impl Check<'_> {
                 Ok(_) => {}
             }
         }
-        let networks = &self.model.virtual_networks;
         for (at, rule) in rules.virtual_network_rules.iter().enumerate() {
             let subnet = ArmId::from(rule.virtual_network_resource_id.as_str());
-            let Some(network) = subnet.segment("virtualNetworks") else { continue };
-            let known = networks.values().find(|own| own.name.eq_ignore_ascii_case(network));
-            let endpoints = known.and_then(|own| {
-                let subnet = own.subnets.iter().find(|own| own.name.eq_ignore_ascii_case(subnet.name()))?;
-                Some(subnet.service_endpoints.iter().any(|own| own.service.starts_with("Microsoft.Storage")))
-            });
-            if endpoints == Some(false) {
+            let Some(shown) = self.model.subnet(&subnet) else { continue };
+            if !shown.service_endpoints.iter().any(|own| own.service.starts_with("Microsoft.Storage")) {
                 self.warning(
                     id,
                     &format!("networkRuleSet.virtualNetworkRules[{at}]"),

@@ -4,6 +4,7 @@ use crate::address::{first_of_family, parse_cidr};
 use ipnet::IpNet;
 use model::{
     Model, NodeName,
+    azure::PodAddresses,
     kubernetes::{IpFamily, KubeProxyConfiguration, Node, ProxyMode},
 };
 use netfilter::{InterfaceName, Scheduler};
@@ -229,14 +230,10 @@ fn node_port_addresses(texts: &[String], node_ips: &[IpAddr]) -> Vec<IpNet> {
 
 /// Whether pods have addresses of the virtual network: Azure CNI without overlay and without a range of its own.
 pub fn pods_are_in_network(model: &Model) -> bool {
-    let Some(cluster) = model.managed_cluster.as_deref() else { return false };
-    let profile = &cluster.network_profile;
-    let is = |text: &Option<String>, word: &str| {
-        text.as_deref().is_some_and(|text| text.eq_ignore_ascii_case(word))
-    };
-    is(&profile.network_plugin, "azure")
-        && !is(&profile.network_plugin_mode, "overlay")
-        && profile.pod_cidr.is_none()
+    model
+        .managed_cluster
+        .as_deref()
+        .is_some_and(|cluster| cluster.pod_addresses(None) != PodAddresses::OwnRange)
 }
 
 fn detector(

@@ -13,10 +13,12 @@ mod preemption;
 mod resources;
 mod shape;
 mod terms;
+mod wording;
 
 pub(crate) use fit::daemon_runs_on;
 pub use fit::{Eviction, eviction, refusal, tolerates};
 pub use preemption::Preempted;
+pub use wording::Wording;
 
 use crate::hashing::FastMap;
 use model::{
@@ -43,8 +45,8 @@ pub struct Scheduler {
     by_hash: FastMap<u64, Vec<usize>>,
     /// Namespaces with their labels.
     namespaces: BTreeMap<String, BTreeMap<String, String>>,
-    /// Whether the plugin DynamicResources is on.
-    claims: bool,
+    /// How it words its refusals.
+    wording: Wording,
 }
 
 /// Why a pod fits no node.
@@ -54,8 +56,8 @@ pub struct Unschedulable {
     pub nodes: Arc<[(NodeName, Vec<Refusal>)]>,
     /// What came of looking for pods that could go.
     pub preemption: Preemption,
-    /// Whether the scheduler looked for claims to deallocate before that, as it does since Kubernetes 1.34.
-    pub claims: bool,
+    /// How the cluster's scheduler words it.
+    pub wording: Wording,
 }
 
 /// What came of preemption, where it made no place.
@@ -155,15 +157,14 @@ impl fmt::Display for Unschedulable {
         if self.nodes.is_empty() {
             return f.write_str("no nodes available to schedule pods");
         }
-        let refusals = self.nodes.iter().flat_map(|(_, refusals)| refusals).map(ToString::to_string);
-        // The messages of the plugins that are asked when no node fits, in their order (`RunPostFilterPlugins`).
-        let claims = if self.claims { "no new claims to deallocate, " } else { "" };
-        write!(f, "{} {claims}preemption: ", self.counted(refusals))?;
+        let refusals = self.nodes.iter().flat_map(|(_, refusals)| refusals);
+        let refusals = refusals.map(|refusal| self.wording.refusal(refusal));
+        write!(f, "{} {}preemption: ", self.counted(refusals), self.wording.before_preemption())?;
         let Preemption::InVain(tried) = &self.preemption else {
             return f.write_str("not eligible due to preemptionPolicy=Never.");
         };
         let words = self.nodes.iter().flat_map(|(node, refusals)| match tried.get(node) {
-            Some(left) => left.iter().map(ToString::to_string).collect(),
+            Some(left) => left.iter().map(|refusal| self.wording.refusal(refusal)).collect(),
             None if refusals.iter().all(preemption::can_change) => {
                 vec!["No preemption victims found for incoming pod".to_owned()]
             }
@@ -186,8 +187,8 @@ impl Unschedulable {
         format!("0/{} nodes are available: {}.", self.nodes.len(), reasons.join(", "))
     }
 
-    fn of(nodes: Arc<[(NodeName, Vec<Refusal>)]>, claims: bool) -> Self {
-        Self { nodes, preemption: Preemption::InVain(BTreeMap::new()), claims }
+    fn of(nodes: Arc<[(NodeName, Vec<Refusal>)]>, wording: Wording) -> Self {
+        Self { nodes, preemption: Preemption::InVain(BTreeMap::new()), wording }
     }
 }
 
@@ -206,7 +207,7 @@ impl Scheduler {
             shapes: Vec::new(),
             by_hash: FastMap::default(),
             namespaces: namespaces(model),
-            claims: has_claims(model),
+            wording: Wording::of(model),
         };
         for pod in model.pods.values().filter(|pod| !pod.is_finished()) {
             scheduler.seat(pod);
@@ -269,27 +270,10 @@ impl Scheduler {
                     let own = name == node;
                     (name.clone(), if own { refusals.clone() } else { vec![Refusal::OtherNode] })
                 });
-                Err(Unschedulable::of(reasons.collect(), self.claims))
+                Err(Unschedulable::of(reasons.collect(), self.wording))
             }
         }
     }
-}
-
-/// Whether kube-scheduler has the plugin DynamicResources without being told to: its feature gate is on since Kubernetes
-/// 1.34. The cluster's version is that of its control plane; where the input does not say it, no kubelet is newer.
-fn has_claims(model: &Model) -> bool {
-    let minor = |version: &str| {
-        let mut parts = version.trim_start_matches('v').split('.');
-        match (parts.next(), parts.next()?.parse::<u32>()) {
-            (Some("1"), Ok(minor)) => Some(minor),
-            _ => None,
-        }
-    };
-    let control_plane =
-        model.managed_cluster.as_ref().and_then(|cluster| minor(cluster.kubernetes_version.as_deref()?));
-    let infos = model.nodes.values().map(|node| &node.status.node_info);
-    let kubelets = infos.filter_map(|info| minor(info.kubelet_version.as_deref()?));
-    control_plane.or_else(|| kubelets.max()).is_some_and(|minor| minor >= 34)
 }
 
 /// Every namespace that the model names, with its labels.

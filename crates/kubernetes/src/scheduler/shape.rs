@@ -408,7 +408,9 @@ impl Scheduler {
 
     /// Why no node accepts a pod of this shape. Kept: while nothing but resources counts, it stays true.
     pub(super) fn why_not(&mut self, index: usize) -> Unschedulable {
-        let Some(shape) = self.shapes.get(index) else { return Unschedulable::of(Arc::new([]), self.claims) };
+        let Some(shape) = self.shapes.get(index) else {
+            return Unschedulable::of(Arc::new([]), self.wording);
+        };
         if let Some(failed) =
             shape.failed.as_ref().filter(|_| shape.words.is_empty() && shape.spread.is_empty())
         {
@@ -417,7 +419,7 @@ impl Scheduler {
         let counted = self.counted(shape);
         let nodes = self.nodes.iter().enumerate();
         let reasons = nodes.map(|(node, (name, _))| (name.clone(), self.refusals_of(shape, &counted, node)));
-        let failed = Unschedulable::of(reasons.collect(), self.claims);
+        let failed = Unschedulable::of(reasons.collect(), self.wording);
         if let Some(shape) = self.shapes.get_mut(index) {
             shape.failed = Some(failed.clone());
         }

@@ -2,16 +2,18 @@
 
 use super::{
     Allocation, Field, Settled, Unsettled,
-    allocator::{Taken, nth, size},
+    allocator::{Taken, nth, offset, size},
+    subnets::{Subnets, usable},
 };
-use crate::{address::parse_cidr, hashing::FastMap};
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use crate::{address::parse_cidr, hashing::FastMap, kube_proxy::pods_are_in_network};
+use ipnet::{IpNet, Ipv4Net};
 use model::{
     Key, Kind, Model, ObjectRef,
+    azure::PodAddresses,
     kubernetes::{Address, AddressKind, Node, Pod, PodIp},
 };
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
 
@@ -44,21 +46,21 @@ fn ranges<'a>(texts: impl Iterator<Item = &'a String>, default: [u8; 4]) -> Vec<
     ranges
 }
 
-/// Gives nodes an address and a range for their pods, in name order.
+/// Gives nodes an address and, where their pods have ranges of their own, a range for them, in name order.
 pub(super) fn nodes(settled: &mut Settled) {
-    let ranges = pod_ranges(&settled.model);
-    let explicit = settled.model.nodes.values().flat_map(|node| cidrs(node).collect::<Vec<_>>());
-    let mut taken = Taken::new(explicit);
-    let mut free_ranges: Vec<_> = ranges.iter().map(|range| node_ranges(*range)).collect();
-    let subnets = node_subnets(&ranges);
-    let mut free_addresses: Vec<_> = subnets.into_iter().map(node_addresses).collect();
-    let addresses = settled.model.nodes.values().flat_map(|node| node.internal_ips().collect::<Vec<_>>());
-    let mut taken_addresses = Taken::new(addresses);
-    let nodes = settled.model.nodes.clone();
-    for (name, node) in &nodes {
+    let model = settled.model.clone();
+    if model.nodes.values().all(|node| is_complete(&model, node)) {
+        return;
+    }
+    let subnets = Subnets::new(&model);
+    let mut taken = Taken::new(model.nodes.values().flat_map(|node| cidrs(node).collect::<Vec<_>>()));
+    let mut free_ranges: Vec<_> = pod_ranges(&model).into_iter().map(node_ranges).collect();
+    let mut taken_addresses = Taken::new(model.network_addresses());
+    let mut free_addresses = Vec::new();
+    for (name, node) in &model.nodes {
         let object = ObjectRef::node(name);
         let mut changed = Arc::clone(node);
-        if cidrs(node).next().is_none() {
+        if cidrs(node).next().is_none() && subnets.pod_addresses(node) == PodAddresses::OwnRange {
             let free: Vec<IpNet> = free_ranges.iter_mut().filter_map(|ranges| taken.take(ranges)).collect();
             if free.is_empty() {
                 settled.exhausted(object.clone(), Field::PodCidrs);
@@ -70,8 +72,20 @@ pub(super) fn nodes(settled: &mut Settled) {
             }
         }
         if node.internal_ips().next().is_none() {
-            let free: Vec<IpAddr> =
-                free_addresses.iter_mut().filter_map(|ips| taken_addresses.take(ips)).collect();
+            let kept = subnets.kept_by_node(node);
+            let mut free = Vec::new();
+            for subnet in subnets.of_node(node) {
+                let known = free_addresses.iter().position(|(own, _)| *own == subnet);
+                let at = known.unwrap_or_else(|| {
+                    free_addresses.push((subnet, usable(subnet)));
+                    free_addresses.len() - 1
+                });
+                let Some((_, ips)) = free_addresses.get_mut(at) else { continue };
+                let own = taken_addresses.take(ips.by_ref());
+                // Azure makes no NIC for which the subnet has too few addresses left.
+                let has_room = ips.by_ref().take(kept).count() == kept;
+                free.extend(own.filter(|_| has_room));
+            }
             if free.is_empty() {
                 settled.exhausted(object, Field::InternalIp);
             } else {
@@ -85,20 +99,6 @@ pub(super) fn nodes(settled: &mut Settled) {
             settled.model.nodes.insert(name.clone(), changed);
         }
     }
-}
-
-/// The subnets of nodes: AKS's default, 10.224.0.0/16, and where pods have IPv6 addresses one for IPv6. AKS has
-/// no default for that one; this range is chosen here.
-fn node_subnets(pod_ranges: &[IpNet]) -> Vec<IpNet> {
-    let ipv4 = Ipv4Net::new_assert(Ipv4Addr::new(10, 224, 0, 0), 16).into();
-    let ipv6 = Ipv6Net::new_assert(Ipv6Addr::new(0xfd12, 0x3456, 0x789a, 0xe0, 0, 0, 0, 0), 64).into();
-    let subnet = |range: &IpNet| if matches!(range, IpNet::V4(_)) { ipv4 } else { ipv6 };
-    pod_ranges.iter().map(subnet).collect()
-}
-
-/// Azure keeps the first four addresses of a subnet and the last.
-fn node_addresses(subnet: IpNet) -> impl Iterator<Item = IpAddr> {
-    (4..size(subnet) - 1).map_while(move |offset| nth(subnet, offset))
 }
 
 /// The ranges that the node IPAM controller cuts out of a cluster range: /24, and for IPv6 /64 or, where the
@@ -122,9 +122,9 @@ fn is_pending(pod: &Pod) -> bool {
     pod.status.phase.as_deref() == Some("Pending")
 }
 
-/// Whether a node has addresses, and a range for its pods.
-pub(super) fn is_complete(node: &Node) -> bool {
-    cidrs(node).next().is_some() && node.internal_ips().next().is_some()
+/// Whether a node has addresses, and a range for its pods where they have one of their own.
+pub(super) fn is_complete(model: &Model, node: &Node) -> bool {
+    node.internal_ips().next().is_some() && (cidrs(node).next().is_some() || pods_are_in_network(model))
 }
 
 /// Whether a pod has a node, and an address or no more need of one.
@@ -136,29 +136,28 @@ fn has_address(pod: &Pod) -> bool {
     !pod.status.pod_ip.is_empty() || !pod.status.pod_ips.is_empty()
 }
 
-/// Gives pods that run an address of their node's range.
+/// Gives pods that run an address of their node's range, or of the virtual network where nodes have none.
 pub(super) fn pods(settled: &mut Settled) {
-    let Model { pods, nodes, .. } = &mut settled.model;
     let waiting = |pod: &Pod| !has_address(pod) && !pod.is_finished() && !is_pending(pod);
-    if !pods.values().any(|pod| waiting(pod)) {
+    if !settled.model.pods.values().any(|pod| waiting(pod)) {
         return;
     }
-    let mut taken = Taken::new(pods.values().flat_map(|pod| pod.ips()));
-    let nodes: FastMap<&str, (Vec<IpNet>, Vec<IpAddr>)> = (nodes.iter())
-        .map(|(name, node)| (name.as_str(), (cidrs(node).collect(), node.internal_ips().collect())))
-        .collect();
-    for (key, pod) in pods.iter_mut().filter(|(_, pod)| waiting(pod)) {
+    let model = settled.model.clone();
+    let subnets = Subnets::new(&model);
+    let in_network = pods_are_in_network(&model).then(|| model.network_addresses());
+    let mut taken =
+        Taken::new(model.pods.values().flat_map(|pod| pod.ips()).chain(in_network.into_iter().flatten()));
+    let nodes: FastMap<&str, Ground> =
+        model.nodes.iter().map(|(name, node)| (name.as_str(), Ground::new(node, &subnets))).collect();
+    for (key, pod) in settled.model.pods.iter_mut().filter(|(_, pod)| waiting(pod)) {
         let object = ObjectRef::namespaced(Kind::Pod, key);
-        let Some((ranges, node_ips)) = nodes.get(pod.spec.node_name.as_str()) else {
+        let Some(ground) = nodes.get(pod.spec.node_name.as_str()) else {
             let node = pod.spec.node_name.clone();
             settled.unsettled.push(Unsettled::NodeMissing { pod: object, node });
             continue;
         };
-        let ips: Vec<IpAddr> = if pod.spec.host_network {
-            node_ips.clone()
-        } else {
-            ranges.iter().filter_map(|range| pod_address(&mut taken, key, *range)).collect()
-        };
+        let ips =
+            if pod.spec.host_network { ground.node_ips.clone() } else { ground.addresses(&mut taken, key) };
         let Some(first) = ips.first() else {
             settled.unsettled.push(Unsettled::Exhausted { object, field: Field::PodIps });
             continue;
@@ -167,6 +166,49 @@ pub(super) fn pods(settled: &mut Settled) {
         status.pod_ip = first.to_string();
         status.pod_ips = ips.iter().map(|ip| PodIp { ip: ip.to_string() }).collect();
         settled.allocated.push(Allocation { object, field: Field::PodIps });
+    }
+}
+
+/// Where the pods of one node may have their addresses from.
+struct Ground {
+    node_ips: Vec<IpAddr>,
+    /// The node's own ranges.
+    ranges: Vec<IpNet>,
+    /// Subnets of the virtual network, where the node has no ranges.
+    subnets: Vec<IpNet>,
+    /// How many addresses after its own the node keeps for its pods.
+    kept: u64,
+}
+
+impl Ground {
+    fn new(node: &Node, subnets: &Subnets<'_>) -> Self {
+        let ranges: Vec<IpNet> = cidrs(node).collect();
+        Self {
+            node_ips: node.internal_ips().collect(),
+            subnets: if ranges.is_empty() { subnets.of_pods(node) } else { Vec::new() },
+            ranges,
+            kept: subnets.kept_by_node(node) as u64,
+        }
+    }
+
+    /// New addresses for a pod, at most one per family.
+    fn addresses(&self, taken: &mut Taken<IpAddr>, key: &Key) -> Vec<IpAddr> {
+        let mut ips: Vec<IpAddr> =
+            self.ranges.iter().filter_map(|range| pod_address(taken, key, *range)).collect();
+        ips.extend(self.subnets.iter().filter_map(|subnet| self.of_subnet(taken, key, *subnet)));
+        ips
+    }
+
+    /// One of those that the node keeps, else any of the subnet.
+    fn of_subnet(&self, taken: &mut Taken<IpAddr>, key: &Key, subnet: IpNet) -> Option<IpAddr> {
+        let name = [&*key.namespace, &*key.name];
+        let places = size(subnet).checked_sub(1)?;
+        let own = self.node_ips.iter().find_map(|ip| offset(subnet, *ip)).map(|own| own + 1);
+        let kept = own.and_then(|first| {
+            let count = self.kept.min(places.saturating_sub(first));
+            taken.take_by_name(&name, count, |at| nth(subnet, first + at))
+        });
+        kept.or_else(|| taken.take_by_name(&name, places.checked_sub(4)?, |at| nth(subnet, 4 + at)))
     }
 }
 

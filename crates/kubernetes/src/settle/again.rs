@@ -1,6 +1,6 @@
 //! Settling a model again after an edit.
 
-use super::{Allocation, Settled, Unsettled, addresses, endpoint_slices, service_defaults, settle};
+use super::{Allocation, Field, Settled, Unsettled, addresses, endpoint_slices, service_defaults, settle};
 use crate::hashing::FastSet;
 use model::{
     Key, Kind, Model, Objects,
@@ -35,7 +35,10 @@ pub fn settle_again(model: &Model, before: Before<'_>) -> Settled {
         |one: &Unsettled| matches!(one, Unsettled::Exhausted { object, .. } if object.kind == Kind::Node);
     if unsettled.iter().all(of_nodes) {
         let mut settled = Settled { model: model.clone(), ..Settled::default() };
-        let all_nodes = !unsettled.is_empty() && !same_nodes();
+        // An address that a node lacked may have become free with a pod or a Service.
+        let lacks_address =
+            |one: &Unsettled| matches!(one, Unsettled::Exhausted { field: Field::InternalIp, .. });
+        let all_nodes = unsettled.iter().any(lacks_address) || (!unsettled.is_empty() && !same_nodes());
         if all_nodes {
             addresses::nodes(&mut settled);
         } else {
@@ -88,7 +91,8 @@ fn lacks_nothing(model: &Model, before: &Model, has_nodes: bool) -> bool {
         };
         addresses::is_placed(pod) && (!makes_pods || old.is_some_and(counts_alike))
     };
-    let quiet_node = |node: &Node, _: Option<&Node>| !by_node && (has_nodes || addresses::is_complete(node));
+    let quiet_node =
+        |node: &Node, _: Option<&Node>| !by_node && (has_nodes || addresses::is_complete(model, node));
     let quiet_slice = |slice: &EndpointSlice, old: Option<&EndpointSlice>| {
         old.is_none_or(|old| old.service() == slice.service())
     };

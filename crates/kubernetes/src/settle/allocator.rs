@@ -46,6 +46,16 @@ pub(super) fn nth(net: IpNet, offset: u64) -> Option<IpAddr> {
     net.contains(&ip).then_some(ip)
 }
 
+/// How far an address lies after the first of a range; `None` outside it.
+pub(super) fn offset(net: IpNet, ip: IpAddr) -> Option<u64> {
+    let offset = match (net, ip) {
+        (IpNet::V4(net), IpAddr::V4(ip)) => u128::from(u32::from(ip).checked_sub(u32::from(net.network()))?),
+        (IpNet::V6(net), IpAddr::V6(ip)) => u128::from(ip).checked_sub(u128::from(net.network()))?,
+        _ => return None,
+    };
+    u64::try_from(offset).ok().filter(|_| net.contains(&ip))
+}
+
 /// How many addresses a range has, at most 2^32.
 pub(super) fn size(net: IpNet) -> u64 {
     1 << u32::from(net.max_prefix_len() - net.prefix_len()).min(32)

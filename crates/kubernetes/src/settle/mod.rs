@@ -6,6 +6,7 @@ mod allocator;
 mod endpoint_slices;
 mod owners;
 mod service_defaults;
+mod subnets;
 mod workloads;
 
 pub(crate) use addresses::{pod_ranges, service_ranges};

@@ -272,6 +272,16 @@ pub struct AgentPool {
     /// How an upgrade replaces nodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upgrade_settings: Option<UpgradeSettings>,
+    /// The subnet of the nodes; where absent they are in the network that AKS makes for the cluster.
+    #[serde(rename = "vnetSubnetID", alias = "vnetSubnetId", skip_serializing_if = "Option::is_none")]
+    pub vnet_subnet_id: Option<crate::ArmId>,
+    /// Whether each node has a public address of its own; false where absent.
+    #[serde(
+        rename = "enableNodePublicIP",
+        alias = "enableNodePublicIp",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub enable_node_public_ip: Option<bool>,
     /// The subnet of the pods, where they have one of their own.
     #[serde(rename = "podSubnetId", alias = "podSubnetID", skip_serializing_if = "Option::is_none")]
     pub pod_subnet_id: Option<crate::ArmId>,

@@ -4,6 +4,7 @@ mod effective;
 mod load_balancer;
 mod managed_cluster;
 mod network;
+mod pod_addresses;
 mod private;
 mod vm_size;
 
@@ -23,6 +24,7 @@ pub use network::{
     NetworkSecurityGroup, NicIpConfiguration, PublicIpAddress, PublicIpDns, Route, RouteTable,
     SecurityProtocol, SecurityRule, ServiceEndpoint, Subnet, VirtualNetwork, VirtualNetworkPeering,
 };
+pub use pod_addresses::PodAddresses;
 pub use private::{
     ARecord, CnameRecord, ConnectionState, CustomDnsConfig, DnsResolver, EndpointIpConfiguration,
     GatewayIpConfiguration, InboundEndpoint, InboundIpConfiguration, IpRule, LocalNetworkGateway,

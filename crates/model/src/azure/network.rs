@@ -126,6 +126,13 @@ pub struct Subnet {
     pub default_outbound_access: Option<bool>,
 }
 
+impl Subnet {
+    /// Its CIDRs as written.
+    pub fn prefixes(&self) -> impl Iterator<Item = &str> {
+        self.address_prefixes.iter().chain(&self.address_prefix).map(String::as_str)
+    }
+}
+
 /// A service endpoint of a subnet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
 #[serde(rename_all = "camelCase", default)]

@@ -52,6 +52,8 @@ impl Draft {
         if path.as_ref().is_some_and(|path| !path.starts_with('/')) {
             return Err("Path: it begins with a slash, such as /api.".to_owned());
         }
+        // The path of a URL, if the receiver is one.
+        let path = flow.path.clone().or(path);
         Ok(Flow { host, path, via, ..flow })
     }
 }

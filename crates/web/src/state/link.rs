@@ -74,8 +74,8 @@ pub(crate) fn ends(flow: &Flow) -> (String, String) {
 /// Reads a flow's ends; the error names the end.
 pub(crate) fn flow(from: &str, to: &str, protocol: Transport) -> Result<Flow, String> {
     let from = from.trim().parse().map_err(|error| format!("From: {error}."))?;
-    let (to, port) = parse_receiver(to.trim(), protocol).map_err(|error| format!("To: {error}."))?;
-    Ok(Flow { protocol, ..Flow::tcp(from, to, port) })
+    let to = parse_receiver(to.trim(), protocol).map_err(|error| format!("To: {error}."))?;
+    Ok(Flow { protocol, path: to.path, ..Flow::tcp(from, to.place, to.port) })
 }
 
 #[cfg(test)]
