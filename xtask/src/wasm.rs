@@ -20,8 +20,8 @@ pub(crate) struct Library<'a> {
     pub(crate) keep: &'a [&'a str],
 }
 
-/// Functions of so many instructions are inlined wherever they are called, where by itself wasm-opt takes two: it makes the
-/// engine quicker, and what is sent smaller. `index.html` says the same for the engine room.
+/// Functions of so many instructions are inlined wherever they are called, where by itself wasm-opt takes two: the
+/// engine is as quick or somewhat quicker, and what is sent is smaller. `index.html` says the same for the engine room.
 const INLINED: &str = "--always-inline-max-function-size=6";
 
 impl Library<'_> {
