@@ -23,6 +23,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     rc::Rc,
+    sync::Arc,
 };
 
 /// Which branches are walked.
@@ -156,7 +157,7 @@ impl World {
     /// As [`World::paths`].
     pub(crate) fn shares(&self, flow: &Flow) -> Result<Paths, FlowError> {
         let branching = Branching::Alike;
-        let question = Question { quiet: true, branching, ..Question::new(flow, Arc::default()) };
+        let question = Question { quiet: true, branching, ..Question::new(flow, State::fresh()) };
         Ok(self.branches(&question)?.paths.fold())
     }
 
@@ -170,7 +171,7 @@ impl World {
         let told: BTreeSet<(IpAddr, u16)> = sockets(first);
         let left_out: BTreeSet<(IpAddr, u16)> = sockets(others);
         let left_out = Rc::new(&left_out - &told);
-        let mut question = Question::new(flow, Arc::default());
+        let mut question = Question::new(flow, State::fresh());
         question.branching = Branching::AlikeBut(left_out);
         let told = self.branches(&question)?.paths.fold();
         let source = shares.flow.source;
