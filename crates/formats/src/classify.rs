@@ -332,6 +332,13 @@ fn azure(node: &Node) -> Class {
         },
         None => match AZURE.iter().find(|(.., fields)| fields.iter().all(|field| has(field))) {
             Some((kind, ..)) => Class::Azure(*kind),
+            // Its keys are words with capitals; those of objects are not.
+            None if node.get("Name").is_some() && (node.get("Labels").is_some() || node.get("Namespace").is_some()) => {
+                Class::Unknown(
+                    "this is what `kubectl describe` prints, not an object".into(),
+                    "give what `kubectl get … -o yaml` prints".into(),
+                )
+            }
             None => Class::Unknown(
                 "this document says neither `kind` nor `type`".into(),
                 "a Kubernetes object needs apiVersion and kind; an Azure object is as `az … show -o json` prints it"

@@ -36,6 +36,13 @@ impl Located {
 /// Every object that was read, with its place.
 pub(crate) type Places = BTreeMap<ObjectRef, Located>;
 
+/// Whether a text begins as the tables of `kubectl get` and `az … -o table` do.
+fn is_table(node: &Node) -> bool {
+    let Data::Scalar(Scalar::Text, text) = &node.data else { return false };
+    let mut words = text.split_whitespace();
+    matches!(words.next(), Some("NAME" | "NAMESPACE" | "Name" | "Location")) && words.next().is_some()
+}
+
 /// Reads sources one after the other.
 #[derive(Default)]
 pub(crate) struct Reader {
@@ -158,11 +165,18 @@ impl Reader {
             return;
         }
         if !matches!(node.data, Data::Mapping(_)) {
-            return self.error(
-                node.at,
-                "this document is a single word, not an object",
-                "an object begins with `apiVersion:` and `kind:`",
-            );
+            let (what, hint) = if is_table(&node) {
+                (
+                    "this is a table, as commands print it for people",
+                    "let kubectl print `-o yaml`, and az `-o json`",
+                )
+            } else {
+                (
+                    "this document is a single word, not an object",
+                    "an object begins with `apiVersion:` and `kind:`",
+                )
+            };
+            return self.error(node.at, what, hint);
         }
         if self.list(&node, lists) {
             return;
