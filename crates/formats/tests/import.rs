@@ -70,12 +70,12 @@ fn bad_input_says_line_what_and_hint() {
         ("Name    ResourceGroup\n------  -------------\nprod    rg\n", 1, "a table", "-o json"),
         ("Name:       web\nNamespace:  shop\nLabels:     app=web\n", 1, "kubectl describe", "-o yaml"),
         (
-            "{\"a\": \"}{\"}\n{\"kind\": \"Servce\",\n\"apiVersion\": \"v1\"}\n",
-            1,
+            "{\"apiVersion\": \"v1\",\n\"kind\": \"Namespace\", \"metadata\": {\"name\": \"}{\"}}\n{\"a\": 1}\n",
+            3,
             "neither `kind` nor `type`",
             "az … show",
         ),
-        ("{\"a\": 1,}\n\n[{\"kind\": \"Servce\",\n\"apiVersion\": \"v1\"}]{\n\"b\": }}", 5, "not YAML", ""),
+        ("[]\n\n[null]{\n\"b\": }}", 4, "not YAML", ""),
         ("a: 1\n", 1, "neither `kind` nor `type`", "az … show"),
         ("a: 1\na: 2\n", 2, "second time", "remove"),
         ("? [a]\n: 1\n", 1, "a key must be a single word", ""),
@@ -323,7 +323,7 @@ fn json_files_may_be_joined_by_nothing() {
         let import = read(&format!("{node}{between}{list}{between}{unnamed}"));
         assert_eq!(import.model.nodes.len(), 2, "{between:?}: {:?}", import.diagnostics);
         let lines: Vec<u32> = import.diagnostics.iter().map(|found| found.line).collect();
-        let expected = 3 + 2 * u32::try_from(between.matches('\n').count()).expect("a few lines");
+        let expected = 4 + 2 * u32::try_from(between.matches('\n').count()).expect("a few lines");
         assert_eq!(lines.first(), Some(&expected), "{between:?}: {:?}", import.diagnostics);
     }
 }
