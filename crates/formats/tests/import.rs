@@ -75,7 +75,7 @@ fn bad_input_says_line_what_and_hint() {
             "neither `kind` nor `type`",
             "az … show",
         ),
-        ("[]\n\n[null]{\n\"b\": }}", 4, "not YAML", ""),
+        ("[]\n\n[null]{\n\"b\": ]", 4, "not YAML", ""),
         ("a: 1\n", 1, "neither `kind` nor `type`", "az … show"),
         ("a: 1\na: 2\n", 2, "second time", "remove"),
         ("? [a]\n: 1\n", 1, "a key must be a single word", ""),
