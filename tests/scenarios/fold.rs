@@ -44,8 +44,8 @@ fn nodes(random: &mut Random, text: &mut String) -> u64 {
     count
 }
 
-/// A Service with pods; hints, hosts' own network, policies, affinity, source ranges and probes as they come.
-fn service(random: &mut Random, nodes: u64, number: u64, text: &mut String) {
+/// A Service with so many pods; hints, hosts' own network, policies, affinity, source ranges and probes as they come.
+fn service(random: &mut Random, nodes: u64, number: u64, pods: u64, text: &mut String) {
     let kind =
         if number == 0 { "LoadBalancer" } else { random.pick(&["LoadBalancer", "ClusterIP", "NodePort"]) };
     let mut spec = format!(
@@ -75,14 +75,15 @@ fn service(random: &mut Random, nodes: u64, number: u64, text: &mut String) {
     let (hinted, by_zone) = (random.one_in(4), random.one_in(2));
     let host_network = random.one_in(5);
     let mut endpoints = String::new();
-    for pod in 0..=random.below(4) {
-        let node = random.below(nodes);
+    let many = pods > 100;
+    for pod in 0..pods.min(nodes * 190) {
+        let node = if many { pod % nodes } else { random.below(nodes) };
         let ip = if host_network {
             let own = format!("name: n{node},");
             let address = text.split(&own).nth(1).and_then(|rest| rest.split("address: ").nth(1));
             address.and_then(|rest| rest.split('}').next()).expect("an address").to_owned()
         } else {
-            format!("10.244.{node}.{}", 10 + number * 8 + pod)
+            format!("10.244.{node}.{}", if many { 1 + pod / nodes } else { 201 + number * 8 + pod })
         };
         let ready = !random.one_in(5);
         let tier = random.pick(&["one", "two"]);
@@ -149,11 +150,18 @@ fn rules(random: &mut Random, text: &mut String) {
 }
 
 fn cluster(seed: u64) -> (World, String) {
+    cluster_with(seed, None)
+}
+
+/// The same with so many pods behind the first Service.
+fn cluster_with(seed: u64, pods: Option<u64>) -> (World, String) {
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let mut text = String::new();
     let nodes = nodes(&mut random, &mut text);
-    for number in 0..=random.below(3) {
-        service(&mut random, nodes, number, &mut text);
+    for number in 0..=random.below(if pods.is_some() { 1 } else { 3 }) {
+        let few = 1 + random.below(4);
+        let pods = pods.filter(|_| number == 0).unwrap_or(few);
+        service(&mut random, nodes, number, pods, &mut text);
     }
     rules(&mut random, &mut text);
     let import = formats::import(&[Source::new("cluster.yaml", text.clone().into_bytes())]);
@@ -182,6 +190,50 @@ const FLOWS: [(&str, &str); 10] = [
     ("node/n0", "svc/default/s0:80"),
     ("203.0.113.9", "svc/default/s1:80"),
 ];
+
+/// Of a Service with many endpoints, nodes share the rules, and go on with what one of them did.
+#[test]
+fn a_large_service_is_folded_as_a_small_one() {
+    const MANY: u64 = 270;
+    let (mut folded_some, mut seen_first) = (0, 0);
+    for seed in 0..24 {
+        let (world, text) = cluster_with(seed, Some(MANY));
+        for (from, to) in FLOWS.into_iter().filter(|(_, to)| !to.contains("s1")) {
+            let flow = flow(from, to);
+            let (Ok(folded), Ok(all)) = (world.folded_paths(&flow), world.paths(&flow)) else { continue };
+            folded_some += usize::from(folded.outcomes.len() < all.outcomes.len());
+            same(&folded, &all.fold(), &format!("seed {seed}, {from} to {to}\n{text}"));
+            seen_first += usize::from(overview(
+                &world,
+                &flow,
+                &folded,
+                &format!("seed {seed}, {from} to {to}\n{text}"),
+            ));
+        }
+    }
+    assert!(folded_some > 40 && seen_first > 10, "{folded_some}, {seen_first}");
+}
+
+/// In an overview every branch has its share, and the likeliest have their steps.
+fn overview(world: &World, flow: &Flow, folded: &Paths, what: &str) -> bool {
+    let overview = world.overview(flow).expect("an answer");
+    if folded.outcomes.len() <= engine::MOST_TOLD {
+        return false;
+    }
+    assert_eq!(overview.assumptions, folded.assumptions, "{what}");
+    assert_eq!(overview.outcomes.len(), folded.outcomes.len(), "{what}");
+    for (at, (one, other)) in overview.outcomes.iter().zip(&folded.outcomes).enumerate() {
+        let mut other = other.clone();
+        if at >= engine::MOST_TOLD {
+            other.steps.clear();
+            other.reply.iter_mut().for_each(|reply| reply.steps.clear());
+        }
+        assert!((one.probability - other.probability).abs() < 1e-9, "branch {at}: {what}");
+        let one = PathOutcome { probability: other.probability, ..one.clone() };
+        assert_eq!(one, other, "branch {at}: {what}");
+    }
+    true
+}
 
 /// In an order that does not depend on the last digits of a sum.
 fn sorted(paths: &Paths) -> Vec<&PathOutcome> {

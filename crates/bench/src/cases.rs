@@ -125,7 +125,7 @@ fn kernel(services: u32) -> Option<(Kernel, Packet, Entry)> {
         source: None,
         metric: 0,
     };
-    let ipv4 = installed(&config, &map).ruleset;
+    let ipv4 = installed(&config, &map).ruleset.into();
     let host =
         Host { interfaces: vec![interface], routes: vec![route], ipv4, forwarding: true, ..Host::default() };
     let destination = map.ports().get(services as usize / 2)?.cluster_ip;

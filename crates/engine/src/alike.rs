@@ -6,7 +6,10 @@
 use crate::{World, journey::Traveller, topology::AddressOwner};
 use azure::Sender;
 use ipnet::IpNet;
-use kubernetes::{health, kube_proxy::ProxyConfig};
+use kubernetes::{
+    health,
+    kube_proxy::{Bearing, ProxyConfig},
+};
 use model::{
     Model, NodeName,
     kubernetes::{IpFamily, Node, Protocol},
@@ -61,13 +64,23 @@ struct Profile<'a> {
 pub(crate) struct Apart {
     /// Nodes that are a case of their own for this packet.
     alone: BTreeSet<NodeName>,
-    /// Nodes whose endpoints of the packet's Services matter, with these: service port and endpoint; and nodes in
-    /// zones for which endpoints are hinted.
-    endpoints: BTreeMap<NodeName, Vec<(u32, u32)>>,
+    /// Nodes that differ in what they are to the packet's Services.
+    endpoints: BTreeMap<NodeName, Vec<Difference>>,
 }
 
 /// Nodes with equal classes are alike.
-pub(crate) type NodeClass = (u32, Option<NodeName>, Vec<(u32, u32)>);
+pub(crate) type NodeClass = (u32, Option<NodeName>, Vec<Difference>);
+
+/// What makes a node another one to a packet of a service port.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Difference {
+    /// The port's rules, by an endpoint (a position).
+    Rules(u32, u32, Bearing),
+    /// The port's rules, by a zone for which endpoints are hinted.
+    Zone(u32, u32),
+    /// An endpoint of the port (a position) is there.
+    Near(u32, u32),
+}
 
 impl Apart {
     /// The class of a node.
@@ -101,13 +114,14 @@ impl World {
         &self,
         to: (IpAddr, u16),
         near: bool,
-    ) -> BTreeMap<NodeName, Vec<(u32, u32)>> {
-        let mut endpoints: BTreeMap<NodeName, Vec<(u32, u32)>> = BTreeMap::new();
+    ) -> BTreeMap<NodeName, Vec<Difference>> {
+        let mut endpoints: BTreeMap<NodeName, Vec<Difference>> = BTreeMap::new();
         let services = self.services(IpFamily::of(to.0));
         for at in services.concerning([to]) {
             let Some(port) = services.ports().get(at as usize) else { continue };
             for (node, own) in port.nodes_apart() {
-                endpoints.entry(node.into()).or_default().extend(own.into_iter().map(|own| (at, own)));
+                let own = own.into_iter().map(|(own, bearing)| Difference::Rules(at, own, bearing));
+                endpoints.entry(node.into()).or_default().extend(own);
             }
             let hints = port.endpoints.iter().filter_map(|endpoint| endpoint.hints.as_ref());
             let zones = hints.flat_map(|hints| &hints.for_zones).map(|zone| zone.name.as_str());
@@ -116,13 +130,13 @@ impl World {
                 let zone = node.metadata.label(ProxyConfig::ZONE_LABEL);
                 let hinted = (0_u32..).zip(&zones).find(|(_, hinted)| zone == Some(**hinted));
                 if let Some((place, _)) = hinted {
-                    endpoints.entry(name.clone()).or_default().push((at, u32::MAX - place));
+                    endpoints.entry(name.clone()).or_default().push(Difference::Zone(at, place));
                 }
             }
             let on_nodes = (0_u32..).zip(&port.endpoints).filter(|_| near);
             for (own, endpoint) in on_nodes {
                 if let Some(node) = self.node_at(endpoint.ip) {
-                    endpoints.entry(node.clone()).or_default().push((at, own));
+                    endpoints.entry(node.clone()).or_default().push(Difference::Near(at, own));
                 }
             }
         }

@@ -16,6 +16,11 @@ impl World {
             outcome.steps.iter().chain(replies).for_each(|step| self.assumed_both_ways(step, &mut codes));
             if let Some(endpoint) = &outcome.endpoint {
                 let pod = endpoint.pod.as_ref().and_then(|key| self.pod(key));
+                // Of a branch without steps this is known all the same.
+                let node = pod.as_ref().map(|pod| pod.spec.node_name.as_str());
+                if node.is_some_and(|node| self.runs_windows(node)) {
+                    codes.insert(AssumptionCode::WindowsNode);
+                }
                 if pod.is_some_and(|pod| declares_nothing(&pod)) {
                     codes.insert(AssumptionCode::PodListensOnTargetPort);
                 }

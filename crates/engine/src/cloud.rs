@@ -184,7 +184,7 @@ impl World {
 
     /// The members that take a new connection, found once for each rule.
     fn targets(&self, traveller: &Traveller, selection: &Selection<'_>) -> Arc<Taking> {
-        let every = matches!(traveller.branching, Branching::Every);
+        let every = probes_every(traveller);
         let asked = (Arc::as_ptr(selection.rule) as usize, every);
         if let Some(known) = self.taking.borrow().get(&asked) {
             return Arc::clone(known);
@@ -205,7 +205,7 @@ impl World {
     fn probed_targets<'a>(&self, traveller: &Traveller, selection: &Selection<'a>) -> Targets<'a> {
         let probe = selection.probe();
         let health = |up: bool| if up { Health::Up } else { Health::Down };
-        let Some(probe) = probe.filter(|_| !matches!(traveller.branching, Branching::Every)) else {
+        let Some(probe) = probe.filter(|_| !probes_every(traveller)) else {
             return selection.targets(|member| health(self.is_up(probe, member)));
         };
         let mut asked = AskedOnce::new(self, probe);
@@ -268,7 +268,11 @@ impl World {
         let packet = unmarked(traveller.packet);
         let selected = self.cloud.select(packet.destination, packet.destination_port, protocol(&traveller));
         let Selected::Rule(selection) = selected else { return Moves::default() };
-        let member = selection.members().iter().find(|member| member.node.as_ref() == Some(node));
+        let members = selection.members();
+        // Members are mostly in their nodes' order.
+        let at = members.binary_search_by(|member| member.node.as_ref().cmp(&Some(node)));
+        let member = at.ok().and_then(|at| members.get(at));
+        let member = member.or_else(|| members.iter().find(|member| member.node.as_ref() == Some(node)));
         let to = |member: &Arc<Member>| self.send_to(traveller, &selection, member, Some(share), misses);
         member.map(to).unwrap_or_default()
     }
@@ -368,6 +372,11 @@ impl World {
             }
         }
     }
+}
+
+/// Whether each member is probed by itself: where every branch is walked, and not one that is known already.
+fn probes_every(traveller: &Traveller) -> bool {
+    matches!(traveller.branching, Branching::Every) && !traveller.carried.explains()
 }
 
 /// Who takes new connections of a rule.

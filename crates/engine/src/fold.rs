@@ -7,14 +7,16 @@
 //! answer is what [`Paths::fold`] makes of all branches, each walked by itself.
 
 use crate::{
-    Flow, FlowError, NearMisses, Paths, World,
+    Flow, FlowError, NearMisses, PathOutcome, Paths, World,
     answer::Question,
-    journey::{Moves, Party, Traveller},
+    journey::{Move, Moves, Party, Traveller},
+    node::Inside,
+    outcome::fold_key,
     receive::protocol,
     run::Random,
 };
-use model::NodeName;
-use netfilter::{Outcome, Packet, Passage};
+use model::{NodeName, kubernetes::IpFamily};
+use netfilter::{Arrival, Entry, Family, Kernel, Outcome, Packet, Passage};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -31,6 +33,8 @@ pub(crate) enum Branching {
     Every,
     /// One for all that are alike but for the node by which they enter.
     Alike,
+    /// The same without those that nodes translate to one of these endpoints.
+    AlikeBut(Rc<BTreeSet<(IpAddr, u16)>>),
     /// One, drawn at random.
     One(Rc<RefCell<Random>>),
 }
@@ -44,14 +48,21 @@ impl Branching {
     /// Which of so many equally likely branches is walked; `None` where all of them are.
     pub(crate) fn draw(&self, count: usize) -> Option<usize> {
         match self {
-            Self::Every | Self::Alike => None,
+            Self::Every | Self::Alike | Self::AlikeBut(_) => None,
             Self::One(random) => Some(random.borrow_mut().below(count)),
         }
     }
 
     /// Whether branches that are alike are walked once.
     pub(crate) fn folds(&self) -> bool {
-        matches!(self, Self::Alike)
+        matches!(self, Self::Alike | Self::AlikeBut(_))
+    }
+
+    /// Whether a way through a node is walked on.
+    pub(crate) fn walks(&self, arrived: Packet, passage: &Passage) -> bool {
+        let Self::AlikeBut(left_out) = self else { return true };
+        let to = passage.packet;
+        !translated(arrived, to) || !left_out.contains(&(to.destination, to.destination_port))
     }
 }
 
@@ -77,6 +88,16 @@ pub(crate) enum By {
     AnyNode,
 }
 
+/// What the first node of a class did with the packet up to its routing decision: the other nodes that share its rules
+/// do the same.
+#[derive(Debug)]
+pub(crate) struct Arrivals {
+    kernel: Arc<Kernel>,
+    ways: Vec<Arrival>,
+    /// The ways that go on in a direction, by their places.
+    by_aim: BTreeMap<Toward, Vec<usize>>,
+}
+
 /// The ways through a node, each with the number of branches that it stands for; and other nodes that are entered.
 pub(crate) type Ways = (Vec<(Passage, u32)>, Moves);
 
@@ -88,6 +109,9 @@ pub(crate) enum Toward {
     /// Those to the node's own processes.
     Itself,
 }
+
+/// So many branches have steps where a Service has more endpoints.
+pub const MOST_TOLD: usize = 200;
 
 /// So many branches are shown one by one.
 pub const MOST_BRANCHES: u32 = 50;
@@ -109,11 +133,58 @@ impl World {
     ///
     /// # Errors
     /// As [`World::paths`].
+    ///
+    /// Where there are Services with very many endpoints, only the [`MOST_TOLD`] likeliest have steps: the others have
+    /// everything else.
     pub fn overview(&self, flow: &Flow) -> Result<Paths, FlowError> {
+        let is_large = |family| self.services(family).most_endpoints() > MOST_TOLD;
+        if [IpFamily::IPv4, IpFamily::IPv6].into_iter().any(is_large) {
+            let shares = self.shares(flow)?;
+            if shares.outcomes.len() > MOST_TOLD {
+                return self.tell_first(flow, shares);
+            }
+        }
         let folded = self.folded_paths(flow)?;
         let branches: u32 = folded.outcomes.iter().map(|outcome| outcome.count).sum();
         let unfolded = || folded.outcomes.iter().all(|outcome| outcome.count == 1);
         if branches > MOST_BRANCHES || unfolded() { Ok(folded) } else { self.paths(flow) }
+    }
+
+    /// The folded branches of a flow without steps.
+    ///
+    /// # Errors
+    /// As [`World::paths`].
+    pub(crate) fn shares(&self, flow: &Flow) -> Result<Paths, FlowError> {
+        let branching = Branching::Alike;
+        let question = Question { quiet: true, branching, ..Question::new(flow, Arc::default()) };
+        Ok(self.branches(&question)?.paths.fold())
+    }
+
+    /// Walks those branches again that lead where the first ones do, with steps.
+    fn tell_first(&self, flow: &Flow, mut shares: Paths) -> Result<Paths, FlowError> {
+        let (first, others) = shares.outcomes.split_at(MOST_TOLD);
+        let sockets = |outcomes: &[PathOutcome]| {
+            let ends = outcomes.iter().filter_map(|outcome| outcome.endpoint.as_ref());
+            order::set(ends.map(|end| (end.ip, end.port)))
+        };
+        let told: BTreeSet<(IpAddr, u16)> = sockets(first);
+        let left_out: BTreeSet<(IpAddr, u16)> = sockets(others);
+        let left_out = Rc::new(&left_out - &told);
+        let mut question = Question::new(flow, Arc::default());
+        question.branching = Branching::AlikeBut(left_out);
+        let told = self.branches(&question)?.paths.fold();
+        let source = shares.flow.source;
+        let mut told_by_key: BTreeMap<_, PathOutcome> =
+            order::map(told.outcomes.into_iter().map(|outcome| (fold_key(&outcome, source), outcome)));
+        for outcome in shares.outcomes.iter_mut().take(MOST_TOLD) {
+            if let Some(told) = told_by_key.remove(&fold_key(outcome, source)) {
+                *outcome = PathOutcome { probability: outcome.probability, count: outcome.count, ..told };
+            }
+        }
+        shares.assumptions.extend(told.assumptions);
+        order::sort_by_key(&mut shares.assumptions, |assumption| assumption.code);
+        shares.assumptions.dedup();
+        Ok(shares)
     }
 
     /// Into one node of each class.
@@ -142,23 +213,17 @@ impl World {
         let each = classes.into_iter().map(|nodes| {
             let first = nodes.first().cloned();
             let class = Rc::new(Class { before: before.clone(), share, by: by.clone(), nodes });
-            first.map(|first| self.enter(&class, &first, None)).unwrap_or_default()
+            first.map(|first| self.enter(&class, &first, true)).unwrap_or_default()
         });
         each.flatten().collect()
     }
 
-    /// Enters one node of a class: for all of them, or for so many toward an endpoint.
-    fn enter(&self, class: &Rc<Class>, node: &NodeName, toward: Option<(Toward, u32)>) -> Moves {
+    /// Enters one node of a class: for all of them, or for itself.
+    fn enter(&self, class: &Rc<Class>, node: &NodeName, for_all: bool) -> Moves {
         let mut traveller = class.before.share(class.share);
-        match toward {
-            None => {
-                traveller.count = u32::try_from(class.nodes.len()).unwrap_or(u32::MAX);
-                traveller.class = Some(Rc::clone(class));
-            }
-            Some((toward, count)) => {
-                traveller.count = count;
-                traveller.toward = Some(toward);
-            }
+        if for_all {
+            traveller.count = class.size();
+            traveller.class = Some(Rc::clone(class));
         }
         match &class.by {
             By::LoadBalancer(misses) => self.balance_to(traveller, node, class.share, misses.clone()),
@@ -171,16 +236,16 @@ impl World {
     pub(crate) fn stand_for_class(
         &self,
         class: &Rc<Class>,
-        node: &NodeName,
+        inside: &Inside<'_>,
         traveller: &Traveller,
-        passages: Vec<Passage>,
     ) -> Ways {
-        let all = u32::try_from(class.nodes.len()).unwrap_or(u32::MAX);
-        let mut others = Moves::default();
+        let (node, packet, all) = (inside.name, traveller.packet, class.size());
+        let mut found = Found::of(inside, traveller);
+        let mut others = Vec::new();
         let mut seen = BTreeSet::new();
-        let ways = passages.into_iter().map(|passage| {
-            let packet = passage.packet;
-            let toward = self.toward(node, traveller.packet, &passage);
+        let passages = std::mem::take(&mut found.passages);
+        let ways = passages.into_iter().map(|(passage, at)| {
+            let toward = self.toward(node, packet, &passage);
             let there = match toward {
                 None => return (passage, all),
                 Some(Toward::Itself) => None,
@@ -189,32 +254,40 @@ impl World {
                     _ => return (passage, all),
                 },
             };
-            let is_new = toward.is_some_and(|toward| seen.insert(toward));
-            let toward = toward.unwrap_or(Toward::Socket(packet.destination, packet.destination_port));
-            let rest = class.nodes.iter().filter(|other| *other != node);
+            let Some(toward) = toward else { return (passage, all) };
+            found.by_aim.entry(toward).or_default().extend(at);
+            let is_new = seen.insert(toward);
+            let mut rest = class.nodes.iter().filter(|other| *other != node);
             match there {
                 None => {
-                    if is_new {
-                        others.extend(rest.flat_map(|other| self.enter(class, other, Some((toward, 1)))));
-                    }
+                    others.extend(rest.filter(|_| is_new).map(|other| (other, toward, 1)));
                     (passage, 1)
                 }
                 Some(there) if there == node => {
-                    if let Some(second) = rest.clone().next().filter(|_| is_new) {
-                        others.extend(self.enter(class, second, Some((toward, all - 1))));
-                    }
+                    others.extend(rest.next().filter(|_| is_new).map(|second| (second, toward, all - 1)));
                     (passage, 1)
                 }
                 Some(there) => {
-                    if is_new {
-                        others.extend(self.enter(class, there, Some((toward, 1))));
-                    }
+                    others.extend(is_new.then_some((there, toward, 1)));
                     (passage, all - 1)
                 }
             }
         });
         let ways: Vec<_> = ways.collect();
-        (ways, others)
+        let arrivals = found.arrivals(inside);
+        let mut entered: BTreeMap<&NodeName, Vec<(Traveller, Move)>> = BTreeMap::new();
+        let moves = others.into_iter().flat_map(|(other, toward, count)| {
+            let enter = || self.enter(class, other, false).into_iter().collect();
+            let moves = entered.entry(other).or_insert_with(enter);
+            let aimed = moves.iter().map(|(traveller, to)| {
+                let mut traveller = traveller.clone();
+                traveller.count = count;
+                traveller.toward = Some((toward, arrivals.clone()));
+                (traveller, to.clone())
+            });
+            aimed.collect::<Vec<_>>()
+        });
+        (ways, moves.collect())
     }
 
     /// Where a way through a node leads, if it may matter which node it is; `None` where it does not.
@@ -237,9 +310,82 @@ impl World {
     }
 }
 
+impl Class {
+    /// How many nodes there are.
+    fn size(&self) -> u32 {
+        u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// What a node did with a packet: its passages, each with the place of its arrival where nodes that share the rules can
+/// go on from there.
+struct Found {
+    passages: Vec<(Passage, Option<usize>)>,
+    ways: Vec<Arrival>,
+    by_aim: BTreeMap<Toward, Vec<usize>>,
+}
+
+impl Found {
+    fn of(inside: &Inside<'_>, traveller: &Traveller) -> Self {
+        let Inside { kernel, entry, state, .. } = *inside;
+        let (packet, segment) = (traveller.packet, traveller.segment);
+        let by_aim = BTreeMap::new();
+        if !kernel.arrives_as_on(kernel, Family::of(packet.destination)) || entry == Entry::Sent {
+            let mut passages = kernel.pass(packet, entry, segment, state);
+            passages.retain(|passage| traveller.branching.walks(packet, passage));
+            let passages = passages.into_iter().map(|passage| (passage, None)).collect();
+            return Self { passages, ways: Vec::new(), by_aim };
+        }
+        let ways = kernel.arrive(packet, entry, segment, state);
+        let mut passages = Vec::new();
+        for (at, way) in ways.iter().enumerate() {
+            let mut on = kernel.go_on(way, packet, entry, segment, state);
+            on.retain(|passage| traveller.branching.walks(packet, passage));
+            passages.extend(on.into_iter().map(|passage| (passage, Some(at))));
+        }
+        Self { passages, ways, by_aim }
+    }
+
+    fn arrivals(mut self, inside: &Inside<'_>) -> Option<Rc<Arrivals>> {
+        for places in self.by_aim.values_mut() {
+            places.dedup();
+        }
+        let Self { ways, by_aim, .. } = self;
+        (!ways.is_empty()).then(|| Rc::new(Arrivals { kernel: Arc::clone(inside.kernel), ways, by_aim }))
+    }
+}
+
+impl Arrivals {
+    /// The ways through a node in one direction; `None` where it does not share the rules.
+    fn toward(&self, aim: Toward, inside: &Inside<'_>, traveller: &Traveller) -> Option<Vec<Passage>> {
+        let Inside { kernel, entry, state, .. } = *inside;
+        let (packet, segment) = (traveller.packet, traveller.segment);
+        if !kernel.arrives_as_on(&self.kernel, Family::of(packet.destination)) {
+            return None;
+        }
+        let ways = self.by_aim.get(&aim)?.iter().filter_map(|at| self.ways.get(*at));
+        Some(ways.flat_map(|way| kernel.go_on(way, packet, entry, segment, state)).collect())
+    }
+}
+
+/// The ways through a node in one direction.
+pub(crate) fn toward(
+    aim: Toward,
+    arrivals: Option<&Arrivals>,
+    inside: &Inside<'_>,
+    traveller: &Traveller,
+) -> Vec<Passage> {
+    let Inside { kernel, entry, state, .. } = *inside;
+    let known = arrivals.and_then(|arrivals| arrivals.toward(aim, inside, traveller));
+    let mut passages =
+        known.unwrap_or_else(|| kernel.pass(traveller.packet, entry, traveller.segment, state));
+    passages.retain(|passage| aim.admits(traveller.packet, passage));
+    passages
+}
+
 impl Toward {
     /// Whether a way through a node leads there.
-    pub(crate) fn admits(self, arrived: Packet, passage: &Passage) -> bool {
+    fn admits(self, arrived: Packet, passage: &Passage) -> bool {
         let packet = passage.packet;
         match self {
             Self::Itself => passage.outcome == Outcome::Local && !translated(arrived, packet),

@@ -22,6 +22,12 @@ pub(crate) struct Links {
     routes: Vec<Route>,
 }
 
+impl Links {
+    pub(crate) fn into_parts(self) -> (Vec<Interface>, Vec<Route>) {
+        (self.interfaces, self.routes)
+    }
+}
+
 /// Builds a node's namespace around what programs of both families made of it.
 pub(crate) fn namespace(model: &Model, links: Links, [ipv4, ipv6]: [Programming; 2]) -> Host {
     let Links { mut interfaces, routes } = links;
@@ -33,8 +39,8 @@ pub(crate) fn namespace(model: &Model, links: Links, [ipv4, ipv6]: [Programming;
     Host {
         interfaces,
         routes,
-        ipv4: ipv4.iptables,
-        ipv6: ipv6.iptables,
+        ipv4: ipv4.iptables.into(),
+        ipv6: ipv6.iptables.into(),
         ipsets: ipv4.ipvs.sets.into_iter().chain(ipv6.ipvs.sets).collect(),
         ipvs: ipv4.ipvs.servers.into_iter().chain(ipv6.ipvs.servers).collect(),
         nft: ipv4.nftables.into_iter().chain(ipv6.nftables).collect(),

@@ -6,7 +6,7 @@
 
 use crate::{
     Action, Cause, Component, Header, NearMisses, Owner, Station, StationKind, Step, Text, Verdict, World,
-    fold::{Branching, Class, Toward},
+    fold::{Arrivals, Branching, Class, Toward},
     state::{Carried, Effects},
     storage::Way,
     topology::{AddressOwner, Site},
@@ -141,8 +141,9 @@ pub(crate) struct Luggage {
     pub(crate) count: u32,
     /// The nodes that are like the one which it is about to enter.
     pub(crate) class: Option<Rc<Class>>,
-    /// Which branches of the node that it is about to enter are meant, where not all are.
-    pub(crate) toward: Option<Toward>,
+    /// Which branches of the node that it is about to enter are meant, where not all are; and what a node that is alike
+    /// did with the packet, if it shares its rules.
+    pub(crate) toward: Option<(Toward, Option<Rc<Arrivals>>)>,
     /// Nodes that handed the packet on to a pod without being asked, in a quiet walk.
     pub(crate) unasked: Vec<NodeName>,
     /// The Service that a node's rules spoke of last.
@@ -167,6 +168,7 @@ pub(crate) enum End {
 /// More stations than any path of this network has: beyond it, the packet goes in circles.
 const MOST_HOPS: u8 = 16;
 
+#[derive(Debug, Clone)]
 pub(crate) enum Move {
     Go(At),
     End(End),

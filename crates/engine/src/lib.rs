@@ -59,7 +59,7 @@ pub use consequences::{
 };
 pub use deciding::socket;
 pub use flow::{DestinationError, Flow, Place, PlaceError, Receiver, parse_destination, parse_receiver};
-pub use fold::MOST_BRANCHES;
+pub use fold::{MOST_BRANCHES, MOST_TOLD};
 pub use later::{NearMisses, Text};
 pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};
 pub use members::{MemberHealth, PoolHealth, PoolWord};

@@ -5,6 +5,7 @@
 
 use crate::{
     Cause, DestinationError, Flow, Place, Verdict, World,
+    alike::Difference,
     journey::{At, Move, Moves, Party, Traveller, unmarked},
     parse_destination,
     topology::{AddressOwner, UPLINK},
@@ -125,9 +126,9 @@ pub struct Change {
 }
 
 /// What no rule tells apart: ranges, families, the node with the endpoints that count on it, labels.
-type Class = (Vec<bool>, Vec<bool>, u32, Vec<(u32, u32)>, String);
+type Class = (Vec<bool>, Vec<bool>, u32, Vec<Difference>, String);
 /// The endpoints that count on each node.
-type Servers = BTreeMap<NodeName, Vec<(u32, u32)>>;
+type Servers = BTreeMap<NodeName, Vec<Difference>>;
 
 impl World {
     /// Every client of the model (one on the internet, one VM, one host on premises, one in each peered network,

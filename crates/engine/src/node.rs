@@ -2,7 +2,7 @@
 
 use crate::{
     Action, Cause, Component, NearMiss, Owner, Verdict, World,
-    fold::{Branching, Ways},
+    fold::{Branching, Ways, toward},
     journey::{At, End, Move, Moves, Party, Traveller, node_station, unmarked},
     later::later,
     narrate::Narrator,
@@ -105,14 +105,14 @@ impl World {
     /// The ways through a node that are walked, each with the number of branches that it stands for, and other
     /// nodes that are entered besides.
     fn ways(&self, inside: &Inside<'_>, traveller: &mut Traveller) -> Ways {
-        let (packet, segment) = (traveller.packet, traveller.segment);
-        let mut passages = inside.kernel.pass(packet, inside.entry, segment, inside.state);
-        if let Some(toward) = traveller.toward.take() {
-            passages.retain(|passage| toward.admits(packet, passage));
-        }
         if let Some(class) = traveller.class.take() {
-            return self.stand_for_class(&class, inside.name, traveller, passages);
+            return self.stand_for_class(&class, inside, traveller);
         }
+        let mut passages = match traveller.toward.take() {
+            Some((aim, arrivals)) => toward(aim, arrivals.as_deref(), inside, traveller),
+            None => inside.kernel.pass(traveller.packet, inside.entry, traveller.segment, inside.state),
+        };
+        passages.retain(|passage| traveller.branching.walks(traveller.packet, passage));
         let count = traveller.count;
         (passages.into_iter().map(|passage| (passage, count)).collect(), Moves::default())
     }
@@ -180,11 +180,11 @@ fn untranslated_words(service: &Service, packet: Packet, interface: InterfaceNam
 }
 
 /// A node that a packet is in.
-struct Inside<'a> {
-    name: &'a NodeName,
-    kernel: &'a Arc<Kernel>,
-    entry: Entry,
-    state: &'a State,
+pub(crate) struct Inside<'a> {
+    pub(crate) name: &'a NodeName,
+    pub(crate) kernel: &'a Arc<Kernel>,
+    pub(crate) entry: Entry,
+    pub(crate) state: &'a State,
 }
 
 /// In one passage so many decisions are told with near misses, the last ones. kube-proxy's rules make fewer than ten;

@@ -4,7 +4,7 @@
 //! passes. Generated rules ask for the destination before all else, so the rules of the Services that a packet
 //! concerns are all that it can meet.
 
-use crate::{World, host::Links};
+use crate::{World, host::Links, world::PodSubnet};
 use kubernetes::kube_proxy::{self, Programming, ProxyConfig, ServiceMap};
 use model::{NodeName, kubernetes::IpFamily};
 use netfilter::{Connection, Kernel, Packet, State};
@@ -20,6 +20,8 @@ const MOST_PORTS: usize = 512;
 const WORTH: usize = 8;
 /// So many parts of a node's rules are kept.
 const MOST_PARTS: usize = 64;
+/// Where a Service has so many endpoints, rules are written once for all nodes on which they are the same.
+const SHARED_FROM: usize = 100;
 
 /// The kernel of one node. Worlds share those that no edit touched.
 #[derive(Debug, Default)]
@@ -34,7 +36,26 @@ pub(crate) struct NodeKernel {
     pub(crate) links: OnceLock<Links>,
 }
 
-type Parts = BTreeMap<(IpFamily, BTreeSet<u32>), Option<Arc<Kernel>>>;
+type Parts = BTreeMap<Part, Option<Arc<Kernel>>>;
+
+/// Some service ports of a family.
+type Part = (IpFamily, BTreeSet<u32>);
+
+/// Rules that are the same on many nodes, by the service ports that they are for.
+#[derive(Debug, Default)]
+pub(crate) struct SharedRules(Mutex<BTreeMap<Part, Arc<SharedPart>>>);
+
+/// Rules for some service ports.
+#[derive(Debug)]
+struct SharedPart {
+    /// The Services, with these ports only.
+    services: ServiceMap,
+    /// Nodes on which the rules are others.
+    apart: BTreeSet<String>,
+    /// A kernel with the rules, for each that are the same: what kube-proxy's settings have in common, and the pods'
+    /// subnet.
+    kernels: Mutex<Vec<(ProxyConfig, PodSubnet, Arc<Kernel>)>>,
+}
 
 impl NodeKernel {
     /// A node with rules that were loaded.
@@ -90,25 +111,67 @@ impl World {
         let concerned = services.concerning(sockets.iter().flatten().copied());
         let known = node.parts().len();
         let ports = services.ports().len();
-        if ports <= MOST_PORTS && known * WORTH >= ports {
+        let is_large = services.most_endpoints() >= SHARED_FROM;
+        if !is_large && ports <= MOST_PORTS && known * WORTH >= ports {
             return self.kernel(name).cloned();
         }
         let key = (family, concerned);
         if let Some(part) = node.parts().get(&key) {
             return part.clone();
         }
-        let programming = self.programming(name, family, &services.only(&key.1));
-        let (ipv4, ipv6) = match family {
-            IpFamily::IPv4 => (programming, Programming::default()),
-            IpFamily::IPv6 => (Programming::default(), programming),
-        };
-        let part = self.load(name, ipv4, ipv6).ok().flatten().map(Arc::new);
+        let part =
+            if is_large { self.shared_part(name, &key) } else { self.part(name, &services.only(&key.1)) };
         let mut parts = node.parts();
         if parts.len() >= MOST_PARTS {
             parts.clear();
         }
         parts.insert(key, part.clone());
         part
+    }
+
+    /// A node with the rules of these Services.
+    fn part(&self, name: &NodeName, services: &ServiceMap) -> Option<Arc<Kernel>> {
+        let programming = self.programming(name, services.family(), services);
+        let (ipv4, ipv6) = match services.family() {
+            IpFamily::IPv4 => (programming, Programming::default()),
+            IpFamily::IPv6 => (Programming::default(), programming),
+        };
+        self.load(name, ipv4, ipv6).ok().flatten().map(Arc::new)
+    }
+
+    /// The same, with the rules of another node on which they are the same, if there is one.
+    fn shared_part(&self, name: &NodeName, key: &Part) -> Option<Arc<Kernel>> {
+        let known = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
+        let shared = known.unwrap_or_else(|| {
+            let services = self.services(key.0).only(&key.1);
+            let apart = services.ports().iter().flat_map(|port| port.nodes_apart().into_keys());
+            let apart: BTreeSet<String> = order::set(apart.map(str::to_owned));
+            let shared = Arc::new(SharedPart { services, apart, kernels: Mutex::default() });
+            let mut all = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if all.len() >= MOST_PARTS {
+                all.clear();
+            }
+            all.insert(key.clone(), Arc::clone(&shared));
+            shared
+        });
+        let config = ProxyConfig::of_node(&self.model, name, key.0).filter(|_| self.has_proxy(name));
+        let config = config.and_then(|config| config.shared_for(&shared.services, &shared.apart));
+        let Some(config) = config else { return self.part(name, &shared.services) };
+        let subnet = self.pod_subnet(name);
+        let kernels = || shared.kernels.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |(own, pods, _): &&(ProxyConfig, PodSubnet, _)| (own, pods) == (&config, &subnet);
+        let like = kernels().iter().find(is_it).map(|(.., kernel)| Arc::clone(kernel));
+        match like {
+            Some(like) => {
+                let (interfaces, routes) = self.links(name)?.clone().into_parts();
+                Some(Arc::new(like.on(interfaces, routes)))
+            }
+            None => {
+                let first = self.part(name, &shared.services)?;
+                kernels().push((config, subnet, Arc::clone(&first)));
+                Some(first)
+            }
+        }
     }
 
     /// What kube-proxy, in its mode, and ip-masq-agent make of a node for these Services.

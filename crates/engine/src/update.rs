@@ -5,7 +5,7 @@ use crate::{
     cloud::AllTaking,
     lookup::Same,
     probe::Probes,
-    programmed::NodeKernel,
+    programmed::{NodeKernel, SharedRules},
     topology::Topology,
     world::{Prepared, prepare, reported},
 };
@@ -104,6 +104,7 @@ impl World {
             topology,
             services,
             nodes,
+            shared: SharedRules::default(),
             given,
             probes,
             taking: AllTaking::default(),

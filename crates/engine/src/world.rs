@@ -7,7 +7,7 @@ use crate::{
     host,
     lookup::Lookup,
     probe::Probes,
-    programmed::NodeKernel,
+    programmed::{NodeKernel, SharedRules},
     topology::{Topology, UPLINK},
 };
 use azure::{AddressSpace, Cloud};
@@ -53,6 +53,7 @@ pub struct World {
     pub(crate) topology: Arc<Topology>,
     pub(crate) services: [Arc<OnceLock<ServiceMap>>; 2],
     pub(crate) nodes: Arc<BTreeMap<NodeName, Arc<NodeKernel>>>,
+    pub(crate) shared: SharedRules,
     /// Rules that the caller gave in place of the generated ones.
     pub(crate) given: BTreeMap<NodeName, NodeRules>,
     pub(crate) probes: Probes,
@@ -150,6 +151,7 @@ impl World {
             space: Arc::new(cloud.space().clone()),
             allocated: allocated || !cloud.allocated().is_empty(),
             nodes: Arc::new(whole.nodes.keys().map(|name| (name.clone(), Arc::default())).collect()),
+            shared: SharedRules::default(),
             settled,
             model: whole,
             unsettled,
@@ -258,11 +260,14 @@ impl World {
         ipv4: Programming,
         ipv6: Programming,
     ) -> Result<Option<Kernel>, RulesetError> {
-        let (Some(node), Some(own)) = (self.model.nodes.get(name), self.nodes.get(name)) else {
-            return Ok(None);
-        };
-        let links = own.links.get_or_init(|| host::links(&self.model, &self.topology, node));
+        let Some(links) = self.links(name) else { return Ok(None) };
         Kernel::new(host::namespace(&self.model, links.clone(), [ipv4, ipv6])).map(Some)
+    }
+
+    /// A node's interfaces and routes, apart from what kube-proxy adds; `None` for a node that is not there.
+    pub(crate) fn links(&self, name: &NodeName) -> Option<&host::Links> {
+        let (node, own) = (self.model.nodes.get(name)?, self.nodes.get(name)?);
+        Some(own.links.get_or_init(|| host::links(&self.model, &self.topology, node)))
     }
 
     /// The table that kube-proxy writes on a node in mode nftables; `None` in other modes.
@@ -300,7 +305,7 @@ impl World {
 
     /// The IPv4 range from which a node's pods have their addresses, where they have a subnet of their own that the input
     /// shows, and the node's own address.
-    fn pod_subnet(&self, name: &NodeName) -> Option<(Ipv4Net, Ipv4Addr)> {
+    pub(crate) fn pod_subnet(&self, name: &NodeName) -> PodSubnet {
         let node = self.model.nodes.get(name)?;
         let id = self.model.managed_cluster.as_ref()?.pool(node.pool()?)?.pod_subnet_id.as_ref()?;
         let prefixes = azure::surroundings::prefixes_of(&self.model, id);
@@ -315,6 +320,9 @@ impl World {
         range.zip(own)
     }
 }
+
+/// The range of a node's pods, and the node's own address.
+pub(crate) type PodSubnet = Option<(Ipv4Net, Ipv4Addr)>;
 
 /// A model after node pools and Kubernetes' controllers.
 pub(crate) struct Prepared {

@@ -169,7 +169,7 @@ fn host(ipv4: Ruleset) -> Host {
             hairpin: true,
         }],
         routes: vec![route("0.0.0.0/0", Some("10.224.0.1")), route("10.224.0.0/16", None)],
-        ipv4,
+        ipv4: ipv4.into(),
         forwarding: true,
         route_localnet: true,
         ..Host::default()

@@ -2,7 +2,7 @@
 
 use crate::{InterfaceName, IpSet, Ipvs, Ruleset};
 use ipnet::IpNet;
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 /// A network namespace.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -11,10 +11,10 @@ pub struct Host {
     pub interfaces: Vec<Interface>,
     /// The main routing table; the longest prefix wins, then the lowest metric, then the first.
     pub routes: Vec<Route>,
-    /// iptables rules.
-    pub ipv4: Ruleset,
-    /// ip6tables rules.
-    pub ipv6: Ruleset,
+    /// iptables rules; hosts that have the same share them.
+    pub ipv4: Arc<Ruleset>,
+    /// ip6tables rules; hosts that have the same share them.
+    pub ipv6: Arc<Ruleset>,
     /// Tables of nftables, of both families.
     pub nft: Vec<crate::nft::Table>,
     /// Sets of ipset, by name.

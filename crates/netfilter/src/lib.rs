@@ -27,7 +27,7 @@ pub use conntrack::{Connection, Conntrack, Found};
 pub use host::{Host, Interface, Route};
 pub use ipset::{IpSet, SetEntry, SetKind};
 pub use ipvs::{Ipvs, IpvsForm, IpvsText, Scheduler, VirtualAddress, VirtualServer};
-pub use kernel::{Kernel, RulesetError, State};
+pub use kernel::{Arrival, Kernel, RulesetError, State};
 pub use matches::{
     AddressType, CtState, CtStates, Match, PortRange, Recent, RecentAction, SetMatch, Statistic, TcpFlags,
     Transport, VirtualMatch,

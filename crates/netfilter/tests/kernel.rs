@@ -410,7 +410,7 @@ fn rules_that_cannot_be_loaded_are_refused() {
     ];
     for (rules, expected) in cases {
         let mut host = node("*filter\n:X - [0:0]\n:Y - [0:0]\n:NOWHERE - [0:0]\nCOMMIT\n");
-        let table = host.ipv4.tables.values_mut().next().unwrap();
+        let table = std::sync::Arc::make_mut(&mut host.ipv4).tables.values_mut().next().unwrap();
         for line in rules.lines() {
             let words: Vec<&str> = line.split(' ').collect();
             let chain = table.chains.iter_mut().find(|chain| chain.name.as_str() == words[1]).unwrap();

@@ -266,7 +266,7 @@ proptest! {
         state in state(),
     ) {
         let mut host = node("");
-        host.ipv4 = rules;
+        host.ipv4 = rules.into();
         let kernel = Kernel::new(host).unwrap();
         for (packet, from, segment) in packets {
             let fast = kernel.pass(packet, entry(from), segment, &state);
@@ -285,7 +285,7 @@ proptest! {
         draws in vec(0.0_f64..1.0, 1..6),
     ) {
         let mut host = node("");
-        host.ipv4 = rules;
+        host.ipv4 = rules.into();
         let kernel = Kernel::new(host).unwrap();
         let mut all = kernel.pass(packet, entry(from), Segment::Opening, &state);
         let left = std::cell::RefCell::new(draws.into_iter().cycle());

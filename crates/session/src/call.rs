@@ -1,7 +1,7 @@
 //! The calls and the types of their answers.
 
 use crate::drift::{Drifted, triggers};
-use engine::{BackendPoolName, Flow, MatrixQuestion, Paths, Plan, ProbeState, Run, World};
+use engine::{BackendPoolName, Flow, MOST_TOLD, MatrixQuestion, Paths, Plan, ProbeState, Run, World};
 use model::{Edit, Key, Model, NodeName, ObjectRef, azure::Probe, kubernetes::IpFamily};
 use render::{LoadBalancerView, Options, Probed, svg::Theme};
 use wire::Wire;
@@ -27,9 +27,6 @@ pub struct Answered {
     /// A sampled run, with the exact shares of every receiver.
     pub run: Run,
 }
-
-/// Branches of a flow that are told one by one.
-const MOST_TOLD: usize = 200;
 
 impl Answered {
     pub(crate) fn of(paths: &Paths, run: Run) -> Self {

@@ -161,8 +161,8 @@ fn kernel(config: &ProxyConfig, services: &ServiceMap, family: Family) -> Kernel
     host.ipsets = ipvs.sets;
     host.ipvs = ipvs.servers;
     match family {
-        Family::V4 => host.ipv4 = iptables,
-        Family::V6 => host.ipv6 = iptables,
+        Family::V4 => host.ipv4 = iptables.into(),
+        Family::V6 => host.ipv6 = iptables.into(),
     }
     Kernel::new(host).unwrap()
 }

@@ -268,7 +268,7 @@ pub(super) fn outbound(before: &World, after: &World) -> Vec<OutboundChange> {
 }
 
 fn shares(world: &World, flow: &Flow) -> Result<Vec<FlowShare>, String> {
-    let paths = world.folded_paths(flow).map_err(|error| error.to_string())?;
+    let paths = world.shares(flow).map_err(|error| error.to_string())?;
     let mut sums: BTreeMap<String, f64> = BTreeMap::new();
     for outcome in &paths.outcomes {
         let receiver = match (&outcome.endpoint, outcome.cause) {

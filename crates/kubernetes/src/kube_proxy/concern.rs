@@ -1,22 +1,32 @@
 //! Which service ports have anything to say to a packet, and to which of them nodes are not all the same.
 
-use super::{ServiceMap, ServicePort};
+use super::{ProxyConfig, ServiceMap, ServicePort};
+use model::{NodeName, kubernetes::ProxyMode};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
+
+type Sockets = Box<[(IpAddr, u16)]>;
 
 /// Service ports by the addresses and node ports that their rules name; positions in the map.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Index {
     addresses: Vec<(IpAddr, u32)>,
     node_ports: Vec<(u16, u32)>,
+    /// Of each port, the endpoints that are an address or a node port of a Service: those lead on. Found when first
+    /// asked for.
+    leading: Vec<OnceLock<Sockets>>,
+    /// How many endpoints that port has which has most.
+    most_endpoints: usize,
 }
 
 impl Index {
     fn new(ports: &[Arc<ServicePort>]) -> Self {
-        let mut index = Self::default();
+        let leading = ports.iter().map(|_| OnceLock::new()).collect();
+        let most_endpoints = ports.iter().map(|port| port.endpoints.len()).max().unwrap_or_default();
+        let mut index = Self { leading, most_endpoints, ..Self::default() };
         for (at, port) in (0_u32..).zip(ports) {
             let addresses = [&port.cluster_ip].into_iter().chain(&port.external_ips).chain(&port.vips);
             index.addresses.extend(addresses.map(|ip| (*ip, at)));
@@ -50,21 +60,31 @@ impl ServiceMap {
     /// kube-proxy's shared chains ask for a destination address or for a node port, and for nothing else first. A
     /// translated packet goes to an endpoint, which may in turn be an address or a node port of another Service.
     pub fn concerning(&self, sockets: impl IntoIterator<Item = (IpAddr, u16)>) -> BTreeSet<u32> {
-        let index = self.index.get_or_init(|| Index::new(self.ports()));
+        let index = self.index();
         let mut found = BTreeSet::new();
         let mut open: Vec<(IpAddr, u16)> = sockets.into_iter().collect();
         while let Some((ip, number)) = open.pop() {
             for at in index.of(ip, number) {
                 if found.insert(at) {
-                    let endpoints = self.ports().get(at as usize).map(|port| &port.endpoints);
-                    let sockets =
-                        endpoints.into_iter().flatten().map(|endpoint| (endpoint.ip, endpoint.port));
-                    // Only an endpoint that is an address or a node port of a Service leads on.
-                    open.extend(sockets.filter(|(ip, port)| index.of(*ip, *port).next().is_some()));
+                    let endpoints = || self.ports().get(at as usize).map(|port| &port.endpoints);
+                    let sockets = || endpoints().into_iter().flatten().map(|own| (own.ip, own.port));
+                    let leads = |(ip, port): &(IpAddr, u16)| index.of(*ip, *port).next().is_some();
+                    let leading = index.leading.get(at as usize);
+                    let leading = leading.map(|own| own.get_or_init(|| sockets().filter(leads).collect()));
+                    open.extend(leading.into_iter().flatten());
                 }
             }
         }
         found
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::new(self.ports()))
+    }
+
+    /// How many endpoints that service port has which has most.
+    pub fn most_endpoints(&self) -> usize {
+        self.index().most_endpoints
     }
 
     /// The same Services with these service ports only, for the rules of packets that concern no others. Whether
@@ -76,17 +96,52 @@ impl ServiceMap {
     }
 }
 
+impl ProxyConfig {
+    /// What another node's settings must have in common with these, and beside them nothing, so that the rules for these
+    /// Services are the same on both; `None` where rules name the node itself. `apart` are the nodes that
+    /// [`ServicePort::nodes_apart`] names.
+    pub fn shared_for(&self, services: &ServiceMap, apart: &BTreeSet<String>) -> Option<Self> {
+        let ports = services.ports();
+        let names_node = self.mode != ProxyMode::Iptables
+            || !self.node_port_addresses.is_empty()
+            || apart.contains(self.node.as_str())
+            || ports.iter().any(|port| !port.source_ranges.is_empty());
+        if names_node {
+            return None;
+        }
+        let hinted = ports.iter().flat_map(|port| &port.endpoints).any(|endpoint| endpoint.hints.is_some());
+        let zone = self.topology_labels.get_key_value(Self::ZONE_LABEL).filter(|_| hinted);
+        Some(Self {
+            node: NodeName::from(""),
+            node_ips: Vec::new(),
+            local_addresses: Vec::new(),
+            topology_labels: zone.map(|(key, zone)| (key.clone(), zone.clone())).into_iter().collect(),
+            ..self.clone()
+        })
+    }
+}
+
+/// What an endpoint is to a node on which it makes other rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bearing {
+    /// It is there, and a traffic policy is Local.
+    Local,
+    /// It is hinted for the node.
+    Hinted,
+}
+
 impl ServicePort {
     /// The nodes on which kube-proxy writes other rules for this port than on a node that it does not name, each
     /// with the endpoints (positions) that make the difference. Zones count besides.
-    pub fn nodes_apart(&self) -> BTreeMap<&str, Vec<u32>> {
-        let mut apart: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+    pub fn nodes_apart(&self) -> BTreeMap<&str, Vec<(u32, Bearing)>> {
+        let mut apart: BTreeMap<&str, Vec<_>> = BTreeMap::new();
         let local = self.uses_local_endpoints() || self.health_check_node_port != 0;
         for (at, endpoint) in (0_u32..).zip(&self.endpoints) {
             let own = endpoint.node.as_deref().filter(|_| local);
             let hints = endpoint.hints.iter().flat_map(|hints| &hints.for_nodes);
-            for node in own.into_iter().chain(hints.map(|hint| hint.name.as_str())) {
-                apart.entry(node).or_default().push(at);
+            let hinted = hints.map(|hint| (hint.name.as_str(), Bearing::Hinted));
+            for (node, bearing) in own.map(|node| (node, Bearing::Local)).into_iter().chain(hinted) {
+                apart.entry(node).or_default().push((at, bearing));
             }
         }
         apart

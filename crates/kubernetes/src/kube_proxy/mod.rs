@@ -23,6 +23,7 @@ mod words;
 
 pub use canonical::canonical;
 pub use compare::{ChainDifference, Comparison, compare};
+pub use concern::Bearing;
 pub use config::{LocalDetector, NfacctCounter, ProxyConfig, pods_are_in_network};
 pub use endpoints::{Choice, Needs, categorize};
 pub(crate) use fixed::localnet_rule;

@@ -1,6 +1,7 @@
 //! The packet path of one host.
 
 mod address;
+mod arrive;
 mod chains;
 mod compile;
 mod describe;
@@ -13,20 +14,23 @@ mod nft;
 mod path;
 
 use crate::{
-    Conntrack, Entry, Event, Family, Host, NearMiss, Packet, Passage, RecentLists, Ruleset, Segment,
+    Conntrack, Entry, Event, Family, Host, Interface, NearMiss, Packet, Passage, RecentLists, Route, Ruleset,
+    Segment,
 };
 use address::Addresses;
+pub use arrive::Arrival;
 use compile::Compiled;
 pub use compile::RulesetError;
 use path::Question;
+use std::sync::Arc;
 
 /// A host's network namespace, ready for packets.
 #[derive(Debug)]
 pub struct Kernel {
     host: Host,
     addresses: Addresses,
-    v4: Compiled,
-    v6: Compiled,
+    v4: Arc<Compiled>,
+    v6: Arc<Compiled>,
     /// Base chains of nftables: IPv4, IPv6.
     bases: [nft::Bases; 2],
 }
@@ -55,11 +59,20 @@ impl Kernel {
     ///
     /// Time and memory are linear in the number of rules; long chains are indexed when a packet first comes by.
     pub fn new(host: Host) -> Result<Self, RulesetError> {
-        let v4 = Compiled::new(&host.ipv4, Family::V4)?;
-        let v6 = Compiled::new(&host.ipv6, Family::V6)?;
+        let v4 = Arc::new(Compiled::new(&host.ipv4, Family::V4)?);
+        let v6 = Arc::new(Compiled::new(&host.ipv6, Family::V6)?);
         let addresses = Addresses::new(&host);
         let bases = [Family::V4, Family::V6].map(|family| nft::Bases::new(&host, family));
         Ok(Self { host, addresses, v4, v6, bases })
+    }
+
+    /// The same rules on another host, with these interfaces and routes; they are shared, and not loaded again.
+    #[must_use]
+    pub fn on(&self, interfaces: Vec<Interface>, routes: Vec<Route>) -> Self {
+        let host = Host { interfaces, routes, ..self.host.clone() };
+        let addresses = Addresses::new(&host);
+        let bases = [Family::V4, Family::V6].map(|family| nft::Bases::new(&host, family));
+        Self { host, addresses, v4: Arc::clone(&self.v4), v6: Arc::clone(&self.v6), bases }
     }
 
     /// The host.

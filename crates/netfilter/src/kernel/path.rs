@@ -232,18 +232,26 @@ pub(super) fn start(question: Question<'_>) -> Walker<'_> {
 
 /// Follows every way.
 pub(super) fn walk(question: Question<'_>) -> Vec<Passage> {
-    let mut passages = Vec::with_capacity(1);
+    walk_all(start(question), Walker::run)
+}
+
+/// Follows every way from here, each as far as `run` does.
+pub(super) fn walk_all<'a, T: From<Passage>>(
+    first: Walker<'a>,
+    run: impl Fn(Walker<'a>, &mut Vec<Walker<'a>>, &mut u32) -> T,
+) -> Vec<T> {
+    let mut ways = Vec::with_capacity(1);
     let mut waiting = Vec::new();
     let mut budget = super::chains::MAX_JUMPS;
-    let mut next = Some(start(question));
+    let mut next = Some(first);
     while let Some(walker) = next.take().or_else(|| waiting.pop()) {
-        if passages.len() + waiting.len() >= MAX_BRANCHES {
-            passages.push(walker.passage(Outcome::Ambiguous));
-            continue;
-        }
-        passages.push(walker.run(&mut waiting, &mut budget));
+        ways.push(if ways.len() + waiting.len() >= MAX_BRANCHES {
+            walker.passage(Outcome::Ambiguous).into()
+        } else {
+            run(walker, &mut waiting, &mut budget)
+        });
     }
-    passages
+    ways
 }
 
 /// Follows one way, drawn at random: none is put aside for later.
@@ -253,7 +261,7 @@ pub(super) fn walk_one(question: Question<'_>) -> Passage {
 }
 
 impl<'a> Walker<'a> {
-    fn run(mut self, waiting: &mut Vec<Self>, budget: &mut u32) -> Passage {
+    pub(super) fn run(mut self, waiting: &mut Vec<Self>, budget: &mut u32) -> Passage {
         loop {
             if let Err(End(outcome)) = self.advance(waiting, budget) {
                 return self.passage(outcome);
@@ -451,6 +459,19 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
+    /// Whether it came in and nothing is left before the routing decision. Chains of nftables that may come between
+    /// are not looked at.
+    pub(super) fn is_to_be_routed(&self) -> bool {
+        self.at.is_none() && self.ended.is_none() && matches!(self.steps, [Step::RouteInput])
+    }
+
+    /// The same before the routing decision, with what it has behind it.
+    pub(super) fn to_be_routed(mut self, probability: f64) -> Self {
+        self.steps = &[Step::RouteInput];
+        self.probability = probability;
+        self
+    }
+
     /// The same, with its end settled.
     pub(super) fn ended(mut self, outcome: Outcome) -> Self {
         self.ended = Some(outcome);
@@ -476,7 +497,7 @@ impl<'a> Walker<'a> {
         Err(End(Outcome::Out { interface, next_hop }))
     }
 
-    fn passage(self, outcome: Outcome) -> Passage {
+    pub(super) fn passage(self, outcome: Outcome) -> Passage {
         let arrives = matches!(outcome, Outcome::Local | Outcome::Out { .. });
         let connection = match self.tracked {
             Tracked::New(original) if arrives => Some(self.new_connection(original)),

@@ -116,8 +116,8 @@ pub fn node(rules: &str) -> Host {
             route("10.245.0.0/24", None, "cbr0"),
             route("fd01::/64", None, "eth0"),
         ],
-        ipv4: parsed.ipv4,
-        ipv6: parsed.ipv6,
+        ipv4: parsed.ipv4.into(),
+        ipv6: parsed.ipv6.into(),
         forwarding: true,
         route_localnet: true,
     }
