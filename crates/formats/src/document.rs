@@ -50,7 +50,7 @@ pub(crate) struct Reader {
     places: Places,
     diagnostics: Vec<Diagnostic>,
     ignored: BTreeMap<Kind, IgnoredFields>,
-    pub(crate) dns_parts: Vec<crate::dns_parts::Found>,
+    pub(crate) parts: Vec<crate::parts::Found>,
     pub(crate) endpoints: Vec<crate::endpoints::Found>,
     pub(crate) file: Arc<str>,
 }
@@ -119,7 +119,7 @@ impl Reader {
                 None,
             );
         }
-        self.join_dns_parts();
+        self.join_parts();
         self.mirror_endpoints();
         // Whatever could not be read would be missed by others: one cause, one error.
         if self.diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error) {
@@ -194,7 +194,7 @@ impl Reader {
             Class::Kubernetes(kind) => self.object(kind, node, Dialect::Kubernetes, false),
             Class::Azure(kind) => self.object(kind, node, Dialect::Azure, false),
             Class::Wrapped(kind) => self.object(kind, node, Dialect::Azure, true),
-            Class::DnsPart(part) => self.dns_part(part, &node),
+            Class::Part(part) => self.part(part, &node),
             Class::Endpoints => self.endpoints(node),
             Class::LeftOut(left_out) => self.left_out(&node, &left_out),
             Class::Unknown(what, hint) => {
