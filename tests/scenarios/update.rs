@@ -143,8 +143,13 @@ fn compare(updated: &World, new: &World, history: &[Edit]) {
 #[test]
 fn an_updated_world_is_a_new_one() {
     let network = "---\napiVersion: hopscope.dev/v1\nkind: VirtualNetwork\nmetadata: {name: v}\nspec:\n  addressSpace: {addressPrefixes: [10.224.0.0/12]}\n  subnets: [{name: nodes, addressPrefix: 10.224.0.0/16, routeTable: {id: /rt}}]\n";
-    let start = cluster("", network);
-    for seed in 0..32 {
+    let spare = "---\napiVersion: v1\nkind: Node\nmetadata: {name: n9, labels: {agentpool: b}}\nstatus: {addresses: [{type: InternalIP, address: 10.224.0.20}]}\n";
+    let roomy = cluster("", network);
+    // No range of pod addresses is left for the third node.
+    let crowded = cluster("podCidr: 10.244.0.0/24", &format!("{network}{spare}"));
+    assert!(roomy.unsettled().is_empty() && !crowded.unsettled().is_empty());
+    for seed in 0..48 {
+        let start = if seed < 32 { &roomy } else { &crowded };
         let mut random = Random(seed);
         // Of a settled cluster nothing but what an edit changes is looked at again.
         let mut model = if seed % 2 == 0 { start.input().clone() } else { start.model().clone() };

@@ -17,6 +17,9 @@ const DEFAULT_SUBNET_V6: Ipv6Addr = Ipv6Addr::new(0xfd12, 0x3456, 0x789a, 0, 0, 
 /// Gives out addresses in a fixed order and never one that the input uses.
 #[derive(Debug)]
 pub(crate) struct Allocator {
+    /// Those of the input, sorted.
+    given: Vec<IpAddr>,
+    /// Those that were given out or claimed.
     used: BTreeSet<IpAddr>,
     /// Where the search went on, by where it started: every address before is used.
     searched: BTreeMap<IpAddr, IpAddr>,
@@ -45,16 +48,18 @@ fn middle(subnet: IpNet) -> IpAddr {
 
 impl Allocator {
     pub(crate) fn new(model: &Model) -> Self {
-        let mut used: BTreeSet<IpAddr> = model.network_addresses().collect();
+        let mut given: Vec<IpAddr> = model.network_addresses().collect();
         let public = model.public_ip_addresses.values().filter_map(|address| address.ip_address.as_deref());
-        used.extend(public.filter_map(|ip| ip.parse::<IpAddr>().ok()));
+        given.extend(public.filter_map(|ip| ip.parse::<IpAddr>().ok()));
         let named_subnets = model
             .virtual_networks
             .values()
             .flat_map(|network| &network.subnets)
             .map(|subnet| (subnet.name.clone(), subnet_prefixes(subnet)))
             .collect();
-        Self { used, searched: BTreeMap::new(), node_subnets: node_subnets(model), named_subnets }
+        order::sort(&mut given);
+        let (used, searched) = (BTreeSet::new(), BTreeMap::new());
+        Self { given, used, searched, node_subnets: node_subnets(model), named_subnets }
     }
 
     pub(crate) fn claim(&mut self, ip: IpAddr) {
@@ -63,7 +68,7 @@ impl Allocator {
 
     fn first_free(&mut self, start: IpAddr) -> IpAddr {
         let searched = self.searched.entry(start).or_insert(start);
-        while !self.used.insert(*searched) {
+        while self.given.binary_search(searched).is_ok() || !self.used.insert(*searched) {
             *searched = next(*searched);
         }
         *searched

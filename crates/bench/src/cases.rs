@@ -50,6 +50,10 @@ pub fn all() -> Vec<Case> {
     }
     add("all nine branches of it, 1,000 Services".into(), 0.0, 1_000, paths);
     add("run of 10,000 connections with shares, 1,000 Services".into(), 20_000.0, 1_000, run);
+    for services in [1_000, 10_000] {
+        add(format!("a new world and one branch, {services} Services"), 0.0, services, branch);
+        add(format!("the same and its near misses, {services} Services"), 0.0, services, near_misses);
+    }
     for services in [10, 100, 1_000, 10_000] {
         let budget = if services == 10_000 { 100_000.0 } else { 0.0 };
         add(format!("rules of one node, {services} Services with 10 endpoints"), budget, services, rules);
@@ -100,6 +104,25 @@ fn trace(services: u32) -> Option<Run> {
     Some(Box::new(move || {
         seed += 1;
         world.trace(&flow, seed).map_or(0, |paths| paths.outcomes.iter().map(|own| own.steps.len()).sum())
+    }))
+}
+
+fn branch(services: u32) -> Option<Run> {
+    let (model, flow) = (three_nodes(services), to(services.min(1_000) / 2));
+    Some(Box::new(move || World::new(&model).trace(&flow, 1).map_or(0, |paths| paths.outcomes.len())))
+}
+
+/// Near misses may be any rule: the nodes of the branch are programmed as a whole.
+fn near_misses(services: u32) -> Option<Run> {
+    let (model, flow) = (three_nodes(services), to(services.min(1_000) / 2));
+    Some(Box::new(move || {
+        let world = World::new(&model);
+        let Ok(mut paths) = world.trace(&flow, 1) else { return 0 };
+        let Some(outcome) = paths.outcomes.first_mut() else { return 0 };
+        if world.explain(&flow, outcome).is_err() {
+            return 0;
+        }
+        1 + outcome.steps.iter().map(|step| step.near_misses.len()).sum::<usize>()
     }))
 }
 

@@ -18,6 +18,7 @@ use netfilter::Match;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -172,7 +173,8 @@ impl Alike {
             }
         }
         let mut host_ports = host_ports(&world.model);
-        let mut known: BTreeMap<Profile<'_>, u32> = BTreeMap::new();
+        let mut known: BTreeMap<Rc<Profile<'_>>, u32> = BTreeMap::new();
+        let mut latest: Option<(Rc<Profile<'_>>, u32)> = None;
         let (mut names, mut profiles) = (Vec::new(), Vec::new());
         for (name, node) in &world.model.nodes {
             let profile = Profile {
@@ -185,9 +187,18 @@ impl Alike {
                 pools: pools.remove(name).unwrap_or_default(),
                 ranges: node.internal_ips().flat_map(|ip| ranges.holding(ip)).collect(),
             };
-            let next = u32::try_from(known.len()).unwrap_or(u32::MAX);
             names.push(name.clone());
-            profiles.push(*known.entry(profile).or_insert(next));
+            // Mostly it is that of the node before.
+            let class = match latest.as_ref().filter(|(latest, _)| **latest == profile) {
+                Some((_, class)) => *class,
+                None => {
+                    let (profile, next) = (Rc::new(profile), u32::try_from(known.len()).unwrap_or(u32::MAX));
+                    let class = *known.entry(Rc::clone(&profile)).or_insert(next);
+                    latest = Some((profile, class));
+                    class
+                }
+            };
+            profiles.push(class);
         }
         Self { names, profiles, next: AtomicUsize::new(0) }
     }

@@ -30,7 +30,7 @@ impl World {
     /// # Errors
     /// The flow names something that is not there, or has no address in common.
     pub fn paths(&self, flow: &Flow) -> Result<Paths, FlowError> {
-        Ok(self.branches(&Question::new(flow, Arc::default()))?.paths)
+        Ok(self.branches(&Question::new(flow, State::fresh()))?.paths)
     }
 
     /// Walks every branch there and back.
@@ -39,13 +39,13 @@ impl World {
         if let Some(name) = self.called_by_name(flow) {
             return self.branches_by_name(question, &name);
         }
-        let resolved = self.resolve(flow)?;
+        let resolved = self.resolved(flow)?;
         let packet = question.later.unwrap_or_else(|| match flow.protocol {
             Transport::Icmp => opening(flow, &resolved),
             _ => question.state.with_free_port(opening(flow, &resolved)),
         });
         let mut branches = Vec::new();
-        for (traveller, end) in self.send(&resolved.sender, packet, question) {
+        for (traveller, end) in self.send(&resolved, packet, question) {
             self.conclude(&resolved.sender, packet, flow, (traveller, end), &mut branches);
         }
         if let (true, Some(node)) = (branches.is_empty(), &flow.via) {
@@ -74,17 +74,18 @@ impl World {
     /// The branches without steps, those that are alike but for the node together, in the order of the walk.
     pub(crate) fn quietly(&self, flow: &Flow, resolved: &Resolved) -> Vec<PathOutcome> {
         let branching = Branching::Alike;
-        let question = Question { quiet: true, branching, ..Question::new(flow, Arc::default()) };
+        let question = Question { quiet: true, branching, ..Question::new(flow, State::fresh()) };
         let packet = opening(flow, resolved);
         let mut branches = Vec::new();
-        for (traveller, end) in self.send(&resolved.sender, packet, &question) {
+        for (traveller, end) in self.send(resolved, packet, &question) {
             self.conclude(&resolved.sender, packet, flow, (traveller, end), &mut branches);
         }
         branches.into_iter().map(|(outcome, _)| outcome).collect()
     }
 
     /// Sends the packet and walks it to the end of every branch.
-    fn send(&self, sender: &Party, packet: Packet, question: &Question<'_>) -> Vec<(Traveller, End)> {
+    fn send(&self, resolved: &Resolved, packet: Packet, question: &Question<'_>) -> Vec<(Traveller, End)> {
+        let sender = &resolved.sender;
         let flow = question.flow;
         let mut traveller = Traveller::new(packet);
         if !question.quiet {
@@ -115,8 +116,9 @@ impl World {
                 let to = if port == 0 { String::new() } else { format!("port {port} of ") };
                 format!("{} {what} to {to}{address}.", sender_words(&party))
             });
-            let station = traveller.station_of(sender);
-            traveller.note(station, Component::Client, Owner::Client, Action::Originate, why);
+            let station = resolved.station.get_or_init(|| station_of(sender));
+            traveller.remember_station(sender, station);
+            traveller.note(station.clone(), Component::Client, Owner::Client, Action::Originate, why);
         }
         self.walk(traveller, self.departure(sender, packet.source))
     }

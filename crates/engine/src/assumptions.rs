@@ -10,10 +10,16 @@ use std::net::IpAddr;
 impl World {
     pub(crate) fn assumptions(&self, resolved: &Resolved, outcomes: &[PathOutcome]) -> Vec<Assumption> {
         let mut codes = Codes::default();
+        let any_special = self.has_windows() || !self.given.is_empty();
         for outcome in outcomes {
             outcome.steps.iter().for_each(|step| self.assumed_on_the_way(step, &mut codes));
             let replies = outcome.reply.iter().flat_map(|reply| &reply.steps);
-            outcome.steps.iter().chain(replies).for_each(|step| self.assumed_both_ways(step, &mut codes));
+            for step in outcome.steps.iter().chain(replies) {
+                self.assumed_both_ways(step, &mut codes);
+                if any_special && step.station.kind == StationKind::Node {
+                    self.assumed_of_node(&step.station.name, &mut codes);
+                }
+            }
             if let Some(endpoint) = &outcome.endpoint {
                 let pod = endpoint.pod.as_ref().and_then(|key| self.pod(key));
                 // Of a branch without steps this is known all the same.
@@ -85,12 +91,14 @@ impl World {
                 codes.insert(AssumptionCode::UnknownServiceTag);
             }
         }
-        if step.station.kind == StationKind::Node && self.runs_windows(&step.station.name) {
+    }
+
+    /// What is taken for granted of a node on the way.
+    fn assumed_of_node(&self, name: &str, codes: &mut Codes) {
+        if self.runs_windows(name) {
             codes.insert(AssumptionCode::WindowsNode);
         }
-        let is_given =
-            || step.station.kind == StationKind::Node && self.given.contains_key(&*step.station.name);
-        if !self.given.is_empty() && is_given() {
+        if self.given.contains_key(name) {
             codes.insert(AssumptionCode::GivenRules);
         }
     }

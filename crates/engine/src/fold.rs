@@ -14,6 +14,7 @@ use crate::{
     outcome::fold_key,
     receive::protocol,
     run::Random,
+    state::State,
 };
 use model::{NodeName, kubernetes::IpFamily};
 use netfilter::{Arrival, Entry, Family, Kernel, Outcome, Packet, Passage};
@@ -125,7 +126,7 @@ impl World {
     /// # Errors
     /// As [`World::paths`].
     pub fn folded_paths(&self, flow: &Flow) -> Result<Paths, FlowError> {
-        let mut question = Question::new(flow, Arc::default());
+        let mut question = Question::new(flow, State::fresh());
         question.branching = Branching::Alike;
         Ok(self.branches(&question)?.paths.fold())
     }
@@ -158,7 +159,7 @@ impl World {
     /// As [`World::paths`].
     pub(crate) fn shares(&self, flow: &Flow) -> Result<Paths, FlowError> {
         let branching = Branching::Alike;
-        let question = Question { quiet: true, branching, ..Question::new(flow, Arc::default()) };
+        let question = Question { quiet: true, branching, ..Question::new(flow, State::fresh()) };
         Ok(self.branches(&question)?.paths.fold())
     }
 
@@ -174,7 +175,7 @@ impl World {
         };
         let Some(wanted) = paths.outcomes.get(branches.clone()) else { return Ok(()) };
         let left_out = Rc::new(&sockets(&paths.outcomes) - &sockets(wanted));
-        let mut question = Question::new(flow, Arc::default());
+        let mut question = Question::new(flow, State::fresh());
         question.branching = Branching::AlikeBut(left_out);
         let told = self.branches(&question)?.paths.fold();
         let source = paths.flow.source;

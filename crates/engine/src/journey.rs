@@ -274,11 +274,16 @@ impl Traveller {
             return station.clone();
         }
         let station = station_of(party);
+        self.remember_station(party, &station);
+        station
+    }
+
+    /// Takes note of a party's station.
+    pub(crate) fn remember_station(&mut self, party: &Party, station: &Station) {
         self.stations.rotate_right(1);
         if let Some(latest) = self.stations.first_mut() {
             *latest = Some((party.clone(), station.clone()));
         }
-        station
     }
 
     /// Adds a step that does not change the packet.

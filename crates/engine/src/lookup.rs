@@ -1,6 +1,6 @@
 //! What is looked up in a model by something else than its name. Each list is made when it is first asked for.
 
-use crate::{World, receive::health_check_port};
+use crate::{Place, World, receive::health_check_port, resolve::Resolved};
 use kubernetes::kube_proxy::nodes_with_proxy;
 use model::{
     Key, Model, NodeName,
@@ -9,6 +9,7 @@ use model::{
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    rc::Rc,
     sync::{Arc, OnceLock},
 };
 
@@ -23,6 +24,8 @@ pub(crate) struct Lookup {
     windows: Arc<OnceLock<BTreeSet<NodeName>>>,
     /// The pod that was asked for last: who received a packet is asked several times.
     latest_pod: RefCell<Option<(Key, Arc<Pod>)>>,
+    /// The flow that was asked for last, by its ends.
+    pub(crate) latest_flow: RefCell<Option<(Place, Place, Rc<Resolved>)>>,
 }
 
 impl Lookup {
@@ -38,6 +41,7 @@ impl Lookup {
             proxied: kept(&self.proxied, same.pods && same.daemon_sets),
             windows: kept(&self.windows, same.nodes),
             latest_pod: RefCell::default(),
+            latest_flow: RefCell::default(),
         }
     }
 }
@@ -66,11 +70,19 @@ impl World {
 
     /// Whether a node runs Windows.
     pub(crate) fn runs_windows(&self, node: &str) -> bool {
-        let all = self.lookup.windows.get_or_init(|| {
+        self.windows().contains(node)
+    }
+
+    /// Whether any node runs Windows.
+    pub(crate) fn has_windows(&self) -> bool {
+        !self.windows().is_empty()
+    }
+
+    fn windows(&self) -> &BTreeSet<NodeName> {
+        self.lookup.windows.get_or_init(|| {
             let nodes = self.model.nodes.iter().filter(|(_, node)| node.is_windows());
             order::set(nodes.map(|(name, _)| name.clone()))
-        });
-        !all.is_empty() && all.contains(node)
+        })
     }
 
     /// The pod of a name.

@@ -31,7 +31,7 @@ pub(crate) struct NodeKernel {
     /// With the rules of some service ports of a family.
     parts: Mutex<Parts>,
     /// The same by what a packet names.
-    by_sockets: Mutex<BTreeMap<Sockets, Option<Arc<Kernel>>>>,
+    by_sockets: Mutex<Vec<(Sockets, Option<Arc<Kernel>>)>>,
     /// The node's interfaces and routes.
     pub(crate) links: OnceLock<Links>,
 }
@@ -67,7 +67,7 @@ impl NodeKernel {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn by_sockets(&self) -> MutexGuard<'_, BTreeMap<Sockets, Option<Arc<Kernel>>>> {
+    fn by_sockets(&self) -> MutexGuard<'_, Vec<(Sockets, Option<Arc<Kernel>>)>> {
         self.by_sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,7 +87,8 @@ impl World {
             return self.kernel(name).cloned();
         }
         let sockets = sockets(packet, state);
-        if let Some(known) = node.by_sockets().get(&sockets) {
+        // There are few, and most differ in their first address.
+        if let Some((_, known)) = node.by_sockets().iter().find(|(known, _)| *known == sockets) {
             return known.clone();
         }
         let kernel = self.kernel_of(node, name, packet, &sockets);
@@ -95,7 +96,7 @@ impl World {
         if by_sockets.len() >= MOST_PARTS {
             by_sockets.clear();
         }
-        by_sockets.insert(sockets, kernel.clone());
+        by_sockets.push((sockets, kernel.clone()));
         kernel
     }
 

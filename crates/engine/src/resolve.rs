@@ -1,6 +1,6 @@
 //! From the words of a flow to addresses.
 
-use crate::{Flow, FlowError, Place, World, journey::Party, topology::AddressOwner};
+use crate::{Flow, FlowError, Place, Station, World, journey::Party, topology::AddressOwner};
 use kubernetes::cluster_dns::DOMAIN;
 use model::{
     Key, NodeName,
@@ -8,7 +8,9 @@ use model::{
 };
 use std::{
     borrow::Cow,
+    cell::OnceCell,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    rc::Rc,
 };
 
 /// A flow with addresses.
@@ -20,9 +22,25 @@ pub(crate) struct Resolved {
     pub(crate) source: IpAddr,
     /// The address that it sends to.
     pub(crate) destination: IpAddr,
+    /// The sender's station, once it was told.
+    pub(crate) station: OnceCell<Station>,
 }
 
 impl World {
+    /// The same as [`World::resolve`], found once for a flow that is asked about again and again: it is sampled, or
+    /// watched.
+    pub(crate) fn resolved(&self, flow: &Flow) -> Result<Rc<Resolved>, FlowError> {
+        let latest = &self.lookup.latest_flow;
+        if let Some((from, to, resolved)) = &*latest.borrow()
+            && (from, to) == (&flow.from, &flow.to)
+        {
+            return Ok(Rc::clone(resolved));
+        }
+        let resolved = Rc::new(self.resolve(flow)?);
+        *latest.borrow_mut() = Some((flow.from.clone(), flow.to.clone(), Rc::clone(&resolved)));
+        Ok(resolved)
+    }
+
     /// Finds the sender and the addresses of both ends, of one family.
     pub(crate) fn resolve(&self, flow: &Flow) -> Result<Resolved, FlowError> {
         let (sender, sources) = self.sender(&flow.from)?;
@@ -56,7 +74,7 @@ impl World {
             // The kernel takes the address itself: it is one of the host, and has no other source to prefer.
             source = destination;
         }
-        Ok(Resolved { sender, source, destination })
+        Ok(Resolved { sender, source, destination, station: OnceCell::new() })
     }
 
     /// The name that a sender asks DNS for before it can send: the receiver is a name, or a Service that is nothing but a

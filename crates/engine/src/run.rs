@@ -63,7 +63,7 @@ impl World {
     /// # Errors
     /// As [`World::paths`].
     pub fn trace(&self, flow: &Flow, seed: u64) -> Result<Paths, FlowError> {
-        Ok(self.branches(&Question::one(flow, Arc::default(), Random(seed)))?.paths)
+        Ok(self.branches(&Question::one(flow, State::fresh(), Random(seed)))?.paths)
     }
 
     /// Counts of `requests` connections sampled with a seed, beside the exact shares.

@@ -35,6 +35,12 @@ pub struct State {
 pub(crate) type Pick = (IpAddr, IpAddr, Option<Protocol>);
 
 impl State {
+    /// What is remembered where nothing was seen, shared.
+    pub(crate) fn fresh() -> Arc<Self> {
+        static FRESH: LazyLock<Arc<State>> = LazyLock::new(Arc::default);
+        Arc::clone(&FRESH)
+    }
+
     /// Lets time pass. Lists of clients forget those that have not come by for the time of their affinity.
     pub fn wait(&mut self, seconds: u64) {
         self.now = self.now.saturating_add(seconds);
@@ -218,7 +224,7 @@ impl Effects {
 }
 
 /// What a traveller knows of before, leaves for after, and is to tell.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Carried {
     /// What was remembered when it set out.
     pub(crate) before: Arc<State>,
@@ -241,6 +247,13 @@ pub(crate) enum Follow {
     Branch(Arc<[Step]>),
     /// Those of every step.
     Everyone,
+}
+
+impl Default for Carried {
+    fn default() -> Self {
+        let (effects, follow) = (Effects::default(), Follow::Nobody);
+        Self { before: State::fresh(), effects, follow, untranslated: NearMisses::NONE }
+    }
 }
 
 impl Carried {
@@ -428,7 +441,7 @@ impl World {
     /// # Errors
     /// As [`World::paths`].
     pub fn explain(&self, flow: &Flow, outcome: &mut PathOutcome) -> Result<(), FlowError> {
-        let mut question = Question::new(flow, Arc::default());
+        let mut question = Question::new(flow, State::fresh());
         question.follow = Follow::Branch(outcome.steps.as_slice().into());
         let told = self.branches(&question)?.paths.outcomes;
         let same = |told: &PathOutcome| {

@@ -137,7 +137,8 @@ impl World {
             });
             (name.clone(), kernel.map(|(_, kernel)| Arc::clone(kernel)).unwrap_or_default())
         });
-        Arc::new(order::map(kept))
+        // In order: the map is built at once.
+        Arc::new(kept.collect())
     }
 }
 

@@ -15,8 +15,8 @@ pub(crate) enum Class {
     Azure(Kind),
     /// An Azure object under `spec`.
     Wrapped(Kind),
-    /// A part of a private DNS zone or of a resolver, which Azure's tools print apart from it.
-    DnsPart(DnsPart),
+    /// A resource inside another, which Azure's tools print apart from it.
+    Part(PartKind),
     /// Endpoints, of which EndpointSlices are made.
     Endpoints,
     /// Known, and left out.
@@ -25,15 +25,23 @@ pub(crate) enum Class {
     Unknown(String, String),
 }
 
-/// A resource inside a private DNS zone or a resolver.
+/// A resource inside another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DnsPart {
+pub(crate) enum PartKind {
     /// `az network private-dns link vnet show`.
     Link,
     /// `az network private-dns record-set … show`, with records of type A or CNAME.
     Records,
     /// `az dns-resolver inbound-endpoint show`.
     Inbound,
+    /// `az aks nodepool show`.
+    Pool,
+    /// `az network vnet subnet show`.
+    Subnet,
+    /// `az network nsg rule show`.
+    Rule,
+    /// `az network route-table route show`.
+    Route,
 }
 
 /// Why a known kind is left out.
@@ -199,12 +207,17 @@ const LEFT_OUT: &[(Reason, &[&str])] = &[
 /// Kinds that may be wrapped and are not read yet.
 const WRAPPED_LATER: &[&str] = &["VirtualMachine", "VirtualMachineScaleSet", "ApplicationGateway"];
 
-/// Resources inside a private DNS zone or a resolver, by type.
-const DNS_PARTS: &[(DnsPart, &str)] = &[
-    (DnsPart::Link, "Microsoft.Network/privateDnsZones/virtualNetworkLinks"),
-    (DnsPart::Records, "Microsoft.Network/privateDnsZones/A"),
-    (DnsPart::Records, "Microsoft.Network/privateDnsZones/CNAME"),
-    (DnsPart::Inbound, "Microsoft.Network/dnsResolvers/inboundEndpoints"),
+/// Resources inside others, by type.
+const PARTS: &[(PartKind, &str)] = &[
+    (PartKind::Link, "Microsoft.Network/privateDnsZones/virtualNetworkLinks"),
+    (PartKind::Records, "Microsoft.Network/privateDnsZones/A"),
+    (PartKind::Records, "Microsoft.Network/privateDnsZones/CNAME"),
+    (PartKind::Inbound, "Microsoft.Network/dnsResolvers/inboundEndpoints"),
+    (PartKind::Pool, "Microsoft.ContainerService/managedClusters/agentPools"),
+    (PartKind::Subnet, "Microsoft.Network/virtualNetworks/subnets"),
+    (PartKind::Rule, "Microsoft.Network/networkSecurityGroups/securityRules"),
+    (PartKind::Rule, "Microsoft.Network/networkSecurityGroups/defaultSecurityRules"),
+    (PartKind::Route, "Microsoft.Network/routeTables/routes"),
 ];
 
 /// The `apiVersion` of a kind of Kubernetes; `None` for kinds of Azure.
@@ -255,7 +268,7 @@ pub(crate) fn classify(node: &Node, listed: Option<(&str, &str)>) -> Class {
 /// Whether resources of an Azure type are read.
 pub(crate) fn is_read(resource_type: &str) -> bool {
     AZURE.iter().any(|(_, own, _)| own.eq_ignore_ascii_case(resource_type))
-        || DNS_PARTS.iter().any(|(_, own)| own.eq_ignore_ascii_case(resource_type))
+        || PARTS.iter().any(|(_, own)| own.eq_ignore_ascii_case(resource_type))
 }
 
 fn is_resource_type(text: &str) -> bool {
@@ -321,8 +334,8 @@ fn azure(node: &Node) -> Class {
         Some(text) => match AZURE.iter().find(|(_, resource, _)| resource.eq_ignore_ascii_case(text)) {
             Some((kind, ..)) => Class::Azure(*kind),
             None => {
-                if let Some((part, _)) = DNS_PARTS.iter().find(|(_, own)| own.eq_ignore_ascii_case(text)) {
-                    return Class::DnsPart(*part);
+                if let Some((part, _)) = PARTS.iter().find(|(_, own)| own.eq_ignore_ascii_case(text)) {
+                    return Class::Part(*part);
                 }
                 // Every zone has an SOA record, and no client asks for it.
                 let is_soa = text.eq_ignore_ascii_case("Microsoft.Network/privateDnsZones/SOA");
@@ -332,6 +345,13 @@ fn azure(node: &Node) -> Class {
         },
         None => match AZURE.iter().find(|(.., fields)| fields.iter().all(|field| has(field))) {
             Some((kind, ..)) => Class::Azure(*kind),
+            // Its keys are words with capitals; those of objects are not.
+            None if node.get("Name").is_some() && (node.get("Labels").is_some() || node.get("Namespace").is_some()) => {
+                Class::Unknown(
+                    "this is what `kubectl describe` prints, not an object".into(),
+                    "give what `kubectl get … -o yaml` prints".into(),
+                )
+            }
             None => Class::Unknown(
                 "this document says neither `kind` nor `type`".into(),
                 "a Kubernetes object needs apiVersion and kind; an Azure object is as `az … show -o json` prints it"

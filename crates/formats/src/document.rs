@@ -36,6 +36,13 @@ impl Located {
 /// Every object that was read, with its place.
 pub(crate) type Places = BTreeMap<ObjectRef, Located>;
 
+/// Whether a text begins as the tables of `kubectl get` and `az … -o table` do.
+fn is_table(node: &Node) -> bool {
+    let Data::Scalar(Scalar::Text, text) = &node.data else { return false };
+    let mut words = text.split_whitespace();
+    matches!(words.next(), Some("NAME" | "NAMESPACE" | "Name" | "Location")) && words.next().is_some()
+}
+
 /// Reads sources one after the other.
 #[derive(Default)]
 pub(crate) struct Reader {
@@ -43,7 +50,7 @@ pub(crate) struct Reader {
     places: Places,
     diagnostics: Vec<Diagnostic>,
     ignored: BTreeMap<Kind, IgnoredFields>,
-    pub(crate) dns_parts: Vec<crate::dns_parts::Found>,
+    pub(crate) parts: Vec<crate::parts::Found>,
     pub(crate) endpoints: Vec<crate::endpoints::Found>,
     pub(crate) file: Arc<str>,
 }
@@ -112,7 +119,7 @@ impl Reader {
                 None,
             );
         }
-        self.join_dns_parts();
+        self.join_parts();
         self.mirror_endpoints();
         // Whatever could not be read would be missed by others: one cause, one error.
         if self.diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error) {
@@ -158,11 +165,18 @@ impl Reader {
             return;
         }
         if !matches!(node.data, Data::Mapping(_)) {
-            return self.error(
-                node.at,
-                "this document is a single word, not an object",
-                "an object begins with `apiVersion:` and `kind:`",
-            );
+            let (what, hint) = if is_table(&node) {
+                (
+                    "this is a table, as commands print it for people",
+                    "let kubectl print `-o yaml`, and az `-o json`",
+                )
+            } else {
+                (
+                    "this document is a single word, not an object",
+                    "an object begins with `apiVersion:` and `kind:`",
+                )
+            };
+            return self.error(node.at, what, hint);
         }
         if self.list(&node, lists) {
             return;
@@ -180,7 +194,7 @@ impl Reader {
             Class::Kubernetes(kind) => self.object(kind, node, Dialect::Kubernetes, false),
             Class::Azure(kind) => self.object(kind, node, Dialect::Azure, false),
             Class::Wrapped(kind) => self.object(kind, node, Dialect::Azure, true),
-            Class::DnsPart(part) => self.dns_part(part, &node),
+            Class::Part(part) => self.part(part, &node),
             Class::Endpoints => self.endpoints(node),
             Class::LeftOut(left_out) => self.left_out(&node, &left_out),
             Class::Unknown(what, hint) => {

@@ -2,7 +2,6 @@
 
 use crate::{classify, scalar};
 use model::{Model, Object};
-use serde::Serialize;
 use serde_json::{Map, Value};
 use std::fmt::Write;
 
@@ -69,50 +68,16 @@ fn document(object: &Object) -> Value {
 
 /// The object's fields; absent ones are left out.
 fn fields(object: &Object) -> Map<String, Value> {
-    fn of(object: &impl Serialize) -> Map<String, Value> {
-        match serde_json::to_value(object) {
-            Ok(Value::Object(mut fields)) => {
-                fields.values_mut().for_each(without_nulls);
-                fields.retain(|_, value| !value.is_null());
-                fields
-            }
-            // Plain data with text keys always becomes an object.
-            _ => Map::new(),
+    // `{"kind": …, "object": {…}}`
+    let tagged = serde_json::to_value(object);
+    match tagged.ok().and_then(|mut tagged| tagged.get_mut("object").map(Value::take)) {
+        Some(Value::Object(mut fields)) => {
+            fields.values_mut().for_each(without_nulls);
+            fields.retain(|_, value| !value.is_null());
+            fields
         }
-    }
-    match object {
-        Object::Node(object) => of(object),
-        Object::Pod(object) => of(object),
-        Object::Service(object) => of(object),
-        Object::EndpointSlice(object) => of(object),
-        Object::Deployment(object)
-        | Object::ReplicaSet(object)
-        | Object::StatefulSet(object)
-        | Object::DaemonSet(object)
-        | Object::Job(object) => of(object),
-        Object::PodDisruptionBudget(object) => of(object),
-        Object::Binding(object) => of(object),
-        Object::KubeProxyConfiguration(object) => of(object),
-        Object::ManagedCluster(object) => of(object),
-        Object::LoadBalancer(object) => of(object),
-        Object::VirtualNetwork(object) => of(object),
-        Object::NetworkSecurityGroup(object) => of(object),
-        Object::RouteTable(object) => of(object),
-        Object::PublicIPAddress(object) => of(object),
-        Object::NatGateway(object) => of(object),
-        Object::Namespace(object) => of(object),
-        Object::PriorityClass(object) => of(object),
-        Object::Ingress(object) => of(object),
-        Object::IngressClass(object) => of(object),
-        Object::NetworkPolicy(object) => of(object),
-        Object::StorageAccount(object) => of(object),
-        Object::PrivateEndpoint(object) => of(object),
-        Object::PrivateDnsZone(object) => of(object),
-        Object::DnsResolver(object) => of(object),
-        Object::LocalNetworkGateway(object) => of(object),
-        Object::VirtualNetworkGateway(object) => of(object),
-        Object::NetworkInterface(object) => of(object),
-        Object::AzureFirewall(object) => of(object),
+        // Plain data with text keys always becomes an object.
+        _ => Map::new(),
     }
 }
 

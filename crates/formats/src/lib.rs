@@ -14,8 +14,6 @@ mod classify;
 mod de;
 mod diagnostic;
 #[cfg(feature = "documents")]
-mod dns_parts;
-#[cfg(feature = "documents")]
 mod document;
 #[cfg(feature = "documents")]
 mod effective;
@@ -26,6 +24,8 @@ mod export;
 mod link;
 #[cfg(feature = "documents")]
 mod near;
+#[cfg(feature = "documents")]
+mod parts;
 #[cfg(feature = "documents")]
 mod presets;
 mod question;

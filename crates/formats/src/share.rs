@@ -51,8 +51,9 @@ impl std::error::Error for ShareError {}
 
 /// Packs a state into the text that stands after `#` in a link.
 pub fn encode(state: &impl Serialize) -> Result<String, ShareError> {
-    let json = serde_json::to_vec(state).map_err(|error| ShareError::NotAState(error.to_string()))?;
-    let packed = miniz_oxide::deflate::compress_to_vec(&json, LEVEL);
+    // By way of a value, as documents are written: serde compiles every type anew for each way.
+    let value = serde_json::to_value(state).map_err(|error| ShareError::NotAState(error.to_string()))?;
+    let packed = miniz_oxide::deflate::compress_to_vec(value.to_string().as_bytes(), LEVEL);
     Ok(format!("{VERSION}.{}", to_base64url(&packed)))
 }
 

@@ -148,8 +148,15 @@ impl Node {
 pub(crate) fn parse(text: &str) -> (Vec<Node>, Option<TreeError>) {
     let text = &*surrogates_joined(text);
     let mut builder = Builder { budget: MAX_COPIES, ..Builder::default() };
-    let mut parser = Parser::new_from_str(text);
-    let mut error = builder.run(&mut parser).err();
+    let mut rest = text;
+    let mut error = None;
+    while error.is_none() && !rest.is_empty() {
+        let (first, others) = rest.split_at(end_of_json(rest).unwrap_or(rest.len()));
+        error = builder.run(&mut Parser::new_from_str(first)).err();
+        let lines = first.bytes().filter(|byte| *byte == b'\n').count();
+        builder.skipped = builder.skipped.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
+        rest = others;
+    }
     if let Some(error) = &mut error
         && error.hint == TAB
     {
@@ -162,6 +169,32 @@ pub(crate) fn parse(text: &str) -> (Vec<Node>, Option<TreeError>) {
         error.at = line.map_or(error.at, |(_, line)| Position { line, column: 1 });
     }
     (builder.documents, error)
+}
+
+/// Where the first of several JSON values ends: files that `>>` joins have nothing between them, which YAML does not know.
+/// `None` where one value is all.
+fn end_of_json(text: &str) -> Option<usize> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return None;
+    }
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => depth += 1,
+            b'}' | b']' if !quoted => {
+                depth = depth.saturating_sub(1);
+                let end = at + 1;
+                if depth == 0 {
+                    return text.get(end..)?.trim_start().starts_with(['{', '[']).then_some(end);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// JSON writes a character beyond the first 65,536 as two escapes, `\ud83d\ude00`; YAML writes it as one.
@@ -202,6 +235,8 @@ struct Builder {
     open: Vec<Open>,
     anchors: BTreeMap<usize, Node>,
     budget: usize,
+    /// The lines before what the parser sees.
+    skipped: u32,
 }
 
 /// A collection that has begun and not ended.
@@ -234,16 +269,21 @@ impl Builder {
     fn run(&mut self, parser: &mut Parser<'_, StrInput<'_>>) -> Result<(), TreeError> {
         while let Some(event) = parser.next_event() {
             let (event, span) = event.map_err(|error| match error.info() {
-                "recursion limit exceeded" => too_deep(Position::of(error.marker())),
+                "recursion limit exceeded" => too_deep(self.position(error.marker())),
                 info => TreeError {
-                    at: Position::of(error.marker()),
+                    at: self.position(error.marker()),
                     what: format!("this is not YAML: {info}"),
                     hint: hint(info),
                 },
             })?;
-            self.event(event, Position::of(&span.start))?;
+            self.event(event, self.position(&span.start))?;
         }
         Ok(())
+    }
+
+    fn position(&self, marker: &Marker) -> Position {
+        let at = Position::of(marker);
+        Position { line: at.line.saturating_add(self.skipped), ..at }
     }
 
     fn event(&mut self, event: Event<'_>, at: Position) -> Result<(), TreeError> {

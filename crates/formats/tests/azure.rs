@@ -310,3 +310,64 @@ fn a_template_is_read_like_what_az_prints() {
     assert_eq!(exported.model, printed.model);
     assert_eq!(exported.model.load_balancers.len(), 1);
 }
+
+#[test]
+fn parts_that_az_prints_apart_go_into_what_they_belong_to() {
+    let id = |rest: &str| format!("/subscriptions/0/resourceGroups/r/providers/Microsoft.{rest}");
+    let network = id("Network/virtualNetworks/v");
+    let group = id("Network/networkSecurityGroups/g");
+    let table = id("Network/routeTables/t");
+    let cluster = id("ContainerService/managedClusters/prod");
+    let whole = format!(
+        r#"[{{"id": "{network}", "name": "v", "type": "Microsoft.Network/virtualNetworks", "addressSpace": {{"addressPrefixes": ["10.0.0.0/8"]}},
+             "subnets": [{{"name": "one", "addressPrefix": "10.1.0.0/16"}}]}},
+            {{"id": "{group}", "name": "g", "type": "Microsoft.Network/networkSecurityGroups", "securityRules": []}},
+            {{"id": "{table}", "name": "t", "type": "Microsoft.Network/routeTables", "routes": []}},
+            {{"id": "{cluster}", "name": "PROD", "type": "Microsoft.ContainerService/ManagedClusters",
+              "networkProfile": {{}}, "agentPoolProfiles": [{{"name": "sys", "mode": "System", "count": 3, "type": "VirtualMachineScaleSets"}}]}}]"#
+    );
+    let parts = format!(
+        r#"[{{"id": "{network}/subnets/two", "name": "two", "type": "Microsoft.Network/virtualNetworks/subnets", "addressPrefix": "10.2.0.0/16"}},
+            {{"id": "{network}/subnets/one", "name": "one", "type": "Microsoft.Network/virtualNetworks/subnets", "addressPrefix": "10.1.0.0/16"}},
+            {{"id": "{group}/securityRules/in", "name": "in", "type": "Microsoft.Network/networkSecurityGroups/securityRules",
+              "priority": 100, "access": "Allow", "direction": "Inbound", "protocol": "Tcp", "destinationPortRange": "80",
+              "sourceAddressPrefix": "*", "sourcePortRange": "*", "destinationAddressPrefix": "*"}},
+            {{"id": "{table}/routes/all", "name": "all", "type": "Microsoft.Network/routeTables/routes", "addressPrefix": "0.0.0.0/0",
+              "nextHopType": "VirtualAppliance", "nextHopIpAddress": "10.2.0.4"}},
+            {{"id": "{cluster}/agentPools/apps", "name": "apps", "type": "Microsoft.ContainerService/managedClusters/agentPools",
+              "mode": "User", "count": 2, "typePropertiesType": "VirtualMachineScaleSets", "vnetSubnetId": "{network}/subnets/two"}},
+            {{"id": "{cluster}/agentPools/sys", "name": "sys", "type": "Microsoft.ContainerService/managedClusters/agentPools",
+              "mode": "System", "count": 9, "typePropertiesType": "VirtualMachineScaleSets"}}]"#
+    );
+    // In either order, and joined by nothing.
+    for text in [format!("{whole}{parts}"), format!("{parts}\n{whole}")] {
+        let import = import(&[Source::new("az.json", text)]);
+        assert!(!import.has_errors(), "{:#?}", import.diagnostics);
+        let model = import.model;
+        let subnets: Vec<_> = model.virtual_networks["v"].subnets.iter().map(|own| &*own.name).collect();
+        assert_eq!(subnets, ["one", "two"]);
+        assert_eq!(model.network_security_groups["g"].security_rules.len(), 1);
+        assert_eq!(model.route_tables["t"].routes[0].next_hop_ip_address.as_deref(), Some("10.2.0.4"));
+        let cluster = model.managed_cluster.as_deref().expect("the cluster");
+        let pools: Vec<_> =
+            cluster.agent_pool_profiles.iter().map(|own| (own.name.as_str(), own.count)).collect();
+        assert_eq!(pools, [("sys", Some(3)), ("apps", Some(2))]);
+        assert_eq!(
+            cluster.pool("apps").and_then(|own| own.vnet_subnet_id.as_ref()).map(model::ArmId::name),
+            Some("two")
+        );
+    }
+    let alone = import(&[Source::new("az.json", parts)]);
+    for hint in [
+        "az network vnet show -n v",
+        "az network nsg show -n g",
+        "az network route-table show -n t",
+        "az aks show -n prod",
+    ] {
+        assert!(
+            alone.diagnostics.iter().any(|found| found.hint.contains(hint)),
+            "{hint}: {:#?}",
+            alone.diagnostics
+        );
+    }
+}

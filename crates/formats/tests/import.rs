@@ -66,6 +66,16 @@ fn bad_input_says_line_what_and_hint() {
         ("a: [1, 2\nb: 3\n", 2, "not YAML", "brackets"),
         ("kind: \"Service\n", 1, "not YAML", "quote"),
         ("just words\n", 1, "single word", "apiVersion"),
+        ("NAME    READY   STATUS\nweb-1   1/1     Running\n", 1, "a table", "-o yaml"),
+        ("Name    ResourceGroup\n------  -------------\nprod    rg\n", 1, "a table", "-o json"),
+        ("Name:       web\nNamespace:  shop\nLabels:     app=web\n", 1, "kubectl describe", "-o yaml"),
+        (
+            "{\"apiVersion\": \"v1\",\n\"kind\": \"Namespace\", \"metadata\": {\"name\": \"}{\"}}\n{\"a\": 1}\n",
+            3,
+            "neither `kind` nor `type`",
+            "az … show",
+        ),
+        ("[]\n\n[null]{\n\"b\": ]", 4, "not YAML", ""),
         ("a: 1\n", 1, "neither `kind` nor `type`", "az … show"),
         ("a: 1\na: 2\n", 2, "second time", "remove"),
         ("? [a]\n: 1\n", 1, "a key must be a single word", ""),
@@ -302,6 +312,20 @@ fn bad_input_says_line_what_and_hint() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn json_files_may_be_joined_by_nothing() {
+    let node = r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"n0","labels":{"odd":"}{\\\""}}}"#;
+    let list = "[\n{\"apiVersion\":\"v1\",\"kind\":\"Node\",\n\"metadata\":{\"name\":\"n1\"}}]";
+    let unnamed = "{\"apiVersion\":\"v1\",\n\"kind\":\"Node\",\"metadata\":{}}";
+    for between in ["", "\n", "\n\n  ", "\n---\n"] {
+        let import = read(&format!("{node}{between}{list}{between}{unnamed}"));
+        assert_eq!(import.model.nodes.len(), 2, "{between:?}: {:?}", import.diagnostics);
+        let lines: Vec<u32> = import.diagnostics.iter().map(|found| found.line).collect();
+        let expected = 4 + 2 * u32::try_from(between.matches('\n').count()).expect("a few lines");
+        assert_eq!(lines.first(), Some(&expected), "{between:?}: {:?}", import.diagnostics);
+    }
 }
 
 #[test]

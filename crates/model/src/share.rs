@@ -25,25 +25,26 @@ fn share<K: Ord + Clone, T: PartialEq>(new: &mut Objects<K, T>, old: &Objects<K,
     }
     let mut known = old.iter().peekable();
     let mut equal = Vec::new();
+    let mut all = new.len() == old.len();
     for (key, object) in &*new {
         // An object has one name, so that names of the same object need no comparing.
         if known.next_if(|(_, own)| Arc::ptr_eq(own, object)).is_some() {
             continue;
         }
         while known.next_if(|(other, _)| *other < key).is_some() {}
-        let Some((_, known)) = known.next_if(|(other, _)| *other == key) else { continue };
-        if !Arc::ptr_eq(known, object) && **known == **object {
-            equal.push((key.clone(), Arc::clone(known)));
+        match known.next_if(|(other, _)| *other == key) {
+            Some((_, known)) if Arc::ptr_eq(known, object) => {}
+            Some((_, known)) if **known == **object => equal.push((key.clone(), Arc::clone(known))),
+            _ => all = false,
         }
     }
-    if !equal.is_empty() {
+    if all {
+        *new = old.clone();
+    } else if !equal.is_empty() {
         let objects = &mut **new;
         for (key, known) in equal {
             objects.insert(key, known);
         }
-    }
-    if same_objects(new, old) {
-        *new = old.clone();
     }
 }
 

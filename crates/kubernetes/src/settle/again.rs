@@ -1,6 +1,6 @@
 //! Settling a model again after an edit.
 
-use super::{Allocation, Settled, Unsettled, addresses, endpoint_slices, service_defaults, settle};
+use super::{Allocation, Field, Settled, Unsettled, addresses, endpoint_slices, service_defaults, settle};
 use crate::hashing::FastSet;
 use model::{
     Key, Kind, Model, Objects,
@@ -23,8 +23,8 @@ pub struct Before<'a> {
 }
 
 /// The same as [`settle`] of a model, given one from before an edit in which nothing had to be filled in but fields of
-/// Services. Then only what the edit changed can lack anything. That ranges of nodes were used up then they still are,
-/// as long as the nodes are the same.
+/// Services. Then only what the edit changed can lack anything. Ranges of nodes that were used up then still are, as long
+/// as the nodes are the same; else all nodes are completed anew.
 ///
 /// The cost is a comparison of pointers for each object where the two share them; maps that are shared as a whole cost
 /// nothing.
@@ -33,11 +33,19 @@ pub fn settle_again(model: &Model, before: Before<'_>) -> Settled {
     let same_nodes = || model.nodes.is_same(&old.nodes) || same_keyed(&model.nodes, &old.nodes);
     let of_nodes =
         |one: &Unsettled| matches!(one, Unsettled::Exhausted { object, .. } if object.kind == Kind::Node);
-    if unsettled.is_empty() || (unsettled.iter().all(of_nodes) && same_nodes()) {
-        let mut settled =
-            Settled { model: model.clone(), unsettled: unsettled.to_vec(), ..Settled::default() };
+    if unsettled.iter().all(of_nodes) {
+        let mut settled = Settled { model: model.clone(), ..Settled::default() };
+        // An address that a node lacked may have become free with a pod or a Service.
+        let lacks_address =
+            |one: &Unsettled| matches!(one, Unsettled::Exhausted { field: Field::InternalIp, .. });
+        let all_nodes = unsettled.iter().any(lacks_address) || (!unsettled.is_empty() && !same_nodes());
+        if all_nodes {
+            addresses::nodes(&mut settled);
+        } else {
+            settled.unsettled = unsettled.to_vec();
+        }
         complete_services(&mut settled, before);
-        if lacks_nothing(&settled.model, old) {
+        if lacks_nothing(&settled.model, old, all_nodes) {
             return settled;
         }
     }
@@ -50,7 +58,7 @@ fn complete_services(settled: &mut Settled, before: Before<'_>) {
     let given = settled.model.services.clone();
     if given.is_same(before.services) || same_keyed(&given, before.services) {
         settled.model.services = before.settled.services.clone();
-        settled.allocated = before.allocated.to_vec();
+        settled.allocated.extend_from_slice(before.allocated);
     } else if before.allocated.is_empty() {
         let changed = differing(&given, before.services).0;
         let changed = changed.into_iter().map(|(key, service, _)| (key, service));
@@ -60,8 +68,9 @@ fn complete_services(settled: &mut Settled, before: Before<'_>) {
     }
 }
 
-/// Whether no controller has anything to fill in, as far as can be told by looking at changed objects.
-fn lacks_nothing(model: &Model, before: &Model) -> bool {
+/// Whether no controller has anything to fill in, as far as can be told by looking at changed objects. With `has_nodes`
+/// all nodes were completed, as far as they can be.
+fn lacks_nothing(model: &Model, before: &Model, has_nodes: bool) -> bool {
     // What all allocation, placing and making of pods depends on.
     let same_ground = model.same_surroundings(before)
         && same_keyed(&model.deployments, &before.deployments)
@@ -82,7 +91,8 @@ fn lacks_nothing(model: &Model, before: &Model) -> bool {
         };
         addresses::is_placed(pod) && (!makes_pods || old.is_some_and(counts_alike))
     };
-    let quiet_node = |node: &Node, _: Option<&Node>| !by_node && addresses::is_complete(model, node);
+    let quiet_node =
+        |node: &Node, _: Option<&Node>| !by_node && (has_nodes || addresses::is_complete(model, node));
     let quiet_slice = |slice: &EndpointSlice, old: Option<&EndpointSlice>| {
         old.is_none_or(|old| old.service() == slice.service())
     };

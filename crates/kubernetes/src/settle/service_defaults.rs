@@ -8,7 +8,7 @@ use super::{
 use crate::{address::parse_ip, uid_of};
 use ipnet::IpNet;
 use model::{
-    Key, Kind, Model, ObjectRef,
+    Key, Kind, Model, ObjectRef, Objects,
     kubernetes::{
         ClientIpConfig, IpFamily, Service, ServiceType, SessionAffinity, SessionAffinityConfig, TrafficPolicy,
     },
@@ -20,11 +20,14 @@ const NODE_PORTS: std::ops::RangeInclusive<u16> = 30_000..=32_767;
 /// Ports at the start of the range that are left to those who choose a port themselves.
 const STATIC_NODE_PORTS: u64 = 86;
 
-/// What is in use, and the ranges to choose from.
+/// What is in use, and the ranges to choose from. What is in use is found out when something is to be given.
 struct Allocators {
+    /// As they were before anything was given.
+    services: Objects<Key, Service>,
     ranges: Vec<IpNet>,
-    ips: Taken<IpAddr>,
-    ports: Taken<u16>,
+    dns: Option<IpAddr>,
+    ips: Option<Taken<IpAddr>>,
+    ports: Option<Taken<u16>>,
 }
 
 /// Completes every Service.
@@ -68,8 +71,8 @@ fn complete_one(settled: &mut Settled, allocators: &mut Allocators, key: &Key, s
 
 /// Whether the API server has nothing to fill in.
 pub(super) fn is_complete(model: &Model, key: &Key, service: &Service) -> bool {
-    let ranges = service_ranges(model);
-    let mut nothing = Allocators { ranges, ips: Taken::new([]), ports: Taken::new([]) };
+    let (services, ranges) = (Objects::default(), service_ranges(model));
+    let mut nothing = Allocators { services, ranges, dns: None, ips: None, ports: None };
     nothing.fill(key, &mut Arc::new(service.clone())).is_empty()
 }
 
@@ -94,25 +97,36 @@ fn needs_health_check_port(service: &Service) -> bool {
 
 impl Allocators {
     fn new(model: &Model) -> Self {
-        let ranges = service_ranges(model);
-        let services = || model.services.values().map(|service| &service.spec);
-        let given = services()
-            .flat_map(|spec| {
+        let profile = model.managed_cluster.as_ref().map(|cluster| &cluster.network_profile);
+        Self {
+            services: model.services.clone(),
+            ranges: service_ranges(model),
+            dns: profile.and_then(|profile| parse_ip(profile.dns_service_ip.as_ref()?)),
+            ips: None,
+            ports: None,
+        }
+    }
+
+    fn ips(&mut self) -> &mut Taken<IpAddr> {
+        self.ips.get_or_insert_with(|| {
+            let given = self.services.values().map(|service| &service.spec).flat_map(|spec| {
                 // Mostly the one is the first of the others.
                 let single = Some(&spec.cluster_ip).filter(|ip| spec.cluster_ips.first() != Some(*ip));
                 spec.cluster_ips.iter().chain(single)
-            })
-            .filter_map(|ip| parse_ip(ip));
-        // The API server's own Service and the cluster's DNS.
-        let reserved = ranges.iter().flat_map(|range| [nth(*range, 1), nth(*range, 10)]).flatten();
-        let profile = model.managed_cluster.as_ref().map(|cluster| &cluster.network_profile);
-        let dns = profile.and_then(|profile| parse_ip(profile.dns_service_ip.as_ref()?));
-        let ports = services()
-            .flat_map(|spec| {
+            });
+            // The API server's own Service and the cluster's DNS.
+            let reserved = self.ranges.iter().flat_map(|range| [nth(*range, 1), nth(*range, 10)]).flatten();
+            Taken::new(given.filter_map(|ip| parse_ip(ip)).chain(reserved).chain(self.dns))
+        })
+    }
+
+    fn ports(&mut self) -> &mut Taken<u16> {
+        self.ports.get_or_insert_with(|| {
+            let ports = self.services.values().map(|service| &service.spec).flat_map(|spec| {
                 spec.ports.iter().map(|port| port.node_port).chain([spec.health_check_node_port])
-            })
-            .filter(|port| *port != 0);
-        Self { ips: Taken::new(given.chain(reserved).chain(dns)), ports: Taken::new(ports), ranges }
+            });
+            Taken::new(ports.filter(|port| *port != 0))
+        })
     }
 
     /// Fills in one Service; says which fields were absent, and whether something was left for them.
@@ -206,9 +220,9 @@ impl Allocators {
         let last = size(range).checked_sub(2)?;
         let band = (size(range) / 16).clamp(16, 256).min(last);
         let name = [&*key.namespace, &*key.name];
-        self.ips
-            .take_by_name(&name, last - band + 1, |offset| nth(range, band + offset))
-            .or_else(|| self.ips.take((1..band).map_while(|offset| nth(range, offset))))
+        let ips = self.ips();
+        ips.take_by_name(&name, last - band + 1, |offset| nth(range, band + offset))
+            .or_else(|| ips.take((1..band).map_while(|offset| nth(range, offset))))
     }
 
     /// Ports of the same number (TCP and UDP) share a node port.
@@ -232,8 +246,9 @@ impl Allocators {
         let first = u64::from(*NODE_PORTS.start()) + STATIC_NODE_PORTS;
         let size = u64::from(*NODE_PORTS.end()) - first + 1;
         let name = [&*key.namespace, &*key.name, of];
-        self.ports
+        let ports = self.ports();
+        ports
             .take_by_name(&name, size, |offset| u16::try_from(first + offset).ok())
-            .or_else(|| self.ports.take(NODE_PORTS))
+            .or_else(|| ports.take(NODE_PORTS))
     }
 }
