@@ -104,12 +104,7 @@ impl Part {
                 with(
                     model.managed_cluster.iter_mut(),
                     |own| named(&own.name),
-                    |own| {
-                        let pools = &mut own.agent_pool_profiles;
-                        if pools.iter().all(|known| known.name != pool.name) {
-                            pools.push(*pool);
-                        }
-                    },
+                    |own| add(&mut own.agent_pool_profiles, *pool, |pool| pool.name.as_str()),
                 )
             }
             Self::Subnet(mut subnet) => {
@@ -117,28 +112,22 @@ impl Part {
                 with(
                     model.virtual_networks.values_mut(),
                     |own| named(&own.name),
-                    |own| {
-                        if own.subnets.iter().all(|known| !known.name.eq_ignore_ascii_case(&subnet.name)) {
-                            own.subnets.push(*subnet);
-                        }
-                    },
+                    |own| add(&mut own.subnets, *subnet, |subnet| &subnet.name),
                 )
             }
             Self::Rule(mut rule) => {
                 rule.name = own_name(&rule.name);
+                let is_default = rule.priority >= DEFAULT_RULES;
                 with(
                     model.network_security_groups.values_mut(),
                     |own| named(&own.name),
                     |own| {
-                        let is_default = rule.priority >= DEFAULT_RULES;
                         let rules = if is_default {
                             &mut own.default_security_rules
                         } else {
                             &mut own.security_rules
                         };
-                        if rules.iter().all(|known| !known.name.eq_ignore_ascii_case(&rule.name)) {
-                            rules.push(*rule);
-                        }
+                        add(rules, *rule, |rule| &rule.name);
                     },
                 )
             }
@@ -147,14 +136,17 @@ impl Part {
                 with(
                     model.route_tables.values_mut(),
                     |own| named(&own.name),
-                    |own| {
-                        if own.routes.iter().all(|known| !known.name.eq_ignore_ascii_case(&route.name)) {
-                            own.routes.push(route);
-                        }
-                    },
+                    |own| add(&mut own.routes, route, |route| &route.name),
                 )
             }
         }
+    }
+}
+
+/// Adds what is not there by its name, letters compared without case.
+fn add<T>(all: &mut Vec<T>, own: T, name: impl Fn(&T) -> &str) {
+    if !all.iter().any(|known| name(known).eq_ignore_ascii_case(name(&own))) {
+        all.push(own);
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{membership, settings::Settings};
 use model::{
     Model, NodeName, PoolName,
-    azure::{AgentPool, AgentPoolMode, AgentPoolType, ManagedCluster, VmSize, max_pods},
+    azure::{AgentPool, AgentPoolMode, AgentPoolType, ManagedCluster, NicIpConfiguration, VmSize, max_pods},
     kubernetes::{Address, AddressKind, Condition, Effect, Node, Taint},
 };
 use std::{
@@ -71,18 +71,16 @@ fn publish(model: &mut Model, cluster: &ManagedCluster) -> Vec<NodeName> {
         let mut addresses = node.status.addresses.iter();
         addresses.find(|own| own.kind == AddressKind::ExternalIP).map(|own| own.address.clone())
     };
-    let shown = |ip: &IpAddr| {
-        // A NIC that the input shows tells by itself whether it has one.
-        let mut nics = model.network_interfaces.values().flat_map(|nic| &nic.ip_configurations);
-        nics.any(|own| own.address() == Some(*ip))
-    };
+    // A NIC that the input shows tells by itself whether it has one.
+    let nics = model.network_interfaces.values().flat_map(|nic| &nic.ip_configurations);
+    let shown: BTreeSet<IpAddr> = order::set(nics.filter_map(NicIpConfiguration::address));
     let documents = model.public_ip_addresses.values().filter_map(|document| document.ip_address.clone());
     let mut used: BTreeSet<String> = documents.collect();
     used.extend(model.nodes.values().filter_map(|node| external(node)));
     let without = |node: &Node| {
         node.pool().is_some_and(|pool| pools.contains(&pool))
             && external(node).is_none()
-            && !node.internal_ips().any(|ip| shown(&ip))
+            && !node.internal_ips().any(|ip| shown.contains(&ip))
     };
     let names: Vec<NodeName> =
         model.nodes.iter().filter(|(_, node)| without(node)).map(|(name, _)| name.clone()).collect();

@@ -61,8 +61,7 @@ impl<'a> Subnets<'a> {
         let cluster = self.model.managed_cluster.as_deref();
         match (self.pod_addresses(node), cluster) {
             (PodAddresses::NodeSubnet, Some(cluster)) => {
-                let pool = self.pool(node).map_or_else(Default::default, Clone::clone);
-                max_pods(&pool, cluster) as usize
+                max_pods(self.pool(node).unwrap_or(&AgentPool::default()), cluster) as usize
             }
             _ => 0,
         }
