@@ -63,6 +63,33 @@ pub struct World {
     pub(crate) alike: Arc<OnceLock<Alike>>,
 }
 
+/// Why a Service has no address outside of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inside {
+    /// Its type gives it a cluster IP alone.
+    ClusterIp,
+    /// Its type opens a port on every node, the first of them this one.
+    NodePort(u16),
+    /// The cloud controller could not make it a frontend: `kubectl get service` has `<pending>` as its `EXTERNAL-IP`, or an address of before.
+    Refused(azure::Reason),
+}
+
+impl fmt::Display for Inside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClusterIp => {
+                f.write_str("is of type ClusterIP: its address means something to nodes and pods alone")
+            }
+            Self::NodePort(port) => {
+                write!(f, "is of type NodePort: from outside it is called at a node's address, port {port}")
+            }
+            Self::Refused(reason) => {
+                write!(f, "gets no external address: {reason}")
+            }
+        }
+    }
+}
+
 /// Why a flow cannot be asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FlowError {
@@ -70,6 +97,8 @@ pub enum FlowError {
     NotFound(String),
     /// The sender or receiver has no address.
     NoAddress(String),
+    /// The Service has no address outside of the cluster.
+    NoExternalAddress(Key, Inside),
     /// The two ends share no address family.
     MixedFamilies(IpAddr, IpAddr),
     /// The node of `--via` is not among those that the load balancer can pick.
@@ -81,6 +110,7 @@ impl fmt::Display for FlowError {
         match self {
             Self::NotFound(what) => write!(f, "there is no {what}"),
             Self::NoAddress(what) => write!(f, "{what} has no address that this sender could use"),
+            Self::NoExternalAddress(service, why) => write!(f, "svc/{service} {why}"),
             Self::MixedFamilies(from, to) => write!(f, "{from} and {to} are of different families"),
             Self::ViaNotChosen(node) => write!(
                 f,
@@ -181,6 +211,12 @@ impl World {
     /// are used up.
     pub fn unsettled(&self) -> &[Unsettled] {
         &self.unsettled
+    }
+
+    /// What stays undone, in words: what no controller would or could do, and what the cloud controller or Azure refuses.
+    pub fn undone(&self) -> impl Iterator<Item = String> {
+        let refused = self.cloud.refused().iter().map(ToString::to_string);
+        self.unsettled.iter().map(ToString::to_string).chain(refused)
     }
 
     /// What the cloud controller programmed: load balancers, security groups, public addresses.
