@@ -219,3 +219,31 @@ fn a_service_without_an_address_outside_says_why() {
             .map(|what| format!("Service default/{what} (load balancer rules)"));
     assert_eq!(undone, wanted);
 }
+
+/// A pod's `hostPort` is a port of its node, by portmap's rules; the pods' own network is masqueraded on the way.
+#[test]
+fn a_host_port_leads_to_the_pod_of_that_node() {
+    let pool = "  - {name: system, mode: System, count: 2, vmSize: Standard_D4s_v5}\n";
+    let agent = "---\napiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: agent}\nspec:\n  selector: {matchLabels: {app: agent}}\n  template: {metadata: {labels: {app: agent}}, spec: {containers: [{name: c, ports: [{containerPort: 8126, hostPort: 9000}]}]}}\n";
+    let world = world(&format!("{}{agent}", cluster(pool)));
+    let nodes: Vec<String> = world.model().nodes.keys().map(ToString::to_string).collect();
+    let own = world.model().pods.values().find(|pod| pod.metadata.name == "client").expect("the client");
+    let near = own.spec.node_name.clone();
+    let far = nodes.iter().find(|node| **node != near).expect("another node").clone();
+    for node in [&near, &far] {
+        let paths = ask(&world, "pod/client", &format!("node/{node}:9000"));
+        let [outcome] = paths.outcomes.as_slice() else { panic!("one branch: {}", deciding(&paths)) };
+        let receiver = outcome.endpoint.as_ref().expect("a receiver");
+        let pod = world.model().pods.values().find(|pod| {
+            pod.ips().any(|ip| ip == receiver.ip)
+                && pod.metadata.labels.get("app").is_some_and(|app| app == "agent")
+        });
+        assert_eq!(pod.map(|pod| &pod.spec.node_name), Some(node), "{}", deciding(&paths));
+        assert_eq!(receiver.port, 8126);
+        // Near, portmap masquerades what comes from the pods' network; far, ip-masq-agent did on the way to a node.
+        let near_ip = world.model().nodes[near.as_str()].internal_ips().next();
+        assert_eq!(outcome.source_seen, near_ip, "{}", deciding(&paths));
+    }
+    let none = ask(&world, "pod/client", &format!("node/{near}:9001"));
+    assert_eq!(told(&none).1, Some(Cause::NoListener));
+}

@@ -4,8 +4,11 @@
 //! passes. Generated rules ask for the destination before all else, so the rules of the Services that a packet
 //! concerns are all that it can meet.
 
-use crate::{World, host::Links, world::PodSubnet};
-use kubernetes::kube_proxy::{self, Programming, ProxyConfig, ServiceMap};
+use crate::{World, host::Links, world::AgentsOf};
+use kubernetes::{
+    kube_proxy::{self, Programming, ProxyConfig, ServiceMap},
+    portmap::HostPort,
+};
 use model::{NodeName, kubernetes::IpFamily};
 use netfilter::{Connection, Kernel, Packet, State};
 use std::{
@@ -52,9 +55,9 @@ struct SharedPart {
     services: ServiceMap,
     /// Nodes on which the rules are others.
     apart: BTreeSet<String>,
-    /// A kernel with the rules, for each that are the same: what kube-proxy's settings have in common, and the pods'
-    /// subnet.
-    kernels: Mutex<Vec<(ProxyConfig, PodSubnet, Arc<Kernel>)>>,
+    /// A kernel with the rules, for each that are the same: what kube-proxy's settings have in common, and what others
+    /// write besides.
+    kernels: Mutex<Vec<(ProxyConfig, AgentsOf, Arc<Kernel>)>>,
 }
 
 impl NodeKernel {
@@ -117,6 +120,11 @@ impl World {
             return self.kernel(name).cloned();
         }
         let key = (family, concerned);
+        let of_pod = |port: &HostPort| sockets.iter().flatten().any(|(_, named)| *named == port.port);
+        if self.topology.host_ports(name).iter().any(of_pod) {
+            // To a pod of this node and no other.
+            return self.part(name, &services.only(&key.1));
+        }
         if let Some(part) = node.parts().get(&key) {
             return part.clone();
         }
@@ -158,9 +166,9 @@ impl World {
         let config = ProxyConfig::of_node(&self.model, name, key.0).filter(|_| self.has_proxy(name));
         let config = config.and_then(|config| config.shared_for(&shared.services, &shared.apart));
         let Some(config) = config else { return self.part(name, &shared.services) };
-        let subnet = self.pod_subnet(name);
+        let agents = self.agents_of(name);
         let kernels = || shared.kernels.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |(own, pods, _): &&(ProxyConfig, PodSubnet, _)| (own, pods) == (&config, &subnet);
+        let is_it = |(own, theirs, _): &&(ProxyConfig, AgentsOf, _)| (own, theirs) == (&config, &agents);
         let like = kernels().iter().find(is_it).map(|(.., kernel)| Arc::clone(kernel));
         match like {
             Some(like) => {
@@ -169,7 +177,7 @@ impl World {
             }
             None => {
                 let first = self.part(name, &shared.services)?;
-                kernels().push((config, subnet, Arc::clone(&first)));
+                kernels().push((config, agents, Arc::clone(&first)));
                 Some(first)
             }
         }

@@ -7,6 +7,7 @@ use model::{
     kubernetes::{Service, ServiceType},
 };
 use render::{Format, Options};
+use std::net::IpAddr;
 
 /// Connections of a sampled run.
 pub const REQUESTS: u64 = 100;
