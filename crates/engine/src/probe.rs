@@ -10,7 +10,7 @@ use crate::{
 use azure::{Member, PROBE_SOURCE, PROBE_SOURCE_V6};
 use kubernetes::health::{self, ProxyHealth};
 use model::{
-    Key, NodeName,
+    NodeName,
     azure::{Probe, ProbeProtocol},
 };
 use netfilter::Packet;
@@ -277,17 +277,6 @@ impl World {
             _ => format!("kube-proxy on {node} knows {count} ready endpoints of {key} on this node"),
         };
         Answer::Status(status, words)
-    }
-
-    /// Distinct addresses of ready endpoints on a node: what kube-proxy's health server counts.
-    fn local_ready_endpoints(&self, service: &Key, node: &NodeName) -> usize {
-        let own = self.slices_of(service).iter();
-        let local = own.flat_map(|slice| &slice.endpoints).filter(|endpoint| {
-            endpoint.node_name.as_deref() == Some(node.as_str())
-                && endpoint.conditions.ready.unwrap_or(true)
-                && !endpoint.conditions.terminating.unwrap_or(false)
-        });
-        order::set(local.filter_map(|endpoint| endpoint.addresses.first())).len()
     }
 }
 
