@@ -21,7 +21,7 @@ const WORTH: usize = 8;
 /// So many parts of a node's rules are kept.
 const MOST_PARTS: usize = 64;
 /// Where a Service has so many endpoints, rules are written once for all nodes on which they are the same.
-const SHARED_FROM: usize = 100;
+pub(crate) const SHARED_FROM: usize = 100;
 
 /// The kernel of one node. Worlds share those that no edit touched.
 #[derive(Debug, Default)]
