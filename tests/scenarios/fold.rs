@@ -103,10 +103,10 @@ fn service(random: &mut Random, nodes: u64, number: u64, pods: u64, text: &mut S
             (true, true) => format!(", hints: {{forZones: [{{name: {}}}]}}", random.pick(&["z1", "z2"])),
             (true, false) => format!(", hints: {{forNodes: [{{name: n{}}}]}}", random.below(nodes)),
         };
-        let conditions = match drains && (node == 0 || random.one_in(4)) {
-            true => "ready: false, serving: true, terminating: true".to_owned(),
-            false => format!("ready: {ready}"),
-        };
+        let leaves = drains && (node == 0 || random.one_in(4));
+        let of_ready = if ready { "ready: true" } else { "ready: false" };
+        let conditions = if leaves { "ready: false, serving: true, terminating: true" } else { of_ready };
+
         writeln!(
             endpoints,
             "- {{addresses: [{ip}], nodeName: n{node}, conditions: {{{conditions}}}, targetRef: {{kind: Pod, name: s{number}-{pod}, namespace: default}}{hints}}}"
