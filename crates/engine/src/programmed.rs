@@ -6,11 +6,11 @@
 
 use crate::{World, host::Links, world::AgentsOf};
 use kubernetes::{
-    kube_proxy::{self, Programming, ProxyConfig, ServiceMap},
+    kube_proxy::{self, Common, Likeness, Programming, ProxyConfig, ServiceMap},
     portmap::HostPort,
 };
 use model::{NodeName, kubernetes::IpFamily};
-use netfilter::{Connection, Kernel, Packet, State};
+use netfilter::{Connection, Family, Kernel, Packet, State};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -24,7 +24,7 @@ const WORTH: usize = 8;
 /// So many parts of a node's rules are kept.
 const MOST_PARTS: usize = 64;
 /// Where a Service has so many endpoints, rules are written once for all nodes on which they are the same.
-const SHARED_FROM: usize = 100;
+pub(crate) const SHARED_FROM: usize = 100;
 
 /// The kernel of one node. Worlds share those that no edit touched.
 #[derive(Debug, Default)]
@@ -52,12 +52,9 @@ pub(crate) struct SharedRules(Mutex<BTreeMap<Part, Arc<SharedPart>>>);
 #[derive(Debug)]
 struct SharedPart {
     /// The Services, with these ports only.
-    services: ServiceMap,
-    /// Nodes on which the rules are others.
-    apart: BTreeSet<String>,
-    /// A kernel with the rules, for each that are the same: what kube-proxy's settings have in common, and what others
-    /// write besides.
-    kernels: Mutex<Vec<(ProxyConfig, AgentsOf, Arc<Kernel>)>>,
+    common: Common,
+    /// A kernel with the rules, for nodes that have the same: their likeness, and what others write besides.
+    kernels: Mutex<Vec<(Likeness, AgentsOf, Arc<Kernel>)>>,
 }
 
 impl NodeKernel {
@@ -152,10 +149,8 @@ impl World {
     fn shared_part(&self, name: &NodeName, key: &Part) -> Option<Arc<Kernel>> {
         let known = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
         let shared = known.unwrap_or_else(|| {
-            let services = self.services(key.0).only(&key.1);
-            let apart = services.ports().iter().flat_map(|port| port.nodes_apart().into_keys());
-            let apart: BTreeSet<String> = order::set(apart.map(str::to_owned));
-            let shared = Arc::new(SharedPart { services, apart, kernels: Mutex::default() });
+            let common = Common::new(self.services(key.0).only(&key.1));
+            let shared = Arc::new(SharedPart { common, kernels: Mutex::default() });
             let mut all = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
             if all.len() >= MOST_PARTS {
                 all.clear();
@@ -164,23 +159,23 @@ impl World {
             shared
         });
         let config = ProxyConfig::of_node(&self.model, name, key.0).filter(|_| self.has_proxy(name));
-        let config = config.and_then(|config| config.shared_for(&shared.services, &shared.apart));
-        let Some(config) = config else { return self.part(name, &shared.services) };
+        let services = shared.common.services();
+        let Some((likeness, own)) = config.and_then(|config| shared.common.of_node(&config)) else {
+            return self.part(name, services);
+        };
         let agents = self.agents_of(name);
         let kernels = || shared.kernels.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |(own, theirs, _): &&(ProxyConfig, AgentsOf, _)| (own, theirs) == (&config, &agents);
+        let is_it = |(like, theirs, _): &&(Likeness, AgentsOf, _)| (like, theirs) == (&likeness, &agents);
         let like = kernels().iter().find(is_it).map(|(.., kernel)| Arc::clone(kernel));
-        match like {
-            Some(like) => {
-                let (interfaces, routes) = self.links(name)?.clone().into_parts();
-                Some(Arc::new(like.on(interfaces, routes)))
-            }
-            None => {
-                let first = self.part(name, &shared.services)?;
-                kernels().push((config, agents, Arc::clone(&first)));
-                Some(first)
-            }
+        if let Some(like) = like {
+            let family = if key.0 == IpFamily::IPv4 { Family::V4 } else { Family::V6 };
+            let (interfaces, routes) = self.links(name)?.clone().into_parts();
+            let kernel = like.on(interfaces, routes, (family, own)).map(Arc::new);
+            return kernel.or_else(|| self.part(name, services));
         }
+        let first = self.part(name, services)?;
+        kernels().push((likeness, agents, Arc::clone(&first)));
+        Some(first)
     }
 
     /// What kube-proxy, in its mode, and ip-masq-agent make of a node for these Services.
