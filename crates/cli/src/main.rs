@@ -22,7 +22,7 @@ mod what_if;
 
 use args::{Arguments, Command, FlowArguments, IptablesArguments, LbArguments, OutputFormat, RulesFormat};
 use clap::Parser;
-use engine::{Flow, FlowError, Inside, Paths, State, World};
+use engine::{Flow, FlowError, Inside, Paths, Place, State, World};
 use model::{Model, NodeName, Object, azure::LoadBalancer, kubernetes::IpFamily};
 use netfilter::Form;
 use output::{Done, Failure};
@@ -251,20 +251,33 @@ fn has_rules(world: &World, name: &str, option: &str) -> Result<(), Failure> {
     ))
 }
 
+/// What there is of the kind of a place that is not there.
+fn instead_of(model: &Model, place: &Place) -> Option<String> {
+    let choices = |what, names: Vec<String>| Some(output::choices(what, names.iter().map(String::as_str)));
+    match place {
+        Place::Service(key) if !model.services.contains_key(key) => {
+            choices("Services", model.services.keys().map(|key| format!("svc/{key}")).collect())
+        }
+        Place::Pod(key) if !model.pods.contains_key(key) => {
+            choices("pods", model.pods.keys().map(|key| format!("pod/{key}")).collect())
+        }
+        Place::Node(name) if !model.nodes.contains_key(name) => {
+            choices("nodes", model.nodes.keys().map(ToString::to_string).collect())
+        }
+        _ => None,
+    }
+}
+
 /// A flow that cannot be asked about, with what there is instead.
 fn refused(world: &World, flow: &Flow, error: &FlowError) -> Failure {
     let model: &Model = world.model();
     let hint = match error {
-        FlowError::NotFound(_) => match &flow.to {
-            engine::Place::Service(key) if !model.services.contains_key(key) => {
-                let known: Vec<String> = model.services.keys().map(|key| format!("svc/{key}")).collect();
-                output::choices("Services", known.iter().map(String::as_str))
-            }
-            engine::Place::Node(name) if !model.nodes.contains_key(name) => {
-                output::choices("nodes", model.nodes.keys().map(NodeName::as_str))
-            }
-            _ => "an end is IP, pod/NAMESPACE/NAME, node/NAME, vm/NAME or svc/NAMESPACE/NAME".to_owned(),
-        },
+        FlowError::NotFound(_) => {
+            let instead = [&flow.from, &flow.to].into_iter().find_map(|place| instead_of(model, place));
+            instead.unwrap_or_else(|| {
+                "an end is IP, pod/NAMESPACE/NAME, node/NAME, vm/NAME or svc/NAMESPACE/NAME".to_owned()
+            })
+        }
         FlowError::NoExternalAddress(_, why) => match why {
             Inside::ClusterIp => "ask from inside (--from pod/… or node/…), or give it type LoadBalancer",
             Inside::NodePort(_) => "ask for a node: --to node/NAME:NODEPORT",

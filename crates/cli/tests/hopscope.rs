@@ -196,7 +196,15 @@ fn bad_usage_is_refused_with_a_hint() {
             &["--to", "no port", "hint: write DST:PORT"],
         ),
         ("paths examples/caveat --from 1.2.3.4 --to 1.2.3.4:99999", &["\"99999\" is not a port"]),
-        ("paths examples/caveat --from pod/x --to 1.2.3.4:80", &["--from", "NAMESPACE/NAME", "hint:"]),
+        ("paths examples/caveat --from pod/a/b/c --to 1.2.3.4:80", &["--from", "NAMESPACE/NAME", "hint:"]),
+        (
+            "paths examples/caveat --from pod/x --to 1.2.3.4:80",
+            &["there is no pod default/x", "hint: pods: pod/default/echo-deployment-"],
+        ),
+        (
+            "paths examples/caveat --from internet --to svc/x:80",
+            &["there is no Service default/x", "hint: Services: svc/default/echo-service"],
+        ),
         ("paths examples/caveat --from svc/a/b --to 1.2.3.4:80", &["cannot send"]),
         ("paths examples/caveat --from 1.2.3.4 --to 5.6.7.8:80 --protocol esp", &["tcp", "udp", "icmp"]),
         (
