@@ -49,7 +49,13 @@ impl fmt::Display for Unanswered {
 impl Answer {
     /// The answer about a flow, its run sampled by this seed.
     pub(crate) fn of(world: &World, flow: &Flow, seed: u64) -> Self {
-        Self { world: world.clone(), flow: Some(flow.clone()), seed, result: OnceCell::new(), drawn: RefCell::default() }
+        Self {
+            world: world.clone(),
+            flow: Some(flow.clone()),
+            seed,
+            result: OnceCell::new(),
+            drawn: RefCell::default(),
+        }
     }
 
     /// No answer before the prediction.

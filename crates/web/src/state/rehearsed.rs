@@ -7,8 +7,9 @@ use render::Format;
 use std::rc::Rc;
 use yew::Reducible;
 
-/// Clusters with more pods are not rehearsed: it would hold the page while something is dragged.
-const MOST_PODS: usize = 500;
+/// Clusters with more nodes, pods and Services are not rehearsed: that would hold the page while something is dragged.
+/// 20 nodes and 200 pods behind one Service take a few frames, 50 and 500 half a second on a busy machine.
+const MOST_OBJECTS: usize = 250;
 
 /// An edit that was not made, and the state that it leads to. It holds for the state that it is in: whatever else
 /// happens there forgets it.
@@ -27,7 +28,8 @@ impl State {
 
     /// The same state, which knows where an edit leads and how that is drawn.
     pub(super) fn rehearse(self: Rc<Self>, edit: Edit, shape: Format) -> Rc<Self> {
-        let large = self.world.model().pods.len() > MOST_PODS;
+        let model = self.world.model();
+        let large = model.nodes.len() + model.pods.len() + model.services.len() > MOST_OBJECTS;
         if large || !engineroom::is_ready() || self.rehearsed(&edit).is_some() {
             return self;
         }
