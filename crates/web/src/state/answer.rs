@@ -22,9 +22,12 @@ pub(crate) struct Answer {
     pub(crate) flow: Option<Flow>,
     seed: u64,
     result: OnceCell<Result<Answered, Unanswered>>,
-    /// What was drawn last: which branch, which way, in which shape.
-    drawn: RefCell<Option<((usize, bool, Format), Rc<Scene>)>>,
+    /// What was drawn last.
+    drawn: RefCell<Option<(Drawing, Rc<Scene>)>>,
 }
+
+/// Which branch is drawn, whether it is the way back, and in which shape.
+type Drawing = (usize, bool, Format);
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq)]
