@@ -4,7 +4,9 @@
 use super::flow;
 use engine::{Flow, MatrixQuestion, PathOutcome, Paths, Place, Target, Verdict, World};
 use formats::Source;
+use kubernetes::kube_proxy::{Common, Likeness, ProxyConfig, ServiceMap, installed};
 use model::{NodeName, kubernetes::IpFamily};
+use netfilter::Ruleset;
 use std::fmt::Write;
 
 /// A linear congruential generator: the same sequence for the same seed.
@@ -76,14 +78,17 @@ fn service(random: &mut Random, nodes: u64, number: u64, pods: u64, text: &mut S
     let host_network = random.one_in(5);
     let mut endpoints = String::new();
     let many = pods > 100;
-    for pod in 0..pods.min(nodes * 190) {
-        let node = if many { pod % nodes } else { random.below(nodes) };
+    // Some nodes may have no endpoint, or only such as are on their way out.
+    let used = if many { 1 + random.below(nodes) } else { nodes };
+    let drains = many && random.one_in(3);
+    for pod in 0..pods.min(used * 190) {
+        let node = if many { pod % used } else { random.below(nodes) };
         let ip = if host_network {
             let own = format!("name: n{node},");
             let address = text.split(&own).nth(1).and_then(|rest| rest.split("address: ").nth(1));
             address.and_then(|rest| rest.split('}').next()).expect("an address").to_owned()
         } else {
-            format!("10.244.{node}.{}", if many { 1 + pod / nodes } else { 201 + number * 8 + pod })
+            format!("10.244.{node}.{}", if many { 1 + pod / used } else { 201 + number * 8 + pod })
         };
         let ready = !random.one_in(5);
         let tier = random.pick(&["one", "two"]);
@@ -98,13 +103,17 @@ fn service(random: &mut Random, nodes: u64, number: u64, pods: u64, text: &mut S
             (true, true) => format!(", hints: {{forZones: [{{name: {}}}]}}", random.pick(&["z1", "z2"])),
             (true, false) => format!(", hints: {{forNodes: [{{name: n{}}}]}}", random.below(nodes)),
         };
+        let leaves = drains && (node == 0 || random.one_in(4));
+        let of_ready = if ready { "ready: true" } else { "ready: false" };
+        let conditions = if leaves { "ready: false, serving: true, terminating: true" } else { of_ready };
+
         writeln!(
             endpoints,
-            "- {{addresses: [{ip}], nodeName: n{node}, conditions: {{ready: {ready}}}, targetRef: {{kind: Pod, name: s{number}-{pod}, namespace: default}}{hints}}}"
+            "- {{addresses: [{ip}], nodeName: n{node}, conditions: {{{conditions}}}, targetRef: {{kind: Pod, name: s{number}-{pod}, namespace: default}}{hints}}}"
         )
         .expect("text");
     }
-    if hinted && !endpoints.is_empty() {
+    if (hinted || drains) && !endpoints.is_empty() {
         write!(
             text,
             "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{name: s{number}-x, namespace: default, labels: {{kubernetes.io/service-name: s{number}}}}}\naddressType: IPv4\nports: [{{name: '', port: 8080, protocol: TCP}}]\nendpoints:\n{endpoints}"
@@ -176,6 +185,73 @@ fn cluster_with(seed: u64, pods: Option<u64>) -> (World, String) {
         world = world.with_rules(&node, given.into()).expect("rules that load");
     }
     (world, text)
+}
+
+/// Of a large Service nodes share the rules, but for the chains that they have of their own: each has what kube-proxy
+/// writes on it.
+#[test]
+fn shared_rules_are_those_that_each_node_has() {
+    let (mut shared, mut with_own) = (0, 0);
+    for seed in 0..200 {
+        let (world, text) = cluster_with(seed, Some(270));
+        let model = world.model();
+        let services = ServiceMap::new(IpFamily::IPv4, &model.services, &model.endpoint_slices);
+        let common = Common::new(services.clone());
+        let mut firsts: Vec<(Likeness, Ruleset)> = Vec::new();
+        for node in model.nodes.keys() {
+            let config = ProxyConfig::of_node(model, node, IpFamily::IPv4).expect("a node");
+            let Some((likeness, own)) = common.of_node(&config) else { continue };
+            let rules = installed(&config, &services).ruleset;
+            let Some((_, first)) = firsts.iter().find(|(known, _)| *known == likeness) else {
+                firsts.push((likeness, rules));
+                continue;
+            };
+            shared += 1;
+            with_own += usize::from(!own.is_empty());
+            let mut patched = first.clone();
+            for (table, chain) in own {
+                let table = patched.tables.get_mut(&table).expect("a table");
+                let shared = table.chain_mut(&chain.name).expect("a chain");
+                *shared = chain;
+            }
+            assert_eq!(patched, rules, "seed {seed}, {node}\n{text}");
+        }
+    }
+    assert!(shared > 150 && with_own > 30, "{shared}, {with_own}");
+}
+
+/// Of members that are alike to a probe one is asked, also where the probe comes to very many endpoints: each gets what it
+/// gets where it is asked by itself.
+#[test]
+fn members_that_are_alike_get_the_same_answers() {
+    let (mut asked, mut down) = (0, 0);
+    for (seed, pods) in (0..60).map(|seed| (seed, Some(270))).chain((0..120).map(|seed| (seed, None))) {
+        let ((folded, text), (each, _)) = (cluster_with(seed, pods), cluster_with(seed, pods));
+        for balancer in folded.cloud().balancers() {
+            for rule in balancer.frontends.iter().flat_map(|frontend| &frontend.rules) {
+                let pool = folded.cloud().pool(&balancer.name, &rule.pool).map(|pool| &pool.members);
+                let Some((probe, members)) = rule.probe.as_ref().zip(pool) else { continue };
+                let answers = folded.probe_answers(probe, members);
+                for member in members {
+                    let Some(answer) = member.node.as_ref().and_then(|node| answers.get(node)) else {
+                        continue;
+                    };
+                    let alone = each.probe_state(Some(probe), member);
+                    assert_eq!(
+                        (answer.up, &answer.answer),
+                        (alone.up, &alone.answer),
+                        "seed {seed}, {}, probe {}: {}\n{text}",
+                        member.label(),
+                        probe.port,
+                        alone.why
+                    );
+                    asked += 1;
+                    down += usize::from(!answer.up);
+                }
+            }
+        }
+    }
+    assert!(asked > 300 && down > 30, "{asked}, {down}");
 }
 
 const FLOWS: [(&str, &str); 10] = [
@@ -357,8 +433,8 @@ fn clients_that_are_alike_are() {
 /// gives the same answers.
 #[test]
 fn parts_of_a_nodes_rules_decide_as_all_do() {
-    for seed in 0..120 {
-        let ((part, text), (whole, _)) = (cluster(seed), cluster(seed));
+    for (seed, pods) in (0..120).map(|seed| (seed, None)).chain((0..16).map(|seed| (seed, Some(270)))) {
+        let ((part, text), (whole, _)) = (cluster_with(seed, pods), cluster_with(seed, pods));
         for node in whole.model().nodes.keys() {
             whole.rules(node, IpFamily::IPv4).expect("rules");
         }

@@ -75,6 +75,15 @@ pub fn all() -> Vec<Case> {
         add(name.into(), 100_000.0, 5_000, make);
     }
     add("outcomes alone, 5,000 nodes, 10,000 Services, in a new world".into(), 0.0, 5_000, outcomes);
+    for (name, make) in [
+        ("a new world and its shares, one Service, policy Local", local as fn(u32) -> Option<Run>),
+        ("the same, policy Cluster", cluster),
+        ("the chain of consequences of policy Cluster, both worlds new", consequences),
+    ] {
+        for nodes in [500, 2_000] {
+            add(format!("{name}: {nodes} nodes, {} pods", nodes * 10), 0.0, nodes, make);
+        }
+    }
     cases
 }
 
@@ -272,6 +281,35 @@ fn unready(nodes: u32) -> Option<Run> {
 fn pool(nodes: u32) -> Option<Run> {
     let node = NodeName::from(node_name(1).as_str());
     edited(nodes, Edit::MoveNode { node, pool: "system".into() })
+}
+
+/// Ten pods on each node, all of one Service.
+fn one_service(nodes: u32, policy: TrafficPolicy) -> Model {
+    running(Shape { nodes, services: 1, endpoints: nodes * 10, policy, clients: 0 })
+}
+
+fn shares(nodes: u32, policy: TrafficPolicy) -> Option<Run> {
+    let model = World::new(&one_service(nodes, policy)).model().clone();
+    Some(Box::new(move || World::new(&model).overview(&to(0)).map_or(0, |paths| paths.outcomes.len())))
+}
+
+fn local(nodes: u32) -> Option<Run> {
+    shares(nodes, TrafficPolicy::Local)
+}
+
+fn cluster(nodes: u32) -> Option<Run> {
+    shares(nodes, TrafficPolicy::Cluster)
+}
+
+fn consequences(nodes: u32) -> Option<Run> {
+    let before = World::new(&one_service(nodes, TrafficPolicy::Cluster)).model().clone();
+    let mut after = before.clone();
+    let pod = Key::new("default", "app-00000-00");
+    Edit::SetPodReady { pod, ready: false }.apply(&mut after).ok()?;
+    Some(Box::new(move || {
+        let (before, after) = (World::new(&before), World::new(&after));
+        before.consequences(&after, &[]).pods.len() + 1
+    }))
 }
 
 fn outcomes(nodes: u32) -> Option<Run> {

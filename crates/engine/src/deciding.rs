@@ -1,23 +1,17 @@
 //! What is read off a rule of iptables that decided.
 
 use model::Key;
-use netfilter::{Chain, Event, Match, Rule, RuleId, Ruleset, Target};
+use netfilter::{Chain, Event, Family, Kernel, Match, Rule, Target};
 use std::net::IpAddr;
 
 /// ip-masq-agent's chain.
 pub(crate) const MASQ_AGENT: &str = "IP-MASQ-AGENT";
 
-/// A rule and its chain.
-pub(crate) fn rule_of(rules: &Ruleset, id: RuleId) -> Option<(&Chain, &Rule)> {
-    let chain = rules.chain(id)?;
-    Some((chain, chain.rules.get(usize::try_from(id.rule).ok()?)?))
-}
-
 /// The change of the mark, if the very next rule makes one.
-pub(crate) fn following_mark<'e>(rules: &Ruleset, rest: &'e [Event]) -> Option<&'e Event> {
+pub(crate) fn following_mark<'e>(kernel: &Kernel, family: Family, rest: &'e [Event]) -> Option<&'e Event> {
     match rest {
         [Event::Matched { rule, .. }, mark @ Event::Mark { .. }, ..]
-            if chain_name(rules, *rule) == Some("KUBE-MARK-MASQ") =>
+            if is_in(kernel.rule(family, *rule), "KUBE-MARK-MASQ") =>
         {
             Some(mark)
         }
@@ -25,8 +19,8 @@ pub(crate) fn following_mark<'e>(rules: &Ruleset, rest: &'e [Event]) -> Option<&
     }
 }
 
-fn chain_name(rules: &Ruleset, id: RuleId) -> Option<&str> {
-    rules.chain(id).map(|chain| chain.name.as_str())
+fn is_in(rule: Option<(&Chain, &Rule)>, name: &str) -> bool {
+    rule.is_some_and(|(chain, _)| chain.name.as_str() == name)
 }
 
 /// Cilium's exception for pods on the node.

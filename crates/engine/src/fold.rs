@@ -295,6 +295,24 @@ impl World {
         (ways, moves.collect())
     }
 
+    /// Where the ways through a node lead, in their order, and what a node that is alike can go on with. `None` where some
+    /// lead nowhere, or two to the same.
+    pub(crate) fn aims(
+        &self,
+        inside: &Inside<'_>,
+        traveller: &Traveller,
+    ) -> Option<(Vec<Toward>, Option<Rc<Arrivals>>)> {
+        let mut found = Found::of(inside, traveller);
+        let mut aims = Vec::with_capacity(found.passages.len());
+        for (passage, at) in std::mem::take(&mut found.passages) {
+            let aim = self.toward(inside.name, traveller.packet, &passage)?;
+            found.by_aim.entry(aim).or_default().extend(at);
+            aims.push(aim);
+        }
+        let differ = found.by_aim.len() == aims.len();
+        differ.then(|| (aims, found.arrivals(inside)))
+    }
+
     /// Where a way through a node leads, if it may matter which node it is; `None` where it does not.
     fn toward(&self, node: &NodeName, arrived: Packet, passage: &Passage) -> Option<Toward> {
         let packet = passage.packet;

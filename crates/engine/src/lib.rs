@@ -47,6 +47,7 @@ mod run;
 mod security;
 mod state;
 mod storage;
+mod survey;
 mod topology;
 mod trace;
 mod update;

@@ -24,6 +24,8 @@ pub(crate) struct Lookup {
     windows: Arc<OnceLock<BTreeSet<NodeName>>>,
     /// The pod that was asked for last: who received a packet is asked several times.
     latest_pod: RefCell<Option<(Key, Arc<Pod>)>>,
+    /// The Service whose ready endpoints were counted last: thousands of nodes are asked for the same.
+    latest_ready: RefCell<Option<(Key, BTreeMap<String, usize>)>>,
     /// The flow that was asked for last, by its ends.
     pub(crate) latest_flow: RefCell<Option<(Place, Place, Rc<Resolved>)>>,
 }
@@ -41,6 +43,7 @@ impl Lookup {
             proxied: kept(&self.proxied, same.pods && same.daemon_sets),
             windows: kept(&self.windows, same.nodes),
             latest_pod: RefCell::default(),
+            latest_ready: RefCell::default(),
             latest_flow: RefCell::default(),
         }
     }
@@ -109,6 +112,32 @@ impl World {
             list
         });
         list.get(service).map_or(&[], Vec::as_slice)
+    }
+
+    /// Distinct addresses of ready endpoints on a node: what kube-proxy's health server counts.
+    pub(crate) fn local_ready_endpoints(&self, service: &Key, node: &NodeName) -> usize {
+        let mut latest = self.lookup.latest_ready.borrow_mut();
+        if latest.as_ref().is_none_or(|(known, _)| known != service) {
+            *latest = Some((service.clone(), self.ready_by_node(service)));
+        }
+        latest.as_ref().and_then(|(_, counts)| counts.get(node.as_str())).copied().unwrap_or_default()
+    }
+
+    fn ready_by_node(&self, service: &Key) -> BTreeMap<String, usize> {
+        let endpoints =
+            self.slices_of(service).iter().flat_map(|slice| &slice.endpoints).filter(|endpoint| {
+                endpoint.conditions.ready.unwrap_or(true) && !endpoint.conditions.terminating.unwrap_or(false)
+            });
+        let on_nodes = endpoints
+            .filter_map(|endpoint| Some((endpoint.node_name.as_deref()?, endpoint.addresses.first()?)));
+        let mut on_nodes: Vec<(&str, &String)> = on_nodes.collect();
+        order::sort(&mut on_nodes);
+        on_nodes.dedup();
+        let mut counts = BTreeMap::new();
+        for (node, _) in on_nodes {
+            *counts.entry(node.to_owned()).or_default() += 1;
+        }
+        counts
     }
 
     /// The pods in a node's own network that have not finished, in name order.

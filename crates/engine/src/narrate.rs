@@ -4,7 +4,7 @@ use crate::{
     Action, Cause, Component, Header, NearMiss, Owner, RuleRef, Station, Step, Text, Verdict,
     deciding::{
         MASQ_AGENT, UNMARKED, comment, commented_name, commented_service, following_mark, is_local_exit,
-        is_masq_agent, jump_target, masquerade_words, rule_of, socket, speaks_of,
+        is_masq_agent, jump_target, masquerade_words, socket, speaks_of,
     },
     journey::{Traveller, node_station, plain},
     later::{Sentence, Unwritten, later},
@@ -15,9 +15,9 @@ use kubernetes::{azure_cns, kube_proxy::ipvs::DEVICE};
 use model::{Key, Kind, NodeName, ObjectRef};
 use netfilter::{
     Chain, CtState, Entry, Event, Family, Form, Hook, Host, Ipvs, Kernel, Match, Outcome, Packet, Passage,
-    Policy, Rule, RuleId, Ruleset, Table, TableName, Target, nft,
+    Policy, Rule, RuleId, TableName, Target, nft,
 };
-use std::{cell::Cell, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 /// In one passage so many decisions are told; after them, jumps no more. kube-proxy's rules make fewer than ten;
 /// hostile ones can jump as often as the kernel's budget allows.
@@ -27,9 +27,6 @@ const MOST_TOLD: usize = 200;
 pub(crate) struct Narrator<'a> {
     pub(crate) node: &'a NodeName,
     pub(crate) kernel: &'a Arc<Kernel>,
-    rules: &'a Ruleset,
-    /// The table that was asked last: rules that match one after the other are mostly of one.
-    table: Cell<Option<(TableName, &'a Table)>>,
     pub(crate) nft: &'a [nft::Table],
     pub(crate) ipvs: &'a Ipvs,
     /// The addresses of interfaces other than those that hold Services' addresses.
@@ -53,13 +50,10 @@ pub(crate) struct Narrator<'a> {
 impl<'a> Narrator<'a> {
     pub(crate) fn new(node: &'a NodeName, kernel: &'a Arc<Kernel>, family: Family, entry: Entry) -> Self {
         let host = kernel.host();
-        let rules = if family == Family::V6 { &host.ipv6 } else { &host.ipv4 };
         let station = node_station(node);
         Self {
             node,
             kernel,
-            rules,
-            table: Cell::new(None),
             nft: &host.nft,
             ipvs: &host.ipvs,
             own: if host.ipvs.is_empty() { Vec::new() } else { own_addresses(host) },
@@ -284,7 +278,7 @@ impl<'a> Narrator<'a> {
         probability: Option<f64>,
         rest: &[Event],
     ) {
-        if let Some(Event::Mark { after, .. }) = following_mark(self.rules, rest) {
+        if let Some(Event::Mark { after, .. }) = following_mark(self.kernel, self.family, rest) {
             let why = mark_words(chain, rule);
             let mut step = self.with_rule(id, chain, rule, Action::Mark, why);
             step.before = traveller.packet.into();
@@ -295,12 +289,11 @@ impl<'a> Narrator<'a> {
         let (kernel, family, hook, service) =
             (Arc::clone(self.kernel), self.family, self.hook, self.service.clone());
         let why = later(move || {
-            let found = rule_of(kernel.ruleset(family), id);
             let words = |(chain, rule)| {
                 let target = jump_target(rule).unwrap_or_default();
                 jump_words(hook, service.as_ref(), chain, rule, target)
             };
-            found.map(words).unwrap_or_default()
+            kernel.rule(family, id).map(words).unwrap_or_default()
         });
         let share = endpoint_share(chain, rule).or(probability);
         self.rule_step(traveller, id, chain, rule, Action::Match, share, why);
@@ -314,8 +307,8 @@ impl<'a> Narrator<'a> {
     ) -> Unwritten<impl Fn() -> String + Send + Sync + use<>> {
         let (kernel, family, service) = (Arc::clone(self.kernel), self.family, self.service.clone());
         later(move || {
-            let found = rule_of(kernel.ruleset(family), id);
-            found.map(|(chain, rule)| words(chain, rule, service.as_ref())).unwrap_or_default()
+            let words = |(chain, rule)| words(chain, rule, service.as_ref());
+            kernel.rule(family, id).map(words).unwrap_or_default()
         })
     }
 
@@ -473,16 +466,7 @@ impl<'a> Narrator<'a> {
     }
 
     fn rule(&self, id: RuleId) -> Option<(&'a Chain, &'a Rule)> {
-        let table = match self.table.get() {
-            Some((name, table)) if name == id.table => table,
-            _ => {
-                let table = self.rules.tables.get(&id.table)?;
-                self.table.set(Some((id.table, table)));
-                table
-            }
-        };
-        let chain = table.chains.get(usize::try_from(id.chain).ok()?)?;
-        Some((chain, chain.rules.get(usize::try_from(id.rule).ok()?)?))
+        self.kernel.rule(self.family, id)
     }
 
     pub(crate) fn step(
@@ -530,7 +514,7 @@ impl<'a> Narrator<'a> {
     fn rule_ref(&self, id: RuleId, why: impl Sentence) -> (RuleRef, Text) {
         let (kernel, family) = (Arc::clone(self.kernel), self.family);
         let [place, text, why] = why.beside(move || {
-            let Some((chain, rule)) = rule_of(kernel.ruleset(family), id) else { return Default::default() };
+            let Some((chain, rule)) = kernel.rule(family, id) else { return Default::default() };
             let line = rule.line(&chain.name, family, Form::Save);
             [format!("{} {}", id.table, chain.name), line.to_string()]
         });

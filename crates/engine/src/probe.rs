@@ -5,13 +5,16 @@ use crate::{
     alike::{Apart, NodeClass},
     deciding::socket,
     journey::{At, End, Party, Traveller},
+    programmed::SHARED_FROM,
     receive::{Listener, protocol},
+    survey::{Heard, Survey},
 };
 use azure::{Member, PROBE_SOURCE, PROBE_SOURCE_V6};
 use kubernetes::health::{self, ProxyHealth};
 use model::{
-    Key, NodeName,
+    NodeName,
     azure::{Probe, ProbeProtocol},
+    kubernetes::IpFamily,
 };
 use netfilter::Packet;
 use serde::Serialize;
@@ -100,11 +103,17 @@ pub(crate) struct AskedOnce<'a> {
     probe: &'a Probe,
     apart: Option<Apart>,
     known: BTreeMap<(bool, NodeClass), Rc<ProbeState>>,
+    /// Whether there are so many endpoints that members are surveyed.
+    surveys: bool,
+    surveyed: BTreeMap<(bool, NodeClass), Option<Survey>>,
 }
 
 impl<'a> AskedOnce<'a> {
     pub(crate) fn new(world: &'a World, probe: &'a Probe) -> Self {
-        Self { world, probe, apart: None, known: BTreeMap::new() }
+        let is_large = |family| world.services(family).most_endpoints() >= SHARED_FROM;
+        let surveys =
+            world.tells_near_from_far() && [IpFamily::IPv4, IpFamily::IPv6].into_iter().any(is_large);
+        Self { world, probe, apart: None, known: BTreeMap::new(), surveys, surveyed: BTreeMap::new() }
     }
 
     /// The state of a member that is alike: whether it is up and what it answered are the same, the words about it not.
@@ -115,9 +124,16 @@ impl<'a> AskedOnce<'a> {
         };
         let apart = self.apart.get_or_insert_with(|| {
             let packet = Traveller::new(probe_packet(address, probe.port));
-            world.apart(&packet, (address, probe.port), world.tells_near_from_far())
+            let near = world.tells_near_from_far() && !self.surveys;
+            world.apart(&packet, (address, probe.port), near)
         });
         let class = (address.is_ipv4(), apart.class(world.alike(), node));
+        if self.surveys {
+            let survey = || Survey::of(world, probe, node, address);
+            let survey = self.surveyed.entry(class).or_insert_with(survey).as_mut();
+            let state = survey.and_then(|survey| survey.state(world, probe, member));
+            return state.map_or_else(|| world.probed(probe, member), Rc::new);
+        }
         Rc::clone(self.known.entry(class).or_insert_with(|| world.probed(probe, member)))
     }
 }
@@ -175,20 +191,10 @@ impl World {
         let packet = probe_packet(address, probe.port);
         let mut quietly = Traveller::new(packet);
         quietly.quiet = true;
-        let answers: Vec<(f64, Answer, bool)> = self
-            .walk(quietly, At::Fabric)
-            .into_iter()
-            .map(|(traveller, end)| {
-                let arrives = matches!(end, End::Arrived(_));
-                (traveller.probability, self.answer(probe, address, &traveller, end), arrives)
-            })
-            .collect();
-        let healthy: f64 =
-            answers.iter().filter(|(_, answer, _)| answer.is_healthy()).map(|(share, ..)| share).sum();
-        // An answer that only some branches give makes a probe flap; the settled state is the likelier one.
-        let up = healthy >= 0.5;
-        let settled = answers.into_iter().find(|(_, answer, _)| answer.is_healthy() == up);
-        let (_, answer, arrives) = settled.unwrap_or((1.0, Answer::None, true));
+        let answers: Vec<(Heard, bool)> = self.heard(probe, address, quietly).collect();
+        let (up, _) = settled(answers.iter().map(|(heard, _)| heard));
+        let settled = answers.into_iter().find(|((_, answer), _)| answer.is_healthy() == up);
+        let ((_, answer), arrives) = settled.unwrap_or(((1.0, Answer::None), true));
         let stopped = if arrives { None } else { self.stopped(packet) };
         let asked = ProbePacket {
             protocol: probe.protocol,
@@ -221,7 +227,7 @@ impl World {
         })
     }
 
-    fn answer(&self, probe: &Probe, host: IpAddr, traveller: &Traveller, end: End) -> Answer {
+    pub(crate) fn answer(&self, probe: &Probe, host: IpAddr, traveller: &Traveller, end: End) -> Answer {
         let party = match end {
             End::Arrived(party) => party,
             End::Failed(Verdict::Rejected | Verdict::Refused, _) => return Answer::Refused,
@@ -278,17 +284,6 @@ impl World {
         };
         Answer::Status(status, words)
     }
-
-    /// Distinct addresses of ready endpoints on a node: what kube-proxy's health server counts.
-    fn local_ready_endpoints(&self, service: &Key, node: &NodeName) -> usize {
-        let own = self.slices_of(service).iter();
-        let local = own.flat_map(|slice| &slice.endpoints).filter(|endpoint| {
-            endpoint.node_name.as_deref() == Some(node.as_str())
-                && endpoint.conditions.ready.unwrap_or(true)
-                && !endpoint.conditions.terminating.unwrap_or(false)
-        });
-        order::set(local.filter_map(|endpoint| endpoint.addresses.first())).len()
-    }
 }
 
 impl fmt::Display for ProbePacket {
@@ -299,8 +294,17 @@ impl fmt::Display for ProbePacket {
     }
 }
 
+/// Whether a member counts as up, and the first answer that says so. An answer that only some branches give makes a
+/// probe flap; the settled state is the likelier one.
+pub(crate) fn settled<'a>(heard: impl Iterator<Item = &'a Heard> + Clone) -> (bool, Option<&'a Answer>) {
+    let mut answers = heard.clone().map(|(_, answer)| answer);
+    let healthy: f64 = heard.filter(|(_, answer)| answer.is_healthy()).map(|(share, _)| share).sum();
+    let up = healthy >= 0.5;
+    (up, answers.find(|answer| answer.is_healthy() == up))
+}
+
 /// The first packet of a probe.
-fn probe_packet(address: IpAddr, port: u16) -> Packet {
+pub(crate) fn probe_packet(address: IpAddr, port: u16) -> Packet {
     Packet {
         protocol: netfilter::Protocol::Tcp,
         source: if address.is_ipv4() { PROBE_SOURCE } else { PROBE_SOURCE_V6 },
@@ -313,7 +317,7 @@ fn probe_packet(address: IpAddr, port: u16) -> Packet {
 
 /// What a probe got.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Answer {
+pub(crate) enum Answer {
     /// A TCP handshake, with whom.
     Connected(String),
     /// An HTTP status, and who gave it and why.
@@ -330,7 +334,7 @@ impl Answer {
         matches!(self, Self::Connected(_) | Self::Status(200, _))
     }
 
-    fn word(&self) -> String {
+    pub(crate) fn word(&self) -> String {
         match self {
             Self::Connected(_) => "connected".to_owned(),
             Self::Status(status, _) => status.to_string(),

@@ -5,9 +5,9 @@
 //! concerns are all that it can meet.
 
 use crate::{World, host::Links, world::PodSubnet};
-use kubernetes::kube_proxy::{self, Programming, ProxyConfig, ServiceMap};
+use kubernetes::kube_proxy::{self, Common, Likeness, Programming, ProxyConfig, ServiceMap};
 use model::{NodeName, kubernetes::IpFamily};
-use netfilter::{Connection, Kernel, Packet, State};
+use netfilter::{Connection, Family, Kernel, Packet, State};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -21,7 +21,7 @@ const WORTH: usize = 8;
 /// So many parts of a node's rules are kept.
 const MOST_PARTS: usize = 64;
 /// Where a Service has so many endpoints, rules are written once for all nodes on which they are the same.
-const SHARED_FROM: usize = 100;
+pub(crate) const SHARED_FROM: usize = 100;
 
 /// The kernel of one node. Worlds share those that no edit touched.
 #[derive(Debug, Default)]
@@ -49,12 +49,9 @@ pub(crate) struct SharedRules(Mutex<BTreeMap<Part, Arc<SharedPart>>>);
 #[derive(Debug)]
 struct SharedPart {
     /// The Services, with these ports only.
-    services: ServiceMap,
-    /// Nodes on which the rules are others.
-    apart: BTreeSet<String>,
-    /// A kernel with the rules, for each that are the same: what kube-proxy's settings have in common, and the pods'
-    /// subnet.
-    kernels: Mutex<Vec<(ProxyConfig, PodSubnet, Arc<Kernel>)>>,
+    common: Common,
+    /// A kernel with the rules, for nodes that have the same: their likeness, and the pods' subnet.
+    kernels: Mutex<Vec<(Likeness, PodSubnet, Arc<Kernel>)>>,
 }
 
 impl NodeKernel {
@@ -144,10 +141,8 @@ impl World {
     fn shared_part(&self, name: &NodeName, key: &Part) -> Option<Arc<Kernel>> {
         let known = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
         let shared = known.unwrap_or_else(|| {
-            let services = self.services(key.0).only(&key.1);
-            let apart = services.ports().iter().flat_map(|port| port.nodes_apart().into_keys());
-            let apart: BTreeSet<String> = order::set(apart.map(str::to_owned));
-            let shared = Arc::new(SharedPart { services, apart, kernels: Mutex::default() });
+            let common = Common::new(self.services(key.0).only(&key.1));
+            let shared = Arc::new(SharedPart { common, kernels: Mutex::default() });
             let mut all = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
             if all.len() >= MOST_PARTS {
                 all.clear();
@@ -156,23 +151,23 @@ impl World {
             shared
         });
         let config = ProxyConfig::of_node(&self.model, name, key.0).filter(|_| self.has_proxy(name));
-        let config = config.and_then(|config| config.shared_for(&shared.services, &shared.apart));
-        let Some(config) = config else { return self.part(name, &shared.services) };
+        let services = shared.common.services();
+        let Some((likeness, own)) = config.and_then(|config| shared.common.of_node(&config)) else {
+            return self.part(name, services);
+        };
         let subnet = self.pod_subnet(name);
         let kernels = || shared.kernels.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |(own, pods, _): &&(ProxyConfig, PodSubnet, _)| (own, pods) == (&config, &subnet);
+        let is_it = |(like, pods, _): &&(Likeness, PodSubnet, _)| (like, pods) == (&likeness, &subnet);
         let like = kernels().iter().find(is_it).map(|(.., kernel)| Arc::clone(kernel));
-        match like {
-            Some(like) => {
-                let (interfaces, routes) = self.links(name)?.clone().into_parts();
-                Some(Arc::new(like.on(interfaces, routes)))
-            }
-            None => {
-                let first = self.part(name, &shared.services)?;
-                kernels().push((config, subnet, Arc::clone(&first)));
-                Some(first)
-            }
+        if let Some(like) = like {
+            let family = if key.0 == IpFamily::IPv4 { Family::V4 } else { Family::V6 };
+            let (interfaces, routes) = self.links(name)?.clone().into_parts();
+            let kernel = like.on(interfaces, routes, (family, own)).map(Arc::new);
+            return kernel.or_else(|| self.part(name, services));
         }
+        let first = self.part(name, services)?;
+        kernels().push((likeness, subnet, Arc::clone(&first)));
+        Some(first)
     }
 
     /// What kube-proxy, in its mode, and ip-masq-agent make of a node for these Services.

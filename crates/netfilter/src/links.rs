@@ -133,13 +133,14 @@ impl Guesses {
 }
 
 /// Chains by name: an open hash table of indexes, so that no name is copied.
-struct Names {
+#[derive(Debug)]
+pub(crate) struct Names {
     /// A part of the hash, and the index of the chain.
     slots: Vec<(u32, u32)>,
 }
 
 impl Names {
-    fn new(table: &Table) -> Result<Self, LinkError> {
+    pub(crate) fn new(table: &Table) -> Result<Self, LinkError> {
         let size = (table.chains.len() * 2).next_power_of_two().max(2);
         let mut names = Self { slots: vec![(0, NONE); size] };
         for (i, chain) in (0_u32..).zip(&table.chains) {
@@ -153,7 +154,7 @@ impl Names {
         Ok(names)
     }
 
-    fn find(&self, table: &Table, name: &ChainName) -> Option<u32> {
+    pub(crate) fn find(&self, table: &Table, name: &ChainName) -> Option<u32> {
         let slot = self.slot(table, name, hash(name.as_bytes()));
         self.slots.get(slot).map(|(_, found)| *found).filter(|found| *found != NONE)
     }

@@ -4,7 +4,7 @@ use super::{
     EndpointChange, EndpointState, Fate, FlowChange, FlowShare, MemberChange, NodeChange, NodeState,
     OutboundChange, PodChange, Ports, ProbeChange, RuleChange,
 };
-use crate::{Flow, Rewrite, RewrittenChain, World};
+use crate::{Flow, Rewrite, RewrittenChain, World, probe::AskedOnce};
 use kubernetes::Unsettled;
 use model::{
     Key, Kind, NodeName, ObjectRef,
@@ -190,10 +190,12 @@ fn answers(world: &World) -> BTreeMap<(String, String, String), (String, bool)> 
         for rule in balancer.frontends.iter().flat_map(|frontend| &frontend.rules) {
             let Some(probe) = &rule.probe else { continue };
             let Some(pool) = world.cloud().pool(&balancer.name, &rule.pool) else { continue };
+            // A probe may come to thousands of endpoints: of members that are alike to it one is asked.
+            let mut asked = AskedOnce::new(world, probe);
             for member in pool.members.iter().take(MOST) {
-                let state = world.probe_state(Some(probe), member);
+                let state = asked.state(member);
                 let key = (balancer.name.to_string(), probe.name.clone(), member.label().to_string());
-                answers.insert(key, (state.answer, state.up));
+                answers.insert(key, (state.answer.clone(), state.up));
             }
         }
     }

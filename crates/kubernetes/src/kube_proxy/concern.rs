@@ -1,7 +1,6 @@
 //! Which service ports have anything to say to a packet, and to which of them nodes are not all the same.
 
-use super::{ProxyConfig, ServiceMap, ServicePort};
-use model::{NodeName, kubernetes::ProxyMode};
+use super::{ServiceMap, ServicePort};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -93,31 +92,6 @@ impl ServiceMap {
     pub fn only(&self, wanted: &BTreeSet<u32>) -> Self {
         let ports = wanted.iter().filter_map(|at| self.ports().get(*at as usize).cloned());
         self.with_ports(ports.collect())
-    }
-}
-
-impl ProxyConfig {
-    /// What another node's settings must have in common with these, and beside them nothing, so that the rules for these
-    /// Services are the same on both; `None` where rules name the node itself. `apart` are the nodes that
-    /// [`ServicePort::nodes_apart`] names.
-    pub fn shared_for(&self, services: &ServiceMap, apart: &BTreeSet<String>) -> Option<Self> {
-        let ports = services.ports();
-        let names_node = self.mode != ProxyMode::Iptables
-            || !self.node_port_addresses.is_empty()
-            || apart.contains(self.node.as_str())
-            || ports.iter().any(|port| !port.source_ranges.is_empty());
-        if names_node {
-            return None;
-        }
-        let hinted = ports.iter().flat_map(|port| &port.endpoints).any(|endpoint| endpoint.hints.is_some());
-        let zone = self.topology_labels.get_key_value(Self::ZONE_LABEL).filter(|_| hinted);
-        Some(Self {
-            node: NodeName::from(""),
-            node_ips: Vec::new(),
-            local_addresses: Vec::new(),
-            topology_labels: zone.map(|(key, zone)| (key.clone(), zone.clone())).into_iter().collect(),
-            ..self.clone()
-        })
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`nftables`] writes the table of that mode, [`ipvs`] what that one has; [`program`] does what the settings say.
 
 mod canonical;
+mod common;
 mod compare;
 mod concern;
 mod config;
@@ -22,6 +23,7 @@ mod sync;
 mod words;
 
 pub use canonical::canonical;
+pub use common::{Common, Likeness};
 pub use compare::{ChainDifference, Comparison, compare};
 pub use concern::Bearing;
 pub use config::{LocalDetector, NfacctCounter, ProxyConfig, pods_are_in_network};

@@ -183,10 +183,14 @@ impl ServiceMap {
             slices_of_family(self.family, slices).map(|(_, slice)| slice).collect();
         let same_slices = self.slices.len() == of_family.len()
             && self.slices.iter().zip(&of_family).all(|(own, slice)| Arc::ptr_eq(own, slice));
-        let mut by_service: FastMap<_, Vec<_>> = FastMap::default();
-        for (service, slice) in slices_of_family(self.family, slices).filter(|_| !same_slices) {
-            by_service.entry(service).or_default().push(slice);
-        }
+        let mut by_service: Option<FastMap<_, Vec<_>>> = None;
+        let index = || {
+            let mut found: FastMap<_, Vec<_>> = FastMap::default();
+            for (service, slice) in slices_of_family(self.family, slices) {
+                found.entry(service).or_default().push(slice);
+            }
+            found
+        };
         let mut nodes = Interner::default();
         let mut known = self.entries.iter().peekable();
         let mut changed = Vec::new();
@@ -209,13 +213,10 @@ impl ServiceMap {
                     }
                     entry.slices.iter().collect()
                 }
-                None if same_slices => {
-                    let all = slices_of_family(self.family, slices);
-                    all.filter(|(owner, _)| *owner == (&*key.namespace, &*key.name))
-                        .map(|(_, slice)| slice)
-                        .collect()
+                _ => {
+                    let found = by_service.get_or_insert_with(index);
+                    found.remove(&(&*key.namespace, &*key.name)).unwrap_or_default()
                 }
-                _ => by_service.remove(&(&*key.namespace, &*key.name)).unwrap_or_default(),
             };
             if before.is_none_or(|(_, entry)| !entry.is_made_from(service, &slices)) {
                 let entry = Entry {

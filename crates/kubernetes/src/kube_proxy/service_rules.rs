@@ -36,6 +36,16 @@ pub(super) struct Dispatch {
 impl<'a> View<'a> {
     pub(super) fn new(config: &'a ProxyConfig, service: &'a ServicePort, terse: bool) -> Self {
         let choice = categorize(Needs::of(service), &service.endpoints, config);
+        Self::of_choice(config, service, choice, terse)
+    }
+
+    /// The same, with the endpoints that the node uses.
+    pub(super) fn of_choice(
+        config: &'a ProxyConfig,
+        service: &'a ServicePort,
+        choice: Choice,
+        terse: bool,
+    ) -> Self {
         let has_local = choice.local.as_ref().is_some_and(|list| !list.is_empty());
         let has = |policy_local: bool| choice.has_endpoints && (!policy_local || has_local);
         Self {
@@ -171,6 +181,13 @@ impl<'a> View<'a> {
                 emit(ChainKind::Endpoint, Some(i), Chain { name: endpoint.chain, policy: None, rules });
             }
         }
+    }
+
+    /// `KUBE-SVL`, the chain to the node's own endpoints.
+    pub(super) fn local_chain(&self) -> Chain {
+        let list = self.choice.local.as_deref().unwrap_or_default();
+        let rules = self.spread_rules(list, self.service.internal_policy_local);
+        Chain { name: self.service.chain(ChainKind::ServiceLocal), policy: None, rules }
     }
 
     /// `KUBE-EXT`: masquerades, or under policy Local keeps the client's address; pods and the node itself

@@ -38,9 +38,11 @@ impl From<Passage> for Arrival {
 
 impl Kernel {
     /// Whether a packet's ways here up to the routing decision are those on a host with the same rules: there are rules
-    /// of iptables alone, and they are shared.
+    /// of iptables alone, and all are shared.
     pub fn arrives_as_on(&self, other: &Self, family: Family) -> bool {
-        let plain = |kernel: &Self| kernel.host.ipvs.is_empty() && kernel.host.nft.is_empty();
+        let plain = |kernel: &Self| {
+            kernel.host.ipvs.is_empty() && kernel.host.nft.is_empty() && kernel.own(family).is_empty()
+        };
         let same = match family {
             Family::V4 => Arc::ptr_eq(&self.v4, &other.v4),
             Family::V6 => Arc::ptr_eq(&self.v6, &other.v6),

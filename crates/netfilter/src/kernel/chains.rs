@@ -3,10 +3,13 @@
 use super::{
     compile::CompiledTable,
     holds::Verdict,
-    index::Cursor,
+    index::{Cursor, Index},
+    own::OwnChain,
     path::{End, Tracked, Walker},
 };
-use crate::{Chain, Event, Hook, Outcome, Policy, RejectWith, Rule, RuleId, Table, TableName, Target};
+use crate::{
+    Chain, Event, Hook, Outcome, Packet, Policy, RejectWith, Rule, RuleId, Table, TableName, Target,
+};
 
 /// So many jumps are followed for one packet, all its branches together; rules that want more are ambiguous.
 /// It bounds chains that each jump twice to the next: their number of paths doubles with each chain.
@@ -22,6 +25,7 @@ pub(super) struct At<'a> {
     name: TableName,
     table: &'a Table,
     compiled: &'a CompiledTable,
+    own: &'a [OwnChain],
     chain: u32,
     cursor: Cursor,
     /// A rule to be examined further: its index, the first match left, the chance so far.
@@ -34,14 +38,46 @@ impl<'a> At<'a> {
     }
 
     fn chain(&self, chain: u32) -> Option<&'a Chain> {
-        self.table.chains.get(chain as usize)
+        match self.own(chain) {
+            Some(own) => Some(&own.chain),
+            None => self.table.chains.get(chain as usize),
+        }
+    }
+
+    /// The host's own chain in place of a shared one.
+    fn own(&self, chain: u32) -> Option<&'a OwnChain> {
+        self.own.iter().find(|own| (own.table, own.place) == (self.name, chain))
+    }
+
+    fn index(&self, rules: &[Rule]) -> Option<&'a Index> {
+        match self.own(self.chain) {
+            Some(own) => own.index(),
+            None => self.compiled.index(self.chain, rules),
+        }
+    }
+
+    /// The chain that a rule leads to.
+    fn target(&self, id: RuleId) -> Option<u32> {
+        match self.own(id.chain) {
+            Some(own) => own.target(id.rule),
+            None => self.compiled.target(id.chain, id.rule),
+        }
+    }
+
+    /// Begins a walk through a chain.
+    fn begin(&mut self, chain: u32, packet: &Packet, indexed: bool) {
+        self.chain = chain;
+        self.cursor = match self.own(chain) {
+            Some(own) => own.cursor(packet, indexed),
+            None => self.compiled.cursor(chain, self.rules(), packet, indexed),
+        };
     }
 
     /// The next rule to examine.
     fn advance(&mut self) -> Option<u32> {
         let rules = self.rules();
         let indexed = matches!(self.cursor, Cursor::Lists(_));
-        let index = if indexed { self.compiled.index(self.chain, rules) } else { None };
+        let index = if indexed { self.index(rules) } else { None };
         self.cursor.next(index, rules.len())
     }
 
@@ -56,15 +92,17 @@ impl Walker<'_> {
         let Some(compiled) = self.compiled().table(name) else { return };
         let Some(chain) = compiled.hook(hook) else { return };
         let Some(table) = self.ruleset().tables.get(&name) else { return };
-        let Some(Chain { rules, policy, .. }) = table.chains.get(chain as usize) else { return };
+        let (own, cursor) = (self.own(), Cursor::Every(0));
+        let mut at = At { hook, name, table, compiled, own, chain, cursor, resume: None };
+        let Some(Chain { rules, policy, .. }) = at.chain(chain) else { return };
         if rules.is_empty() && *policy != Some(Policy::Drop) {
             return;
         }
         self.events.push(Event::Hook { hook, table: name });
         self.forget_misses();
-        let cursor = compiled.cursor(chain, rules, &self.packet, self.indexed());
+        at.begin(chain, &self.packet, self.indexed());
         self.frames.clear();
-        self.at = Some(At { hook, name, table, compiled, chain, cursor, resume: None });
+        self.at = Some(at);
     }
 
     /// Examines rules until the table has a verdict or the packet its end. Other branches are put aside.
@@ -173,12 +211,11 @@ impl Walker<'_> {
             return Err(self.ambiguous(id));
         };
         *budget = left;
-        let Some(to) = at.compiled.target(id.chain, id.rule) else { return Ok(()) };
+        let Some(to) = at.target(id) else { return Ok(()) };
         if come_back {
             self.frames.push((at.chain, at.cursor));
         }
-        at.chain = to;
-        at.cursor = at.compiled.cursor(to, at.rules(), &self.packet, indexed);
+        at.begin(to, &self.packet, indexed);
         Ok(())
     }
 

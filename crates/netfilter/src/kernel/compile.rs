@@ -2,8 +2,8 @@
 
 use super::index::{Cursor, Index, LONG};
 use crate::{
-    Family, Hook, Packet, Rule, RuleId, Ruleset, TableName,
-    links::{LinkError, Links},
+    ChainName, Family, Hook, Packet, Rule, RuleId, Ruleset, Table, TableName,
+    links::{LinkError, Links, Names},
 };
 use std::{fmt, sync::OnceLock};
 
@@ -73,6 +73,8 @@ pub(super) struct CompiledTable {
     hooks: [Option<u32>; Hook::ALL.len()],
     /// Long chains in order, each with an index that is built when a packet first comes by.
     long: Vec<(u32, OnceLock<Index>)>,
+    /// The chains by name, once somebody has looked for one.
+    names: OnceLock<Option<Names>>,
 }
 
 impl Compiled {
@@ -90,7 +92,7 @@ impl Compiled {
             let long = (0_u32..).zip(&table.chains).filter(|(_, chain)| chain.rules.len() >= LONG);
             let long = long.map(|(i, _)| (i, OnceLock::new())).collect();
             if let Some(slot) = tables.get_mut(*name as usize) {
-                *slot = Some(CompiledTable { links, hooks, long });
+                *slot = Some(CompiledTable { links, hooks, long, names: OnceLock::new() });
             }
         }
         Ok(Self { tables })
@@ -105,6 +107,11 @@ impl CompiledTable {
     /// The built-in chain of a hook.
     pub(super) fn hook(&self, hook: Hook) -> Option<u32> {
         self.hooks.get(hook as usize).copied().flatten()
+    }
+
+    /// The chain of a name in this table.
+    pub(super) fn find(&self, table: &Table, name: &ChainName) -> Option<u32> {
+        self.names.get_or_init(|| Names::new(table).ok()).as_ref()?.find(table, name)
     }
 
     /// The chain that a rule leads to.

@@ -11,18 +11,20 @@ mod ipvs;
 mod nat;
 mod near;
 mod nft;
+mod own;
 mod path;
 
 use crate::{
-    Conntrack, Entry, Event, Family, Host, Interface, NearMiss, Packet, Passage, RecentLists, Route, Ruleset,
-    Segment,
+    Chain, Conntrack, Entry, Event, Family, Host, Interface, NearMiss, Packet, Passage, RecentLists, Route,
+    Rule, RuleId, Ruleset, Segment, TableName,
 };
 use address::Addresses;
 pub use arrive::Arrival;
 use compile::Compiled;
 pub use compile::RulesetError;
+use own::OwnChain;
 use path::Question;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A host's network namespace, ready for packets.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub struct Kernel {
     addresses: Addresses,
     v4: Arc<Compiled>,
     v6: Arc<Compiled>,
+    /// Chains of each family in place of shared ones: IPv4, IPv6.
+    own: [Vec<OwnChain>; 2],
     /// Base chains of nftables: IPv4, IPv6.
     bases: [nft::Bases; 2],
 }
@@ -63,16 +67,49 @@ impl Kernel {
         let v6 = Arc::new(Compiled::new(&host.ipv6, Family::V6)?);
         let addresses = Addresses::new(&host);
         let bases = [Family::V4, Family::V6].map(|family| nft::Bases::new(&host, family));
-        Ok(Self { host, addresses, v4, v6, bases })
+        Ok(Self { host, addresses, v4, v6, own: Default::default(), bases })
     }
 
-    /// The same rules on another host, with these interfaces and routes; they are shared, and not loaded again.
+    /// The same rules on another host, with these interfaces and routes; they are shared, and not loaded again. Of a
+    /// family this host has `own` chains in place of those of the same names. [`Kernel::ruleset`] and [`Kernel::host`]
+    /// show the shared ones, [`Kernel::rule`] what counts.
+    ///
+    /// `None` where there is no chain of such a name, or none that a rule leads to. Chains that lead back to themselves
+    /// are not looked for: a packet in a loop is ambiguous.
     #[must_use]
-    pub fn on(&self, interfaces: Vec<Interface>, routes: Vec<Route>) -> Self {
+    pub fn on(
+        &self,
+        interfaces: Vec<Interface>,
+        routes: Vec<Route>,
+        (family, own): (Family, Vec<(TableName, Chain)>),
+    ) -> Option<Self> {
+        let ruleset = self.ruleset(family);
+        let chains = own.into_iter().map(|(table, chain)| {
+            let find = |name| self.compiled(family).table(table)?.find(ruleset.tables.get(&table)?, name);
+            let place = find(&chain.name)?;
+            let targets = chain.rules.iter().map(|rule| match rule.target.chain() {
+                Some(name) => find(name).map(Some),
+                None => Some(None),
+            });
+            let targets = targets.collect::<Option<_>>()?;
+            Some(OwnChain { table, place, chain, targets, index: OnceLock::new() })
+        });
+        let chains = chains.collect::<Option<Vec<_>>>()?;
+        let own = if family == Family::V4 { [chains, Vec::new()] } else { [Vec::new(), chains] };
         let host = Host { interfaces, routes, ..self.host.clone() };
         let addresses = Addresses::new(&host);
         let bases = [Family::V4, Family::V6].map(|family| nft::Bases::new(&host, family));
-        Self { host, addresses, v4: Arc::clone(&self.v4), v6: Arc::clone(&self.v6), bases }
+        Some(Self { host, addresses, v4: Arc::clone(&self.v4), v6: Arc::clone(&self.v6), own, bases })
+    }
+
+    /// The rule of an id, with its chain.
+    pub fn rule(&self, family: Family, id: RuleId) -> Option<(&Chain, &Rule)> {
+        let own = self.own(family).iter().find(|own| (own.table, own.place) == (id.table, id.chain));
+        let chain = match own {
+            Some(own) => &own.chain,
+            None => self.ruleset(family).chain(id)?,
+        };
+        Some((chain, chain.rules.get(id.rule as usize)?))
     }
 
     /// The host.
@@ -136,13 +173,18 @@ impl Kernel {
 
     /// What a near miss wanted, and what the packet had: `wants destination port 32651, the packet has 80`.
     pub fn describe_failure(&self, miss: &NearMiss) -> String {
-        let rule = self.ruleset(Family::of(miss.packet.destination)).rule(miss.rule);
-        let failed = rule.and_then(|rule| rule.matches.get(miss.failed as usize));
+        let rule = self.rule(Family::of(miss.packet.destination), miss.rule);
+        let failed = rule.and_then(|(_, rule)| rule.matches.get(miss.failed as usize));
         failed.map_or_else(String::new, |failed| describe::failure(failed, miss))
     }
 
     fn bases(&self, family: Family) -> &nft::Bases {
         let [ipv4, ipv6] = &self.bases;
+        if family == Family::V4 { ipv4 } else { ipv6 }
+    }
+
+    fn own(&self, family: Family) -> &[OwnChain] {
+        let [ipv4, ipv6] = &self.own;
         if family == Family::V4 { ipv4 } else { ipv6 }
     }
 

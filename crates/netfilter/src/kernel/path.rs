@@ -7,6 +7,7 @@ use super::{
     compile::Compiled,
     near::Guide,
     nft::{Bases, Progress},
+    own::OwnChain,
 };
 use crate::{
     Connection, CtState, CtStates, Entry, Event, Family, Hook, InterfaceName, Outcome, Packet, Passage,
@@ -134,6 +135,7 @@ struct Shared<'a> {
     state: &'a State,
     ruleset: &'a Ruleset,
     compiled: &'a Compiled,
+    own: &'a [OwnChain],
     bases: &'a Bases,
     segment: Segment,
     indexed: bool,
@@ -199,6 +201,7 @@ pub(super) fn start(question: Question<'_>) -> Walker<'_> {
         state,
         ruleset: kernel.ruleset(family),
         compiled: kernel.compiled(family),
+        own: kernel.own(family),
         bases: kernel.bases(family),
         segment,
         indexed,
@@ -608,6 +611,10 @@ impl<'a> Walker<'a> {
 
     pub(super) fn compiled(&self) -> &'a Compiled {
         self.shared.compiled
+    }
+
+    pub(super) fn own(&self) -> &'a [OwnChain] {
+        self.shared.own
     }
 
     pub(super) fn segment(&self) -> Segment {
