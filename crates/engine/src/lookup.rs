@@ -25,7 +25,7 @@ pub(crate) struct Lookup {
     /// The pod that was asked for last: who received a packet is asked several times.
     latest_pod: RefCell<Option<(Key, Arc<Pod>)>>,
     /// The Service whose ready endpoints were counted last: thousands of nodes are asked for the same.
-    latest_ready: RefCell<Option<(Key, BTreeMap<String, usize>)>>,
+    latest_ready: RefCell<Option<(Key, Vec<String>)>>,
     /// The flow that was asked for last, by its ends.
     pub(crate) latest_flow: RefCell<Option<(Place, Place, Rc<Resolved>)>>,
 }
@@ -120,10 +120,15 @@ impl World {
         if latest.as_ref().is_none_or(|(known, _)| known != service) {
             *latest = Some((service.clone(), self.ready_by_node(service)));
         }
-        latest.as_ref().and_then(|(_, counts)| counts.get(node.as_str())).copied().unwrap_or_default()
+        let Some((_, nodes)) = latest.as_ref() else { return 0 };
+        let before = |last: bool| {
+            nodes.partition_point(|own| if last { **own <= *node.as_str() } else { **own < *node.as_str() })
+        };
+        before(true) - before(false)
     }
 
-    fn ready_by_node(&self, service: &Key) -> BTreeMap<String, usize> {
+    /// The nodes of these endpoints in order, each as often as there are.
+    fn ready_by_node(&self, service: &Key) -> Vec<String> {
         let endpoints =
             self.slices_of(service).iter().flat_map(|slice| &slice.endpoints).filter(|endpoint| {
                 endpoint.conditions.ready.unwrap_or(true) && !endpoint.conditions.terminating.unwrap_or(false)
@@ -133,11 +138,7 @@ impl World {
         let mut on_nodes: Vec<(&str, &String)> = on_nodes.collect();
         order::sort(&mut on_nodes);
         on_nodes.dedup();
-        let mut counts = BTreeMap::new();
-        for (node, _) in on_nodes {
-            *counts.entry(node.to_owned()).or_default() += 1;
-        }
-        counts
+        on_nodes.into_iter().map(|(node, _)| node.to_owned()).collect()
     }
 
     /// The pods in a node's own network that have not finished, in name order.

@@ -102,10 +102,19 @@ pub(crate) struct AskedOnce<'a> {
     world: &'a World,
     probe: &'a Probe,
     apart: Option<Apart>,
-    known: BTreeMap<(bool, NodeClass), Rc<ProbeState>>,
+    known: BTreeMap<(bool, NodeClass), OfClass>,
     /// Whether there are so many endpoints that members are surveyed.
     surveys: bool,
-    surveyed: BTreeMap<(bool, NodeClass), Option<Survey>>,
+}
+
+/// What is known of the members of one class.
+enum OfClass {
+    /// Their state.
+    Same(Rc<ProbeState>),
+    /// What tells the state of each.
+    Surveyed(Survey),
+    /// Each is asked by itself.
+    Each,
 }
 
 impl<'a> AskedOnce<'a> {
@@ -113,7 +122,7 @@ impl<'a> AskedOnce<'a> {
         let is_large = |family| world.services(family).most_endpoints() >= SHARED_FROM;
         let surveys =
             world.tells_near_from_far() && [IpFamily::IPv4, IpFamily::IPv6].into_iter().any(is_large);
-        Self { world, probe, apart: None, known: BTreeMap::new(), surveys, surveyed: BTreeMap::new() }
+        Self { world, probe, apart: None, known: BTreeMap::new(), surveys }
     }
 
     /// The state of a member that is alike: whether it is up and what it answered are the same, the words about it not.
@@ -128,13 +137,20 @@ impl<'a> AskedOnce<'a> {
             world.apart(&packet, (address, probe.port), near)
         });
         let class = (address.is_ipv4(), apart.class(world.alike(), node));
-        if self.surveys {
-            let survey = || Survey::of(world, probe, node, address);
-            let survey = self.surveyed.entry(class).or_insert_with(survey).as_mut();
-            let state = survey.and_then(|survey| survey.state(world, probe, member));
-            return state.map_or_else(|| world.probed(probe, member), Rc::new);
-        }
-        Rc::clone(self.known.entry(class).or_insert_with(|| world.probed(probe, member)))
+        let surveys = self.surveys;
+        let found = self.known.entry(class).or_insert_with(|| {
+            if surveys {
+                Survey::of(world, probe, node, address).map_or(OfClass::Each, OfClass::Surveyed)
+            } else {
+                OfClass::Same(world.probed(probe, member))
+            }
+        });
+        let state = match found {
+            OfClass::Same(state) => Some(Rc::clone(state)),
+            OfClass::Surveyed(survey) => survey.state(world, probe, member).map(Rc::new),
+            OfClass::Each => None,
+        };
+        state.unwrap_or_else(|| world.probed(probe, member))
     }
 }
 

@@ -14,13 +14,13 @@ use crate::{
 use azure::Member;
 use model::{NodeName, azure::Probe};
 use netfilter::{Entry, InterfaceName};
-use std::{collections::BTreeMap, net::IpAddr, rc::Rc};
+use std::{net::IpAddr, rc::Rc};
 
 /// Where a probe leads on a class of members, and what it gets there.
 pub(crate) struct Survey {
     aims: Vec<Toward>,
-    /// The aims, by their places, that are on a node.
-    on: BTreeMap<NodeName, Vec<usize>>,
+    /// The aims, by their places, that are on a node, in the order of nodes.
+    on: Vec<(NodeName, usize)>,
     /// Those that are on each node by itself.
     on_each: Vec<usize>,
     arrivals: Option<Rc<Arrivals>>,
@@ -40,25 +40,26 @@ impl Survey {
         let entry = Entry::Received(InterfaceName::new(UPLINK)?);
         let inside = Inside { name, kernel: &kernel, entry, state: &state };
         let (aims, arrivals) = world.aims(&inside, &traveller)?;
-        let (mut on, mut on_each) = (BTreeMap::<_, Vec<usize>>::new(), Vec::new());
+        let (mut on, mut on_each) = (Vec::new(), Vec::new());
         for (place, aim) in aims.iter().enumerate() {
             match aim {
                 Toward::Itself => on_each.push(place),
                 Toward::Socket(ip, _) => {
-                    if let Some(node) = world.node_at(*ip) {
-                        on.entry(node.clone()).or_default().push(place);
-                    }
+                    on.extend(world.node_at(*ip).map(|node| (node.clone(), place)));
                 }
             }
         }
+        order::sort(&mut on);
         Some(Self { from_afar: vec![None; aims.len()], aims, on, on_each, arrivals })
     }
 
     /// The state of a member without words; `None` where it must be asked by itself.
     pub(crate) fn state(&mut self, world: &World, probe: &Probe, member: &Member) -> Option<ProbeState> {
         let (name, address) = (member.node.as_ref()?, member.address?);
+        let first = self.on.partition_point(|(node, _)| node < name);
+        let on_it = self.on.get(first..).unwrap_or_default().iter().take_while(|(node, _)| node == name);
         let mut own: Vec<usize> =
-            self.on.get(name).into_iter().flatten().chain(&self.on_each).copied().collect();
+            on_it.map(|(_, place)| *place).chain(self.on_each.iter().copied()).collect();
         order::sort(&mut own);
         let mut own = own.into_iter().peekable();
         let mut heard: Vec<Rc<[Heard]>> = Vec::with_capacity(self.aims.len());

@@ -113,7 +113,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
                             answer={state.answer.clone()} outcome={state.outcome} reply={state.reply}
                             selection={state.selection.clone()} highlight={state.highlight} dispatch={dispatch.clone()} />
                     } else {
-                        <Picture world={state.world.clone()} answer={state.answer.clone()} outcome={state.outcome}
+                        <Picture answer={state.answer.clone()} outcome={state.outcome}
                             reply={state.reply} selection={state.selection.clone()} highlight={state.highlight}
                             setting={Setting { advice, on_advised, ..Setting::default() }} dispatch={dispatch.clone()} />
                     }

@@ -19,8 +19,16 @@ async fn called(begin: impl Fn(&web_sys::Window, &Function)) {
 
 /// Until the browser heard what was waiting: input above all.
 pub(crate) async fn turn() {
-    // The browser refuses no timer; without one the work would end here, which is said nowhere else.
-    called(|window, then| drop(window.set_timeout_with_callback(then))).await;
+    wait(0).await;
+}
+
+/// For so many milliseconds, and until the browser heard what was waiting.
+pub(crate) async fn wait(time: i32) {
+    called(|window, then| {
+        // The browser refuses no timer; without one the work would end here, which is said nowhere else.
+        let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(then, time);
+    })
+    .await;
 }
 
 /// Until the page was painted. A frame begins before its paint, so that the turn after it follows the paint.

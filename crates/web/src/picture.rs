@@ -1,23 +1,19 @@
 //! The picture: lays the store's cluster and flow out, and hands the scene to the canvas.
 
-use crate::world::World;
 use crate::{
     canvas::{Canvas, Setting},
     ptr::Ptr,
     state::{Action, Answer, Dispatch},
 };
 use model::{Edit, ObjectRef};
-use render::{Format, Options};
-use std::rc::Rc;
+use render::Format;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 /// What the picture needs.
 #[derive(Properties, PartialEq)]
 pub(crate) struct PictureProps {
-    /// The settled cluster.
-    pub(crate) world: Ptr<World>,
-    /// What the engine says about the flow.
+    /// What the engine says about the flow, and the cluster of which it says that.
     pub(crate) answer: Ptr<Answer>,
     /// The branch that is drawn.
     pub(crate) outcome: usize,
@@ -37,15 +33,8 @@ pub(crate) struct PictureProps {
 #[component]
 pub(crate) fn Picture(props: &PictureProps) -> Html {
     let narrow = use_state(|| false);
-    let world = props.world.clone();
-    // By its number: that the engine came changes nothing in a picture that stands.
-    let scene = use_memo(
-        (world.id(), props.answer.clone(), props.outcome, props.reply, *narrow),
-        move |(_, answer, outcome, reply, narrow)| {
-            let shape = if *narrow { Format::Tall } else { Format::Wide };
-            Rc::new(world.picture(answer.flow.as_ref(), *outcome, *reply, Options { shape }))
-        },
-    );
+    let shape = if *narrow { Format::Tall } else { Format::Wide };
+    let scene = props.answer.picture(props.outcome, props.reply, shape);
     let on_select = use_callback(props.dispatch.clone(), |object: ObjectRef, dispatch| {
         dispatch.dispatch(Action::Select(Some(object)));
     });
@@ -54,6 +43,9 @@ pub(crate) fn Picture(props: &PictureProps) -> Html {
     let on_edit = use_callback(props.dispatch.clone(), |edit: Edit, dispatch| {
         let dispatch = dispatch.clone();
         spawn_local(async move { dispatch.dispatch(Action::Edit(edit)) });
+    });
+    let on_hold = use_callback((props.dispatch.clone(), shape), |edit: Edit, (dispatch, shape)| {
+        dispatch.dispatch(Action::Rehearse(edit, *shape));
     });
     let on_hover = use_callback(props.dispatch.clone(), |step: Option<usize>, dispatch| {
         dispatch.dispatch(Action::Highlight(step));
@@ -66,7 +58,7 @@ pub(crate) fn Picture(props: &PictureProps) -> Html {
         move |is_narrow: bool, ()| narrow.set(is_narrow)
     });
     html! {
-        <Canvas scene={(*scene).clone()} selected={props.selection.clone()} highlight={props.highlight}
-            setting={props.setting.clone()} {on_select} {on_edit} {on_hover} {on_announce} {on_narrow} />
+        <Canvas {scene} selected={props.selection.clone()} highlight={props.highlight}
+            setting={props.setting.clone()} {on_select} {on_edit} {on_hold} {on_hover} {on_announce} {on_narrow} />
     }
 }

@@ -6,6 +6,12 @@ import { FRAME, at, told } from "./figures.ts";
 /** Drops of a node on each build, the first one beside. */
 const DROPS = 20;
 
+/**
+ * Milliseconds for which a person holds the node over the pool before letting go. The page uses them to find out what
+ * the drop will do.
+ */
+const HOLD = 150;
+
 /** A node of the user pool, its pool, and the pool that it is dropped on first. */
 const CLUSTERS = [
   { preset: "caveat", node: "aks-pool-1-27255451-0", home: "pool-1", to: "system" },
@@ -84,6 +90,7 @@ for (const { preset, node, home, to } of CLUSTERS) {
         await page.bringToFront();
         await page.evaluate((pool) => (globalThis.awaited = pool), pool);
         await hopscope.drag(hopscope.node(node), hopscope.pool(pool));
+        await page.waitForTimeout(HOLD);
         await page.mouse.up();
         await page.waitForTimeout(450);
       }

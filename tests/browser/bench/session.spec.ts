@@ -108,7 +108,14 @@ test("a drag", async ({ page }) => {
     document.addEventListener("pointerup", painted(drag.drops), { capture: true, passive: true });
   });
   for (let round = 0; round < 10; round++) {
-    await hopscope.drag(hopscope.node("aks-pool-1-27255451-0"), hopscope.pool(round % 2 ? "pool-1" : "system"));
+    const pool = hopscope.pool(round % 2 ? "pool-1" : "system");
+    await hopscope.drag(hopscope.node("aks-pool-1-27255451-0"), pool);
+    // The hand is not still over the pool either.
+    const { x, y } = await hopscope.handle(pool);
+    for (let step = 1; step <= 12; step++) {
+      await page.mouse.move(x + step, y + step / 2);
+      await page.waitForTimeout(16);
+    }
     await page.mouse.up();
     await page.waitForTimeout(450);
   }

@@ -6,17 +6,16 @@
 use super::{Bearing, Choice, ProxyConfig, ProxyEndpoint, ServiceMap, ServicePort, service_rules::View};
 use model::{NodeName, kubernetes::ProxyMode};
 use netfilter::{Chain, TableName};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Some Services, with what nodes' rules for them have in common.
 #[derive(Debug)]
 pub struct Common {
     services: ServiceMap,
-    /// The nodes that [`ServicePort::nodes_apart`] names: whether an endpoint is hinted for one, and the endpoints on it
-    /// that its rules for policy Local are for, with their ports (both positions).
-    apart: BTreeMap<String, (bool, Vec<(u32, u32)>)>,
-    /// The ports with a ready endpoint.
-    ready: BTreeSet<u32>,
+    /// The nodes that [`ServicePort::nodes_apart`] names, in order, with the ports and endpoints (positions) and what these
+    /// are to them.
+    apart: Vec<(String, u32, u32, Bearing)>,
+    /// Of each port, whether it has a ready endpoint.
+    ready: Vec<bool>,
     /// Whether an endpoint is hinted for anything.
     hinted: bool,
 }
@@ -27,27 +26,24 @@ pub struct Likeness {
     /// Settings, without what is only the node's.
     config: ProxyConfig,
     /// The ports that have endpoints on the node.
-    local: BTreeSet<u32>,
+    local: Vec<u32>,
     /// The ports whose source ranges hold the node's address.
-    allowed: BTreeSet<u32>,
+    allowed: Vec<u32>,
 }
 
 impl Common {
     /// What nodes have in common of the rules for these Services.
     pub fn new(services: ServiceMap) -> Self {
-        let mut apart: BTreeMap<String, (bool, Vec<(u32, u32)>)> = BTreeMap::new();
-        let (mut ready, mut hinted) = (BTreeSet::new(), false);
+        let (mut apart, mut ready, mut hinted) = (Vec::new(), Vec::new(), false);
         for (at, port) in (0_u32..).zip(services.ports()) {
             for (node, endpoints) in port.nodes_apart() {
-                let (is_hinted, local) = apart.entry(node.to_owned()).or_default();
-                *is_hinted |= endpoints.iter().any(|(_, bearing)| *bearing == Bearing::Hinted);
-                if port.uses_local_endpoints() {
-                    local.extend(endpoints.into_iter().map(|(own, _)| (at, own)));
-                }
+                let on_node = endpoints.into_iter().map(|(own, bearing)| (node.to_owned(), at, own, bearing));
+                apart.extend(on_node);
             }
             hinted |= port.endpoints.iter().any(|endpoint| endpoint.hints.is_some());
-            ready.extend(port.endpoints.iter().any(|endpoint| endpoint.ready).then_some(at));
+            ready.push(port.endpoints.iter().any(|endpoint| endpoint.ready));
         }
+        order::sort(&mut apart);
         Self { services, apart, ready, hinted }
     }
 
@@ -62,26 +58,26 @@ impl Common {
         if config.mode != ProxyMode::Iptables || !config.node_port_addresses.is_empty() {
             return None;
         }
-        let (mut local, mut own) = (BTreeSet::new(), Vec::new());
-        if let Some((is_hinted, endpoints)) = self.apart.get(config.node.as_str()) {
-            if *is_hinted {
-                return None;
-            }
-            for of_port in endpoints.chunk_by(|(port, _), (other, _)| port == other) {
-                let Some((at, _)) = of_port.first() else { continue };
-                let Some(port) = self.services.ports().get(*at as usize) else { continue };
-                let on_node = of_port.iter().map(|(_, own)| *own).collect();
-                if let Some(list) = self.local_list(*at, port, on_node)? {
-                    local.insert(*at);
-                    own.push((TableName::Nat, self.local_chain(config, port, list)));
-                }
+        let (mut local, mut own) = (Vec::new(), Vec::new());
+        let first = self.apart.partition_point(|(node, ..)| **node < *config.node.as_str());
+        let named = self.apart.get(first..).unwrap_or_default();
+        let named = named.iter().take_while(|(node, ..)| **node == *config.node.as_str());
+        if named.clone().any(|(.., bearing)| *bearing == Bearing::Hinted) {
+            return None;
+        }
+        for (at, port) in (0_u32..).zip(self.services.ports()).filter(|(_, port)| port.uses_local_endpoints())
+        {
+            let on_node = named.clone().filter(|(_, of, ..)| *of == at).map(|(_, _, own, _)| *own);
+            if let Some(list) = self.local_list(at, port, on_node.collect())? {
+                local.push(at);
+                own.push((TableName::Nat, self.local_chain(config, port, list)));
             }
         }
         let ip = config.node_ip();
         let allows =
             |port: &ServicePort| port.source_ranges.iter().any(|net| ip.is_some_and(|ip| net.contains(&ip)));
         let allowed = (0_u32..).zip(self.services.ports()).filter(|(_, port)| allows(port));
-        let allowed = order::set(allowed.map(|(at, _)| at));
+        let allowed = allowed.map(|(at, _)| at).collect();
         let zone = config.topology_labels.get_key_value(ProxyConfig::ZONE_LABEL).filter(|_| self.hinted);
         let config = ProxyConfig {
             node: NodeName::from(""),
@@ -112,7 +108,9 @@ impl Common {
         }
         // Every node has the chains of policy Cluster. Hints narrow them, and so does it that others are ready.
         let drains = port.endpoints.get(*list.first()? as usize).is_some_and(|endpoint| !endpoint.ready);
-        let others = !port.uses_cluster_endpoints() || self.hinted || (drains && self.ready.contains(&at));
+        let others = !port.uses_cluster_endpoints()
+            || self.hinted
+            || (drains && self.ready.get(at as usize) == Some(&true));
         if others { None } else { Some(Some(list)) }
     }
 

@@ -6,11 +6,11 @@ use super::{
     gesture::{Gesture, Pressed},
     moves::{Target, is_movable, name_of, targets},
 };
-use crate::pause::paint;
+use crate::pause::{paint, wait};
 use render::{Rect, Scene};
 use std::rc::Rc;
 use wasm_bindgen_futures::spawn_local;
-use yew::{Context, Html, PointerEvent, html};
+use yew::{Context, Html, PointerEvent, html, html::Scope};
 
 /// Something picked up.
 pub(super) struct Carried {
@@ -18,6 +18,28 @@ pub(super) struct Carried {
     pub(super) targets: Vec<Target>,
     pub(super) over: Option<usize>,
     pub(super) by_pointer: bool,
+}
+
+/// How long something is held over a place before it is likely to be dropped there, in milliseconds.
+const HOLD: i32 = 50;
+
+impl Carried {
+    /// Tells the canvas if it is still over this place in a moment. That is right after a frame: what is done then
+    /// does not keep the next one from following the pointer.
+    pub(super) fn hold(&self, canvas: &Scope<Canvas>) {
+        let Some(over) = self.over else { return };
+        let canvas = canvas.clone();
+        spawn_local(async move {
+            wait(HOLD).await;
+            paint().await;
+            canvas.send_message(Msg::Held(over));
+        });
+    }
+
+    /// The place that it is over, if it is this one.
+    pub(super) fn held(&self, over: usize) -> Option<&Target> {
+        self.targets.get(self.over.filter(|now| *now == over)?)
+    }
 }
 
 impl Canvas {

@@ -103,6 +103,7 @@ impl Canvas {
                     (Some(over), false) => (over + count - 1) % count,
                 };
                 carried.over = Some(next);
+                carried.hold(ctx.link());
                 if let Some(target) = carried.targets.get(next) {
                     ctx.props().on_announce.emit(format!("{}: {}.", target.name, target.sentence));
                 }

@@ -7,7 +7,7 @@ mod draw;
 mod element;
 mod gesture;
 mod keys;
-mod moves;
+pub(crate) mod moves;
 mod player;
 mod props;
 mod viewport;
@@ -69,6 +69,8 @@ pub(crate) enum Msg {
     /// By the pointer, or by the keyboard.
     PickUp(String, bool),
     Over(Option<usize>),
+    /// What is carried was over this place of its targets a moment ago.
+    Held(usize),
     Drop,
     /// What was dropped is no longer in hand, whatever came of it.
     PutDown,
@@ -268,7 +270,14 @@ impl Canvas {
             Msg::Over(over) => {
                 if let Some(carried) = &mut self.carried {
                     carried.over = over;
+                    carried.hold(ctx.link());
                 }
+            }
+            Msg::Held(over) => {
+                if let Some(target) = self.carried.as_ref().and_then(|carried| carried.held(over)) {
+                    ctx.props().on_hold.emit(target.edit.clone());
+                }
+                return false;
             }
             Msg::Drop => {
                 self.deaf = self.carried.as_ref().is_some_and(|carried| carried.by_pointer);

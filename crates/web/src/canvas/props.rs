@@ -52,6 +52,8 @@ pub(crate) struct Props {
     pub(crate) highlight: Option<usize>,
     /// A thing was moved.
     pub(crate) on_edit: Callback<Edit>,
+    /// A thing is held where dropping it would make this edit.
+    pub(crate) on_hold: Callback<Edit>,
     /// A thing was clicked or focused.
     pub(crate) on_select: Callback<ObjectRef>,
     /// The pointer is over something that a step made, or left it; the packet came to a step.
@@ -71,6 +73,7 @@ impl PartialEq for Props {
             && self.selected == other.selected
             && self.highlight == other.highlight
             && self.on_edit == other.on_edit
+            && self.on_hold == other.on_hold
             && self.on_select == other.on_select
             && self.on_hover == other.on_hover
             && self.on_announce == other.on_announce

@@ -110,12 +110,12 @@ pub(crate) fn Comparison(props: &CompareProps) -> Html {
             </div>
             <section class="variant" aria-label="Variant A">
                 { head("A", baseline_words(props.variant.baseline), &a, branch("Branch of A", &props.variant.answer, like, pick)) }
-                <Picture setting={setting("Cluster and packet, variant A", true)} world={props.variant.world.clone()} answer={props.variant.answer.clone()} outcome={like}
+                <Picture setting={setting("Cluster and packet, variant A", true)} answer={props.variant.answer.clone()} outcome={like}
                     reply={props.reply} selection={None::<ObjectRef>} highlight={None::<usize>} dispatch={props.dispatch.clone()} />
             </section>
             <section class="variant" aria-label="Variant B">
                 { head("B", "now, to be changed", &b, branch("Branch of B", &props.answer, props.outcome, trace::choose(&props.dispatch))) }
-                <Picture setting={setting("Cluster and packet, variant B", false)} world={props.world.clone()} answer={props.answer.clone()} outcome={props.outcome}
+                <Picture setting={setting("Cluster and packet, variant B", false)} answer={props.answer.clone()} outcome={props.outcome}
                     reply={props.reply} selection={props.selection.clone()} highlight={props.highlight} dispatch={props.dispatch.clone()} />
             </section>
         </div>

@@ -3,8 +3,14 @@
 use crate::world::World;
 use engine::{Action, Cause, Flow, PathOutcome, Paths, Run, RunRow, Step, Verdict};
 pub(crate) use render::per_cent;
+use render::{Format, Options, Scene};
 use session::{Answered, Export};
-use std::{cell::OnceCell, fmt, net::IpAddr};
+use std::{
+    cell::{OnceCell, RefCell},
+    fmt,
+    net::IpAddr,
+    rc::Rc,
+};
 
 /// The engine's answer about one flow. It is asked for when somebody first reads it: after an edit, what is in sight
 /// may not need it.
@@ -16,7 +22,12 @@ pub(crate) struct Answer {
     pub(crate) flow: Option<Flow>,
     seed: u64,
     result: OnceCell<Result<Answered, Unanswered>>,
+    /// What was drawn last.
+    drawn: RefCell<Option<(Drawing, Rc<Scene>)>>,
 }
+
+/// Which branch is drawn, whether it is the way back, and in which shape.
+type Drawing = (usize, bool, Format);
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,12 +52,18 @@ impl fmt::Display for Unanswered {
 impl Answer {
     /// The answer about a flow, its run sampled by this seed.
     pub(crate) fn of(world: &World, flow: &Flow, seed: u64) -> Self {
-        Self { world: world.clone(), flow: Some(flow.clone()), seed, result: OnceCell::new() }
+        Self {
+            world: world.clone(),
+            flow: Some(flow.clone()),
+            seed,
+            result: OnceCell::new(),
+            drawn: RefCell::default(),
+        }
     }
 
     /// No answer before the prediction.
     pub(crate) fn veiled(world: &World) -> Self {
-        Self { world: world.clone(), flow: None, seed: 0, result: OnceCell::new() }
+        Self { world: world.clone(), flow: None, seed: 0, result: OnceCell::new(), drawn: RefCell::default() }
     }
 
     /// What becomes of it, or why that is not told.
@@ -66,6 +83,19 @@ impl Answer {
     /// The sampled run.
     pub(crate) fn run(&self) -> Option<&Run> {
         self.result().ok().map(|answered| &answered.run)
+    }
+
+    /// How a branch is drawn, on the way there or back: the same scene where it was drawn last.
+    pub(crate) fn picture(&self, outcome: usize, reply: bool, shape: Format) -> Rc<Scene> {
+        let wanted = (outcome, reply, shape);
+        let mut drawn = self.drawn.borrow_mut();
+        match &*drawn {
+            Some((known, scene)) if *known == wanted => Rc::clone(scene),
+            _ => {
+                let scene = self.world.picture(self.flow.as_ref(), outcome, reply, Options { shape });
+                Rc::clone(&drawn.insert((wanted, Rc::new(scene))).1)
+            }
+        }
     }
 
     /// A branch as plain text, every step of it.

@@ -10,6 +10,7 @@ mod history;
 pub(crate) mod link;
 pub(crate) mod objects;
 mod reduce;
+mod rehearsed;
 pub(crate) mod stories;
 mod watch;
 
@@ -27,6 +28,7 @@ use engine::{Flow, Stage};
 use formats::Link;
 use history::Origin;
 use model::{Edit, Model, ObjectRef};
+use render::Format;
 use std::{cell::OnceCell, rc::Rc};
 use yew::AttrValue;
 
@@ -42,6 +44,8 @@ pub(crate) struct State {
     pub(crate) model: Ptr<Model>,
     /// The settled cluster.
     pub(crate) world: Ptr<World>,
+    /// An edit that is likely to be made next, with its outcome.
+    rehearsed: Option<Rc<rehearsed::Rehearsed>>,
     /// What was asked for before the engine was here.
     pub(crate) waiting: Vec<Action>,
     /// What can be undone.
@@ -121,6 +125,8 @@ impl Changed {
 pub(crate) enum Action {
     /// Change the cluster.
     Edit(Edit),
+    /// Somebody is about to change the cluster so, and sees a picture of this shape.
+    Rehearse(Edit, Format),
     /// Change the cluster in several ways as one step of history with a name.
     Named(String, Edit),
     /// Bring the cluster to a state that is known, whatever the controllers would make of it, by this edit.
@@ -318,6 +324,7 @@ impl State {
             origin: Origin { preset, model: model.clone() },
             model,
             world: Ptr::new(world),
+            rehearsed: None,
             waiting: Vec::new(),
             history: Rc::default(),
             selection,

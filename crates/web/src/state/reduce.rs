@@ -20,7 +20,13 @@ impl Reducible for State {
     type Action = Action;
 
     fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
+        if let Action::Edit(edit) = &action
+            && let Some(then) = self.rehearsed(edit)
+        {
+            return then;
+        }
         let mut next = (*self).clone();
+        next.rehearsed = None;
         if !next.waiting.is_empty() && engineroom::is_ready() {
             let waiting = std::mem::take(&mut next.waiting);
             return waiting.into_iter().fold(Rc::new(next), Self::reduce).reduce(action);
@@ -38,6 +44,7 @@ impl Reducible for State {
             Action::FollowEdit if !self.behind => return self,
             Action::FollowEdit => next.follow_edit(),
             Action::Edit(edit) => next.plan(&edit, describe::edit(&edit)),
+            Action::Rehearse(edit, shape) => return self.rehearse(edit, shape),
             Action::Named(label, edit) => next.plan(&edit, label),
             Action::Restore(label, edit) => next.edit(&edit, label, Vec::new()),
             Action::Undo => next.undo(),
@@ -120,6 +127,7 @@ impl Action {
         !matches!(
             self,
             Self::FollowEdit
+                | Self::Rehearse(..)
                 | Self::Unwatch(_)
                 | Self::Select(_)
                 | Self::ChooseOutcome(_)
