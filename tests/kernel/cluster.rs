@@ -234,6 +234,17 @@ impl Cluster {
         self.any_pod(name, app, node, State::Ready, true)
     }
 
+    /// A pod that takes a port of its node, TCP and UDP (`hostPort`).
+    pub(crate) fn port_of_node(mut self, name: &str, node: u8, host_port: u16) -> Self {
+        self = self.bystander(name, node);
+        let Some(mut pod) = self.model.pods.get(&key(name)).map(|pod| Pod::clone(pod)) else { return self };
+        for port in pod.spec.containers.iter_mut().flat_map(|container| &mut container.ports) {
+            port.host_port = host_port;
+        }
+        self.put(Object::Pod(Arc::new(pod)));
+        self
+    }
+
     fn any_pod(mut self, name: &str, app: &str, node: u8, state: State, host_network: bool) -> Self {
         let node_name = format!("n{node}");
         let on_node = self.model.pods.values().filter(|pod| pod.spec.node_name == node_name).count();

@@ -19,7 +19,7 @@ pub(crate) enum Source {
     Vm,
     /// A process on this node.
     Node(u8),
-    /// A process on this node that calls 127.0.0.1 or ::1; only to node ports.
+    /// A process on this node that calls 127.0.0.1 or ::1; only to ports of the node.
     Loopback(u8),
     /// A pod.
     Pod(&'static str),
@@ -220,7 +220,11 @@ impl Question {
                 let ip = pod.ips().find(|&ip| self.family.has(ip)).ok_or_else(missing)?;
                 (ip, POD_PORT)
             }
-            Target::Node(at, port) => (node_ip(at)?, port),
+            Target::Node(at, port) => match (self.source, self.family) {
+                (Source::Loopback(_), Family::V4) => (Ipv4Addr::LOCALHOST.into(), port),
+                (Source::Loopback(_), Family::V6) => (Ipv6Addr::LOCALHOST.into(), port),
+                _ => (node_ip(at)?, port),
+            },
             Target::Vm => (vm_ip(self.family), POD_PORT),
         })
     }

@@ -60,6 +60,9 @@ fn node_host(world: &World, name: &NodeName, node: &Node) -> Host {
         let rules = world.rules(name, ip_family);
         rules.map(|rules| rules.text(family, Form::KUBE_PROXY).to_string()).unwrap_or_default()
     };
+    let ipv4 = rules(IpFamily::IPv4, netfilter::Family::V4);
+    // kube-proxy sets it in mode iptables, and portmap for the pods that take a port of the node.
+    let route_localnet = model.proxy_mode() == ProxyMode::Iptables || ipv4.contains("CNI-HOSTPORT-DNAT");
     let nft = [IpFamily::IPv4, IpFamily::IPv6].into_iter().filter_map(|family| world.nft_table(name, family));
     let nft = nft.map(|table| table.text(nft::Form::Load).to_string()).collect();
     let mut servers: Vec<_> = pods.map(|pod| server(&pod.metadata.key(), pod)).collect();
@@ -68,10 +71,10 @@ fn node_host(world: &World, name: &NodeName, node: &Node) -> Host {
         name: node_name(name.as_str()),
         role: Role::Node {
             pod_ranges: node.spec.pod_cidrs.iter().filter_map(|range| range.parse::<IpNet>().ok()).collect(),
-            ipv4: rules(IpFamily::IPv4, netfilter::Family::V4),
+            ipv4,
             ipv6: rules(IpFamily::IPv6, netfilter::Family::V6),
             nft,
-            route_localnet: world.model().proxy_mode() == ProxyMode::Iptables,
+            route_localnet,
         },
         addresses: node.internal_ips().collect(),
         servers,

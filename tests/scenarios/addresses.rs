@@ -169,3 +169,81 @@ fn a_pool_is_in_the_subnet_that_it_names() {
     let causes: Vec<_> = names.iter().map(|name| told(&ask(&world, name, "203.0.113.9:443")).1).collect();
     assert_eq!(causes, [None, Some(Cause::NoRoute)]);
 }
+
+#[test]
+fn a_service_without_an_address_outside_says_why() {
+    let pool = "  - {name: system, mode: System, count: 2, vmSize: Standard_D4s_v5}\n";
+    let service = |name: &str, annotation: &str, ports: &str, status: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n  annotations: {{{annotation}}}\nspec: {{type: LoadBalancer, selector: {{app: web}}, ports: [{ports}]}}\nstatus: {{loadBalancer: {{ingress: [{status}]}}}}\n"
+        )
+    };
+    let (http, sctp) = ("{name: http, port: 80, targetPort: 8080}", "{name: s, port: 90, protocol: SCTP}");
+    let named = "service.beta.kubernetes.io/azure-pip-name: mine";
+    let text = [
+        cluster(pool),
+        "---\napiVersion: v1\nkind: Service\nmetadata: {name: inside}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n".to_owned(),
+        service("unnamed", "", http, ""),
+        service("named", named, http, ""),
+        // The address that it reports was found: it is the input that lacks the document.
+        service("reported", named, http, "{ip: 20.1.1.1}"),
+        service("sctp", "", &format!("{http}, {sctp}"), ""),
+        // What it reports is of the time before, and nobody's now: not a host on the internet that answers.
+        service("was", "", &format!("{http}, {sctp}"), "{ip: 20.1.1.2}"),
+    ]
+    .concat();
+    let world = world(&text);
+    let refused = "SCTP is only supported on standard load balancers in internal mode";
+    for (service, why) in [
+        ("unnamed", None),
+        ("reported", None),
+        ("named", Some("gets no external address: public address mine not found".to_owned())),
+        ("sctp", Some(format!("gets no external address: {refused}"))),
+        ("was", Some(format!("gets no external address: {refused}"))),
+        (
+            "web",
+            Some("is of type NodePort: from outside it is called at a node's address, port 30080".to_owned()),
+        ),
+        (
+            "inside",
+            Some("is of type ClusterIP: its address means something to nodes and pods alone".to_owned()),
+        ),
+    ] {
+        let error = world.paths(&flow("internet", &format!("svc/{service}:80"))).err();
+        let wanted = why.map(|why| format!("svc/default/{service} {why}"));
+        assert_eq!(error.map(|error| error.to_string()), wanted, "{service}");
+    }
+    let undone: Vec<String> = world.undone().collect();
+    let wanted =
+        ["named: public address mine not found", &format!("sctp: {refused}"), &format!("was: {refused}")]
+            .map(|what| format!("Service default/{what} (load balancer rules)"));
+    assert_eq!(undone, wanted);
+}
+
+/// A pod's `hostPort` is a port of its node, by portmap's rules; the pods' own network is masqueraded on the way.
+#[test]
+fn a_host_port_leads_to_the_pod_of_that_node() {
+    let pool = "  - {name: system, mode: System, count: 2, vmSize: Standard_D4s_v5}\n";
+    let agent = "---\napiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: agent}\nspec:\n  selector: {matchLabels: {app: agent}}\n  template: {metadata: {labels: {app: agent}}, spec: {containers: [{name: c, ports: [{containerPort: 8126, hostPort: 9000}]}]}}\n";
+    let world = world(&format!("{}{agent}", cluster(pool)));
+    let nodes: Vec<String> = world.model().nodes.keys().map(ToString::to_string).collect();
+    let own = world.model().pods.values().find(|pod| pod.metadata.name == "client").expect("the client");
+    let near = own.spec.node_name.clone();
+    let far = nodes.iter().find(|node| **node != near).expect("another node").clone();
+    for node in [&near, &far] {
+        let paths = ask(&world, "pod/client", &format!("node/{node}:9000"));
+        let [outcome] = paths.outcomes.as_slice() else { panic!("one branch: {}", deciding(&paths)) };
+        let receiver = outcome.endpoint.as_ref().expect("a receiver");
+        let pod = world.model().pods.values().find(|pod| {
+            pod.ips().any(|ip| ip == receiver.ip)
+                && pod.metadata.labels.get("app").is_some_and(|app| app == "agent")
+        });
+        assert_eq!(pod.map(|pod| &pod.spec.node_name), Some(node), "{}", deciding(&paths));
+        assert_eq!(receiver.port, 8126);
+        // Near, portmap masquerades what comes from the pods' network; far, ip-masq-agent did on the way to a node.
+        let near_ip = world.model().nodes[near.as_str()].internal_ips().next();
+        assert_eq!(outcome.source_seen, near_ip, "{}", deciding(&paths));
+    }
+    let none = ask(&world, "pod/client", &format!("node/{near}:9001"));
+    assert_eq!(told(&none).1, Some(Cause::NoListener));
+}

@@ -125,15 +125,18 @@ pub(crate) fn halves(
         });
         let document =
             public_ip.as_deref().and_then(|name| model.public_ip_addresses.get(name)).map(Arc::as_ref);
+        let reported = status_address(service, family, internal);
+        // An address that the Service reports was found: it is the input that lacks the document.
         if let Some(name) = annotations.public_ip_name(v6, dual).filter(|_| !internal)
             && document.is_none()
+            && reported.is_none()
         {
             return Err(Reason::PublicIpNotFound(name.to_owned()));
         }
         let known = annotations
             .fixed_address(v6)
             .or_else(|| document.and_then(|document| document.ip_address.as_deref()?.parse().ok()))
-            .or_else(|| status_address(service, family, internal));
+            .or(reported);
         let address = known.unwrap_or_else(|| {
             if internal {
                 allocator.private(family, annotations.internal_subnet())

@@ -236,7 +236,7 @@ pub(crate) struct WhatIfArguments {
     /// The edit as JSON, e.g. '{"edit":"drain","node":"NODE"}'
     #[arg(long, value_name = "JSON")]
     pub(crate) edit: String,
-    /// The sender of the compared flows: IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME
+    /// The sender of the compared flows: internet, an IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME
     #[arg(long, value_name = "SRC", default_value = "198.51.100.7")]
     pub(crate) from: String,
     /// Receivers and ports of the compared flows (repeatable); every port of every LoadBalancer Service by default
@@ -311,7 +311,7 @@ pub(crate) struct FlowArguments {
     /// Files or folders of YAML and JSON; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<String>,
-    /// The sender: IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME
+    /// The sender: internet, an IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME
     #[arg(long, value_name = "SRC")]
     pub(crate) from: String,
     /// The receiver and port: IP, NAME, svc/NAMESPACE/NAME, pod/NAMESPACE/NAME or node/NAME, then :PORT; or a URL
@@ -377,13 +377,13 @@ impl FlowArguments {
         let from: Place = self.from.parse().map_err(|error| {
             Failure::new(
                 format!("--from: {error}"),
-                "write an IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME, e.g. --from 198.51.100.7",
+                "write internet, an IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME, e.g. --from 198.51.100.7",
             )
         })?;
         if matches!(from, Place::Service(_) | Place::Name(_)) {
             return Err(Failure::new(
                 format!("--from: {from} cannot send"),
-                "write an IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME, e.g. --from 198.51.100.7",
+                "write internet, an IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME, e.g. --from 198.51.100.7",
             ));
         }
         let protocol = self.protocol.meant();

@@ -6,13 +6,13 @@ use crate::{
     output::{self, Failure},
     refused, text,
 };
-use engine::{Flow, Paths, World};
+use engine::{Flow, Paths};
 use lessons::FlowSpec;
 use render::{Format, Picture, svg::Theme};
 
 pub(crate) fn run(arguments: &RenderArguments) -> Result<String, Failure> {
     let flow = flow(arguments)?;
-    let world = World::new(&input::model(&arguments.files)?);
+    let world = input::world(&arguments.files)?;
     let paths = match &flow {
         Some(flow) => Some(world.paths(flow).map_err(|error| refused(&world, flow, &error))?),
         None => None,

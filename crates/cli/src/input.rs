@@ -1,9 +1,11 @@
 //! Files, folders and standard input.
 
 use crate::output::{self, Failure};
+use engine::World;
 use formats::{MAX_INPUT_BYTES, Severity, Source, import};
 use model::Model;
 use std::{
+    fmt::Write as _,
     fs, io,
     io::Read,
     path::{Path, PathBuf},
@@ -25,6 +27,29 @@ pub(crate) fn model(files: &[String]) -> Result<Model, Failure> {
     }
     output::complain(&message);
     Ok(import.model)
+}
+
+/// Things left undone that are told.
+const MOST_UNDONE: usize = 10;
+
+/// The settled cluster of the given files. Beside what [`model`] says, standard error gets what stays undone in it: pods
+/// that stay pending, Services that Azure refuses.
+pub(crate) fn world(files: &[String]) -> Result<World, Failure> {
+    Ok(told(World::new(&model(files)?)))
+}
+
+fn told(world: World) -> World {
+    let mut message = String::new();
+    for undone in world.undone().take(MOST_UNDONE) {
+        // Writing to a String does not fail.
+        let _ = writeln!(message, "warning: {undone}");
+    }
+    let more = world.undone().count().saturating_sub(MOST_UNDONE);
+    if more > 0 {
+        let _ = writeln!(message, "warning: and {more} more of this kind");
+    }
+    output::complain(&message);
+    world
 }
 
 fn sources(files: &[String]) -> Result<Vec<Source>, Failure> {

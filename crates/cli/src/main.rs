@@ -22,7 +22,7 @@ mod what_if;
 
 use args::{Arguments, Command, FlowArguments, IptablesArguments, LbArguments, OutputFormat, RulesFormat};
 use clap::Parser;
-use engine::{Flow, FlowError, Paths, State, World};
+use engine::{Flow, FlowError, Inside, Paths, Place, State, World};
 use model::{Model, NodeName, Object, azure::LoadBalancer, kubernetes::IpFamily};
 use netfilter::Form;
 use output::{Done, Failure};
@@ -79,8 +79,7 @@ fn run(arguments: Result<Arguments, clap::Error>) -> Result<Done, Failure> {
 }
 
 fn iptables(arguments: &IptablesArguments) -> Result<Done, Failure> {
-    let model = input::model(&arguments.files)?;
-    let world = World::new(&model);
+    let world = input::world(&arguments.files)?;
     has_rules(&world, &arguments.node, "--node")?;
     let node = NodeName::from(arguments.node.as_str());
     if let Some(saved) = &arguments.compare {
@@ -111,8 +110,7 @@ fn iptables(arguments: &IptablesArguments) -> Result<Done, Failure> {
 }
 
 fn lb(arguments: &LbArguments) -> Result<String, Failure> {
-    let model = input::model(&arguments.files)?;
-    let world = World::new(&model);
+    let world = input::world(&arguments.files)?;
     let balancers = world.cloud().load_balancers();
     let names = || balancers.iter().map(|balancer| balancer.name.as_str());
     let print =
@@ -171,7 +169,7 @@ fn later(arguments: &args::TraceArguments) -> Result<String, Failure> {
     state.wait(arguments.idle.unwrap_or_default());
     let after = match arguments.then.as_slice() {
         [] => None,
-        files => Some(World::new(&input::model(files)?)),
+        files => Some(input::world(files)?),
     };
     let after = after.as_ref().unwrap_or(&world);
     let paths = after.later(&opened, &state).map_err(|error| refused(after, &flow, &error))?;
@@ -222,8 +220,7 @@ fn sample(arguments: &args::RunArguments) -> Result<String, Failure> {
 
 fn world(arguments: &FlowArguments) -> Result<(World, Flow), Failure> {
     let flow = arguments.flow()?;
-    let model = input::model(&arguments.files)?;
-    let world = World::new(&model);
+    let world = input::world(&arguments.files)?;
     if let Some(via) = &arguments.via {
         node_exists(&world, via, "--via")?;
     }
@@ -254,20 +251,41 @@ fn has_rules(world: &World, name: &str, option: &str) -> Result<(), Failure> {
     ))
 }
 
+/// What there is of the kind of a place that is not there.
+fn instead_of(model: &Model, place: &Place) -> Option<String> {
+    let choices = |what, names: Vec<String>| Some(output::choices(what, names.iter().map(String::as_str)));
+    match place {
+        Place::Service(key) if !model.services.contains_key(key) => {
+            choices("Services", model.services.keys().map(|key| format!("svc/{key}")).collect())
+        }
+        Place::Pod(key) if !model.pods.contains_key(key) => {
+            choices("pods", model.pods.keys().map(|key| format!("pod/{key}")).collect())
+        }
+        Place::Node(name) if !model.nodes.contains_key(name) => {
+            choices("nodes", model.nodes.keys().map(ToString::to_string).collect())
+        }
+        _ => None,
+    }
+}
+
 /// A flow that cannot be asked about, with what there is instead.
 fn refused(world: &World, flow: &Flow, error: &FlowError) -> Failure {
     let model: &Model = world.model();
     let hint = match error {
-        FlowError::NotFound(_) => match &flow.to {
-            engine::Place::Service(key) if !model.services.contains_key(key) => {
-                let known: Vec<String> = model.services.keys().map(|key| format!("svc/{key}")).collect();
-                output::choices("Services", known.iter().map(String::as_str))
+        FlowError::NotFound(_) => {
+            let instead = [&flow.from, &flow.to].into_iter().find_map(|place| instead_of(model, place));
+            instead.unwrap_or_else(|| {
+                "an end is IP, pod/NAMESPACE/NAME, node/NAME, vm/NAME or svc/NAMESPACE/NAME".to_owned()
+            })
+        }
+        FlowError::NoExternalAddress(_, why) => match why {
+            Inside::ClusterIp => "ask from inside (--from pod/… or node/…), or give it type LoadBalancer",
+            Inside::NodePort(_) => "ask for a node: --to node/NAME:NODEPORT",
+            Inside::Refused(_) => {
+                "its EXTERNAL-IP stays <pending> while the controller tries again: mend the Service, or what it names in Azure"
             }
-            engine::Place::Node(name) if !model.nodes.contains_key(name) => {
-                output::choices("nodes", model.nodes.keys().map(NodeName::as_str))
-            }
-            _ => "an end is IP, pod/NAMESPACE/NAME, node/NAME, vm/NAME or svc/NAMESPACE/NAME".to_owned(),
-        },
+        }
+        .to_owned(),
         FlowError::NoAddress(_) => "give it an address in the input, or name another end".to_owned(),
         FlowError::MixedFamilies(..) => "both ends must have IPv4 addresses, or both IPv6".to_owned(),
         FlowError::ViaNotChosen(_) => "leave --via out to see which nodes it picks".to_owned(),

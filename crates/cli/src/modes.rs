@@ -45,7 +45,7 @@ pub(crate) fn ipvs(arguments: &IpvsArguments) -> Result<String, Failure> {
 
 /// The cluster, where its kube-proxy is in the mode.
 fn world(files: &[String], node: &str, mode: ProxyMode) -> Result<World, Failure> {
-    let world = World::new(&input::model(files)?);
+    let world = input::world(files)?;
     has_rules(&world, node, "--node")?;
     let own = world.model().proxy_mode();
     if own == mode {

@@ -6,7 +6,6 @@ use crate::{
     output::{self, Done, Failure, visible},
 };
 use azure::{EffectiveComparison, EffectiveDifference, EffectiveRow, compare_effective};
-use engine::World;
 use formats::{Source, read_effective};
 use model::{
     NodeName,
@@ -17,7 +16,7 @@ use std::fmt::Write;
 
 /// Prints or compares.
 pub(crate) fn run(arguments: &NicArguments) -> Result<Done, Failure> {
-    let world = World::new(&input::model(&arguments.files)?);
+    let world = input::world(&arguments.files)?;
     node_exists(&world, &arguments.node, "--node")?;
     let node = NodeName::from(arguments.node.as_str());
     let cloud = world.cloud();

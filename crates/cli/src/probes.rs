@@ -5,11 +5,11 @@ use crate::{
     input,
     output::{self, Failure, visible},
 };
-use engine::{MemberHealth, PoolHealth, PoolWord, World};
+use engine::{MemberHealth, PoolHealth, PoolWord};
 use std::fmt::Write;
 
 pub(crate) fn run(arguments: &LbArguments) -> Result<String, Failure> {
-    let world = World::new(&input::model(&arguments.files)?);
+    let world = input::world(&arguments.files)?;
     let mut pools = world.pool_health();
     if let Some(name) = &arguments.load_balancer {
         let known: Vec<String> = world.cloud().balancers().map(|own| own.name.to_string()).collect();

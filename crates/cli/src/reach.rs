@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 /// `hopscope matrix FILE…`
 pub(crate) fn matrix(arguments: &MatrixArguments) -> Result<Done, Failure> {
-    let world = World::new(&input::model(&arguments.files)?);
+    let world = input::world(&arguments.files)?;
     let question = question(&world, &arguments.reach)?;
     let matrix = world.matrix(&question);
     match arguments.reach.output {
@@ -21,8 +21,8 @@ pub(crate) fn matrix(arguments: &MatrixArguments) -> Result<Done, Failure> {
 
 /// `hopscope diff A B`
 pub(crate) fn diff(arguments: &DiffArguments) -> Result<Done, Failure> {
-    let before = World::new(&input::model(std::slice::from_ref(&arguments.before))?);
-    let after = World::new(&input::model(std::slice::from_ref(&arguments.after))?);
+    let before = input::world(std::slice::from_ref(&arguments.before))?;
+    let after = input::world(std::slice::from_ref(&arguments.after))?;
     let of = |world: &World| Ok(world.matrix(&question(world, &arguments.reach)?));
     let changes = engine::diff(&of(&before)?, &of(&after)?);
     match arguments.reach.output {
@@ -38,7 +38,7 @@ fn question(world: &World, arguments: &ReachArguments) -> Result<MatrixQuestion,
             text.parse::<Place>().map_err(|error| {
                 Failure::new(
                     format!("--from: {error}"),
-                    "write an IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME, e.g. --from 198.51.100.7",
+                    "write internet, an IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME, e.g. --from 198.51.100.7",
                 )
             })
         };

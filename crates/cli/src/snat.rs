@@ -9,7 +9,6 @@ use azure::{
     Allocation, At, GatewayBudget, SnatBudget,
     snat::{CoolDown, Inventory},
 };
-use engine::World;
 use model::kubernetes::Protocol;
 use serde_json::{Value, json};
 use std::{
@@ -22,8 +21,7 @@ const DESTINATION: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(203, 0,
 
 /// Prints the budgets of every pool and NAT gateway.
 pub(crate) fn run(arguments: &SnatArguments) -> Result<String, Failure> {
-    let model = input::model(&arguments.files)?;
-    let world = World::new(&model);
+    let world = input::world(&arguments.files)?;
     let (pools, gateways) = (world.cloud().snat_budgets(), world.cloud().gateway_budgets());
     match arguments.output {
         CompareFormat::Json => output::json(&json!({

@@ -23,7 +23,7 @@ struct Difference<'a> {
 }
 
 pub(crate) fn run(arguments: &WhatIfArguments) -> Result<String, Failure> {
-    let before = World::new(&input::model(&arguments.files)?);
+    let before = input::world(&arguments.files)?;
     let (after, notes) = edited(&before, &arguments.edit)?;
     let flows = flows(arguments, &before, &after)?;
     let consequences = before.consequences(&after, &flows);
@@ -51,7 +51,10 @@ fn edited(before: &World, edit: &str) -> Result<(World, Vec<String>), Failure> {
 /// The flows that are asked about, else one to every port of every LoadBalancer Service of both clusters.
 fn flows(arguments: &WhatIfArguments, before: &World, after: &World) -> Result<Vec<Flow>, Failure> {
     let from: Place = arguments.from.parse().map_err(|error| {
-        Failure::new(format!("--from: {error}"), "write an IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME")
+        Failure::new(
+            format!("--from: {error}"),
+            "write internet, an IP, pod/NAMESPACE/NAME, node/NAME or vm/NAME",
+        )
     })?;
     if !arguments.to.is_empty() {
         let flow = |text: &String| {

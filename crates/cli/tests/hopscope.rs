@@ -5,7 +5,7 @@
 mod support;
 
 use std::process::{Command, Stdio};
-use support::{hopscope, prints, refuses, top};
+use support::{call, hopscope, prints, refuses, top};
 
 const FLOW: &str = "--from 198.51.100.7 --to svc/default/echo-service:80";
 
@@ -196,7 +196,15 @@ fn bad_usage_is_refused_with_a_hint() {
             &["--to", "no port", "hint: write DST:PORT"],
         ),
         ("paths examples/caveat --from 1.2.3.4 --to 1.2.3.4:99999", &["\"99999\" is not a port"]),
-        ("paths examples/caveat --from pod/x --to 1.2.3.4:80", &["--from", "NAMESPACE/NAME", "hint:"]),
+        ("paths examples/caveat --from pod/a/b/c --to 1.2.3.4:80", &["--from", "NAMESPACE/NAME", "hint:"]),
+        (
+            "paths examples/caveat --from pod/x --to 1.2.3.4:80",
+            &["there is no pod default/x", "hint: pods: pod/default/echo-deployment-"],
+        ),
+        (
+            "paths examples/caveat --from internet --to svc/x:80",
+            &["there is no Service default/x", "hint: Services: svc/default/echo-service"],
+        ),
         ("paths examples/caveat --from svc/a/b --to 1.2.3.4:80", &["cannot send"]),
         ("paths examples/caveat --from 1.2.3.4 --to 5.6.7.8:80 --protocol esp", &["tcp", "udp", "icmp"]),
         (
@@ -266,6 +274,26 @@ fn bad_input_is_refused_with_file_line_what_and_hint() {
         refuses("lb -", input);
         refuses("iptables - --node n0", input);
     }
+}
+
+#[test]
+fn what_stays_undone_is_told_beside_the_answer() {
+    let node = "apiVersion: v1\nkind: Node\nmetadata: {name: n0}\nstatus: {addresses: [{type: InternalIP, address: 10.224.0.4}], allocatable: {cpu: 2, memory: 4Gi, pods: 30}}\n";
+    let pod = |number: i32| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: big-{number:02}}}\nspec: {{containers: [{{name: c, resources: {{requests: {{cpu: 64}}}}}}]}}\n"
+        )
+    };
+    let input = format!("{node}{}", (1..=12).map(pod).collect::<String>());
+    let (code, out, told) = call("paths - --from internet --to node/n0:22", &input);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(out.starts_with("tcp from 198.51.100.7 to node/n0:22"), "{out}");
+    let pending: Vec<&str> = told.lines().filter(|line| line.contains("stays pending")).collect();
+    assert_eq!(pending.len(), 10, "{told}");
+    assert!(pending[0].starts_with(
+        "warning: Pod default/big-01 stays pending: 0/1 nodes are available: 1 Insufficient cpu."
+    ));
+    assert!(told.ends_with("warning: and 2 more of this kind\n"), "{told}");
 }
 
 #[test]

@@ -106,6 +106,7 @@ impl World {
         alone.extend(traveller.tracked.iter().map(|(node, _)| node.clone()));
         alone.extend(self.node_at(packet.source).cloned());
         alone.extend(self.topology.node_of_pod_range(packet.source).cloned());
+        alone.extend(self.topology.nodes_with_host_port(to.1).cloned());
         Apart { alone, endpoints: self.endpoints_apart(to, near) }
     }
 

@@ -1,8 +1,16 @@
 //! A flow: who talks to whom.
 
 use model::{Key, KeyError, NodeName, Transport};
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    str::FromStr,
+};
 use wire::Wire;
+
+/// A client on the internet, where nothing depends on which: what `internet` stands for. Of the block
+/// TEST-NET-2, whose addresses nobody has (RFC 5737).
+pub const INTERNET_CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
 
 /// One end of a flow.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Wire)]
@@ -26,7 +34,7 @@ pub enum Place {
 pub enum PlaceError {
     /// Nothing was given.
     Empty,
-    /// `pod/…` or `svc/…` without `NAMESPACE/NAME`.
+    /// What follows `pod/…` or `svc/…` is neither `NAMESPACE/NAME` nor a name.
     Key(KeyError),
     /// `node/` or `vm/` without a name.
     Nameless(String),
@@ -52,7 +60,12 @@ impl FromStr for Place {
             "" => Err(PlaceError::Nameless(text.to_owned())),
             name => Ok(name.to_owned()),
         };
-        let key = |rest: &str| rest.parse().map_err(PlaceError::Key);
+        // As kubectl has it, a name without a namespace is of `default`.
+        let key = |rest: &str| match rest {
+            "" => Err(PlaceError::Nameless(text.to_owned())),
+            name if !name.contains('/') => Ok(Key::new("default", name)),
+            key => key.parse().map_err(PlaceError::Key),
+        };
         if let Some(rest) = text.strip_prefix("pod/") {
             key(rest).map(Self::Pod)
         } else if let Some(rest) = text.strip_prefix("svc/") {
@@ -63,6 +76,8 @@ impl FromStr for Place {
             named(rest).map(Self::Vm)
         } else if let Ok(ip) = text.trim_start_matches('[').trim_end_matches(']').parse() {
             Ok(Self::Ip(ip))
+        } else if text == "internet" {
+            Ok(Self::Ip(INTERNET_CLIENT))
         } else if text.is_empty() {
             Err(PlaceError::Empty)
         } else {
@@ -231,15 +246,26 @@ mod tests {
             ("20.0.0.1:80", "20.0.0.1", 80),
             ("[fd00::1]:443", "fd00::1", 443),
             ("svc/default/echo:80", "svc/default/echo", 80),
+            ("svc/echo:80", "svc/default/echo", 80),
+            ("internet:443", "198.51.100.7", 443),
             ("pod/default/a:8080", "pod/default/a", 8080),
             ("node/n0:30080", "node/n0", 30080),
             ("echo.default.svc.cluster.local:80", "echo.default.svc.cluster.local", 80),
         ] {
             assert_eq!(ok(text), Ok((place.to_owned(), port)), "{text}");
         }
-        for text in
-            ["20.0.0.1", "fd00::1", "[fd00::1]", "svc/echo:80", "x:0", "x:99999", "x:", ":80", "node/:1"]
-        {
+        for text in [
+            "20.0.0.1",
+            "fd00::1",
+            "[fd00::1]",
+            "svc/:80",
+            "svc/a/:80",
+            "x:0",
+            "x:99999",
+            "x:",
+            ":80",
+            "node/:1",
+        ] {
             assert!(parse_destination(text).is_err(), "{text}");
         }
     }

@@ -2,12 +2,15 @@
 
 use crate::topology::{Site, Topology, UPLINK};
 use ipnet::IpNet;
-use kubernetes::kube_proxy::{Programming, ipvs::DEVICE};
+use kubernetes::{
+    kube_proxy::{Programming, ipvs::DEVICE},
+    portmap,
+};
 use model::{
     Model, NodeName,
     kubernetes::{Node, ProxyMode},
 };
-use netfilter::{Host, Interface, InterfaceName, Route};
+use netfilter::{Host, Interface, InterfaceName, Route, TableName};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A node's interfaces and routes, apart from what kube-proxy adds.
@@ -36,6 +39,12 @@ pub(crate) fn namespace(model: &Model, links: Links, [ipv4, ipv6]: [Programming;
     if let Some(name) = InterfaceName::new(DEVICE).filter(|_| !balanced.is_empty()) {
         interfaces.push(Interface { name, addresses: balanced, hairpin: true });
     }
+    // portmap sets it on the interfaces towards the pods alone; what comes from and goes to the loopback crosses no other.
+    let maps_ports = ipv4
+        .iptables
+        .tables
+        .get(&TableName::Nat)
+        .is_some_and(|nat| nat.chains.iter().any(|chain| chain.name.as_str() == portmap::CHAIN));
     Host {
         interfaces,
         routes,
@@ -46,11 +55,12 @@ pub(crate) fn namespace(model: &Model, links: Links, [ipv4, ipv6]: [Programming;
         nft: ipv4.nftables.into_iter().chain(ipv6.nftables).collect(),
         forwarding: true,
         // kube-proxy in mode iptables sets it while node ports answer on 127.0.0.1, its default.
-        route_localnet: model.proxy_mode() == ProxyMode::Iptables
-            && model
-                .kube_proxy
-                .as_ref()
-                .is_none_or(|config| config.iptables.localhost_node_ports.unwrap_or(true)),
+        route_localnet: maps_ports
+            || model.proxy_mode() == ProxyMode::Iptables
+                && model
+                    .kube_proxy
+                    .as_ref()
+                    .is_none_or(|config| config.iptables.localhost_node_ports.unwrap_or(true)),
     }
 }
 

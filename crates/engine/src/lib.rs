@@ -59,7 +59,9 @@ pub use consequences::{
     NodeState, OutboundChange, PodChange, Ports, ProbeChange, RuleChange, Stage,
 };
 pub use deciding::socket;
-pub use flow::{DestinationError, Flow, Place, PlaceError, Receiver, parse_destination, parse_receiver};
+pub use flow::{
+    DestinationError, Flow, INTERNET_CLIENT, Place, PlaceError, Receiver, parse_destination, parse_receiver,
+};
 pub use fold::{MOST_BRANCHES, MOST_TOLD};
 pub use later::{NearMisses, Text};
 pub use matrix::{Cell, Change, ChangeKind, Matrix, MatrixQuestion, Target, diff};
@@ -80,4 +82,4 @@ pub use trace::{
     Action, Assumption, AssumptionCode, Cause, Component, Header, NearMiss, Owner, RuleRef, Station,
     StationKind, Step, Verdict,
 };
-pub use world::{FlowError, Run, RunRow, World};
+pub use world::{FlowError, Inside, Run, RunRow, World};

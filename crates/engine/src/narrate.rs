@@ -11,7 +11,7 @@ use crate::{
     topology::UPLINK,
     words::{accept_words, drop_words, endpoint_share, jump_words, mark_words, reject_words},
 };
-use kubernetes::{azure_cns, kube_proxy::ipvs::DEVICE};
+use kubernetes::{azure_cns, kube_proxy::ipvs::DEVICE, portmap};
 use model::{Key, Kind, NodeName, ObjectRef};
 use netfilter::{
     Chain, CtState, Entry, Event, Family, Form, Hook, Host, Ipvs, Kernel, Match, Outcome, Packet, Passage,
@@ -352,6 +352,7 @@ impl<'a> Narrator<'a> {
                 "The destination is outside the pods' ranges, so the pod's address is replaced by the node's, {source}."
             ),
             "KUBE-POSTROUTING" => masquerade_words(source),
+            portmap::MASQUERADE => masquerade_words(source),
             azure_cns::CHAIN => format!(
                 "Azure's platform answers a VM's own address only, so Azure CNS replaces the pod's address by the node's, {source}."
             ),

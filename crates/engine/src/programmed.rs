@@ -4,8 +4,11 @@
 //! passes. Generated rules ask for the destination before all else, so the rules of the Services that a packet
 //! concerns are all that it can meet.
 
-use crate::{World, host::Links, world::PodSubnet};
-use kubernetes::kube_proxy::{self, Common, Likeness, Programming, ProxyConfig, ServiceMap};
+use crate::{World, host::Links, world::AgentsOf};
+use kubernetes::{
+    kube_proxy::{self, Common, Likeness, Programming, ProxyConfig, ServiceMap},
+    portmap::HostPort,
+};
 use model::{NodeName, kubernetes::IpFamily};
 use netfilter::{Connection, Family, Kernel, Packet, State};
 use std::{
@@ -50,8 +53,8 @@ pub(crate) struct SharedRules(Mutex<BTreeMap<Part, Arc<SharedPart>>>);
 struct SharedPart {
     /// The Services, with these ports only.
     common: Common,
-    /// A kernel with the rules, for nodes that have the same: their likeness, and the pods' subnet.
-    kernels: Mutex<Vec<(Likeness, PodSubnet, Arc<Kernel>)>>,
+    /// A kernel with the rules, for nodes that have the same: their likeness, and what others write besides.
+    kernels: Mutex<Vec<(Likeness, AgentsOf, Arc<Kernel>)>>,
 }
 
 impl NodeKernel {
@@ -114,6 +117,11 @@ impl World {
             return self.kernel(name).cloned();
         }
         let key = (family, concerned);
+        let of_pod = |port: &HostPort| sockets.iter().flatten().any(|(_, named)| *named == port.port);
+        if self.topology.host_ports(name).iter().any(of_pod) {
+            // To a pod of this node and no other.
+            return self.part(name, &services.only(&key.1));
+        }
         if let Some(part) = node.parts().get(&key) {
             return part.clone();
         }
@@ -155,9 +163,9 @@ impl World {
         let Some((likeness, own)) = config.and_then(|config| shared.common.of_node(&config)) else {
             return self.part(name, services);
         };
-        let subnet = self.pod_subnet(name);
+        let agents = self.agents_of(name);
         let kernels = || shared.kernels.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |(like, pods, _): &&(Likeness, PodSubnet, _)| (like, pods) == (&likeness, &subnet);
+        let is_it = |(like, theirs, _): &&(Likeness, AgentsOf, _)| (like, theirs) == (&likeness, &agents);
         let like = kernels().iter().find(is_it).map(|(.., kernel)| Arc::clone(kernel));
         if let Some(like) = like {
             let family = if key.0 == IpFamily::IPv4 { Family::V4 } else { Family::V6 };
@@ -166,7 +174,7 @@ impl World {
             return kernel.or_else(|| self.part(name, services));
         }
         let first = self.part(name, services)?;
-        kernels().push((likeness, subnet, Arc::clone(&first)));
+        kernels().push((likeness, agents, Arc::clone(&first)));
         Some(first)
     }
 

@@ -1,6 +1,6 @@
 //! From the words of a flow to addresses.
 
-use crate::{Flow, FlowError, Place, Station, World, journey::Party, topology::AddressOwner};
+use crate::{Flow, FlowError, Inside, Place, Station, World, journey::Party, topology::AddressOwner};
 use kubernetes::cluster_dns::DOMAIN;
 use model::{
     Key, NodeName,
@@ -49,7 +49,9 @@ impl World {
         let nameless = |place: &Place| FlowError::NoAddress(place.to_string());
         let first = (
             *sources.first().ok_or_else(|| nameless(&flow.from))?,
-            *destinations.first().ok_or_else(|| nameless(&flow.to))?,
+            *destinations
+                .first()
+                .ok_or_else(|| self.inside(&flow.to).unwrap_or_else(|| nameless(&flow.to)))?,
         );
         let pair = destinations.iter().find_map(|destination| {
             sources
@@ -75,6 +77,24 @@ impl World {
             source = destination;
         }
         Ok(Resolved { sender, source, destination, station: OnceCell::new() })
+    }
+
+    /// Why a Service has no address for those outside, where that is known.
+    fn inside(&self, place: &Place) -> Option<FlowError> {
+        let Place::Service(key) = place else { return None };
+        let spec = &self.model.services.get(key)?.spec;
+        let why = match spec.service_type {
+            ServiceType::ClusterIP if spec.cluster_ip != "None" => Inside::ClusterIp,
+            ServiceType::NodePort => Inside::NodePort(spec.ports.first()?.node_port),
+            ServiceType::LoadBalancer => Inside::Refused(self.refusal(key)?.reason.clone()),
+            ServiceType::ClusterIP | ServiceType::ExternalName => return None,
+        };
+        Some(FlowError::NoExternalAddress(key.clone(), why))
+    }
+
+    /// Why the cloud controller could not program a Service.
+    fn refusal(&self, service: &Key) -> Option<&azure::Refusal> {
+        self.cloud.refused().iter().find(|refusal| refusal.service == *service)
     }
 
     /// The name that a sender asks DNS for before it can send: the receiver is a name, or a Service that is nothing but a
@@ -215,8 +235,12 @@ impl World {
             }
             return cluster_ips;
         }
-        let frontends =
+        let mut frontends =
             parse(&mut service.status.load_balancer.ingress.iter().map(|ingress| ingress.ip.as_str()));
+        if self.refusal(key).is_some() {
+            // What it reports is of the time before.
+            frontends.retain(|ip| matches!(self.topology.owner(*ip), Some(AddressOwner::Frontend)));
+        }
         if frontends.is_empty() {
             parse(&mut spec.external_ips.iter().map(String::as_str))
         } else {

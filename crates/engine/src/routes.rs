@@ -117,7 +117,7 @@ impl World {
         turn
     }
 
-    fn is_kubenet(&self) -> bool {
+    pub(crate) fn is_kubenet(&self) -> bool {
         let cluster = self.model.managed_cluster.as_deref();
         let plugin = cluster.and_then(|cluster| cluster.network_profile.network_plugin.as_deref());
         plugin.is_some_and(|plugin| plugin.eq_ignore_ascii_case("kubenet"))

@@ -6,7 +6,10 @@
 use crate::addresses::AddressMap;
 use azure::holds;
 use ipnet::IpNet;
-use kubernetes::kube_proxy::pods_are_in_network;
+use kubernetes::{
+    kube_proxy::pods_are_in_network,
+    portmap::{self, HostPort},
+};
 use model::{
     Key, Model, NodeName,
     kubernetes::{Endpoint, EndpointSlice, Node, Pod, Service},
@@ -88,6 +91,8 @@ pub(crate) struct Topology {
     services: Vec<IpNet>,
     /// Ranges of pod addresses of the whole cluster.
     pods: Vec<IpNet>,
+    /// Ports of nodes that lead to pods on them.
+    host_ports: BTreeMap<NodeName, Vec<HostPort>>,
 }
 
 /// Addresses that were placed, until all are.
@@ -182,6 +187,7 @@ impl Topology {
             premises,
             services,
             pods,
+            host_ports: BTreeMap::new(),
         };
         let mut placed = Placed::default();
         topology.place_network();
@@ -210,6 +216,7 @@ impl Topology {
                 && a.spec.host_network == b.spec.host_network
                 && a.is_finished() == b.is_finished()
                 && a.ips().eq(b.ips())
+                && same_host_ports(a, b)
         };
         let services = |a: &Service, b: &Service| {
             a.spec.cluster_ip == b.spec.cluster_ip
@@ -264,6 +271,10 @@ impl Topology {
             let Some(node) = self.index.get(&Site::Node(own.clone())).copied() else { continue };
             let mut addresses = pod.ips().peekable();
             let Some(first) = addresses.peek().copied() else { continue };
+            let mut ports = portmap::ports(key, pod).peekable();
+            if ports.peek().is_some() {
+                self.host_ports.entry(own.clone()).or_default().extend(ports);
+            }
             let index = self.add(Site::Pod(key.clone()));
             self.graph.add_edge(node, index, Link { interface: veth(first) });
             for ip in addresses {
@@ -379,6 +390,17 @@ impl Topology {
         &self.pods
     }
 
+    /// The ports of a node that lead to pods on it, in the pods' order.
+    pub(crate) fn host_ports(&self, node: &NodeName) -> &[HostPort] {
+        self.host_ports.get(node).map_or(&[], Vec::as_slice)
+    }
+
+    /// Nodes of which a port leads to a pod.
+    pub(crate) fn nodes_with_host_port(&self, port: u16) -> impl Iterator<Item = &NodeName> {
+        let has = move |(_, ports): &(&NodeName, &Vec<HostPort>)| ports.iter().any(|own| own.port == port);
+        self.host_ports.iter().filter(has).map(|(node, _)| node)
+    }
+
     /// Whether the address lies in a range of pod addresses.
     pub(crate) fn in_pod_range(&self, ip: IpAddr) -> bool {
         self.all_pods.iter().any(|range| holds(range, ip))
@@ -415,6 +437,15 @@ fn place_azure(model: &Model, placed: &mut Placed) {
         let Some(ip) = azure::storage::public_address(model, name) else { continue };
         placed.owners.entry(ip).or_insert_with(|| AddressOwner::AzureService(name.clone()));
     }
+}
+
+/// Whether two pods take the same ports of their nodes.
+fn same_host_ports(a: &Pod, b: &Pod) -> bool {
+    let ports = |pod: &'_ Pod| -> Vec<_> {
+        let all = pod.spec.containers.iter().flat_map(|container| &container.ports);
+        all.filter(|port| port.host_port != 0).cloned().collect()
+    };
+    ports(a) == ports(b)
 }
 
 /// Whether two maps have the same keys and objects that are alike.

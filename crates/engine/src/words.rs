@@ -5,7 +5,7 @@ use crate::{
     Cause,
     deciding::{comment, jump_target},
 };
-use kubernetes::kube_proxy::ChainKind;
+use kubernetes::{kube_proxy::ChainKind, portmap};
 use model::Key;
 use netfilter::{Chain, Hook, Match, RejectWith, Rule, Statistic, Target};
 
@@ -137,6 +137,12 @@ pub(crate) fn shared_chain_words(hook: Hook, target: &str) -> String {
             "The destination is in the set of load balancer addresses: kube-proxy asks whether the source must change.".to_owned()
         }
         "KUBE-POSTROUTING" => "On the way out, kube-proxy looks whether the source must change.".to_owned(),
+        portmap::CHAIN => {
+            "The address is the node's own, so the ports that pods of this node take of it (hostPort) are tried.".to_owned()
+        }
+        portmap::MASQUERADE => "On the way out, portmap looks whether the source must change.".to_owned(),
+        portmap::SET_MARK => "The sender is in the pods' own network or the node itself: the source must change, else the answer would not come back this way.".to_owned(),
+        name if name.starts_with("CNI-DN-") => "A pod of this node has this port as its hostPort.".to_owned(),
         "IP-MASQ-AGENT" => "On the way out, ip-masq-agent looks whether a pod's address may leave as it is.".to_owned(),
         _ => format!("The rule matches and sends the packet to the chain {target}."),
     }

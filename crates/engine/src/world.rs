@@ -16,10 +16,11 @@ use kubernetes::{
     Allocation, Before, Field, Settled, Unsettled, azure_cns, cilium, ip_masq_agent,
     kube_proxy::{self, Programming, ProxyConfig, ServiceMap, ipvs::Balancing},
     kubelet,
+    portmap::{self, HostPort},
 };
 use model::{
     Key, Kind, Model, NodeName, Objects,
-    kubernetes::{IpFamily, ProxyMode, Service},
+    kubernetes::{IpFamily, Protocol, ProxyMode, Service},
 };
 use netfilter::{Family, Form, InterfaceName, IpvsForm, IpvsText, Kernel, Ruleset, RulesetError, nft};
 use serde::Serialize;
@@ -63,6 +64,33 @@ pub struct World {
     pub(crate) alike: Arc<OnceLock<Alike>>,
 }
 
+/// Why a Service has no address outside of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inside {
+    /// Its type gives it a cluster IP alone.
+    ClusterIp,
+    /// Its type opens a port on every node, the first of them this one.
+    NodePort(u16),
+    /// The cloud controller could not make it a frontend: `kubectl get service` has `<pending>` as its `EXTERNAL-IP`, or an address of before.
+    Refused(azure::Reason),
+}
+
+impl fmt::Display for Inside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClusterIp => {
+                f.write_str("is of type ClusterIP: its address means something to nodes and pods alone")
+            }
+            Self::NodePort(port) => {
+                write!(f, "is of type NodePort: from outside it is called at a node's address, port {port}")
+            }
+            Self::Refused(reason) => {
+                write!(f, "gets no external address: {reason}")
+            }
+        }
+    }
+}
+
 /// Why a flow cannot be asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FlowError {
@@ -70,6 +98,8 @@ pub enum FlowError {
     NotFound(String),
     /// The sender or receiver has no address.
     NoAddress(String),
+    /// The Service has no address outside of the cluster.
+    NoExternalAddress(Key, Inside),
     /// The two ends share no address family.
     MixedFamilies(IpAddr, IpAddr),
     /// The node of `--via` is not among those that the load balancer can pick.
@@ -81,6 +111,7 @@ impl fmt::Display for FlowError {
         match self {
             Self::NotFound(what) => write!(f, "there is no {what}"),
             Self::NoAddress(what) => write!(f, "{what} has no address that this sender could use"),
+            Self::NoExternalAddress(service, why) => write!(f, "svc/{service} {why}"),
             Self::MixedFamilies(from, to) => write!(f, "{from} and {to} are of different families"),
             Self::ViaNotChosen(node) => write!(
                 f,
@@ -181,6 +212,12 @@ impl World {
     /// are used up.
     pub fn unsettled(&self) -> &[Unsettled] {
         &self.unsettled
+    }
+
+    /// What stays undone, in words: what no controller would or could do, and what the cloud controller or Azure refuses.
+    pub fn undone(&self) -> impl Iterator<Item = String> {
+        let refused = self.cloud.refused().iter().map(ToString::to_string);
+        self.unsettled.iter().map(ToString::to_string).chain(refused)
     }
 
     /// What the cloud controller programmed: load balancers, security groups, public addresses.
@@ -300,12 +337,34 @@ impl World {
             azure_cns::install(&mut rules, pods, own);
         }
         kubelet::install(&mut rules, family);
+        let ports = self.topology.host_ports(node);
+        if !ports.is_empty() {
+            let kubenet = self.is_kubenet();
+            let network = if kubenet { "kubenet" } else { "azure" };
+            portmap::install(&mut rules, ports, |ip| self.network_of_pod(node, ip, kubenet), network, family);
+        }
         rules
+    }
+
+    /// The network that a pod's address is given with: of kubenet the node's range, of overlay the cluster's, else the
+    /// subnet.
+    fn network_of_pod(&self, node: &NodeName, ip: IpAddr, kubenet: bool) -> IpNet {
+        let node = self.model.nodes.get(node).filter(|_| kubenet);
+        let own = node.into_iter().flat_map(|node| crate::topology::pod_cidrs(node));
+        let all = own.chain(self.topology.pods().iter().copied());
+        let subnet = || self.cloud.subnet(ip).into_iter().flat_map(|subnet| subnet.prefixes.iter().copied());
+        all.chain(subnet()).find(|range| range.contains(&ip)).unwrap_or_else(|| ip.into())
+    }
+
+    /// What the rules that others write on a node depend on, for packets that are for none of its host ports.
+    pub(crate) fn agents_of(&self, node: &NodeName) -> AgentsOf {
+        let taken = |port: &HostPort| (port.protocol, port.port, port.on);
+        (self.pod_subnet(node), self.topology.host_ports(node).iter().map(taken).collect())
     }
 
     /// The IPv4 range from which a node's pods have their addresses, where they have a subnet of their own that the input
     /// shows, and the node's own address.
-    pub(crate) fn pod_subnet(&self, name: &NodeName) -> PodSubnet {
+    fn pod_subnet(&self, name: &NodeName) -> PodSubnet {
         let node = self.model.nodes.get(name)?;
         let id = self.model.managed_cluster.as_ref()?.pool(node.pool()?)?.pod_subnet_id.as_ref()?;
         let prefixes = azure::surroundings::prefixes_of(&self.model, id);
@@ -322,7 +381,10 @@ impl World {
 }
 
 /// The range of a node's pods, and the node's own address.
-pub(crate) type PodSubnet = Option<(Ipv4Net, Ipv4Addr)>;
+type PodSubnet = Option<(Ipv4Net, Ipv4Addr)>;
+
+/// The pods' subnet, and the host ports that are taken.
+pub(crate) type AgentsOf = (PodSubnet, Vec<(Protocol, u16, Option<IpAddr>)>);
 
 /// A model after node pools and Kubernetes' controllers.
 pub(crate) struct Prepared {

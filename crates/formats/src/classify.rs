@@ -60,6 +60,8 @@ pub(crate) enum Reason {
     MakesPods,
     /// It decides where packets go, and is not simulated.
     NotSimulated,
+    /// A custom resource that a cluster printed.
+    Custom,
     /// No packet depends on it.
     Irrelevant,
 }
@@ -71,6 +73,7 @@ impl Reason {
             Self::Secret => "it may hold secrets",
             Self::MakesPods => "its pods are read from Pod documents",
             Self::NotSimulated => "it is not simulated, and it can change where packets go",
+            Self::Custom => "a custom resource is not simulated",
             Self::Irrelevant => "it does not change where packets go",
         }
     }
@@ -79,7 +82,7 @@ impl Reason {
     pub(crate) fn hint(self) -> &'static str {
         match self {
             Self::MakesPods => "add the output of `kubectl get pods -o yaml`",
-            Self::NotSimulated => "the answer is that of a cluster without it",
+            Self::NotSimulated | Self::Custom => "the answer is that of a cluster without it",
             Self::Secret | Self::Irrelevant => "",
         }
     }
@@ -242,7 +245,12 @@ pub(crate) fn classify(node: &Node, listed: Option<(&str, &str)>) -> Class {
         {
             azure(node)
         }
-        (Some(kind), Some(version)) => kubernetes(kind, version),
+        (Some(kind), Some(version)) => match kubernetes(kind, version) {
+            Class::Unknown(..) if is_printed_custom(node, version) => {
+                Class::LeftOut(LeftOut { name: kind.to_owned(), reason: Reason::Custom })
+            }
+            known => known,
+        },
         (Some(kind), None) => match KUBERNETES.iter().find(|(known, _)| known.to_string() == kind) {
             Some((_, version)) => Class::Unknown(
                 format!("this {kind} has no apiVersion"),
@@ -263,6 +271,14 @@ pub(crate) fn classify(node: &Node, listed: Option<(&str, &str)>) -> Class {
         ),
         (None, None) => azure(node),
     }
+}
+
+/// Whether a document is of a group that is not Kubernetes' own, and came from a cluster, which gives a uid: a slip of the
+/// pen has none.
+fn is_printed_custom(node: &Node, version: &str) -> bool {
+    let is_custom = |(group, _): (&str, &str)| group.contains('.') && !group.ends_with(".k8s.io");
+    let uid = node.get("metadata").and_then(|metadata| metadata.get("uid")).and_then(Node::text);
+    version.split_once('/').is_some_and(is_custom) && uid.is_some_and(|uid| !uid.is_empty())
 }
 
 /// Whether resources of an Azure type are read.

@@ -233,7 +233,7 @@ impl Reader {
             .unwrap_or_default();
         let severity = match left_out.reason {
             Reason::NotSimulated => Severity::Warning,
-            Reason::Secret | Reason::MakesPods | Reason::Irrelevant => Severity::Notice,
+            Reason::Secret | Reason::MakesPods | Reason::Custom | Reason::Irrelevant => Severity::Notice,
         };
         let what = format!("{}{name} is left out: {}", left_out.name, left_out.reason.text());
         self.say(severity, node.at, what, left_out.reason.hint(), None);

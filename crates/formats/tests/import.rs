@@ -345,16 +345,24 @@ fn what_is_left_out_is_reported() {
             &["1: warning: HTTPRoute p is left out: it is not simulated, and it can change where packets go"],
         ),
         (
+            "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: v, uid: x}\n",
+            &["1: notice: VirtualService v is left out: a custom resource is not simulated"],
+        ),
+        (
+            "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: v, uid: x}\n",
+            &["1: notice: Service v is left out: a custom resource is not simulated"],
+        ),
+        (
             "{\"name\": \"kv\", \"type\": \"Microsoft.KeyVault/vaults\"}",
             &[
                 "1: warning: Microsoft.KeyVault/vaults kv is left out: it is not simulated, and it can change where packets go",
             ],
         ),
         (
-            "apiVersion: v1\nkind: Service\nmetadata: {name: s, creationTimestamp: x}\nspec:\n  externalTrafficpolicy: Local\n  trafficDistribution: PreferClose\n",
+            "apiVersion: v1\nkind: Service\nmetadata: {name: s, creationTimestamp: x}\nspec:\n  externalTrafficpolicy: Local\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  schedulerName: mine\n",
             &[
                 "5: warning: Service default/s: unknown field spec.externalTrafficpolicy",
-                "6: notice: Service: fields that are not modelled were left out: spec.trafficDistribution",
+                "11: notice: Pod: fields that are not modelled were left out: spec.schedulerName",
             ],
         ),
         (

@@ -20,6 +20,7 @@ pub mod ip_masq_agent;
 pub mod kube_proxy;
 pub mod kubelet;
 pub mod network_policy;
+pub mod portmap;
 pub mod resolv_conf;
 pub mod scheduler;
 mod settle;

@@ -359,6 +359,36 @@ fn slices_say_where_endpoints_are() {
 }
 
 #[test]
+fn a_wish_for_near_endpoints_becomes_hints_of_the_ready_ones() {
+    use model::kubernetes::TrafficDistribution::{self, PreferClose, PreferSameNode, PreferSameZone};
+    let hints = |zone: Option<&str>, wish: Option<TrafficDistribution>, ready: bool| {
+        let mut model = two_nodes();
+        node(&mut model, "c", |node| {
+            let label = zone.map(|zone| ("topology.kubernetes.io/zone".to_owned(), zone.to_owned()));
+            node.metadata.labels.extend(label);
+        });
+        pod(&mut model, "one", "echo", "c", |pod| pod.status.conditions = vec![Condition::ready(ready)]);
+        service(&mut model, "s", ServiceType::ClusterIP, |service| service.spec.traffic_distribution = wish);
+        let model = settle(&model).model;
+        let hints = slices(&model, "s")[0].endpoints[0].hints.clone()?;
+        let zones: Vec<_> = hints.for_zones.into_iter().map(|zone| zone.name).collect();
+        let nodes: Vec<_> = hints.for_nodes.into_iter().map(|node| node.name).collect();
+        Some(format!("zones {zones:?}, nodes {nodes:?}"))
+    };
+    for (zone, wish, ready, wanted) in [
+        (Some("z-1"), None, true, None),
+        (Some("z-1"), Some(PreferClose), true, Some("zones [\"z-1\"], nodes []")),
+        (Some("z-1"), Some(PreferSameZone), true, Some("zones [\"z-1\"], nodes []")),
+        (Some("z-1"), Some(PreferSameNode), true, Some("zones [\"z-1\"], nodes [\"c\"]")),
+        (None, Some(PreferSameNode), true, Some("zones [], nodes [\"c\"]")),
+        (None, Some(PreferClose), true, None),
+        (Some("z-1"), Some(PreferClose), false, None),
+    ] {
+        assert_eq!(hints(zone, wish, ready).as_deref(), wanted, "{zone:?} {wish:?} {ready}");
+    }
+}
+
+#[test]
 fn ports_by_name_are_looked_up_in_each_pod() {
     let mut model = two_nodes();
     let listens = |name: &str, number| {

@@ -17,7 +17,7 @@ pub use call::{
 };
 pub use drift::{Drifted, Drifting};
 pub use network::{Network, NodeWay, PoolPorts, SecurityRules, SystemRoute, SystemRoutes};
-pub use opening::{INTERNET_CLIENT, REQUESTS, SEED, first_flow, first_service, opening, watched_flows};
+pub use opening::{REQUESTS, SEED, first_flow, first_service, opening, watched_flows};
 pub use written::Written;
 
 use engine::{Flow, MOST_TOLD, Paths, World};

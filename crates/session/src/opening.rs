@@ -1,16 +1,13 @@
 //! What is asked when a cluster is opened.
 
 use crate::{Call, Session, WorldId};
-use engine::{Flow, Place};
+use engine::{Flow, INTERNET_CLIENT, Place};
 use model::{
     Key, Model,
     kubernetes::{Service, ServiceType},
 };
 use render::{Format, Options};
-use std::net::{IpAddr, Ipv4Addr};
-
-/// A host on the internet: an address that is reserved for documentation (RFC 5737).
-pub const INTERNET_CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
+use std::net::IpAddr;
 
 /// Connections of a sampled run.
 pub const REQUESTS: u64 = 100;

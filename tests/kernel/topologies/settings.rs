@@ -30,6 +30,7 @@ pub(super) fn topologies() -> Vec<Topology> {
         node_hints(),
         masks_and_order(),
         echo_requests(),
+        host_ports(),
     ]
 }
 
@@ -216,6 +217,22 @@ fn masks_and_order() -> Topology {
 }
 
 /// Who answers a ping: a kernel for its own addresses; a Service takes none, whatever its ports.
+/// Ports of nodes that portmap leads to pods. Over IPv6 the loopback is left alone: there is no way from ::1 to a pod.
+fn host_ports() -> Topology {
+    let cluster = two_endpoints()
+        .service("web", LoadBalancer, |_| ())
+        .port_of_node("agent-0", 0, 9000)
+        .port_of_node("agent-1", 1, 9000)
+        .bystander("far", 1);
+    let sources = [Vm, Node(0), Node(1), Pod("caller"), Pod("far"), Pod("agent-0")];
+    let mut questions = cross(&sources, &[Target::Node(0, 9000)], &Family::BOTH);
+    questions.extend(cross(&[Loopback(0)], &[Target::Node(0, 9000)], &[Family::V4]));
+    // A port that nobody takes, and a Service beside.
+    questions.extend(cross(&sources, &[Target::Node(0, 9001), ClusterIp("web")], &[Family::V4]));
+    questions.extend(cross(&[Vm, Pod("caller")], &[NodePort("web", 0)], &[Family::V4]));
+    Topology::new("host ports", cluster, questions)
+}
+
 fn echo_requests() -> Topology {
     let cluster = two_endpoints()
         .service("web", LoadBalancer, |service| service.spec.external_ips = vec!["203.0.113.200".into()])

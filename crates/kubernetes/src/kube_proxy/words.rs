@@ -2,7 +2,7 @@
 
 use super::{LocalDetector, ServicePort, names::chain_name};
 use model::kubernetes::Protocol;
-use netfilter::{AddressType, ChainName, Match, Net, Rule, Target, Transport};
+use netfilter::{AddressType, ChainName, Match, Net, Rule, Target};
 use std::{
     net::IpAddr,
     sync::{Arc, LazyLock},
@@ -81,11 +81,7 @@ pub(super) fn to_this_node() -> Match {
 
 /// `-m PROTOCOL -p PROTOCOL`.
 pub(super) fn transport(protocol: Protocol) -> [Match; 2] {
-    let (module, protocol) = match protocol {
-        Protocol::Tcp => (Transport::Tcp, netfilter::Protocol::Tcp),
-        Protocol::Udp => (Transport::Udp, netfilter::Protocol::Udp),
-        Protocol::Sctp => (Transport::Sctp, netfilter::Protocol::Sctp),
-    };
+    let (module, protocol) = crate::portmap::protocol(protocol);
     [Match::Module(module), Match::Protocol { not: false, protocol }]
 }
 

@@ -9,8 +9,9 @@ use crate::{
 use model::{
     Key, Kind, Model, NodeName, ObjectRef,
     kubernetes::{
-        AddressType, Endpoint, EndpointConditions, EndpointPort, EndpointSlice, IntOrString, IpFamily, Node,
-        ObjectMeta, Pod, Service, ServicePort, ServiceType,
+        AddressType, Endpoint, EndpointConditions, EndpointHints, EndpointPort, EndpointSlice, HintNode,
+        HintZone, IntOrString, IpFamily, Node, ObjectMeta, Pod, Service, ServicePort, ServiceType,
+        TrafficDistribution,
     },
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -189,9 +190,18 @@ fn endpoint(key: &Key, pod: &Pod, service: &Service, ip: &str, zone: Option<&str
         },
         node_name: Some(pod.spec.node_name.clone()).filter(|name| !name.is_empty()),
         zone: zone.map(str::to_owned),
-        hints: None,
+        hints: service.spec.traffic_distribution.filter(|_| ready).and_then(|wish| hints(wish, pod, zone)),
         target_ref: Some(ObjectRef::namespaced(Kind::Pod, key)),
     }
+}
+
+/// What the controller hints for a ready endpoint (`endpointslice/trafficdist`).
+fn hints(wish: TrafficDistribution, pod: &Pod, zone: Option<&str>) -> Option<EndpointHints> {
+    let for_zones: Vec<HintZone> = zone.map(|zone| HintZone { name: zone.to_owned() }).into_iter().collect();
+    let on_node = wish == TrafficDistribution::PreferSameNode && !pod.spec.node_name.is_empty();
+    let for_nodes: Vec<HintNode> =
+        on_node.then(|| HintNode { name: pod.spec.node_name.clone() }).into_iter().collect();
+    (!for_zones.is_empty() || !for_nodes.is_empty()).then_some(EndpointHints { for_zones, for_nodes })
 }
 
 fn slice(

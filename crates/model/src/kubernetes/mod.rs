@@ -43,7 +43,7 @@ pub use quantity::{Quantity, QuantityError};
 pub use service::{
     ClientIpConfig, IngressPort, IntOrString, IpFamily, IpMode, LoadBalancerIngress, LoadBalancerStatus,
     Protocol, Service, ServicePort, ServiceSpec, ServiceStatus, ServiceType, SessionAffinity,
-    SessionAffinityConfig, TrafficPolicy,
+    SessionAffinityConfig, TrafficDistribution, TrafficPolicy,
 };
 pub use workload::{
     Binding, BindingTarget, PodDisruptionBudget, PodDisruptionBudgetSpec, PodTemplate, Workload,

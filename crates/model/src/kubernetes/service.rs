@@ -58,6 +58,9 @@ pub struct ServiceSpec {
     /// Port of kube-proxy's health answer for policy Local; 0 means not allocated.
     #[serde(skip_serializing_if = "is_zero")]
     pub health_check_node_port: u16,
+    /// Which endpoints clients should prefer; absent treats all alike.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traffic_distribution: Option<TrafficDistribution>,
     /// Whether one client sticks to one endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_affinity: Option<SessionAffinity>,
@@ -120,6 +123,17 @@ impl fmt::Display for TrafficPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
+}
+
+/// For whom the EndpointSlice controller hints endpoints (`trafficDistribution`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Wire)]
+pub enum TrafficDistribution {
+    /// For clients in the endpoint's zone: the older name of `PreferSameZone`.
+    PreferClose,
+    /// For clients in the endpoint's zone (since Kubernetes 1.34).
+    PreferSameZone,
+    /// For clients on the endpoint's node, and where kube-proxy knows no such hints, in its zone (since Kubernetes 1.34).
+    PreferSameNode,
 }
 
 /// Whether one client address sticks to one endpoint.

@@ -7,7 +7,7 @@ use model::{
 };
 use std::collections::BTreeSet;
 
-pub(crate) use session::INTERNET_CLIENT;
+pub(crate) use engine::INTERNET_CLIENT;
 
 /// Node pools: those of the cluster's document in its order, then those that only nodes name.
 pub(crate) fn pools(model: &Model) -> Vec<PoolName> {
