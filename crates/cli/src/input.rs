@@ -35,21 +35,19 @@ const MOST_UNDONE: usize = 10;
 /// The settled cluster of the given files. Beside what [`model`] says, standard error gets what stays undone in it: pods
 /// that stay pending, Services that Azure refuses.
 pub(crate) fn world(files: &[String]) -> Result<World, Failure> {
-    Ok(told(World::new(&model(files)?)))
-}
-
-fn told(world: World) -> World {
+    let world = World::new(&model(files)?);
     let mut message = String::new();
-    for undone in world.undone().take(MOST_UNDONE) {
+    let mut undone = world.undone();
+    for told in undone.by_ref().take(MOST_UNDONE) {
         // Writing to a String does not fail.
-        let _ = writeln!(message, "warning: {undone}");
+        let _ = writeln!(message, "warning: {told}");
     }
-    let more = world.undone().count().saturating_sub(MOST_UNDONE);
+    let more = undone.count();
     if more > 0 {
         let _ = writeln!(message, "warning: and {more} more of this kind");
     }
     output::complain(&message);
-    world
+    Ok(world)
 }
 
 fn sources(files: &[String]) -> Result<Vec<Source>, Failure> {

@@ -22,7 +22,7 @@ mod what_if;
 
 use args::{Arguments, Command, FlowArguments, IptablesArguments, LbArguments, OutputFormat, RulesFormat};
 use clap::Parser;
-use engine::{Flow, FlowError, Inside, Paths, Place, State, World};
+use engine::{Flow, FlowError, Paths, Place, State, Unexposed, World};
 use model::{Model, NodeName, Object, azure::LoadBalancer, kubernetes::IpFamily};
 use netfilter::Form;
 use output::{Done, Failure};
@@ -279,9 +279,9 @@ fn refused(world: &World, flow: &Flow, error: &FlowError) -> Failure {
             })
         }
         FlowError::NoExternalAddress(_, why) => match why {
-            Inside::ClusterIp => "ask from inside (--from pod/… or node/…), or give it type LoadBalancer",
-            Inside::NodePort(_) => "ask for a node: --to node/NAME:NODEPORT",
-            Inside::Refused(_) => {
+            Unexposed::ClusterIp => "ask from inside (--from pod/… or node/…), or give it type LoadBalancer",
+            Unexposed::NodePort(_) => "ask for a node: --to node/NAME:NODEPORT",
+            Unexposed::Refused(_) => {
                 "its EXTERNAL-IP stays <pending> while the controller tries again: mend the Service, or what it names in Azure"
             }
         }

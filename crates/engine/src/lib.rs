@@ -82,4 +82,4 @@ pub use trace::{
     Action, Assumption, AssumptionCode, Cause, Component, Header, NearMiss, Owner, RuleRef, Station,
     StationKind, Step, Verdict,
 };
-pub use world::{FlowError, Inside, Run, RunRow, World};
+pub use world::{FlowError, Run, RunRow, Unexposed, World};

@@ -1,6 +1,6 @@
 //! From the words of a flow to addresses.
 
-use crate::{Flow, FlowError, Inside, Place, Station, World, journey::Party, topology::AddressOwner};
+use crate::{Flow, FlowError, Place, Station, Unexposed, World, journey::Party, topology::AddressOwner};
 use kubernetes::cluster_dns::DOMAIN;
 use model::{
     Key, NodeName,
@@ -51,7 +51,7 @@ impl World {
             *sources.first().ok_or_else(|| nameless(&flow.from))?,
             *destinations
                 .first()
-                .ok_or_else(|| self.inside(&flow.to).unwrap_or_else(|| nameless(&flow.to)))?,
+                .ok_or_else(|| self.unexposed(&flow.to).unwrap_or_else(|| nameless(&flow.to)))?,
         );
         let pair = destinations.iter().find_map(|destination| {
             sources
@@ -80,13 +80,13 @@ impl World {
     }
 
     /// Why a Service has no address for those outside, where that is known.
-    fn inside(&self, place: &Place) -> Option<FlowError> {
+    fn unexposed(&self, place: &Place) -> Option<FlowError> {
         let Place::Service(key) = place else { return None };
         let spec = &self.model.services.get(key)?.spec;
         let why = match spec.service_type {
-            ServiceType::ClusterIP if spec.cluster_ip != "None" => Inside::ClusterIp,
-            ServiceType::NodePort => Inside::NodePort(spec.ports.first()?.node_port),
-            ServiceType::LoadBalancer => Inside::Refused(self.refusal(key)?.reason.clone()),
+            ServiceType::ClusterIP if spec.cluster_ip != "None" => Unexposed::ClusterIp,
+            ServiceType::NodePort => Unexposed::NodePort(spec.ports.first()?.node_port),
+            ServiceType::LoadBalancer => Unexposed::Refused(self.refusal(key)?.reason.clone()),
             ServiceType::ClusterIP | ServiceType::ExternalName => return None,
         };
         Some(FlowError::NoExternalAddress(key.clone(), why))

@@ -12,7 +12,7 @@ use kubernetes::{
 };
 use model::{
     Key, Model, NodeName,
-    kubernetes::{Endpoint, EndpointSlice, Node, Pod, Service},
+    kubernetes::{ContainerPort, Endpoint, EndpointSlice, Node, Pod, Service},
 };
 use netfilter::InterfaceName;
 use petgraph::{
@@ -441,11 +441,11 @@ fn place_azure(model: &Model, placed: &mut Placed) {
 
 /// Whether two pods take the same ports of their nodes.
 fn same_host_ports(a: &Pod, b: &Pod) -> bool {
-    let ports = |pod: &'_ Pod| -> Vec<_> {
+    fn ports(pod: &Pod) -> impl Iterator<Item = &ContainerPort> {
         let all = pod.spec.containers.iter().flat_map(|container| &container.ports);
-        all.filter(|port| port.host_port != 0).cloned().collect()
-    };
-    ports(a) == ports(b)
+        all.filter(|port| port.host_port != 0)
+    }
+    ports(a).eq(ports(b))
 }
 
 /// Whether two maps have the same keys and objects that are alike.

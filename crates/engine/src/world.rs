@@ -66,16 +66,17 @@ pub struct World {
 
 /// Why a Service has no address outside of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Inside {
+pub enum Unexposed {
     /// Its type gives it a cluster IP alone.
     ClusterIp,
     /// Its type opens a port on every node, the first of them this one.
     NodePort(u16),
-    /// The cloud controller could not make it a frontend: `kubectl get service` has `<pending>` as its `EXTERNAL-IP`, or an address of before.
+    /// The cloud controller could not make it a frontend: `kubectl get service` has `<pending>` as its `EXTERNAL-IP`, or
+    /// an address of before.
     Refused(azure::Reason),
 }
 
-impl fmt::Display for Inside {
+impl fmt::Display for Unexposed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ClusterIp => {
@@ -99,7 +100,7 @@ pub enum FlowError {
     /// The sender or receiver has no address.
     NoAddress(String),
     /// The Service has no address outside of the cluster.
-    NoExternalAddress(Key, Inside),
+    NoExternalAddress(Key, Unexposed),
     /// The two ends share no address family.
     MixedFamilies(IpAddr, IpAddr),
     /// The node of `--via` is not among those that the load balancer can pick.

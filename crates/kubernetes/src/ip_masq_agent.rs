@@ -3,10 +3,10 @@
 //! Facts: Azure/ip-masq-agent-v2. It owns the nat chain `IP-MASQ-AGENT` and appends one jump to
 //! POSTROUTING, so kube-proxy's rules, inserted at the top, come first.
 
+use crate::kube_proxy::comment;
 use ipnet::IpNet;
 use model::kubernetes::IpFamily;
 use netfilter::{AddressType, Chain, ChainName, Match, Rule, Ruleset, TableName, Target};
-use std::sync::Arc;
 
 /// The agent's chain.
 const CHAIN: &str = "IP-MASQ-AGENT";
@@ -38,8 +38,4 @@ pub fn install(rules: &mut Ruleset, unmasqueraded: impl IntoIterator<Item = IpNe
     let target = Target::Masquerade { random_fully: false, to_ports: None };
     chain.push(Rule { matches: vec![comment(MASQUERADE)], target });
     nat.chains.push(Chain { name, policy: None, rules: chain });
-}
-
-fn comment(text: &str) -> Match {
-    Match::Comment(Arc::from(text))
 }

@@ -4,19 +4,17 @@
 //! plugins and kubenet's with `snat: true`. It appends its jumps to PREROUTING and OUTPUT, where kube-proxy's stand
 //! already, and puts the one of POSTROUTING first.
 
-use crate::hashing::hash_of;
+use crate::{
+    hashing::hash_of,
+    kube_proxy::{comment, to_this_node, transport},
+};
 use ipnet::IpNet;
 use model::{
     Key,
     kubernetes::{IpFamily, Pod, Protocol},
 };
-use netfilter::{
-    AddressType, Chain, ChainName, Match, NatTo, PortRange, Rule, Ruleset, TableName, Target, Transport,
-};
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    sync::Arc,
-};
+use netfilter::{Chain, ChainName, Match, NatTo, PortRange, Rule, Ruleset, TableName, Target};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Its chain of ports of the node.
 pub const CHAIN: &str = "CNI-HOSTPORT-DNAT";
@@ -78,10 +76,9 @@ pub fn install(
     let names = [CHAIN, SET_MARK, MASQUERADE].map(ChainName::new);
     let ([Some(dnat), Some(set_mark), Some(masquerade)], false) = (names, ports.is_empty()) else { return };
     let nat = rules.tables.entry(TableName::Nat).or_default();
-    let local = || vec![Match::DestinationType { not: false, kind: AddressType::Local }];
     for entry in ["PREROUTING", "OUTPUT"] {
         let Some(chain) = nat.chain_mut(entry) else { return };
-        chain.rules.push(Rule { matches: local(), target: Target::Jump(dnat) });
+        chain.rules.push(Rule { matches: vec![to_this_node()], target: Target::Jump(dnat) });
     }
     let Some(postrouting) = nat.chain_mut("POSTROUTING") else { return };
     let jump =
@@ -115,14 +112,14 @@ fn of_one(
     let pod = &ports.first()?.pod;
     let id = sandbox(pod);
     let name = ChainName::new(&format!("CNI-DN-{}", id.get(..21)?))?;
-    let note = comment(&format!("dnat name: \"{network}\" id: \"{id}\""));
+    let note = comment(format!("dnat name: \"{network}\" id: \"{id}\""));
     let mut entries = Vec::new();
     for kind in [Protocol::Sctp, Protocol::Tcp, Protocol::Udp] {
         let of_kind: Vec<PortRange> =
             ports.iter().filter(|port| port.protocol == kind).map(|port| port.port.into()).collect();
         entries.extend(of_kind.chunks(MOST_PORTS).map(|some| {
             let ports = Match::Multiport { not: false, source: false, ports: some.to_vec() };
-            let protocol = Match::Protocol { not: false, protocol: protocol(kind).1 };
+            let [_, protocol] = transport(kind);
             Rule { matches: vec![protocol, note.clone(), ports], target: Target::Jump(name) }
         }));
     }
@@ -138,31 +135,14 @@ fn of_one(
 }
 
 fn rule(port: &HostPort, from: Option<Match>, target: Target) -> Rule {
-    let (module, protocol) = protocol(port.protocol);
     let on = port.on.map(|ip| Match::Destination { not: false, net: ip.into() });
     let mut matches: Vec<Match> = from.into_iter().chain(on).collect();
-    matches.extend([
-        Match::Protocol { not: false, protocol },
-        Match::Module(module),
-        Match::DestinationPort { not: false, ports: port.port.into() },
-    ]);
+    matches.extend(transport(port.protocol));
+    matches.push(Match::DestinationPort { not: false, ports: port.port.into() });
     Rule { matches, target }
-}
-
-/// A protocol, as a module of iptables and as the kernel's.
-pub(crate) fn protocol(protocol: Protocol) -> (Transport, netfilter::Protocol) {
-    match protocol {
-        Protocol::Tcp => (Transport::Tcp, netfilter::Protocol::Tcp),
-        Protocol::Udp => (Transport::Udp, netfilter::Protocol::Udp),
-        Protocol::Sctp => (Transport::Sctp, netfilter::Protocol::Sctp),
-    }
 }
 
 /// A stand-in for the id of the pod's sandbox, from which the real chain has its name: no API object tells it.
 fn sandbox(pod: &Key) -> String {
     ["0", "1", "2", "3"].map(|part| format!("{:016x}", hash_of(&[&pod.namespace, &pod.name, part]))).concat()
-}
-
-fn comment(text: &str) -> Match {
-    Match::Comment(Arc::from(text))
 }

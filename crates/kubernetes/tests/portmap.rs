@@ -67,6 +67,8 @@ fn the_rules_of_a_pod_with_ports_of_its_node() {
             "-A POSTROUTING -m comment --comment \"CNI portfwd requiring masquerade\" -j CNI-HOSTPORT-MASQ"
                 .to_owned(),
             first.to_owned(),
+            "-A CNI-HOSTPORT-SETMARK -m comment --comment \"CNI portfwd masquerade mark\" -j MARK --set-xmark 0x2000/0x2000".to_owned(),
+            "-A CNI-HOSTPORT-MASQ -m mark --mark 0x2000/0x2000 -j MASQUERADE".to_owned(),
         ]
     };
     let sorted = |mut lines: Vec<String>| {
@@ -83,8 +85,6 @@ fn the_rules_of_a_pod_with_ports_of_its_node() {
             "-A CNI-DN-… -s 10.244.0.0/16 -d 10.224.0.4/32 -p udp -m udp --dport 8125 -j CNI-HOSTPORT-SETMARK",
             "-A CNI-DN-… -s 127.0.0.1/32 -d 10.224.0.4/32 -p udp -m udp --dport 8125 -j CNI-HOSTPORT-SETMARK",
             "-A CNI-DN-… -d 10.224.0.4/32 -p udp -m udp --dport 8125 -j DNAT --to-destination 10.244.0.7:8125",
-            "-A CNI-HOSTPORT-SETMARK -m comment --comment \"CNI portfwd masquerade mark\" -j MARK --set-xmark 0x2000/0x2000",
-            "-A CNI-HOSTPORT-MASQ -m mark --mark 0x2000/0x2000 -j MASQUERADE",
         ]
         .map(str::to_owned)
         .into(),
@@ -97,8 +97,6 @@ fn the_rules_of_a_pod_with_ports_of_its_node() {
         [
             "-A CNI-DN-… -s fd00::/64 -p tcp -m tcp --dport 9000 -j CNI-HOSTPORT-SETMARK",
             "-A CNI-DN-… -p tcp -m tcp --dport 9000 -j DNAT --to-destination [fd00::7]:8080",
-            "-A CNI-HOSTPORT-SETMARK -m comment --comment \"CNI portfwd masquerade mark\" -j MARK --set-xmark 0x2000/0x2000",
-            "-A CNI-HOSTPORT-MASQ -m mark --mark 0x2000/0x2000 -j MASQUERADE",
         ]
         .map(str::to_owned)
         .into(),

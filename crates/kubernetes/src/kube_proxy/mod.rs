@@ -37,3 +37,4 @@ pub use programmed::{Owner, Programmed};
 pub use service_map::{ProxyEndpoint, ServiceMap, ServicePort, endpoints_by_port};
 pub use service_rules::probability;
 pub use sync::{Sync, bare_host, installed, sync};
+pub(crate) use words::{comment, to_this_node, transport};

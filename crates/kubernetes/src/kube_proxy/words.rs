@@ -2,7 +2,7 @@
 
 use super::{LocalDetector, ServicePort, names::chain_name};
 use model::kubernetes::Protocol;
-use netfilter::{AddressType, ChainName, Match, Net, Rule, Target};
+use netfilter::{AddressType, ChainName, Match, Net, Rule, Target, Transport};
 use std::{
     net::IpAddr,
     sync::{Arc, LazyLock},
@@ -50,7 +50,7 @@ pub(super) fn mark_masq() -> Target {
 }
 
 /// `-m comment --comment TEXT`.
-pub(super) fn comment(text: impl Into<Arc<str>>) -> Match {
+pub(crate) fn comment(text: impl Into<Arc<str>>) -> Match {
     Match::Comment(text.into())
 }
 
@@ -75,13 +75,17 @@ pub(super) fn from_this_node() -> Match {
 }
 
 /// `-m addrtype --dst-type LOCAL`.
-pub(super) fn to_this_node() -> Match {
+pub(crate) fn to_this_node() -> Match {
     Match::DestinationType { not: false, kind: AddressType::Local }
 }
 
 /// `-m PROTOCOL -p PROTOCOL`.
-pub(super) fn transport(protocol: Protocol) -> [Match; 2] {
-    let (module, protocol) = crate::portmap::protocol(protocol);
+pub(crate) fn transport(protocol: Protocol) -> [Match; 2] {
+    let (module, protocol) = match protocol {
+        Protocol::Tcp => (Transport::Tcp, netfilter::Protocol::Tcp),
+        Protocol::Udp => (Transport::Udp, netfilter::Protocol::Udp),
+        Protocol::Sctp => (Transport::Sctp, netfilter::Protocol::Sctp),
+    };
     [Match::Module(module), Match::Protocol { not: false, protocol }]
 }
 
