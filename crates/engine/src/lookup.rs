@@ -1,6 +1,6 @@
 //! What is looked up in a model by something else than its name. Each list is made when it is first asked for.
 
-use crate::{Place, World, receive::health_check_port, resolve::Resolved};
+use crate::{Place, World, other_balancer::OtherBalancers, receive::health_check_port, resolve::Resolved};
 use kubernetes::kube_proxy::nodes_with_proxy;
 use model::{
     Key, Model, NodeName,
@@ -22,6 +22,7 @@ pub(crate) struct Lookup {
     health_ports: Arc<OnceLock<BTreeMap<u16, Key>>>,
     proxied: Arc<OnceLock<Option<BTreeSet<NodeName>>>>,
     windows: Arc<OnceLock<BTreeSet<NodeName>>>,
+    other_balancers: Arc<OnceLock<OtherBalancers>>,
     /// The pod that was asked for last: who received a packet is asked several times.
     latest_pod: RefCell<Option<(Key, Arc<Pod>)>>,
     /// The Service whose ready endpoints were counted last: thousands of nodes are asked for the same.
@@ -42,6 +43,7 @@ impl Lookup {
             health_ports: kept(&self.health_ports, same.services),
             proxied: kept(&self.proxied, same.pods && same.daemon_sets),
             windows: kept(&self.windows, same.nodes),
+            other_balancers: kept(&self.other_balancers, same.services && same.surroundings),
             latest_pod: RefCell::default(),
             latest_ready: RefCell::default(),
             latest_flow: RefCell::default(),
@@ -56,6 +58,7 @@ pub(crate) struct Same {
     pub(crate) services: bool,
     pub(crate) daemon_sets: bool,
     pub(crate) nodes: bool,
+    pub(crate) surroundings: bool,
 }
 
 impl Lookup {
@@ -79,6 +82,11 @@ impl World {
     /// Whether any node runs Windows.
     pub(crate) fn has_windows(&self) -> bool {
         !self.windows().is_empty()
+    }
+
+    /// Load balancers of other controllers.
+    pub(crate) fn other_balancers(&self) -> &OtherBalancers {
+        self.lookup.other_balancers.get_or_init(|| OtherBalancers::new(&self.model))
     }
 
     fn windows(&self) -> &BTreeSet<NodeName> {
