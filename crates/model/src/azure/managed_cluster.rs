@@ -5,12 +5,13 @@ use crate::{
     PoolName,
     kubernetes::{LabelSelector, LabelSelectorRequirement},
 };
+use model_derive::Filled;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use wire::Wire;
 
 /// An AKS cluster as `az aks show -o json` prints it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ManagedCluster {
     /// The cluster's name in Azure (not the name in load-balancer names, which is `kubernetes`).
@@ -35,7 +36,7 @@ pub struct ManagedCluster {
 }
 
 /// One of several Standard load balancers of a cluster (`Microsoft.ContainerService/managedClusters/loadBalancers`).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClusterLoadBalancer {
     /// Its name; one is called `kubernetes`. The internal one beside it is called `<name>-internal`.
@@ -58,7 +59,7 @@ pub struct ClusterLoadBalancer {
 }
 
 /// A label selector as Azure's API has it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ArmLabelSelector {
     /// `key=value`.
@@ -81,7 +82,7 @@ impl ArmLabelSelector {
 }
 
 /// `networkProfile`. Absent values mean AKS's defaults.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkProfile {
     /// `azure` (default), `kubenet` or `none`.
@@ -129,7 +130,7 @@ pub struct NetworkProfile {
 }
 
 /// `networkProfile.kubeProxyConfig`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KubeProxyConfig {
     /// `IPTABLES` (default), `IPVS` or `NFTABLES` (Kubernetes 1.33 and later).
@@ -141,7 +142,7 @@ pub struct KubeProxyConfig {
 }
 
 /// `networkProfile.kubeProxyConfig.ipvsConfig`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IpvsConfig {
     /// `RoundRobin` or `LeastConnection`.
@@ -150,7 +151,7 @@ pub struct IpvsConfig {
 }
 
 /// `networkProfile.natGatewayProfile`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NatGatewayProfile {
     /// Managed outbound addresses, 1 to 16.
@@ -173,7 +174,7 @@ pub struct NatGatewayProfile {
 }
 
 /// `networkProfile.loadBalancerProfile`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadBalancerProfile {
     /// Managed outbound addresses.
@@ -208,7 +209,7 @@ pub struct LoadBalancerProfile {
 }
 
 /// `managedOutboundIPs`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ManagedOutboundIps {
     /// How many IPv4 addresses, 1 to 100.
@@ -217,7 +218,7 @@ pub struct ManagedOutboundIps {
 }
 
 /// `outboundIPs`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OutboundIps {
     /// The addresses.
@@ -226,7 +227,7 @@ pub struct OutboundIps {
 }
 
 /// One node pool.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AgentPool {
     /// The pool's name.
@@ -294,7 +295,7 @@ pub struct AgentPool {
 }
 
 /// What a VM has, in the words of `az vm list-sizes`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VmSizeFigures {
     /// Virtual CPUs.
@@ -316,7 +317,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 /// `upgradeSettings`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct UpgradeSettings {
     /// How many nodes more there are during an upgrade: a number or a share (`33%`); 10% where absent.
