@@ -4,7 +4,7 @@ use crate::{Place, World, other_balancer::OtherBalancers, receive::health_check_
 use kubernetes::kube_proxy::nodes_with_proxy;
 use model::{
     Key, Model, NodeName,
-    kubernetes::{EndpointSlice, Pod, Service},
+    kubernetes::{EndpointSlice, IntOrString, Pod, Protocol, Service},
 };
 use std::{
     cell::RefCell,
@@ -122,6 +122,39 @@ impl World {
         list.get(service).map_or(&[], Vec::as_slice)
     }
 
+    /// Why a Service with ready endpoints has none for a port, in a sentence: a name as targetPort that no pod has, or
+    /// slices that leave the port out.
+    pub(crate) fn endpoints_without_port(
+        &self,
+        service: &Key,
+        port: u16,
+        protocol: Protocol,
+    ) -> Option<String> {
+        let spec = &self.model.services.get(service)?.spec;
+        let mut ports = spec.ports.iter().filter(|own| own.protocol == protocol);
+        let wanted = ports.find(|own| port != 0 && (own.port == port || own.node_port == port))?;
+        let has = |slice: &&Arc<EndpointSlice>| {
+            slice.ports.iter().any(|own| own.name.as_deref().unwrap_or_default() == wanted.name)
+        };
+        let (with, without): (Vec<_>, Vec<_>) = self.slices_of(service).iter().partition(has);
+        let ready = |slices: Vec<&Arc<EndpointSlice>>| {
+            let endpoints = slices.into_iter().flat_map(|slice| &slice.endpoints);
+            endpoints.filter(|endpoint| endpoint.conditions.ready.unwrap_or(true)).count()
+        };
+        let (with, without) = (ready(with), ready(without));
+        if with != 0 || without == 0 {
+            return None;
+        }
+        let reason = match &wanted.target_port {
+            Some(IntOrString::String(name)) => {
+                format!("its targetPort is a name, {name}, which no container port of the pods has")
+            }
+            _ => "the slices leave it out".to_owned(),
+        };
+        let are = if without == 1 { "1 is".to_owned() } else { format!("{without} are") };
+        Some(format!("{are} ready in its EndpointSlices, but not with port {}: {reason}.", wanted.port))
+    }
+
     /// Distinct addresses of ready endpoints on a node: what kube-proxy's health server counts.
     pub(crate) fn local_ready_endpoints(&self, service: &Key, node: &NodeName) -> usize {
         let mut latest = self.lookup.latest_ready.borrow_mut();
@@ -137,10 +170,11 @@ impl World {
 
     /// The nodes of these endpoints in order, each as often as there are.
     fn ready_by_node(&self, service: &Key) -> Vec<String> {
-        let endpoints =
-            self.slices_of(service).iter().flat_map(|slice| &slice.endpoints).filter(|endpoint| {
-                endpoint.conditions.ready.unwrap_or(true) && !endpoint.conditions.terminating.unwrap_or(false)
-            });
+        // Of a slice without ports kube-proxy makes no endpoints.
+        let slices = self.slices_of(service).iter().filter(|slice| !slice.ports.is_empty());
+        let endpoints = slices.flat_map(|slice| &slice.endpoints).filter(|endpoint| {
+            endpoint.conditions.ready.unwrap_or(true) && !endpoint.conditions.terminating.unwrap_or(false)
+        });
         let on_nodes = endpoints
             .filter_map(|endpoint| Some((endpoint.node_name.as_deref()?, endpoint.addresses.first()?)));
         let mut on_nodes: Vec<(&str, &String)> = on_nodes.collect();
