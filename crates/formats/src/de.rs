@@ -482,7 +482,9 @@ impl<'de, 'c> Step<'de, 'c> {
         let noted = ignored.get_mut(self.noted..).unwrap_or_default();
         if !noted.is_empty() {
             let segment = self.segment.to_string();
-            noted.iter_mut().for_each(|ignored| ignored.path = join(&segment, &ignored.path));
+            for ignored in noted {
+                ignored.path = join(&segment, &ignored.path);
+            }
         }
     }
 
