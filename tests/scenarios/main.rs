@@ -10,6 +10,7 @@ mod drift;
 mod fold;
 mod modes;
 mod named_ports;
+mod pod_names;
 mod pools;
 mod questions;
 mod round_trip;
