@@ -180,6 +180,8 @@ fn endpoint_port(port: &ServicePort, pod: &Pod) -> Option<EndpointPort> {
 fn endpoint(key: &Key, pod: &Pod, service: &Service, ip: &str, zone: Option<&str>) -> Endpoint {
     let (serving, terminating) = (pod.is_ready(), pod.is_terminating());
     let ready = service.spec.publish_not_ready_addresses || (serving && !terminating);
+    // `ShouldSetHostname`.
+    let hostname = pod.spec.hostname.clone().filter(|name| !name.is_empty());
     Endpoint {
         addresses: vec![ip.to_owned()],
         conditions: EndpointConditions {
@@ -187,6 +189,7 @@ fn endpoint(key: &Key, pod: &Pod, service: &Service, ip: &str, zone: Option<&str
             serving: Some(serving),
             terminating: Some(terminating),
         },
+        hostname: hostname.filter(|_| pod.spec.subdomain.as_ref() == Some(&service.metadata.name)),
         node_name: Some(pod.spec.node_name.clone()).filter(|name| !name.is_empty()),
         zone: zone.map(str::to_owned),
         hints: service.spec.traffic_distribution.filter(|_| ready).and_then(|wish| hints(wish, pod, zone)),
