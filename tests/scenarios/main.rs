@@ -9,6 +9,7 @@ mod azure;
 mod drift;
 mod fold;
 mod modes;
+mod named_ports;
 mod pools;
 mod questions;
 mod round_trip;

@@ -476,6 +476,9 @@ impl World {
             }
             None if self.cloud.instance_behind(destination).is_some() => self.to_instance(traveller),
             None if !self.is_inside(destination) => {
+                if let Some(moves) = self.at_other_balancer(&traveller, internet_station()) {
+                    return moves;
+                }
                 Moves::one(traveller, Move::Go(At::Party(Party::Internet(destination))))
             }
             _ => {

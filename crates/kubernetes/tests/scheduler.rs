@@ -276,13 +276,17 @@ fn claims_are_spoken_of_since_1_34() {
 #[test]
 fn taints_are_named_until_1_34_1() {
     let tainted = "node(s) had untolerated taint {gpu: yes}";
-    for (version, words) in [
-        ("1.33.9", tainted),
-        ("1.34.1", tainted),
-        ("1.34.2", "node(s) had untolerated taint(s)"),
-        ("1.34.3-lts", "node(s) had untolerated taint(s)"),
-        ("1.35.0", "node(s) had untolerated taint(s)"),
-        ("1.36", "node(s) had untolerated taint(s)"),
+    // The second is `currentKubernetesVersion`: AKS fills it in, while an alias minor version stays as it was asked for.
+    for (version, runs, words) in [
+        ("1.33.9", None, tainted),
+        ("1.34.1", None, tainted),
+        ("1.34", Some("1.34.1"), tainted),
+        ("1.34", None, "node(s) had untolerated taint(s)"),
+        ("1.34.2", None, "node(s) had untolerated taint(s)"),
+        ("1.34.2", Some("1.34.1"), tainted),
+        ("1.34.3-lts", None, "node(s) had untolerated taint(s)"),
+        ("1.35.0", None, "node(s) had untolerated taint(s)"),
+        ("1.36", None, "node(s) had untolerated taint(s)"),
     ] {
         let mut model = Model::default();
         add_node(&mut model, "a", |node| {
@@ -290,8 +294,12 @@ fn taints_are_named_until_1_34_1() {
             node.spec.taints.push(taint);
         });
         let kubernetes_version = Some(version.to_owned());
-        model.managed_cluster =
-            Some(Arc::new(ManagedCluster { kubernetes_version, ..ManagedCluster::default() }));
+        let current_kubernetes_version = runs.map(str::to_owned);
+        model.managed_cluster = Some(Arc::new(ManagedCluster {
+            kubernetes_version,
+            current_kubernetes_version,
+            ..ManagedCluster::default()
+        }));
         model.put(Object::Deployment(Arc::new(workload("waits", 1))));
         let said = reasons(&settle(&model));
         let expected = format!("0/1 nodes are available: 1 {words}. ");

@@ -214,9 +214,8 @@ impl Maker {
         if let (Some(size), Some(cluster)) = (size, &self.cluster) {
             report(node, size, max_pods(pool, cluster));
         }
-        let version = pool.orchestrator_version.as_ref();
-        let version =
-            version.or(self.cluster.as_ref().and_then(|cluster| cluster.kubernetes_version.as_ref()));
+        let own = pool.current_orchestrator_version.as_deref().or(pool.orchestrator_version.as_deref());
+        let version = own.or_else(|| self.cluster.as_ref()?.version());
         node.status.node_info.kubelet_version = version.map(|version| format!("v{version}"));
     }
 

@@ -3,7 +3,7 @@
 use super::Check;
 use model::{
     Key, Kind, ObjectRef,
-    kubernetes::{IntOrString, ObjectMeta, Protocol, Service, ServiceType},
+    kubernetes::{IntOrString, ObjectMeta, PodSpec, Protocol, Service, ServicePort, ServiceType},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -128,6 +128,52 @@ impl Check<'_> {
         }
     }
 
+    /// Names in `targetPort` that no selected pod has: kube-proxy knows no endpoint for such a port.
+    fn named_targets(&mut self, id: &ObjectRef, service: &Service, namespace: &str) {
+        let by_name = |port: &ServicePort| match &port.target_port {
+            Some(IntOrString::String(name)) => Some((name.clone(), port.protocol)),
+            _ => None,
+        };
+        if !service.spec.ports.iter().any(|port| by_name(port).is_some()) {
+            return;
+        }
+        let pods = self.model.pods.iter().map(|(key, pod)| (key, &pod.metadata, &pod.spec));
+        let made = self.model.workloads().map(|(_, key, workload)| {
+            let template = &workload.spec.template;
+            (key, &template.metadata, &template.spec)
+        });
+        let selected = |(key, metadata, _): &(&Key, &ObjectMeta, &PodSpec)| {
+            let mut labels = service.spec.selector.iter();
+            &*key.namespace == namespace && labels.all(|(label, value)| metadata.label(label) == Some(value))
+        };
+        let specs: Vec<&PodSpec> = pods.chain(made).filter(selected).map(|(_, _, spec)| spec).collect();
+        let known: BTreeSet<(&str, Protocol)> = order::set(specs.into_iter().flat_map(named_ports));
+        let known: Vec<(String, Protocol)> =
+            known.into_iter().map(|(name, protocol)| (name.to_owned(), protocol)).collect();
+        for (at, port) in service.spec.ports.iter().enumerate() {
+            let Some((name, protocol)) = by_name(port) else { continue };
+            if known.contains(&(name.clone(), protocol)) {
+                continue;
+            }
+            let of_protocol = known.iter().filter(|(_, own)| *own == protocol);
+            let names: Vec<&str> = of_protocol.map(|(name, _)| name.as_str()).collect();
+            let hint = match (crate::near::nearest(&name, names.iter().copied()), names.is_empty()) {
+                (Some(near), _) => format!("did you mean {near}?"),
+                (None, true) => format!("no {protocol} port of their containers has a name; give the number"),
+                (None, false) => format!("their {protocol} ports are called {}", names.join(", ")),
+            };
+            self.warning(
+                id,
+                &format!("spec.ports[{at}].targetPort"),
+                format!(
+                    "no Pod that it selects has a {protocol} port called {name}: port {} has no endpoint",
+                    port.port
+                ),
+                hint,
+            );
+        }
+    }
+
     fn selector(&mut self, id: &ObjectRef, service: &Service) {
         let selector = &service.spec.selector;
         if selector.is_empty() {
@@ -146,7 +192,7 @@ impl Check<'_> {
             selector.iter().all(|(label, value)| pod.label(label) == Some(value))
         };
         if pods.iter().any(wanted) {
-            return;
+            return self.named_targets(id, service, &namespace);
         }
         let labels =
             selector.iter().map(|(label, value)| format!("{label}={value}")).collect::<Vec<_>>().join(",");
@@ -168,6 +214,12 @@ impl Check<'_> {
             self.warning(id, "spec.selector", what, hint);
         }
     }
+}
+
+/// Container ports that have a name.
+fn named_ports(pod: &PodSpec) -> impl Iterator<Item = (&str, Protocol)> {
+    let ports = pod.containers.iter().flat_map(|container| &container.ports);
+    ports.filter(|port| !port.name.is_empty()).map(|port| (port.name.as_str(), port.protocol))
 }
 
 /// What the pods (name and metadata) have in place of the labels that are wanted.

@@ -105,8 +105,9 @@ fn slices(zones: &Zones<'_>, pods: &PodIndex<'_>, key: &Key, service: &Service) 
             if zone.is_none() && !service.spec.publish_not_ready_addresses {
                 continue;
             }
-            let Some(endpoints) = group(&mut groups, service, pod) else { continue };
-            endpoints.push(endpoint(pod_key, pod, service, ip, zone.flatten()));
+            if let Some(endpoints) = group(&mut groups, service, pod) {
+                endpoints.push(endpoint(pod_key, pod, service, ip, zone.flatten()));
+            }
         }
         if groups.is_empty() {
             // The controller keeps one empty slice, so that watchers see that it looked.
@@ -134,7 +135,8 @@ fn address(pod: &Pod, family: IpFamily) -> Option<&str> {
     status.pod_ips.iter().map(|entry| entry.ip.as_str()).chain([status.pod_ip.as_str()]).find(of_family)
 }
 
-/// The endpoints that have the ports that this pod has; `None` if it has none of the Service's ports.
+/// The endpoints that have the ports that this pod has. A pod that has none of the Service's ports stands in a slice
+/// without ports (`getEndpointPorts` leaves out what it does not find).
 fn group<'a>(
     groups: &'a mut Vec<(Ports, Vec<Endpoint>)>,
     service: &Service,
@@ -146,9 +148,6 @@ fn group<'a>(
         return groups.first_mut().map(|(_, endpoints)| endpoints);
     }
     let ports: Ports = service.spec.ports.iter().filter_map(|port| endpoint_port(port, pod)).collect();
-    if ports.is_empty() && !service.spec.ports.is_empty() {
-        return None;
-    }
     let place = groups.iter().position(|(group, _)| *group == ports).unwrap_or_else(|| {
         groups.push((ports, Vec::new()));
         groups.len() - 1

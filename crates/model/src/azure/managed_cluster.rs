@@ -15,9 +15,12 @@ use wire::Wire;
 pub struct ManagedCluster {
     /// The cluster's name in Azure (not the name in load-balancer names, which is `kubernetes`).
     pub name: String,
-    /// The version of the control plane, e.g. `1.33.2`.
+    /// The version of the control plane that was asked for, e.g. `1.33.2`, or `1.33` for its newest patch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubernetes_version: Option<String>,
+    /// The version that the control plane runs (Azure fills it in).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_kubernetes_version: Option<String>,
     /// The resource group that holds the nodes (`MC_…`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_resource_group: Option<String>,
@@ -32,6 +35,13 @@ pub struct ManagedCluster {
     /// Several Standard load balancers, as `az aks loadbalancer list` prints them; empty means one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub load_balancers: Vec<ClusterLoadBalancer>,
+}
+
+impl ManagedCluster {
+    /// The version of the control plane: the one that runs, else the one that was asked for.
+    pub fn version(&self) -> Option<&str> {
+        self.current_kubernetes_version.as_deref().or(self.kubernetes_version.as_deref())
+    }
 }
 
 /// One of several Standard load balancers of a cluster (`Microsoft.ContainerService/managedClusters/loadBalancers`).
@@ -266,9 +276,12 @@ pub struct AgentPool {
     /// The autoscaler's upper bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_count: Option<u32>,
-    /// The version of the nodes, e.g. `1.33.2`; the control plane's where absent.
+    /// The version of the nodes that was asked for, e.g. `1.33.2`; the control plane's where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orchestrator_version: Option<String>,
+    /// The version that the nodes run (Azure fills it in).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_orchestrator_version: Option<String>,
     /// How an upgrade replaces nodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upgrade_settings: Option<UpgradeSettings>,

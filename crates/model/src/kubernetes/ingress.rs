@@ -1,6 +1,6 @@
 //! `networking.k8s.io/v1` Ingress and IngressClass.
 
-use super::{IntOrString, ObjectMeta};
+use super::{IntOrString, ObjectMeta, ServiceStatus};
 use serde::{Deserialize, Serialize};
 use wire::Wire;
 
@@ -12,6 +12,9 @@ pub struct Ingress {
     pub metadata: ObjectMeta,
     /// What is wanted.
     pub spec: IngressSpec,
+    /// What its controller reported, in the form of a Service's.
+    #[serde(skip_serializing_if = "ServiceStatus::is_empty")]
+    pub status: ServiceStatus,
 }
 
 /// `spec` of an Ingress.

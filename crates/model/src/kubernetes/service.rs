@@ -281,7 +281,8 @@ pub struct ServiceStatus {
 }
 
 impl ServiceStatus {
-    fn is_empty(&self) -> bool {
+    /// Whether nothing was reported.
+    pub fn is_empty(&self) -> bool {
         self.load_balancer.ingress.is_empty()
     }
 }
