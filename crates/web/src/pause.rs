@@ -48,9 +48,9 @@ pub(crate) fn use_parts(of: u8) -> u8 {
             if so_far < of {
                 spawn_local(async move {
                     if so_far + 1 == of {
-                        paint().await
+                        paint().await;
                     } else {
-                        turn().await
+                        turn().await;
                     }
                     drawn.set(so_far + 1);
                 });
