@@ -311,15 +311,12 @@ impl World {
         let slices = self.model.endpoint_slices.values().filter(|slice| {
             slice.metadata.key().namespace == key.namespace && slice.service() == Some(&key.name)
         });
-        slices
-            .flat_map(|slice| {
-                let number =
-                    slice.ports.iter().find(|own| own.name.as_deref().unwrap_or_default() == port.name);
-                let number = number.and_then(|own| own.port);
-                let ready = slice.endpoints.iter().filter(|own| own.conditions.ready.unwrap_or(true));
-                ready.filter_map(move |own| Some((own.addresses.first()?.parse().ok()?, number?)))
-            })
-            .collect()
+        order::set(slices.flat_map(|slice| {
+            let number = slice.ports.iter().find(|own| own.name.as_deref().unwrap_or_default() == port.name);
+            let number = number.and_then(|own| own.port);
+            let ready = slice.endpoints.iter().filter(|own| own.conditions.ready.unwrap_or(true));
+            ready.filter_map(move |own| Some((own.addresses.first()?.parse().ok()?, number?)))
+        }))
     }
 
     /// What the controller makes of the request.

@@ -75,7 +75,7 @@ fn publish(model: &mut Model, cluster: &ManagedCluster) -> Vec<NodeName> {
     let nics = model.network_interfaces.values().flat_map(|nic| &nic.ip_configurations);
     let shown: BTreeSet<IpAddr> = order::set(nics.filter_map(NicIpConfiguration::address));
     let documents = model.public_ip_addresses.values().filter_map(|document| document.ip_address.clone());
-    let mut used: BTreeSet<String> = documents.collect();
+    let mut used: BTreeSet<String> = order::set(documents);
     used.extend(model.nodes.values().filter_map(|node| external(node)));
     let without = |node: &Node| {
         node.pool().is_some_and(|pool| pools.contains(&pool))

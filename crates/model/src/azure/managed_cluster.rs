@@ -5,12 +5,13 @@ use crate::{
     PoolName,
     kubernetes::{LabelSelector, LabelSelectorRequirement},
 };
+use model_derive::Filled;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use wire::Wire;
 
 /// An AKS cluster as `az aks show -o json` prints it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ManagedCluster {
     /// The cluster's name in Azure (not the name in load-balancer names, which is `kubernetes`).
@@ -45,7 +46,7 @@ impl ManagedCluster {
 }
 
 /// One of several Standard load balancers of a cluster (`Microsoft.ContainerService/managedClusters/loadBalancers`).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClusterLoadBalancer {
     /// Its name; one is called `kubernetes`. The internal one beside it is called `<name>-internal`.
@@ -68,7 +69,7 @@ pub struct ClusterLoadBalancer {
 }
 
 /// A label selector as Azure's API has it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ArmLabelSelector {
     /// `key=value`.
@@ -91,7 +92,7 @@ impl ArmLabelSelector {
 }
 
 /// `networkProfile`. Absent values mean AKS's defaults.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkProfile {
     /// `azure` (default), `kubenet` or `none`.
@@ -139,7 +140,7 @@ pub struct NetworkProfile {
 }
 
 /// `networkProfile.kubeProxyConfig`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KubeProxyConfig {
     /// `IPTABLES` (default), `IPVS` or `NFTABLES` (Kubernetes 1.33 and later).
@@ -151,7 +152,7 @@ pub struct KubeProxyConfig {
 }
 
 /// `networkProfile.kubeProxyConfig.ipvsConfig`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IpvsConfig {
     /// `RoundRobin` or `LeastConnection`.
@@ -160,7 +161,7 @@ pub struct IpvsConfig {
 }
 
 /// `networkProfile.natGatewayProfile`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NatGatewayProfile {
     /// Managed outbound addresses, 1 to 16.
@@ -183,7 +184,7 @@ pub struct NatGatewayProfile {
 }
 
 /// `networkProfile.loadBalancerProfile`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadBalancerProfile {
     /// Managed outbound addresses.
@@ -218,7 +219,7 @@ pub struct LoadBalancerProfile {
 }
 
 /// `managedOutboundIPs`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ManagedOutboundIps {
     /// How many IPv4 addresses, 1 to 100.
@@ -227,7 +228,7 @@ pub struct ManagedOutboundIps {
 }
 
 /// `outboundIPs`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OutboundIps {
     /// The addresses.
@@ -236,7 +237,7 @@ pub struct OutboundIps {
 }
 
 /// One node pool.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AgentPool {
     /// The pool's name.
@@ -307,7 +308,7 @@ pub struct AgentPool {
 }
 
 /// What a VM has, in the words of `az vm list-sizes`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VmSizeFigures {
     /// Virtual CPUs.
@@ -329,7 +330,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 /// `upgradeSettings`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct UpgradeSettings {
     /// How many nodes more there are during an upgrade: a number or a share (`33%`); 10% where absent.
