@@ -1,6 +1,8 @@
 //! At an ingress controller: it ends the client's connection, finds the backend of the request, and opens a
 //! connection of its own to a pod.
 
+mod canary;
+
 use crate::{
     Action, Cause, Component, Endpoint, Flow, NearMiss, Owner, PathOutcome, Place, RuleRef, Step, Verdict,
     World,
@@ -94,9 +96,10 @@ impl World {
             Answer::Unsupported(_) => {
                 vec![self.answered(leg, traveller, Some((Verdict::Ambiguous, Cause::UnsupportedRule)))]
             }
-            Answer::Proxy(backend) => {
-                self.upstreams(leg, traveller, backend, backend.by_cluster_ip, &request)
-            }
+            Answer::Proxy(backend) => match &routed.canary {
+                Some(canary) => self.beside_canary(leg, &traveller, backend, canary, &request),
+                None => self.upstreams(leg, traveller, backend, backend.by_cluster_ip, &request),
+            },
             Answer::PassThrough(backend) => self.upstreams(leg, traveller, backend, true, &request),
         })
     }

@@ -264,6 +264,9 @@ impl World {
             }
             None if self.cloud.instance_behind(destination).is_some() => self.to_instance(traveller),
             None if !self.is_inside(destination) => {
+                if let Some(moves) = self.at_nat_gateway(&traveller) {
+                    return moves;
+                }
                 if let Some(moves) = self.at_other_balancer(&traveller, internet_station()) {
                     return moves;
                 }

@@ -7,25 +7,33 @@ use crate::{
 };
 use kubernetes::ingress::{Wildcard, host_rank};
 use model::{
-    Kind, Model, ObjectRef,
+    ArmId, Kind, Model, ObjectRef,
     kubernetes::{Ingress, LoadBalancerIngress, ServiceType},
 };
 use netfilter::Segment;
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-/// Who gave an address or a name.
+/// Who has an address or a name, as far as the input tells.
 #[derive(Debug, Clone)]
 pub(crate) struct OtherBalancer {
     object: ObjectRef,
-    controller: String,
+    /// `it stands in the status of …`.
+    told: String,
+    /// The field of the object that says so.
+    field: &'static str,
 }
 
 impl OtherBalancer {
+    fn by_status(object: ObjectRef, controller: &str) -> Self {
+        let told = format!("it stands in the status of {object}, put there by {controller}");
+        Self { object, told, field: "status.loadBalancer.ingress" }
+    }
+
     /// What is known of an address or a name, in a sentence.
     pub(crate) fn words(&self, address: &str) -> String {
         format!(
-            "No load balancer of the cluster has {address}: it stands in the status of {}, put there by {}. What stands behind it is not modelled, so what becomes of the packet is not known here.",
-            self.object, self.controller
+            "No load balancer of the cluster has {address}: {}. What stands behind it is not modelled, so what becomes of the packet is not known here.",
+            self.told
         )
     }
 
@@ -33,13 +41,14 @@ impl OtherBalancer {
     pub(crate) fn rule(&self, address: &str) -> RuleRef {
         RuleRef {
             place: self.object.to_string().into(),
-            text: format!("status.loadBalancer.ingress: {address}").into(),
+            text: format!("{}: {address}", self.field).into(),
             object: Some(self.object.clone()),
         }
     }
 }
 
-/// Addresses and names in the status of Ingresses, and of Services that the cloud controller leaves to others.
+/// Addresses and names in the status of Ingresses, and of Services that the cloud controller leaves to others; public
+/// addresses of what is not in the input.
 #[derive(Debug, Default)]
 pub(crate) struct OtherBalancers {
     by_address: BTreeMap<IpAddr, OtherBalancer>,
@@ -53,16 +62,27 @@ impl OtherBalancers {
             let statuses = &ingress.status.load_balancer.ingress;
             if !statuses.is_empty() {
                 let object = ObjectRef::namespaced(Kind::Ingress, key);
-                let other = OtherBalancer { object, controller: ingress_controller(model, ingress) };
+                let other = OtherBalancer::by_status(object, &ingress_controller(model, ingress));
                 all.add(statuses, &other);
             }
+        }
+        for (name, document) in &model.public_ip_addresses {
+            let Some(ip) = document.ip_address.as_ref().and_then(|ip| ip.parse().ok()) else { continue };
+            let Some(holder) = document.ip_configuration.as_ref().and_then(|own| holder(&own.id)) else {
+                continue;
+            };
+            let object = ObjectRef::cluster_scoped(Kind::PublicIPAddress, name);
+            let told = format!("{object} belongs to {holder}");
+            let other = OtherBalancer { object, told, field: "ipAddress" };
+            all.by_address.entry(ip).or_insert(other);
         }
         for (key, service) in &model.services {
             let Some(class) = &service.spec.load_balancer_class else { continue };
             if service.spec.service_type == ServiceType::LoadBalancer {
                 let object = ObjectRef::namespaced(Kind::Service, key);
                 let controller = format!("the controller of loadBalancerClass {class}");
-                all.add(&service.status.load_balancer.ingress, &OtherBalancer { object, controller });
+                let other = OtherBalancer::by_status(object, &controller);
+                all.add(&service.status.load_balancer.ingress, &other);
             }
         }
         all
@@ -123,6 +143,24 @@ impl World {
         addresses.dedup();
         (addresses, hostnames)
     }
+}
+
+/// The resource that a configuration is of, in words: `the application gateway agw`.
+fn holder(configuration: &ArmId) -> Option<String> {
+    let mut segments = configuration.as_str().split('/');
+    segments.by_ref().find(|segment| segment.eq_ignore_ascii_case("providers"))?;
+    let (_, kind, name) = (segments.next()?, segments.next()?, segments.next()?);
+    let known = [
+        ("applicationGateways", "application gateway"),
+        ("azureFirewalls", "firewall"),
+        ("bastionHosts", "bastion"),
+        ("loadBalancers", "load balancer"),
+        ("networkInterfaces", "network interface"),
+        ("virtualMachineScaleSets", "scale set"),
+        ("virtualNetworkGateways", "gateway"),
+    ];
+    let words = known.iter().find(|(own, _)| own.eq_ignore_ascii_case(kind)).map_or(kind, |(_, words)| words);
+    Some(format!("the {words} {name}, which is not in the input"))
 }
 
 /// The controller that serves an Ingress, in words.

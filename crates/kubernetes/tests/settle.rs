@@ -351,6 +351,7 @@ fn slices_say_where_endpoints_are() {
         conditions: endpoint.conditions,
         node_name: Some("c".into()),
         zone: Some("westeurope-1".into()),
+        hostname: None,
         hints: None,
         target_ref: Some(ObjectRef::namespaced(Kind::Pod, &Key::new("default", "one"))),
     };

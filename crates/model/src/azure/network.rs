@@ -295,6 +295,9 @@ pub struct PublicIpAddress {
     /// The address itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ip_address: Option<String>,
+    /// What has it: the configuration of a NIC, a load balancer, a gateway or whatever else (Azure fills it in).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_configuration: Option<SubResource>,
     /// Basic or Standard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sku: Option<Sku>,

@@ -51,6 +51,9 @@ pub struct Endpoint {
     /// State.
     #[serde(skip_serializing_if = "EndpointConditions::is_default")]
     pub conditions: EndpointConditions,
+    /// Its own name in DNS, below the Service's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
     /// The node it runs on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_name: Option<String>,

@@ -52,6 +52,12 @@ pub struct PodSpec {
     /// Uses the node's own network namespace and address.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub host_network: bool,
+    /// Its own name in DNS, below that of the Service which `subdomain` names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// The Service below whose name the pod has one of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subdomain: Option<String>,
     /// Whose DNS servers it asks; absent means `ClusterFirst`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns_policy: Option<DnsPolicy>,

@@ -35,6 +35,9 @@ pub struct WorkloadSpec {
     /// Whether a Job is on hold.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub suspend: bool,
+    /// The headless Service below whose name the pods of a StatefulSet have names of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_name: Option<String>,
     /// The pods that it counts as its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selector: Option<LabelSelector>,
