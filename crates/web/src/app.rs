@@ -9,7 +9,7 @@ use crate::{
         WatchedFlows, files_of, history_dialog,
     },
     panic,
-    pause::{paint, use_later},
+    pause::{paint, use_later, wait},
     picture::Picture,
     ptr::Ptr,
     rehearsal::use_rehearsal,
@@ -17,10 +17,11 @@ use crate::{
     state::{Action, Brought, Dialog, Dispatch, Message, State, guide::Page, link},
     theme,
     tutor::{self, Lead},
-    ui,
+    ui::{self, Work},
+    worker,
 };
 use formats::Link;
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
@@ -36,7 +37,7 @@ pub(crate) struct AppProps {
 pub(crate) fn App(props: &AppProps) -> Html {
     let state = use_reducer(|| State::begin(props.link.as_ref()));
     let dispatch = state.dispatcher();
-    let settled = use_memo(state.world.clone(), |world| Ptr::new(world.model().clone()));
+    let settled = use_memo(state.world.id(), |_| Ptr::new(state.world.model().clone()));
     let settled = (*settled).clone();
     use_shortcuts(&dispatch);
     use_links(&dispatch);
@@ -45,6 +46,10 @@ pub(crate) fn App(props: &AppProps) -> Html {
     // The picture comes first; the place of the rest is kept, so that nothing moves.
     let painted = use_later(false, true);
     use_engine(&dispatch, painted);
+    use_effect_with((), {
+        let dispatch = dispatch.clone();
+        move |()| worker::listen(&dispatch)
+    });
     use_rehearsal(&state.world, &state.flow);
     let now = (settled.clone(), state.model.clone(), state.flow.clone());
     // What completes names and lists objects follows the picture, and so does what is kept for the next visit.
@@ -124,7 +129,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
                     <aside class="side" aria-label="Inspector and watched flows">
                         <Inspector model={state.model.clone()} world={state.world.clone()} settled={settled} {listed}
                             selection={state.selection.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
-                        <WatchedFlows watched={state.watched.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
+                        <WatchedFlows watched={state.watched.clone()} flow={state.flow.clone()} unfollowed={state.unfollowed} dispatch={dispatch.clone()} />
                     </aside>
                 </div>
                 if painted {
@@ -137,6 +142,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
                 }
             </div>
             { told(state.message.as_ref(), &dispatch) }
+            if state.dialog.is_none() { <Work waiting={state.waiting.len()} /> }
             <p class="visually-hidden" aria-live="polite" data-testid="announcer" key={state.announcement.0}>
                 { &state.announcement.1 }
             </p>
@@ -156,13 +162,31 @@ fn regions(state: &State) -> Classes {
     )
 }
 
+thread_local! {
+    /// How often a cluster was to be kept.
+    static LATEST: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Milliseconds without an edit after which a large cluster is kept.
+const QUIET: i32 = 3_000;
+
 /// Keeps an edited cluster, against an error of the page and for the next visit. One as it was opened is not worth it.
 fn keep(state: &State) {
     // The cluster of a lesson is not the person's own.
     if state.guide.own.is_none() && state.history.next_undo().is_some() {
-        let link = link::of(state);
+        let (link, large) = (link::of(state), state.world.is_large());
+        let turn = LATEST.with(|latest| {
+            latest.set(latest.get().wrapping_add(1));
+            latest.get()
+        });
         spawn_local(async move {
-            if let Ok(link) = documents::write_link(link).await {
+            // To write down a large cluster takes its time, which is not taken from the edits that follow at once.
+            if large {
+                wait(QUIET).await;
+            }
+            if LATEST.get() == turn
+                && let Ok(link) = documents::write_link(link, true).await
+            {
                 saved::keep(&link);
                 panic::remember(link);
             }

@@ -2,7 +2,7 @@
 
 use super::Check;
 use model::{
-    Key, Kind, ObjectRef,
+    Key, Kind, Model, ObjectRef,
     kubernetes::{IntOrString, ObjectMeta, Protocol, Service, ServiceType},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,9 +10,29 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Who has a port on every node, and where it says so.
 type NodePorts = BTreeMap<(Protocol, u16), ObjectRef>;
 
+/// Pods by namespace, label and the label's value.
+type Labelled<'a> = BTreeMap<(&'a str, &'a str, &'a str), Vec<&'a ObjectMeta>>;
+
+/// The pods of a model. What a workload makes counts as its pods, whatever its number of replicas.
+fn pods(model: &Model) -> impl Iterator<Item = (&Key, &ObjectMeta)> {
+    let made = model.workloads().map(|(_, key, workload)| (key, &workload.spec.template.metadata));
+    model.pods.iter().map(|(key, pod)| (key, &pod.metadata)).chain(made)
+}
+
+fn labelled(model: &Model) -> Labelled<'_> {
+    let mut labelled = Labelled::new();
+    for (key, pod) in pods(model) {
+        for (label, value) in &pod.labels {
+            labelled.entry((&*key.namespace, &**label, &**value)).or_default().push(pod);
+        }
+    }
+    labelled
+}
+
 impl Check<'_> {
     pub(super) fn services(&mut self) {
         let mut node_ports = NodePorts::new();
+        let labelled = labelled(self.model);
         let sliced: BTreeSet<Key> = order::set(
             self.model
                 .endpoint_slices
@@ -24,7 +44,7 @@ impl Check<'_> {
             self.addresses(&id, service);
             self.ports(&id, service, &mut node_ports);
             if service.spec.service_type != ServiceType::ExternalName && !sliced.contains(key) {
-                self.selector(&id, service);
+                self.selector(&id, service, &labelled);
             }
         }
     }
@@ -128,26 +148,26 @@ impl Check<'_> {
         }
     }
 
-    fn selector(&mut self, id: &ObjectRef, service: &Service) {
+    fn selector(&mut self, id: &ObjectRef, service: &Service, labelled: &Labelled<'_>) {
         let selector = &service.spec.selector;
         if selector.is_empty() {
             return;
         }
         let namespace = service.metadata.key().namespace;
-        // What a workload makes counts as its pods, whatever its number of replicas.
-        let pods = self.model.pods.iter().map(|(key, pod)| (key, &pod.metadata));
-        let made = self.model.workloads().map(|(_, key, workload)| (key, &workload.spec.template.metadata));
-        let pods: Vec<(&str, &ObjectMeta)> = pods
-            .chain(made)
+        // Those of its rarest label are few also where pods and Services are many.
+        let lists = selector.iter().map(|(label, value)| {
+            labelled.get(&(&*namespace, &**label, &**value)).map_or(&[][..], Vec::as_slice)
+        });
+        let rarest = lists.min_by_key(|pods| pods.len()).unwrap_or_default();
+        let wanted =
+            |pod: &&ObjectMeta| selector.iter().all(|(label, value)| pod.label(label) == Some(value));
+        if rarest.iter().any(wanted) {
+            return;
+        }
+        let pods: Vec<(&str, &ObjectMeta)> = pods(self.model)
             .filter(|(key, _)| key.namespace == namespace)
             .map(|(key, metadata)| (&*key.name, metadata))
             .collect();
-        let wanted = |(_, pod): &(&str, &ObjectMeta)| {
-            selector.iter().all(|(label, value)| pod.label(label) == Some(value))
-        };
-        if pods.iter().any(wanted) {
-            return;
-        }
         let labels =
             selector.iter().map(|(label, value)| format!("{label}={value}")).collect::<Vec<_>>().join(",");
         if pods.is_empty() {
