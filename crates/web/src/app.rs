@@ -40,16 +40,13 @@ pub(crate) fn App(props: &AppProps) -> Html {
     let settled = use_memo(state.world.id(), |_| Ptr::new(state.world.model().clone()));
     let settled = (*settled).clone();
     use_shortcuts(&dispatch);
-    use_links(&dispatch);
+    let busy = use_state(|| false);
+    use_links(&dispatch, &busy);
     use_brought(&dispatch);
     use_kept(&dispatch);
     // The picture comes first; the place of the rest is kept, so that nothing moves.
     let painted = use_later(false, true);
     use_engine(&dispatch, painted);
-    use_effect_with((), {
-        let dispatch = dispatch.clone();
-        move |()| worker::listen(&dispatch)
-    });
     use_rehearsal(&state.world, &state.flow);
     let now = (settled.clone(), state.model.clone(), state.flow.clone());
     // What completes names and lists objects follows the picture, and so does what is kept for the next visit.
@@ -142,7 +139,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
                 }
             </div>
             { told(state.message.as_ref(), &dispatch) }
-            if state.dialog.is_none() { <Work waiting={state.waiting.len()} /> }
+            if *busy && state.dialog.is_none() { { work(&state, &busy) } }
             <p class="visually-hidden" aria-live="polite" data-testid="announcer" key={state.announcement.0}>
                 { &state.announcement.1 }
             </p>
@@ -291,11 +288,28 @@ fn told(message: Option<&Message>, dispatch: &Dispatch) -> Html {
     }
 }
 
-/// A lesson that the page is opened with, and links followed while it is open.
+/// The bar that tells of the engine's work, until there is none. There is none when the page opens.
+#[inline(never)]
+fn work(state: &State, busy: &UseStateHandle<bool>) -> Html {
+    let busy = busy.setter();
+    let on_idle = Callback::from(move |()| busy.set(false));
+    html! { <Work waiting={state.waiting.len()} {on_idle} /> }
+}
+
+/// Shows that bar, once what began the work is done.
+fn begin_work(busy: UseStateSetter<bool>) -> Callback<()> {
+    Callback::from(move |()| {
+        let busy = busy.clone();
+        spawn_local(async move { busy.set(true) });
+    })
+}
+
+/// What the worker answers; a lesson that the page is opened with, and links followed while it is open.
 #[hook]
-fn use_links(dispatch: &Dispatch) {
-    let (dispatch, opened) = (dispatch.clone(), dispatch.clone());
+fn use_links(dispatch: &Dispatch, busy: &UseStateHandle<bool>) {
+    let (dispatch, opened, busy) = (dispatch.clone(), dispatch.clone(), busy.setter());
     use_effect_with((), move |()| {
+        worker::listen(&dispatch, begin_work(busy));
         let listener = web_sys::window().map(|window| {
             gloo_events::EventListener::new(&window, "hashchange", move |_| {
                 let hash = address::hash();

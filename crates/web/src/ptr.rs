@@ -4,20 +4,17 @@ use std::{ops::Deref, rc::Rc};
 
 /// An `Rc` that is equal to itself only, until it is renewed.
 #[derive(Debug)]
-pub(crate) struct Ptr<T> {
-    value: Rc<T>,
-    renewed: u32,
-}
+pub(crate) struct Ptr<T>(Rc<Rc<T>>);
 
 impl<T> Ptr<T> {
     /// Shares a value.
     pub(crate) fn new(value: T) -> Self {
-        Self { value: Rc::new(value), renewed: 0 }
+        Self(Rc::new(Rc::new(value)))
     }
 
     /// From now on it is another, though it holds the same: there is more to be had of it.
     pub(crate) fn renew(&mut self) {
-        self.renewed += 1;
+        self.0 = Rc::new(Rc::clone(&self.0));
     }
 }
 
@@ -27,19 +24,19 @@ pub(crate) struct Identity<T>(pub(crate) Ptr<T>);
 
 impl<T> PartialEq for Identity<T> {
     fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0.value, &other.0.value)
+        Rc::ptr_eq(&self.0.0, &other.0.0)
     }
 }
 
 impl<T> Clone for Ptr<T> {
     fn clone(&self) -> Self {
-        Self { value: Rc::clone(&self.value), renewed: self.renewed }
+        Self(Rc::clone(&self.0))
     }
 }
 
 impl<T> PartialEq for Ptr<T> {
     fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.value, &other.value) && self.renewed == other.renewed
+        Rc::ptr_eq(&self.0, &other.0)
     }
 }
 
@@ -47,6 +44,6 @@ impl<T> Deref for Ptr<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.value
+        &self.0
     }
 }

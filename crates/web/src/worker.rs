@@ -44,8 +44,8 @@ struct Apart {
     drawn: bool,
     /// Hears of answers.
     store: Option<Dispatch>,
-    /// Hears that there is something to do.
-    watcher: Option<Callback<()>>,
+    /// Hear that there is something to do.
+    watchers: [Option<Callback<()>>; 2],
     #[cfg(test)]
     posted: Vec<(u32, Vec<u8>)>,
 }
@@ -254,14 +254,17 @@ pub(crate) fn work() -> Option<&'static str> {
     APART.with_borrow(|apart| Some(apart.jobs.iter().find(|job| !job.quiet)?.words))
 }
 
-/// From now on the store hears of answers.
-pub(crate) fn listen(store: &Dispatch) {
-    APART.with_borrow_mut(|apart| apart.store = Some(store.clone()));
+/// From now on the store hears of answers, and the page when there is something to do.
+pub(crate) fn listen(store: &Dispatch, page: Callback<()>) {
+    APART.with_borrow_mut(|apart| {
+        apart.store = Some(store.clone());
+        apart.watchers[0] = Some(page);
+    });
 }
 
-/// From now on this hears when there is something to do.
-pub(crate) fn watch(watcher: Option<Callback<()>>) {
-    APART.with_borrow_mut(|apart| apart.watcher = watcher);
+/// From now on this bar hears when there is something to do, and the one before no longer.
+pub(crate) fn watch(bar: Callback<()>) {
+    APART.with_borrow_mut(|apart| apart.watchers[1] = Some(bar));
 }
 
 /// Ends what the worker does, with all that waits for it.
@@ -298,9 +301,8 @@ impl Apart {
             // A message of bytes can be posted.
             let _ = worker.post_message_with_transfer(&message, &Array::of1(&bytes.buffer()));
         }
-        if let Some(watcher) = self.watcher.as_ref().filter(|_| !quiet) {
-            watcher.emit(());
-        }
+        // They look later, when this is done.
+        self.watchers.iter().flatten().filter(|_| !quiet).for_each(|watcher| watcher.emit(()));
     }
 
     /// Loses all that is known, or will be, of a cluster.

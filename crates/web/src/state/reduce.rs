@@ -38,7 +38,6 @@ impl State {
             next.follow_edit();
         }
         match action {
-            Action::FollowEdit if !self.behind => return self,
             Action::FollowEdit => next.follow_edit(),
             Action::Edit(edit) => next.plan(&edit, describe::edit(&edit)),
             Action::Rehearse(edit, shape) => return self.rehearse(edit, shape),

@@ -9,13 +9,15 @@ use std::rc::Rc;
 impl State {
     /// Does what a person does; after what was asked for before, if that still waits.
     pub(super) fn act(self: Rc<Self>, action: Action) -> Rc<Self> {
+        // What waits follows the last edit before anything else.
+        if matches!(action, Action::FollowEdit) && (self.working || !self.behind) {
+            return self;
+        }
         let waits = self.working || !engineroom::is_ready();
         if !waits && !self.waiting.is_empty() {
             return self.go_on().act(action);
         }
         match action {
-            // What waits follows the last edit before anything else.
-            Action::FollowEdit if self.working => self,
             action if waits && action.asks_engine() => self.queue(action),
             Action::Edit(edit) => match self.rehearsed(&edit) {
                 Some(then) => then,

@@ -16,6 +16,9 @@ pub(crate) struct WorkProps {
     /// What is worked on, and what waits for that.
     #[prop_or_default]
     pub(crate) waiting: usize,
+    /// There is no more work.
+    #[prop_or_default]
+    pub(crate) on_idle: Callback<()>,
 }
 
 /// A bar over the page while the engine works in its worker: what it does, for how long it has, and a way to end it.
@@ -23,19 +26,23 @@ pub(crate) struct WorkProps {
 pub(crate) fn Work(props: &WorkProps) -> Html {
     let shown = use_state_eq(|| None::<(&'static str, u32)>);
     use_effect_with((), {
-        let shown = shown.setter();
+        let (shown, on_idle) = (shown.setter(), props.on_idle.clone());
         move |()| {
             let state = Rc::new(Cell::new((true, false)));
             let look = {
                 let state = Rc::clone(&state);
                 Callback::from(move |()| {
                     if !state.replace((true, true)).1 {
-                        wasm_bindgen_futures::spawn_local(follow(Rc::clone(&state), shown.clone()));
+                        wasm_bindgen_futures::spawn_local(follow(
+                            Rc::clone(&state),
+                            shown.clone(),
+                            on_idle.clone(),
+                        ));
                     }
                 })
             };
             look.emit(());
-            worker::watch(Some(look));
+            worker::watch(look);
             move || state.set((false, true))
         }
     });
@@ -70,7 +77,11 @@ fn time(seconds: u32, more: usize) -> String {
 }
 
 /// Shows what is done until it is done: `state` says whether the bar is there, and whether this runs.
-async fn follow(state: Rc<Cell<(bool, bool)>>, shown: UseStateSetter<Option<(&'static str, u32)>>) {
+async fn follow(
+    state: Rc<Cell<(bool, bool)>>,
+    shown: UseStateSetter<Option<(&'static str, u32)>>,
+    on_idle: Callback<()>,
+) {
     let began = Date::now();
     pause::wait(PATIENCE).await;
     while let Some(words) = worker::work().filter(|_| state.get().0) {
@@ -87,6 +98,7 @@ async fn follow(state: Rc<Cell<(bool, bool)>>, shown: UseStateSetter<Option<(&'s
     state.set((there, false));
     if there {
         shown.set(None);
+        on_idle.emit(());
     }
 }
 
