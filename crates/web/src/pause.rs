@@ -93,6 +93,10 @@ where
                 let mut begun = Date::now();
                 while results.len() < of && wanted.get() {
                     let Some(result) = slice(results.len()).await else { return ended.set(true) };
+                    // Cancelled meanwhile: what is shown stays as it is.
+                    if !wanted.get() {
+                        return;
+                    }
                     results.push(result);
                     if Date::now() - begun > AT_ONCE || results.len() == of {
                         done.set((key.clone(), results.clone()));
