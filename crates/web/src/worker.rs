@@ -32,6 +32,8 @@ struct Apart {
     thread: Thread,
     /// How many workers there were: one that was begun anew knows nothing of the clusters before.
     generation: u32,
+    /// It was told of clusters.
+    keeps: bool,
     /// The number of the last job.
     number: u32,
     /// What is being done, and what waits for it, in order.
@@ -171,6 +173,7 @@ pub(crate) fn answer(call: &Call, worlds: &[WorldId]) -> Option<Rc<Vec<u8>>> {
                 return None;
             }
         }
+        apart.keeps = true;
         // A number is given again after a trial that came to nothing: what is known of it is of another cluster.
         let made = made(call);
         if let Some(id) = made {
@@ -187,6 +190,7 @@ pub(crate) fn answer(call: &Call, worlds: &[WorldId]) -> Option<Rc<Vec<u8>>> {
 #[inline(never)]
 pub(crate) fn tell(call: &Call) {
     APART.with_borrow_mut(|apart| {
+        apart.keeps = true;
         // Whoever asks about the cluster next waits for that.
         apart.post("compute", &wire::encode(call), words(call), true, Asker::Nobody);
     });
@@ -219,6 +223,11 @@ pub(crate) async fn ask(
     });
     // It is never rejected.
     let _ = JsFuture::from(answered).await;
+    // To read long documents takes memory that a wasm never gives back: a worker that does nothing else ends.
+    let is_here = |apart: &Apart| matches!(apart.thread, Thread::Here(_));
+    if APART.with_borrow(|apart| is_here(apart) && !apart.keeps && apart.jobs.is_empty()) {
+        end(Thread::None);
+    }
     slot.take().unwrap_or(Err(EngineroomError::OtherVersion))
 }
 
@@ -410,6 +419,7 @@ fn end(then: Thread) -> VecDeque<Job> {
             running.worker.terminate();
         }
         apart.generation += 1;
+        apart.keeps = false;
         // The next worker has to make these clusters again.
         apart.answers.retain(|known| !known.asked.makes);
         std::mem::take(&mut apart.jobs)

@@ -70,7 +70,7 @@ impl Shape {
 }
 
 /// Nodes that the list has; the palette, the picture and the inspector lead to the others.
-const MOST_NODES: usize = 300;
+const MOST_NODES: usize = 100;
 
 /// Lines shown of one node; more are cut, and the panel says so.
 const MOST_LINES: usize = 1_500;
