@@ -4,6 +4,10 @@ use std::{ops::Deref, rc::Rc};
 
 /// An `Rc` that is equal to itself only, until it is renewed.
 #[derive(Debug)]
+#[expect(
+    clippy::redundant_allocation,
+    reason = "the outer one is another once it is renewed, the inner one never"
+)]
 pub(crate) struct Ptr<T>(Rc<Rc<T>>);
 
 impl<T> Ptr<T> {
