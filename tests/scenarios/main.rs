@@ -6,10 +6,14 @@
 
 mod addresses;
 mod azure;
+mod canary;
 mod drift;
 mod fold;
 mod modes;
+mod named_ports;
+mod pod_names;
 mod pools;
+mod public_addresses;
 mod questions;
 mod round_trip;
 mod update;

@@ -14,8 +14,8 @@ use crate::{
     snat,
 };
 use model::azure::{
-    FrontendIpConfiguration, LoadBalancerProfile, NetworkSecurityGroup, OutboundRule, PublicIpAddress,
-    RuleProtocol, SkuName,
+    FrontendIpConfiguration, LoadBalancerProfile, NatGateway, NetworkSecurityGroup, OutboundRule,
+    PublicIpAddress, RuleProtocol, SkuName,
 };
 use std::{net::IpAddr, sync::Arc};
 
@@ -102,11 +102,22 @@ impl Builder<'_> {
         self.drafts.insert(name, draft);
     }
 
-    /// Addresses for a NAT gateway that AKS manages and the input does not show.
+    /// Addresses for NAT gateways of which the input shows none: a gateway's document names its addresses and prefixes by
+    /// id only, and one that AKS manages may have no document.
     pub(crate) fn nat_gateway(&mut self) {
-        let managed = self.settings.outbound == OutboundType::ManagedNatGateway;
-        let known = self.model.nat_gateways.values().any(|gateway| !gateway.public_ip_addresses.is_empty());
-        if !managed || known {
+        let used = matches!(
+            self.settings.outbound,
+            OutboundType::ManagedNatGateway | OutboundType::UserAssignedNatGateway
+        );
+        let public_ips = &self.model.public_ip_addresses;
+        let shows = |gateway: &Arc<NatGateway>| {
+            let mut documents =
+                gateway.public_ip_addresses.iter().filter_map(|own| public_ips.get(own.id.name()));
+            documents.any(|document| document.ip_address.is_some())
+        };
+        let gateways = &self.model.nat_gateways;
+        let all_known = if gateways.is_empty() { !used } else { gateways.values().all(shows) };
+        if all_known {
             return;
         }
         let profile = self
@@ -120,8 +131,10 @@ impl Builder<'_> {
             document.ip_address.as_deref()?.parse().ok()
         });
         self.done.nat_addresses = shown.collect();
-        let wanted = profile.and_then(|profile| profile.managed_outbound_ip_profile.as_ref()?.count);
-        let wanted = wanted.unwrap_or(1).clamp(1, snat::NAT_GATEWAY_ADDRESSES);
+        let managed = profile.and_then(|profile| profile.managed_outbound_ip_profile.as_ref()?.count);
+        let named = gateways.values().map(|gateway| gateway.public_ip_addresses.len()).max();
+        let named = named.and_then(|count| u32::try_from(count).ok());
+        let wanted = named.or(managed).unwrap_or(1).clamp(1, snat::NAT_GATEWAY_ADDRESSES);
         let missing = wanted.saturating_sub(u32::try_from(self.done.nat_addresses.len()).unwrap_or(u32::MAX));
         for _ in 0..missing {
             let address = self.allocator.outbound();

@@ -6,13 +6,19 @@
 use crate::{
     balancer::Balancer,
     cloud::Cloud,
+    network::Sender,
+    outbound::{Method, Outbound},
     snat::{self, AllocationError, BLOCK, NAT_GATEWAY_PORTS_PER_ADDRESS, PORTS_PER_ADDRESS},
 };
 use model::{
     NodeName,
     azure::{OutboundRule, RuleProtocol},
 };
-use std::{collections::BTreeSet, net::IpAddr, ops::RangeInclusive};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr},
+    ops::RangeInclusive,
+};
 
 /// Concurrent connections of a NAT gateway to one destination, for each of its addresses.
 pub const NAT_GATEWAY_CONNECTIONS_PER_DESTINATION: u32 = 50_000;
@@ -138,8 +144,10 @@ impl SnatBudget {
 pub struct GatewayBudget {
     /// The gateway; absent where AKS manages it and the input does not show it.
     pub gateway: Option<String>,
-    /// Its public addresses.
+    /// Its public addresses, those that the input shows.
     pub addresses: Vec<IpAddr>,
+    /// How many addresses it has that the input does not show.
+    pub unseen: u32,
     /// Ports of all addresses, 64,512 each, for each protocol and destination.
     pub ports: u64,
     /// Concurrent connections to one destination, 50,000 for each address.
@@ -163,11 +171,12 @@ impl Cloud {
 
     /// The budgets of the NAT gateways.
     pub fn gateway_budgets(&self) -> Vec<GatewayBudget> {
-        let of = |gateway: Option<String>, addresses: &[IpAddr], idle: Option<u32>| {
-            let count = u64::try_from(addresses.len()).unwrap_or_default();
+        let of = |gateway: Option<String>, addresses: &[IpAddr], unseen: usize, idle: Option<u32>| {
+            let count = u64::try_from(addresses.len() + unseen).unwrap_or_default();
             GatewayBudget {
                 gateway,
                 addresses: addresses.to_vec(),
+                unseen: u32::try_from(unseen).unwrap_or(u32::MAX),
                 ports: count * u64::from(NAT_GATEWAY_PORTS_PER_ADDRESS),
                 per_destination: count * u64::from(NAT_GATEWAY_CONNECTIONS_PER_DESTINATION),
                 idle_timeout_in_minutes: idle.unwrap_or(4),
@@ -176,13 +185,47 @@ impl Cloud {
         let known = self.network().gateways.iter();
         let mut budgets: Vec<_> = known
             .map(|(gateway, addresses)| {
-                of(Some(gateway.name.clone()), addresses, gateway.idle_timeout_in_minutes)
+                // Of a prefix that is not shown nobody knows the size.
+                let unseen = gateway.public_ip_addresses.len().saturating_sub(addresses.len());
+                of(Some(gateway.name.clone()), addresses, unseen, gateway.idle_timeout_in_minutes)
             })
             .collect();
         if budgets.is_empty() && !self.nat_addresses().is_empty() {
-            budgets.push(of(None, self.nat_addresses(), None));
+            budgets.push(of(None, self.nat_addresses(), 0, None));
         }
         budgets
+    }
+
+    /// Why some nodes of a pool do not use its ports, in words: by which better way they go out.
+    pub fn ports_left_unused(&self, budget: &SnatBudget) -> Option<String> {
+        let better = |node: &NodeName| match self.before_balancers(self.vm_sender(node)?, FAR) {
+            Some(ways) => ways.first().map(Outbound::method),
+            None => Some(Method::None),
+        };
+        unused(budget.nodes.iter().filter_map(better), budget.nodes.len())
+    }
+
+    /// Why some nodes in a NAT gateway's subnets do not use it, in words.
+    pub fn gateway_left_unused(&self, budget: &GatewayBudget) -> Option<String> {
+        let is_it = |way: &Outbound<'_>| match way {
+            Outbound::NatGateway { gateway, .. } => {
+                gateway.map(|gateway| gateway.name.as_str()) == budget.gateway.as_deref()
+            }
+            _ => false,
+        };
+        let mut behind = 0;
+        let mut better = Vec::new();
+        for vm in self.vms() {
+            let ways = self.vm_sender(&vm.node).and_then(|sender| self.before_balancers(sender, FAR));
+            let Some(ways) = ways.filter(|ways| ways.iter().any(is_it)) else { continue };
+            behind += 1;
+            better.extend(ways.first().filter(|way| !is_it(way)).map(Outbound::method));
+        }
+        unused(better.into_iter(), behind)
+    }
+
+    fn vm_sender<'a>(&self, node: &'a NodeName) -> Option<Sender<'a>> {
+        Some(Sender::node(node, self.vm(node)?.address(false)?))
     }
 
     fn budget(&self, balancer: &Balancer, rule: &OutboundRule) -> Option<SnatBudget> {
@@ -245,6 +288,23 @@ impl Cloud {
             idle_timeout_in_minutes: 4,
         })
     }
+}
+
+/// A host on the internet to ask the way to: reserved for documentation (RFC 5737).
+const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
+
+/// `3 of 3 nodes go out by a user route`; `None` where no node does.
+fn unused(better: impl Iterator<Item = Method>, nodes: usize) -> Option<String> {
+    let mut counts: BTreeMap<Method, usize> = BTreeMap::new();
+    for method in better {
+        *counts.entry(method).or_default() += 1;
+    }
+    let told = counts.into_iter().map(|(method, count)| match method {
+        Method::None => format!("{count} of {nodes} nodes have {method}"),
+        _ => format!("{count} of {nodes} nodes go out by {method}"),
+    });
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 #[cfg(test)]

@@ -336,6 +336,12 @@ impl Cloud {
         by_document.or_else(|| self.nodes.instance_behind(public))
     }
 
+    /// The NAT gateway that leaves from a public address.
+    pub fn gateway_at(&self, public: IpAddr) -> Option<&NatGateway> {
+        let mut gateways = self.network().gateways.iter();
+        gateways.find(|(_, sources)| sources.contains(&public)).map(|(gateway, _)| &**gateway)
+    }
+
     /// The public address of a NIC.
     pub(crate) fn instance_address(&self, private: IpAddr) -> Option<IpAddr> {
         let instances = &self.network().instances;

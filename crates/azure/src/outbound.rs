@@ -99,15 +99,34 @@ impl Cloud {
     /// to nowhere leaves none.
     pub fn ways_out(&self, sender: Sender<'_>, destination: IpAddr) -> Vec<Outbound<'_>> {
         let v6 = destination.is_ipv6();
+        let Some(mut ways) = self.before_balancers(sender, destination) else { return Vec::new() };
+        ways.extend(self.by_outbound_rule(sender, v6).or_else(|| self.by_balancing_rule(sender, v6)));
+        let subnet = self.sender_subnet(sender);
+        let private = subnet.is_some_and(|entry| entry.subnet.default_outbound_access == Some(false));
+        // A VM behind a Standard load balancer has no default access, and AKS's `none` sets none up.
+        let behind_standard = sender.node.is_some() && self.settings().is_standard();
+        if !private && !behind_standard && ways.is_empty() {
+            ways.push(Outbound::DefaultAccess);
+        }
+        ways
+    }
+
+    /// The ways out that win over a load balancer's, in order; `None` where a user route leads nowhere.
+    pub(crate) fn before_balancers(
+        &self,
+        sender: Sender<'_>,
+        destination: IpAddr,
+    ) -> Option<Vec<Outbound<'_>>> {
+        let v6 = destination.is_ipv6();
         let subnet = self.sender_subnet(sender).map(|subnet| &**subnet);
         let mut ways = Vec::new();
         match subnet.and_then(|subnet| self.route_in(subnet, destination)) {
             Some(routed) => match routed.route.next_hop {
                 NextHop::Internet | NextHop::VirtualNetworkServiceEndpoint => {}
-                NextHop::None => return Vec::new(),
+                NextHop::None => return None,
                 _ => ways.push(Outbound::UserRoute { next_hop: routed.route.next_hop_ip }),
             },
-            None if subnet.is_some_and(|subnet| subnet.is_given) => return Vec::new(),
+            None if subnet.is_some_and(|subnet| subnet.is_given) => return None,
             None => {}
         }
         let unseen = subnet.is_none_or(|subnet| !subnet.is_given);
@@ -119,14 +138,7 @@ impl Cloud {
         let instance = self.instance_address(sender.address).or_else(|| own(sender.node?));
         let source = instance.filter(|ip| ip.is_ipv6() == v6);
         ways.extend(source.map(|source| Outbound::InstancePublicIp { source }));
-        ways.extend(self.by_outbound_rule(sender, v6).or_else(|| self.by_balancing_rule(sender, v6)));
-        let private = subnet.is_some_and(|entry| entry.subnet.default_outbound_access == Some(false));
-        // A VM behind a Standard load balancer has no default access, and AKS's `none` sets none up.
-        let behind_standard = sender.node.is_some() && self.settings().is_standard();
-        if !private && !behind_standard && ways.is_empty() {
-            ways.push(Outbound::DefaultAccess);
-        }
-        ways
+        Some(ways)
     }
 
     fn by_nat_gateway(
@@ -141,7 +153,8 @@ impl Cloud {
             return None;
         }
         if let Some((gateway, sources)) = subnet.and_then(|entry| network.gateway(&entry.subnet)) {
-            return Some(Outbound::NatGateway { gateway: Some(gateway), sources: sources.clone() });
+            let sources = if sources.is_empty() { self.nat_addresses() } else { sources };
+            return Some(Outbound::NatGateway { gateway: Some(gateway), sources: sources.to_vec() });
         }
         let managed = matches!(
             self.settings().outbound,

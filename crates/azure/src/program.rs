@@ -72,7 +72,7 @@ pub(crate) struct Programmed {
     pub(crate) refused: Vec<Refusal>,
     pub(crate) allocated: Vec<Allocated>,
     pub(crate) node_subnets: Vec<IpNet>,
-    /// Addresses of a NAT gateway that AKS manages, where the input shows none.
+    /// Addresses that stand for those of a NAT gateway, where the input shows none.
     pub(crate) nat_addresses: Vec<IpAddr>,
 }
 

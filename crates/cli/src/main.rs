@@ -281,6 +281,9 @@ fn refused(world: &World, flow: &Flow, error: &FlowError) -> Failure {
         FlowError::NoExternalAddress(_, why) => match why {
             Unexposed::ClusterIp => "ask from inside (--from pod/… or node/…), or give it type LoadBalancer",
             Unexposed::NodePort(_) => "ask for a node: --to node/NAME:NODEPORT",
+            Unexposed::OtherClass(_) => {
+                "ask from inside (--from pod/… or node/…), or for a node: --to node/NAME:NODEPORT"
+            }
             Unexposed::Refused(_) => {
                 "its EXTERNAL-IP stays <pending> while the controller tries again: mend the Service, or what it names in Azure"
             }

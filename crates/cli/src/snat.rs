@@ -6,8 +6,8 @@ use crate::{
     output::{self, Failure, visible},
 };
 use azure::{
-    Allocation, At, GatewayBudget, SnatBudget,
-    snat::{CoolDown, Inventory},
+    Allocation, At, Cloud, GatewayBudget, NAT_GATEWAY_CONNECTIONS_PER_DESTINATION, SnatBudget,
+    snat::{CoolDown, Inventory, NAT_GATEWAY_PORTS_PER_ADDRESS},
 };
 use model::kubernetes::Protocol;
 use serde_json::{Value, json};
@@ -22,23 +22,29 @@ const DESTINATION: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(203, 0,
 /// Prints the budgets of every pool and NAT gateway.
 pub(crate) fn run(arguments: &SnatArguments) -> Result<String, Failure> {
     let world = input::world(&arguments.files)?;
-    let (pools, gateways) = (world.cloud().snat_budgets(), world.cloud().gateway_budgets());
+    let cloud = world.cloud();
+    let (pools, gateways) = (cloud.snat_budgets(), cloud.gateway_budgets());
     match arguments.output {
         CompareFormat::Json => output::json(&json!({
-            "pools": pools.iter().map(|budget| document(budget, arguments)).collect::<Vec<_>>(),
-            "natGateways": gateways.iter().map(gateway_document).collect::<Vec<_>>(),
+            "pools": pools.iter().map(|budget| document(cloud, budget, arguments)).collect::<Vec<_>>(),
+            "natGateways": gateways.iter().map(|budget| gateway_document(cloud, budget)).collect::<Vec<_>>(),
         })),
-        CompareFormat::Text => Ok(text(&pools, &gateways, arguments)),
+        CompareFormat::Text => Ok(text(cloud, &pools, &gateways, arguments)),
     }
 }
 
-fn text(pools: &[SnatBudget], gateways: &[GatewayBudget], arguments: &SnatArguments) -> String {
+fn text(
+    cloud: &Cloud,
+    pools: &[SnatBudget],
+    gateways: &[GatewayBudget],
+    arguments: &SnatArguments,
+) -> String {
     let mut out = String::new();
     for budget in pools {
-        pool_text(&mut out, budget, arguments);
+        pool_text(&mut out, cloud, budget, arguments);
     }
     for gateway in gateways {
-        gateway_text(&mut out, gateway);
+        gateway_text(&mut out, cloud, gateway);
     }
     if out.is_empty() {
         out.push_str("Neither a load balancer nor a NAT gateway translates outbound traffic here.\n");
@@ -46,11 +52,14 @@ fn text(pools: &[SnatBudget], gateways: &[GatewayBudget], arguments: &SnatArgume
     visible(&out)
 }
 
-fn pool_text(out: &mut String, budget: &SnatBudget, arguments: &SnatArguments) {
+fn pool_text(out: &mut String, cloud: &Cloud, budget: &SnatBudget, arguments: &SnatArguments) {
     let rule =
         budget.rule.as_deref().map_or("load-balancing rules".to_owned(), |rule| format!("rule {rule}"));
     let _ = writeln!(out, "load balancer {}, {rule}, pool {}", budget.balancer, budget.pool);
     let _ = writeln!(out, "  addresses  {} ({})", budget.addresses.len(), addresses(&budget.addresses));
+    if let Some(unused) = cloud.ports_left_unused(budget) {
+        let _ = writeln!(out, "  unused     {unused}: of these ports they take none");
+    }
     let now = budget.now();
     let how = match budget.allocation {
         Allocation::Table => "by Azure's table of pool sizes",
@@ -98,16 +107,34 @@ fn pool_text(out: &mut String, budget: &SnatBudget, arguments: &SnatArguments) {
     );
 }
 
-fn gateway_text(out: &mut String, gateway: &GatewayBudget) {
+fn gateway_text(out: &mut String, cloud: &Cloud, gateway: &GatewayBudget) {
     let name = gateway.gateway.as_deref().unwrap_or("of AKS");
     let _ = writeln!(out, "NAT gateway {name}");
-    let _ = writeln!(out, "  addresses  {} ({})", gateway.addresses.len(), addresses(&gateway.addresses));
+    let shown = match gateway.unseen {
+        0 if gateway.addresses.is_empty() => "not in the input".to_owned(),
+        0 => format!("{} ({})", gateway.addresses.len(), addresses(&gateway.addresses)),
+        unseen if gateway.addresses.is_empty() => format!("{unseen} (not in the input)"),
+        unseen => format!(
+            "{} ({}), and {unseen} not in the input",
+            gateway.addresses.len(),
+            addresses(&gateway.addresses)
+        ),
+    };
+    let _ = writeln!(out, "  addresses  {shown}");
+    if let Some(unused) = cloud.gateway_left_unused(gateway) {
+        let _ = writeln!(out, "  unused     {unused}: they do not pass the gateway");
+    }
+    let (ports, per_destination) = if gateway.ports == 0 {
+        let each = |count: u32| format!("{count} for each address");
+        (each(NAT_GATEWAY_PORTS_PER_ADDRESS), each(NAT_GATEWAY_CONNECTIONS_PER_DESTINATION))
+    } else {
+        (gateway.ports.to_string(), gateway.per_destination.to_string())
+    };
     let _ = writeln!(
         out,
-        "  ports      {} on demand, shared by all VMs of its subnets; more nodes change nothing",
-        gateway.ports
+        "  ports      {ports} on demand, shared by all VMs of its subnets; more nodes change nothing"
     );
-    let _ = writeln!(out, "  to one destination {} connections at once", gateway.per_destination);
+    let _ = writeln!(out, "  to one destination {per_destination} connections at once");
     let _ = writeln!(
         out,
         "  reuse for the same destination after {} s (FIN), {} s (RST), {} s (half open), {} s (UDP)",
@@ -140,7 +167,7 @@ fn size(at: At) -> Value {
     })
 }
 
-fn document(budget: &SnatBudget, arguments: &SnatArguments) -> Value {
+fn document(cloud: &Cloud, budget: &SnatBudget, arguments: &SnatArguments) -> Value {
     let now = budget.now();
     let steps: Vec<Value> = budget
         .steps()
@@ -165,6 +192,7 @@ fn document(budget: &SnatBudget, arguments: &SnatArguments) -> Value {
         "flowsLostPerDestination": budget.cost_of(arguments.add),
         "steps": steps,
         "idleTimeoutInMinutes": budget.idle_timeout_in_minutes,
+        "unused": cloud.ports_left_unused(budget),
     });
     if let (Some(flows), Some(fields)) = (arguments.flows, value.as_object_mut()) {
         let opened = opened(now.ports, flows, arguments.protocol);
@@ -173,10 +201,12 @@ fn document(budget: &SnatBudget, arguments: &SnatArguments) -> Value {
     value
 }
 
-fn gateway_document(gateway: &GatewayBudget) -> Value {
+fn gateway_document(cloud: &Cloud, gateway: &GatewayBudget) -> Value {
     json!({
         "natGateway": gateway.gateway,
         "addresses": gateway.addresses,
+        "addressesNotInTheInput": gateway.unseen,
+        "unused": cloud.gateway_left_unused(gateway),
         "ports": gateway.ports,
         "connectionsPerDestination": gateway.per_destination,
         "idleTimeoutInMinutes": gateway.idle_timeout_in_minutes,

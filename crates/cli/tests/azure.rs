@@ -92,6 +92,64 @@ fn outbound_ports_of_each_node_and_what_more_nodes_change() {
     assert_eq!((&pool["now"]["portsPerMember"], &pool["nextStep"]["members"]), (&1024.into(), &51.into()));
 }
 
+/// Azure, "Customize cluster egress with outbound types": with `userDefinedRouting` the route is the only source of
+/// egress; a NAT gateway takes precedence over a load balancer. A gateway's document names its addresses by id only.
+#[test]
+fn outbound_ports_that_nothing_uses_are_said_to_be_unused() {
+    let network = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network";
+    let cluster = |outbound: &str, subnet: &str, more: &str| {
+        format!(
+            "apiVersion: hopscope.dev/v1\nkind: ManagedCluster\nmetadata: {{name: demo}}\nspec:\n  networkProfile: {{networkPlugin: azure, networkPluginMode: overlay, outboundType: {outbound}}}\n  agentPoolProfiles: [{{name: nodes, mode: System, count: 2}}]\n---\napiVersion: v1\nkind: Service\nmetadata: {{name: web}}\nspec: {{type: LoadBalancer, ports: [{{port: 80}}]}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec: {{containers: [{{name: web}}]}}\n---\napiVersion: hopscope.dev/v1\nkind: VirtualNetwork\nmetadata: {{name: vnet}}\nspec:\n  addressSpace: {{addressPrefixes: [10.224.0.0/12]}}\n  subnets: [{{name: aks, addressPrefix: 10.224.0.0/16, {subnet}}}]\n{more}"
+        )
+    };
+    let table = format!("routeTable: {{id: {network}/routeTables/rt}}");
+    let route = "---\napiVersion: hopscope.dev/v1\nkind: RouteTable\nmetadata: {name: rt}\nspec: {routes: [{name: all, addressPrefix: 0.0.0.0/0, nextHopType: VirtualAppliance, nextHopIpAddress: 10.225.0.4}]}\n";
+    let behind = format!("natGateway: {{id: {network}/natGateways/ng}}");
+    let gateway = format!(
+        "---\napiVersion: hopscope.dev/v1\nkind: NatGateway\nmetadata: {{name: ng}}\nspec: {{publicIpAddresses: [{{id: {network}/publicIPAddresses/one}}]}}\n"
+    );
+    let file = std::env::temp_dir().join(format!("hopscope-{}-unused.yaml", std::process::id()));
+    for (text, lines, seen) in [
+        (cluster("loadBalancer", "", ""), vec![], "kubernetes"),
+        (
+            cluster("userDefinedRouting", &table, route),
+            vec!["unused     2 of 2 nodes go out by a user route: of these ports they take none"],
+            "firewall 10.225.0.4",
+        ),
+        (
+            cluster("userAssignedNATGateway", &behind, &gateway),
+            vec![
+                "unused     2 of 2 nodes go out by a NAT gateway: of these ports they take none",
+                "NAT gateway ng\n  addresses  1 (not in the input)\n  ports      64512 on demand",
+            ],
+            "NAT gateway ng",
+        ),
+        (
+            cluster("userAssignedNATGateway", &format!("{behind}, {table}"), &format!("{gateway}{route}")),
+            vec![
+                "unused     2 of 2 nodes go out by a user route: of these ports they take none",
+                "unused     2 of 2 nodes go out by a user route: they do not pass the gateway",
+            ],
+            "firewall 10.225.0.4",
+        ),
+        // The subnet's gateway is not in the input at all.
+        (
+            cluster("userAssignedNATGateway", "", ""),
+            vec!["2 of 2 nodes go out by a NAT gateway"],
+            "NAT gateway",
+        ),
+    ] {
+        fs::write(&file, text).expect("the file can be written");
+        let report = prints(&format!("snat {}", file.display()));
+        assert_eq!(report.contains("unused"), !lines.is_empty(), "{report}");
+        for line in lines {
+            assert!(report.contains(line), "{line}\n{report}");
+        }
+        let paths = prints(&format!("paths {} --from pod/default/web --to 203.0.113.9:443", file.display()));
+        assert!(paths.contains(seen), "{seen}\n{paths}");
+    }
+}
+
 #[test]
 fn every_member_says_why_it_is_up_or_down() {
     let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkSecurityGroups/closed";

@@ -18,7 +18,7 @@ fn a_matrix_lists_every_client_and_service() {
     let files = cluster(&format!("{QUESTIONS}/etp-local-no-pod/local.yaml"));
     let text = prints(&format!("matrix {files}"));
     assert!(text.starts_with("FROM"), "{text}");
-    for client in ["203.0.113.1", "pod/shop/client", "pod/default/a"] {
+    for client in ["198.51.100.7", "pod/shop/client", "pod/default/a"] {
         let row = text.lines().find(|line| line.starts_with(client)).expect(client);
         assert!(row.contains("svc/default/web:80") && row.ends_with("delivered"), "{text}");
     }

@@ -179,7 +179,7 @@ impl AssumptionCode {
                 "A DNS server of one's own is taken to ask the internet's DNS only, and not 168.63.129.16: no inbound endpoint of a DnsResolver has its address."
             }
             Self::IngressHostInDns => {
-                "The host of an Ingress is taken to have a DNS record with the frontend of its controller's Service."
+                "The host of an Ingress is taken to have a DNS record that leads to its controller."
             }
             Self::PublicName => {
                 "A name of the internet that the input does not show is taken to exist: 192.0.2.1 or 2001:db8::1 stands for its address."

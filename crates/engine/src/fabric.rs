@@ -92,7 +92,10 @@ impl World {
             {
                 Moves::one(traveller, Move::Go(At::Party(Party::OnPremises(destination))))
             }
-            None if self.topology.in_vnet(destination) => self.to_vm(traveller, destination),
+            None if self.topology.in_vnet(destination) => {
+                let other = self.at_other_balancer(&traveller, fabric_station());
+                other.unwrap_or_else(|| self.to_vm(traveller, destination))
+            }
             None => self.leave_azure(traveller),
         }
     }

@@ -1,6 +1,8 @@
 //! At an ingress controller: it ends the client's connection, finds the backend of the request, and opens a
 //! connection of its own to a pod.
 
+mod canary;
+
 use crate::{
     Action, Cause, Component, Endpoint, Flow, NearMiss, Owner, PathOutcome, Place, RuleRef, Step, Verdict,
     World,
@@ -94,9 +96,10 @@ impl World {
             Answer::Unsupported(_) => {
                 vec![self.answered(leg, traveller, Some((Verdict::Ambiguous, Cause::UnsupportedRule)))]
             }
-            Answer::Proxy(backend) => {
-                self.upstreams(leg, traveller, backend, backend.by_cluster_ip, &request)
-            }
+            Answer::Proxy(backend) => match &routed.canary {
+                Some(canary) => self.beside_canary(leg, &traveller, backend, canary, &request),
+                None => self.upstreams(leg, traveller, backend, backend.by_cluster_ip, &request),
+            },
             Answer::PassThrough(backend) => self.upstreams(leg, traveller, backend, true, &request),
         })
     }
@@ -311,15 +314,12 @@ impl World {
         let slices = self.model.endpoint_slices.values().filter(|slice| {
             slice.metadata.key().namespace == key.namespace && slice.service() == Some(&key.name)
         });
-        slices
-            .flat_map(|slice| {
-                let number =
-                    slice.ports.iter().find(|own| own.name.as_deref().unwrap_or_default() == port.name);
-                let number = number.and_then(|own| own.port);
-                let ready = slice.endpoints.iter().filter(|own| own.conditions.ready.unwrap_or(true));
-                ready.filter_map(move |own| Some((own.addresses.first()?.parse().ok()?, number?)))
-            })
-            .collect()
+        order::set(slices.flat_map(|slice| {
+            let number = slice.ports.iter().find(|own| own.name.as_deref().unwrap_or_default() == port.name);
+            let number = number.and_then(|own| own.port);
+            let ready = slice.endpoints.iter().filter(|own| own.conditions.ready.unwrap_or(true));
+            ready.filter_map(move |own| Some((own.addresses.first()?.parse().ok()?, number?)))
+        }))
     }
 
     /// What the controller makes of the request.

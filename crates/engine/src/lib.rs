@@ -29,6 +29,7 @@ mod narrate;
 mod narrate_ipvs;
 mod narrate_nft;
 mod node;
+mod other_balancer;
 mod outbound;
 mod outcome;
 mod ping;

@@ -1,10 +1,10 @@
 //! What is looked up in a model by something else than its name. Each list is made when it is first asked for.
 
-use crate::{Place, World, receive::health_check_port, resolve::Resolved};
+use crate::{Place, World, other_balancer::OtherBalancers, receive::health_check_port, resolve::Resolved};
 use kubernetes::kube_proxy::nodes_with_proxy;
 use model::{
     Key, Model, NodeName,
-    kubernetes::{EndpointSlice, Pod, Service},
+    kubernetes::{EndpointSlice, IntOrString, Pod, Protocol, Service},
 };
 use std::{
     cell::RefCell,
@@ -22,6 +22,7 @@ pub(crate) struct Lookup {
     health_ports: Arc<OnceLock<BTreeMap<u16, Key>>>,
     proxied: Arc<OnceLock<Option<BTreeSet<NodeName>>>>,
     windows: Arc<OnceLock<BTreeSet<NodeName>>>,
+    other_balancers: Arc<OnceLock<OtherBalancers>>,
     /// The pod that was asked for last: who received a packet is asked several times.
     latest_pod: RefCell<Option<(Key, Arc<Pod>)>>,
     /// The Service whose ready endpoints were counted last: thousands of nodes are asked for the same.
@@ -42,6 +43,7 @@ impl Lookup {
             health_ports: kept(&self.health_ports, same.services),
             proxied: kept(&self.proxied, same.pods && same.daemon_sets),
             windows: kept(&self.windows, same.nodes),
+            other_balancers: kept(&self.other_balancers, same.services && same.surroundings),
             latest_pod: RefCell::default(),
             latest_ready: RefCell::default(),
             latest_flow: RefCell::default(),
@@ -56,6 +58,7 @@ pub(crate) struct Same {
     pub(crate) services: bool,
     pub(crate) daemon_sets: bool,
     pub(crate) nodes: bool,
+    pub(crate) surroundings: bool,
 }
 
 impl Lookup {
@@ -79,6 +82,11 @@ impl World {
     /// Whether any node runs Windows.
     pub(crate) fn has_windows(&self) -> bool {
         !self.windows().is_empty()
+    }
+
+    /// Load balancers of other controllers.
+    pub(crate) fn other_balancers(&self) -> &OtherBalancers {
+        self.lookup.other_balancers.get_or_init(|| OtherBalancers::new(&self.model))
     }
 
     fn windows(&self) -> &BTreeSet<NodeName> {
@@ -114,6 +122,39 @@ impl World {
         list.get(service).map_or(&[], Vec::as_slice)
     }
 
+    /// Why a Service with ready endpoints has none for a port, in a sentence: a name as targetPort that no pod has, or
+    /// slices that leave the port out.
+    pub(crate) fn endpoints_without_port(
+        &self,
+        service: &Key,
+        port: u16,
+        protocol: Protocol,
+    ) -> Option<String> {
+        let spec = &self.model.services.get(service)?.spec;
+        let mut ports = spec.ports.iter().filter(|own| own.protocol == protocol);
+        let wanted = ports.find(|own| port != 0 && (own.port == port || own.node_port == port))?;
+        let has = |slice: &&Arc<EndpointSlice>| {
+            slice.ports.iter().any(|own| own.name.as_deref().unwrap_or_default() == wanted.name)
+        };
+        let (with, without): (Vec<_>, Vec<_>) = self.slices_of(service).iter().partition(has);
+        let ready = |slices: Vec<&Arc<EndpointSlice>>| {
+            let endpoints = slices.into_iter().flat_map(|slice| &slice.endpoints);
+            endpoints.filter(|endpoint| endpoint.conditions.ready.unwrap_or(true)).count()
+        };
+        let (with, without) = (ready(with), ready(without));
+        if with != 0 || without == 0 {
+            return None;
+        }
+        let reason = match &wanted.target_port {
+            Some(IntOrString::String(name)) => {
+                format!("its targetPort is a name, {name}, which no container port of the pods has")
+            }
+            _ => "the slices leave it out".to_owned(),
+        };
+        let are = if without == 1 { "1 is".to_owned() } else { format!("{without} are") };
+        Some(format!("{are} ready in its EndpointSlices, but not with port {}: {reason}.", wanted.port))
+    }
+
     /// Distinct addresses of ready endpoints on a node: what kube-proxy's health server counts.
     pub(crate) fn local_ready_endpoints(&self, service: &Key, node: &NodeName) -> usize {
         let mut latest = self.lookup.latest_ready.borrow_mut();
@@ -129,10 +170,11 @@ impl World {
 
     /// The nodes of these endpoints in order, each as often as there are.
     fn ready_by_node(&self, service: &Key) -> Vec<String> {
-        let endpoints =
-            self.slices_of(service).iter().flat_map(|slice| &slice.endpoints).filter(|endpoint| {
-                endpoint.conditions.ready.unwrap_or(true) && !endpoint.conditions.terminating.unwrap_or(false)
-            });
+        // Of a slice without ports kube-proxy makes no endpoints.
+        let slices = self.slices_of(service).iter().filter(|slice| !slice.ports.is_empty());
+        let endpoints = slices.flat_map(|slice| &slice.endpoints).filter(|endpoint| {
+            endpoint.conditions.ready.unwrap_or(true) && !endpoint.conditions.terminating.unwrap_or(false)
+        });
         let on_nodes = endpoints
             .filter_map(|endpoint| Some((endpoint.node_name.as_deref()?, endpoint.addresses.first()?)));
         let mut on_nodes: Vec<(&str, &String)> = on_nodes.collect();

@@ -4,7 +4,7 @@
 //! once, and so are nodes behind a load balancer that are alike for the Service.
 
 use crate::{
-    Cause, DestinationError, Flow, Place, Verdict, World,
+    Cause, DestinationError, Flow, INTERNET_CLIENT, Place, Verdict, World,
     alike::Difference,
     journey::{At, Move, Moves, Party, Traveller, unmarked},
     parse_destination,
@@ -20,9 +20,6 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 use wire::Wire;
-
-/// A client on the internet that no rule is likely to name (RFC 5737).
-const INTERNET_CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));
 
 /// Rows and columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Wire)]

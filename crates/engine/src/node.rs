@@ -6,6 +6,7 @@ use crate::{
     journey::{At, End, Move, Moves, Party, Traveller, node_station, unmarked},
     later::later,
     narrate::Narrator,
+    receive::protocol,
     topology::{AddressOwner, Site},
 };
 use model::{NodeName, kubernetes::Service};
@@ -84,6 +85,14 @@ impl World {
         let first = branch.steps.len();
         let mut narrator = Narrator::new(name, kernel, Family::of(packet.destination), entry);
         let failed = narrator.tell(&mut branch, &passage);
+        if matches!(failed, Some((_, Cause::NoEndpoints)))
+            && let Some(service) = &branch.spoken_of
+            && let Some(why) =
+                self.endpoints_without_port(service, packet.destination_port, protocol(&branch))
+            && let Some(step) = branch.steps.last_mut()
+        {
+            step.why = format!("{} {why}", step.why).into();
+        }
         if branch.carried.explains() && branch.carried.is_on_track(&branch.steps) {
             let misses = |decided: &[Event], since: usize| {
                 let misses = kernel.near_misses(packet, entry, segment, state, decided, since);

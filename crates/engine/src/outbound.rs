@@ -61,6 +61,23 @@ impl World {
         Moves::one(traveller, Move::Go(At::Internet))
     }
 
+    /// A new connection to an address of a NAT gateway: it takes none.
+    pub(crate) fn at_nat_gateway(&self, traveller: &Traveller) -> Option<Moves> {
+        let address = traveller.packet.destination;
+        let gateway = self.cloud.gateway_at(address)?;
+        if traveller.segment != Segment::Opening {
+            return None;
+        }
+        let why = format!(
+            "{address} is an address of the NAT gateway {}: connections leave by it, and none that begins outside comes in. The packet is dropped.",
+            gateway.name
+        );
+        let mut traveller = traveller.clone();
+        let station = Station::new(StationKind::NatGateway, gateway.name.as_str());
+        traveller.note(station, Component::AzureOutbound, Owner::Azure, Action::Drop, why);
+        Some(Moves::one(traveller, Move::End(End::Failed(Verdict::Dropped, Cause::NoListener))))
+    }
+
     fn nic_of(&self, source: IpAddr) -> Option<Nic> {
         match self.topology.owner(source)? {
             AddressOwner::Node(name) => Some(Nic::Node(name.clone())),

@@ -86,6 +86,9 @@ impl World {
         let why = match spec.service_type {
             ServiceType::ClusterIP if spec.cluster_ip != "None" => Unexposed::ClusterIp,
             ServiceType::NodePort => Unexposed::NodePort(spec.ports.first()?.node_port),
+            ServiceType::LoadBalancer if spec.load_balancer_class.is_some() => {
+                Unexposed::OtherClass(spec.load_balancer_class.clone()?)
+            }
             ServiceType::LoadBalancer => Unexposed::Refused(self.refusal(key)?.reason.clone()),
             ServiceType::ClusterIP | ServiceType::ExternalName => return None,
         };

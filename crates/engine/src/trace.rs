@@ -113,6 +113,8 @@ pub enum Cause {
     IdleTimeout,
     /// No port is left for one more outbound flow to this destination.
     SnatExhausted,
+    /// Another controller than the cloud controller gave the address, and its load balancer is not modelled.
+    OtherController,
 }
 
 impl fmt::Display for Cause {

@@ -53,16 +53,18 @@ impl World {
             [IpFamily::IPv4, IpFamily::IPv6].map(|family| self.next_services(family, &complete))
         };
         let same_daemon_sets = same_objects(&complete.daemon_sets, &old.daemon_sets);
+        let same_surroundings = complete.same_surroundings(old);
         let lookup = self.lookup.kept(&Same {
             slices: same_slices,
             pods: same_pods,
             services: same_service_objects,
             daemon_sets: same_daemon_sets,
             nodes: same_nodes,
+            surroundings: same_surroundings,
         });
         let same_rules = same_addresses
             && same_services
-            && complete.same_surroundings(old)
+            && same_surroundings
             && lookup.proxied(&complete) == self.lookup.proxied(old);
         let given = self.given.iter().filter(|(name, _)| complete.nodes.contains_key(*name));
         let given: BTreeMap<_, _> = order::map(given.map(|(name, rules)| (name.clone(), rules.clone())));
@@ -82,7 +84,7 @@ impl World {
             Arc::ptr_eq(new, old) || !(new.spec.host_network || old.spec.host_network)
         };
         let same_classes = same_addresses
-            && complete.same_surroundings(old)
+            && same_surroundings
             && same_nodes
             && same_service_objects
             && given.len() == self.given.len()

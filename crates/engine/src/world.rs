@@ -74,6 +74,8 @@ pub enum Unexposed {
     /// The cloud controller could not make it a frontend: `kubectl get service` has `<pending>` as its `EXTERNAL-IP`, or
     /// an address of before.
     Refused(azure::Reason),
+    /// It is left to the controller of this loadBalancerClass, which reports no address.
+    OtherClass(String),
 }
 
 impl fmt::Display for Unexposed {
@@ -88,6 +90,10 @@ impl fmt::Display for Unexposed {
             Self::Refused(reason) => {
                 write!(f, "gets no external address: {reason}")
             }
+            Self::OtherClass(class) => write!(
+                f,
+                "gets no external address from Azure: its loadBalancerClass {class} leaves it to another controller, which reports none"
+            ),
         }
     }
 }

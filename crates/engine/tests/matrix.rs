@@ -54,13 +54,15 @@ fn a_change_is_told_with_its_cause() {
     let files = |more: &'static str| [BASE.to_vec(), vec!["../common/web.yaml", more]].concat();
     let before = world("network-policy-sees-node", &files("by-client-and-probe.yaml"));
     let after = world("network-policy-sees-node", &files("deny.yaml"));
-    let question = before.everything();
+    let mut question = before.everything();
+    // Of the range that the first policy lets in.
+    question.clients.push(Place::Ip("203.0.113.9".parse().expect("an address")));
     let changes = diff(&before.matrix(&question), &after.matrix(&question));
     let of =
         |from: &str| changes.iter().find(|change| change.from == from && change.to == "svc/default/web:80");
     let client = of("pod/shop/client").expect("the client is let in now");
     assert_eq!(client.kind, ChangeKind::Added);
-    let internet = of("203.0.113.1").expect("the internet is kept out now");
+    let internet = of("203.0.113.9").expect("the internet is kept out now");
     assert_eq!(internet.kind, ChangeKind::Removed);
     let cause = internet.after.as_ref().and_then(|cell| cell.cause);
     assert_eq!(cause.map(|cause| cause.to_string()).as_deref(), Some("all-probes-down"));

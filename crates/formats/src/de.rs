@@ -74,15 +74,6 @@ struct Context {
     ignored: RefCell<Vec<Ignored>>,
 }
 
-impl Context {
-    /// Puts a segment before the paths of the fields that were noted after the first so many.
-    fn put_under(&self, segment: &str, before: usize) {
-        for ignored in self.ignored.borrow_mut().iter_mut().skip(before) {
-            ignored.path = join(segment, &ignored.path);
-        }
-    }
-}
-
 #[derive(Clone, Copy)]
 struct At<'de, 'c> {
     node: &'de Node,
@@ -393,9 +384,9 @@ impl<'de> de::SeqAccess<'de> for Items<'de, '_> {
         seed: T,
     ) -> Result<Option<T::Value>, FieldError> {
         let Some(node) = self.nodes.get(self.at) else { return Ok(None) };
-        let segment = format!("[{}]", self.at);
+        let step = Step::to(node, Segment::Item(self.at), self.context);
         self.at += 1;
-        below(self.context, &segment, node, seed).map(Some)
+        step.read(seed).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -439,19 +430,67 @@ impl<'de> de::MapAccess<'de> for Entries<'de, '_> {
         let Some(entry) = self.value.take() else {
             return Err(FieldError::plain("a value was asked for before its key", "report this as a bug"));
         };
-        below(self.context, &entry.key, &entry.value, seed)
+        Step::to(&entry.value, Segment::Field(&entry.key), self.context).read(seed)
     }
 }
 
-/// Reads the value under a segment of the path, and says so of everything that is reported inside.
-fn below<'de, T: de::DeserializeSeed<'de>>(
-    context: &Context,
-    segment: &str,
+/// A step from a value to one inside it. What does not depend on the type that is read is compiled once.
+struct Step<'de, 'c> {
     node: &'de Node,
-    seed: T,
-) -> Result<T::Value, FieldError> {
-    let before = context.ignored.borrow().len();
-    let result = seed.deserialize(At::new(node, context));
-    context.put_under(segment, before);
-    result.map_err(|error| error.at(node.at).under(segment))
+    segment: Segment<'de>,
+    context: &'c Context,
+    /// So many fields were noted before.
+    noted: usize,
+}
+
+/// A segment of a path.
+#[derive(Clone, Copy)]
+enum Segment<'de> {
+    Field(&'de str),
+    Item(usize),
+}
+
+impl fmt::Display for Segment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(name) => f.write_str(name),
+            Self::Item(at) => write!(f, "[{at}]"),
+        }
+    }
+}
+
+impl<'de, 'c> Step<'de, 'c> {
+    #[inline(never)]
+    fn to(node: &'de Node, segment: Segment<'de>, context: &'c Context) -> Self {
+        Self { node, segment, context, noted: context.ignored.borrow().len() }
+    }
+
+    /// Reads the value, and says of everything that is reported inside that it is under this segment.
+    fn read<T: de::DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, FieldError> {
+        match seed.deserialize(At::new(self.node, self.context)) {
+            Ok(value) => {
+                self.done();
+                Ok(value)
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    #[inline(never)]
+    fn done(&self) {
+        let mut ignored = self.context.ignored.borrow_mut();
+        let noted = ignored.get_mut(self.noted..).unwrap_or_default();
+        if !noted.is_empty() {
+            let segment = self.segment.to_string();
+            for ignored in noted {
+                ignored.path = join(&segment, &ignored.path);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn failed(&self, error: FieldError) -> FieldError {
+        self.done();
+        error.at(self.node.at).under(&self.segment.to_string())
+    }
 }

@@ -71,10 +71,10 @@ impl Reader {
     /// Reads one source.
     pub(crate) fn read(&mut self, source: &Source) {
         self.file = source.name.as_str().into();
-        let text = match std::str::from_utf8(&source.bytes) {
-            Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
-            Err(error) => {
-                let before = source.bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let text = match tree::decode(&source.bytes) {
+            Ok(text) => text,
+            Err(valid) => {
+                let before = source.bytes.get(..valid).unwrap_or_default();
                 let line =
                     before.iter().fold(1_u32, |line, byte| line.saturating_add(u32::from(*byte == b'\n')));
                 let at = Position { line, column: 1 };
@@ -82,12 +82,13 @@ impl Reader {
                 return;
             }
         };
-        let (documents, error) = tree::parse(text);
+        let (documents, error) = tree::parse(&text);
         for document in documents {
             self.document(document, None, 0);
         }
         if let Some(error) = error {
-            self.error(error.at, error.what, error.hint);
+            let hint = if text.contains("{{") { tree::TEMPLATE } else { error.hint };
+            self.error(error.at, error.what, hint);
         }
     }
 

@@ -430,10 +430,29 @@ fn too_deep(at: Position) -> TreeError {
 }
 
 fn complex_key(at: Position) -> TreeError {
-    TreeError {
-        at,
-        what: "a key must be a single word, not a list or a mapping".into(),
-        hint: "is a `{{ … }}` of a template left in the file? Quote it or fill it in",
+    TreeError { at, what: "a key must be a single word, not a list or a mapping".into(), hint: TEMPLATE }
+}
+
+/// What to do about a file that is a template yet.
+pub(crate) const TEMPLATE: &str =
+    "is a `{{ … }}` of a template left in the file? Render it first (`helm template`), or fill it in";
+
+/// A file's text. Windows PowerShell writes UTF-16 where a command's output is sent to a file; `Err` is the number of
+/// bytes before the first that is no text.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, usize> {
+    let units = |rest: &[u8], read: fn([u8; 2]) -> u16| {
+        let pairs = rest
+            .chunks(2)
+            .map(|pair| read([pair.first().copied().unwrap_or(0), pair.get(1).copied().unwrap_or(0)]));
+        String::from_utf16_lossy(&pairs.collect::<Vec<_>>()).into()
+    };
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => Ok(units(rest, u16::from_le_bytes)),
+        [0xfe, 0xff, rest @ ..] => Ok(units(rest, u16::from_be_bytes)),
+        _ => match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text).into()),
+            Err(error) => Err(error.valid_up_to()),
+        },
     }
 }
 

@@ -56,10 +56,10 @@ fn read_one<T: DeserializeOwned>(
         let limit = crate::MAX_INPUT_BYTES >> 20;
         return Err(error(Position::START, format!("the input is larger than {limit} MiB"), "split it"));
     }
-    let Ok(text) = std::str::from_utf8(&source.bytes) else {
+    let Ok(text) = tree::decode(&source.bytes) else {
         return Err(error(Position::START, "this is not UTF-8 text".into(), "save the file as UTF-8"));
     };
-    let (documents, broken) = tree::parse(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let (documents, broken) = tree::parse(&text);
     if let Some(broken) = broken {
         return Err(error(broken.at, broken.what, broken.hint));
     }

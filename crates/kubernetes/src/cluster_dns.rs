@@ -3,7 +3,7 @@
 
 use model::{
     Key, Model,
-    kubernetes::{Service, ServiceType},
+    kubernetes::{Endpoint, Service, ServiceType},
 };
 use std::{collections::BTreeSet, net::IpAddr};
 
@@ -73,7 +73,7 @@ fn of_service(model: &Model, key: &Key) -> ClusterAnswer {
     }
     let addresses = cluster_ips(service);
     if addresses.is_empty() {
-        return match endpoints(model, key, service, |_| true) {
+        return match endpoints(model, key, service, |_, _| true) {
             none if none.is_empty() => ClusterAnswer::NxDomain,
             ready => ClusterAnswer::Endpoints(key.clone(), ready),
         };
@@ -81,33 +81,37 @@ fn of_service(model: &Model, key: &Key) -> ClusterAnswer {
     ClusterAnswer::Service(key.clone(), addresses)
 }
 
-/// One endpoint of a headless Service: by the name of its pod (as StatefulSets set it) or its address with dashes.
+/// One endpoint of a Service: by its hostname, or where it has none by its address with dashes (CoreDNS,
+/// `endpointHostname`).
 fn of_endpoint(model: &Model, key: &Key, host: &str) -> ClusterAnswer {
     let Some(service) = model.services.get(key) else { return ClusterAnswer::NxDomain };
-    let dashed = |ip: IpAddr| ip.to_string().replace(['.', ':'], "-");
-    let named: BTreeSet<IpAddr> = order::set(
-        model
-            .pods
-            .iter()
-            .filter(|(pod, _)| pod.namespace == key.namespace && &*pod.name == host)
-            .flat_map(|(_, pod)| pod.ips()),
-    );
-    match endpoints(model, key, service, |ip| named.contains(&ip) || dashed(ip) == host) {
+    let named = |endpoint: &Endpoint, ip: IpAddr| match endpoint.hostname.as_deref() {
+        Some(name) if !name.is_empty() => name.eq_ignore_ascii_case(host),
+        _ => ip.to_string().replace(['.', ':'], "-") == host,
+    };
+    match endpoints(model, key, service, named) {
         none if none.is_empty() => ClusterAnswer::NxDomain,
         found => ClusterAnswer::Endpoints(key.clone(), found),
     }
 }
 
-fn endpoints(model: &Model, key: &Key, service: &Service, fits: impl Fn(IpAddr) -> bool) -> Vec<IpAddr> {
+fn endpoints(
+    model: &Model,
+    key: &Key,
+    service: &Service,
+    fits: impl Fn(&Endpoint, IpAddr) -> bool,
+) -> Vec<IpAddr> {
     let own = model.endpoint_slices.values().filter(|slice| {
         slice.metadata.key().namespace == key.namespace && slice.service() == Some(&key.name)
     });
     let shown = own.flat_map(|slice| &slice.endpoints).filter(|endpoint| {
         endpoint.conditions.ready.unwrap_or(true) || service.spec.publish_not_ready_addresses
     });
-    let addresses: BTreeSet<IpAddr> = order::set(
-        shown.filter_map(|endpoint| endpoint.addresses.first()?.parse().ok()).filter(|ip| fits(*ip)),
-    );
+    let addresses = shown.filter_map(|endpoint| {
+        let ip = endpoint.addresses.first()?.parse().ok()?;
+        fits(endpoint, ip).then_some(ip)
+    });
+    let addresses: BTreeSet<IpAddr> = order::set(addresses);
     addresses.into_iter().collect()
 }
 

@@ -3,6 +3,10 @@
 //! From the template and the store of kubernetes/ingress-nginx: one nginx `server` for each host, a `_` for
 //! all others, a location for each path; upstreams are the endpoints' addresses, not the cluster IP.
 
+mod canary;
+
+pub use canary::Canary;
+
 use crate::ingress::{self, IngressPath, IngressRule, PathType, Wildcard};
 use model::{
     Key, Model,
@@ -132,6 +136,8 @@ pub enum Answer {
 pub struct Routed {
     /// What happens.
     pub answer: Answer,
+    /// Who else may take it in the place of [`Answer::Proxy`].
+    pub canary: Option<Canary>,
     /// Rules and why they do not fit.
     pub misses: Vec<(Key, String, String)>,
 }
@@ -160,7 +166,8 @@ fn is_on(ingress: &Ingress, name: &str) -> bool {
 impl Controller {
     /// Finds who takes a request.
     pub fn answer(&self, model: &Model, request: &Request<'_>) -> Routed {
-        let served: Vec<(&Key, &Ingress)> = self.ingresses(model).collect();
+        let (canaries, served): (Vec<_>, Vec<_>) =
+            self.ingresses(model).partition(|(_, ingress)| is_on(ingress, "canary"));
         let rules = rules(&served);
         let best = rules
             .iter()
@@ -174,13 +181,17 @@ impl Controller {
         let by_expression = found.is_some_and(|path| is_expression(&rules, path));
         let exact = found.is_some_and(|path| path.path.trim_end_matches('/') == HEALTH_PATH);
         if on_default_server && request.path == HEALTH_PATH && !by_expression && !exact {
-            return Routed { answer: Answer::Health, misses };
+            return Routed { answer: Answer::Health, canary: None, misses };
         }
         let answer = match found {
             Some(path) => self.by_rule(&path.service, request),
             None => default_backend(&served, request).unwrap_or(Answer::NotFound),
         };
-        Routed { answer, misses }
+        let canary = match (&answer, found) {
+            (Answer::Proxy(backend), Some(_)) => canary::beside(&canaries, &rules, backend),
+            _ => None,
+        };
+        Routed { answer, canary, misses }
     }
 
     fn by_rule(&self, target: &Target<'_>, request: &Request<'_>) -> Answer {

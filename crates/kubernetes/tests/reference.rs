@@ -118,6 +118,7 @@ fn with_endpoints(endpoints: &[Short], external: bool, internal: bool) -> Model 
         .zip(endpoints)
         .map(|(number, (node, state, hints))| Endpoint {
             addresses: vec![format!("10.244.0.{number}")],
+            hostname: None,
             node_name: (!node.is_empty()).then(|| (*node).to_owned()),
             conditions: EndpointConditions {
                 ready: Some(*state == "ready"),

@@ -285,6 +285,11 @@ pub const ANSWERED: &[Entry] = &[
         chapter: "From inside",
         title: "Which way does a request take through the ingress?",
     },
+    Entry {
+        id: "other-controller",
+        chapter: "From inside",
+        title: "Does Application Gateway send through the cluster’s load balancer?",
+    },
     Entry { id: "dns-names", chapter: "From inside", title: "Which address does a name give, and to whom?" },
     Entry { id: "ping", chapter: "From inside", title: "What answers a ping?" },
     Entry {

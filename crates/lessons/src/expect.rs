@@ -3,6 +3,7 @@
 use crate::{Held, Share};
 use engine::{Action, Cause, Component, Endpoint, PathOutcome, Paths, Step, Verdict, World};
 use model::{Key, NodeName};
+use model_derive::Filled;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,7 +32,7 @@ impl<T> OneOrMany<T> {
 }
 
 /// What is expected. Every field that is given must hold; those that are absent are not looked at.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Filled)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Expect {
     /// The verdict of every branch.
@@ -80,7 +81,7 @@ pub struct Expect {
 }
 
 /// A step, by the fields that are given.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Filled)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct StepPattern {
     /// The part that did it.
@@ -101,7 +102,7 @@ pub struct StepPattern {
 }
 
 /// What a load balancer is expected to have.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Filled)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct LoadBalancerFacts {
     /// The nodes in backend pools, by the pool's name; a pool that is not there has none. Pools not named are not
@@ -123,7 +124,7 @@ pub struct LoadBalancerFacts {
 }
 
 /// What a load-balancing rule is expected to have.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct RuleFacts {
     /// The port at the node.
@@ -221,12 +222,12 @@ impl Expect {
         }
         if let Some(sources) = &self.source_seen {
             let all: BTreeSet<_> = order::set(outcomes.iter().filter_map(|outcome| outcome.source_seen));
-            found.differ("sourceSeen", list(&sources.all().iter().collect()), list(&all));
+            found.differ("sourceSeen", list(&order::set(sources.all())), list(&all));
         }
         if let Some(sources) = &self.proxy_header_source {
             let all: BTreeSet<_> =
                 order::set(outcomes.iter().filter_map(|outcome| outcome.proxy_header_source));
-            found.differ("proxyHeaderSource", list(&sources.all().iter().collect()), list(&all));
+            found.differ("proxyHeaderSource", list(&order::set(sources.all())), list(&all));
         }
         if let Some(socket) = self.arrives_as {
             let all: BTreeSet<_> = order::set(outcomes.iter().filter_map(arrives_as));
@@ -382,7 +383,11 @@ impl LoadBalancerFacts {
                 .flat_map(|frontend| &frontend.rules)
                 .map(|rule| (rule.rule.frontend_port.to_string(), rule)),
         );
-        found.differ(&format!("{name} rules"), list(&rules.keys().collect()), list(&there.keys().collect()));
+        found.differ(
+            &format!("{name} rules"),
+            list(&order::set(rules.keys())),
+            list(&order::set(there.keys())),
+        );
         for (port, expected) in rules {
             let Some(rule) = there.get(port) else { continue };
             let field = |what: &str| format!("{name} rule {port} {what}");

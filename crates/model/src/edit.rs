@@ -213,9 +213,10 @@ impl Edit {
         match self {
             Self::MoveNode { node, pool } => move_node(model, node, pool),
             Self::ScalePool { pool, count } => change_pool(model, pool, |pool| pool.count = Some(*count)),
-            Self::UpgradePool { pool, version } => {
-                change_pool(model, pool, |pool| pool.orchestrator_version = Some(version.clone()))
-            }
+            Self::UpgradePool { pool, version } => change_pool(model, pool, |pool| {
+                pool.orchestrator_version = Some(version.clone());
+                pool.current_orchestrator_version = None;
+            }),
             Self::AddPool { pool } => add_pool(model, pool),
             Self::RemovePool { pool } => remove_pool(model, pool),
             Self::Cordon { node, cordoned } => {

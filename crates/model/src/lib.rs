@@ -7,10 +7,14 @@
 //! A [`Model`] holds what its author wrote and nothing else. Whatever is absent (a cluster IP, an
 //! EndpointSlice, a load balancer) is computed downstream by the controller that would compute it.
 
+// The derives name this crate by its name, also in here.
+extern crate self as model;
+
 pub mod azure;
 mod balancer_edit;
 mod difference;
 mod edit;
+mod fill;
 mod ids;
 mod kind;
 pub mod kubernetes;
@@ -23,6 +27,7 @@ mod workloads;
 
 pub use balancer_edit::BalancerEdit;
 pub use edit::{Edit, EditError};
+pub use fill::{Fill, filled};
 pub use ids::{ArmId, Key, KeyError, NodeName, PoolName};
 pub use kind::{Kind, ObjectRef};
 pub use object::{Model, Object};

@@ -59,7 +59,7 @@ pub struct PoolPorts {
     pub ports: String,
     /// Whether Azure refuses.
     pub refused: bool,
-    /// `USED of AVAILABLE`.
+    /// `USED of AVAILABLE`, and why some nodes use none of them.
     pub used: String,
     /// What one node more changes.
     pub more: String,
@@ -68,7 +68,7 @@ pub struct PoolPorts {
 }
 
 impl PoolPorts {
-    fn of(budget: &SnatBudget) -> Self {
+    fn of(cloud: &Cloud, budget: &SnatBudget) -> Self {
         let now = budget.now();
         let more = match (budget.at(now.members.saturating_add(1)).refused, budget.cost_of(1)) {
             (Some(error), _) => format!("refused: {error}"),
@@ -83,7 +83,10 @@ impl PoolPorts {
             pool: format!("{}/{}", budget.balancer, budget.pool),
             nodes: now.members.to_string(),
             refused: now.refused.is_some(),
-            used: format!("{} of {}", now.total, budget.available),
+            used: match cloud.ports_left_unused(budget) {
+                Some(unused) => format!("{} of {}; {unused}", now.total, budget.available),
+                None => format!("{} of {}", now.total, budget.available),
+            },
             ports: now.refused.map_or_else(|| now.ports.to_string(), |error| format!("refused: {error}")),
             more,
             next: next.unwrap_or_default(),
@@ -91,11 +94,14 @@ impl PoolPorts {
     }
 }
 
-fn gateway(budget: &GatewayBudget) -> String {
+fn gateway(cloud: &Cloud, budget: &GatewayBudget) -> String {
     let name = budget.gateway.as_deref().unwrap_or("of AKS");
+    let unused = cloud.gateway_left_unused(budget).map(|unused| format!(" Not used by all: {unused}."));
     format!(
-        "NAT gateway {name}: {} ports on demand for all nodes of its subnets, {} connections at once to one destination; more nodes change nothing.",
-        budget.ports, budget.per_destination
+        "NAT gateway {name}: {} ports on demand for all nodes of its subnets, {} connections at once to one destination; more nodes change nothing.{}",
+        budget.ports,
+        budget.per_destination,
+        unused.unwrap_or_default()
     )
 }
 
@@ -139,8 +145,8 @@ impl Network {
         Self {
             security_groups: groups.collect(),
             ways_out: cloud.vms().take(nodes).filter_map(|vm| way_out(cloud, vm)).collect(),
-            ports: cloud.snat_budgets().iter().map(PoolPorts::of).collect(),
-            gateways: cloud.gateway_budgets().iter().map(gateway).collect(),
+            ports: cloud.snat_budgets().iter().map(|budget| PoolPorts::of(cloud, budget)).collect(),
+            gateways: cloud.gateway_budgets().iter().map(|budget| gateway(cloud, budget)).collect(),
             system_routes: routes.collect(),
         }
     }

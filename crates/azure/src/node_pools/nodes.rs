@@ -75,7 +75,7 @@ fn publish(model: &mut Model, cluster: &ManagedCluster) -> Vec<NodeName> {
     let nics = model.network_interfaces.values().flat_map(|nic| &nic.ip_configurations);
     let shown: BTreeSet<IpAddr> = order::set(nics.filter_map(NicIpConfiguration::address));
     let documents = model.public_ip_addresses.values().filter_map(|document| document.ip_address.clone());
-    let mut used: BTreeSet<String> = documents.collect();
+    let mut used: BTreeSet<String> = order::set(documents);
     used.extend(model.nodes.values().filter_map(|node| external(node)));
     let without = |node: &Node| {
         node.pool().is_some_and(|pool| pools.contains(&pool))
@@ -214,9 +214,8 @@ impl Maker {
         if let (Some(size), Some(cluster)) = (size, &self.cluster) {
             report(node, size, max_pods(pool, cluster));
         }
-        let version = pool.orchestrator_version.as_ref();
-        let version =
-            version.or(self.cluster.as_ref().and_then(|cluster| cluster.kubernetes_version.as_ref()));
+        let own = pool.current_orchestrator_version.as_deref().or(pool.orchestrator_version.as_deref());
+        let version = own.or_else(|| self.cluster.as_ref()?.version());
         node.status.node_info.kubelet_version = version.map(|version| format!("v{version}"));
     }
 

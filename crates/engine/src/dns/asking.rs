@@ -354,15 +354,27 @@ impl<'w> Asking<'w> {
         if let Some(last) =
             records.last_mut().filter(|last| last.data == Data::NxDomain && last.zone.is_none())
         {
-            let frontends = self.world.ingress_frontends(&last.name);
+            let mut frontends = self.world.ingress_frontends(&last.name);
+            let mut hostname = None;
+            if frontends.is_empty() {
+                let hostnames;
+                (frontends, hostnames) = self.world.ingress_statuses(&last.name);
+                hostname = hostnames.first().map(|name| (*name).to_owned());
+            }
             if !frontends.is_empty() {
                 last.data = Data::A(frontends);
                 self.resolution.codes.insert(AssumptionCode::IngressHostInDns);
+            } else if let Some(hostname) = hostname {
+                last.data = Data::Cname(hostname.clone());
+                self.resolution.codes.insert(AssumptionCode::IngressHostInDns);
+                records.push(Record { name: hostname, data: Data::A(SOMEWHERE.into()), zone: None });
             } else if (meant || !is_meant(&last.name, name))
                 && dns::may_be_public(&self.world.model, &last.name)
             {
                 last.data = Data::A(SOMEWHERE.into());
-                self.resolution.codes.insert(AssumptionCode::PublicName);
+                if self.world.other_balancer_named(&last.name).is_none() {
+                    self.resolution.codes.insert(AssumptionCode::PublicName);
+                }
             }
         }
         records
@@ -371,6 +383,15 @@ impl<'w> Asking<'w> {
     /// One step for each record.
     fn tell(&mut self, records: &[Record], server: Server<'_>) {
         for record in records {
+            if let Data::A(ips) = &record.data
+                && ips == &SOMEWHERE
+                && let Some(other) = self.world.other_balancer_named(&record.name)
+            {
+                let shown = Shown { rule: Some(other.rule(&record.name)), ..Shown::default() };
+                self.say_with(server, other.words(&record.name), shown);
+                self.fail(Verdict::Ambiguous, Cause::OtherController);
+                return;
+            }
             let by = match (&record.zone, server) {
                 (Some(zone), _) => format!("the private zone {zone}, which is linked to the network"),
                 (None, Server::Public(_)) => "the internet's DNS".to_owned(),

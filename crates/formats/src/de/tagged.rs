@@ -1,6 +1,6 @@
 //! Enums whose variant is named by a field: `{edit: cordon, node: n, cordoned: true}`. See `model_derive::Tagged`.
 
-use super::{At, FieldError, below};
+use super::{At, FieldError, Segment, Step};
 use crate::tree::Node;
 use serde::de::{self, Visitor};
 
@@ -51,7 +51,7 @@ impl<'de> de::VariantAccess<'de> for Tagged<'de, '_> {
     fn newtype_variant_seed<T: de::DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, FieldError> {
         let Some(content) = self.content else { return seed.deserialize(self.at) };
         let value = self.at.node.get(content).ok_or_else(|| de::Error::missing_field(content))?;
-        below(self.at.context, content, value, seed)
+        Step::to(value, Segment::Field(content), self.at.context).read(seed)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _length: usize, visitor: V) -> Result<V::Value, FieldError> {

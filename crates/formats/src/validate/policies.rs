@@ -25,9 +25,15 @@ impl Check<'_> {
                     "set networkProfile.networkPolicy to azure, calico or cilium",
                 );
             }
-            let mut own = self.model.pods.iter().filter(|(pod, _)| pod.namespace == key.namespace);
-            let selects = own.any(|(_, pod)| policy.spec.pod_selector.matches(&pod.metadata.labels));
-            if !selects && !self.model.pods.is_empty() {
+            // What a workload makes counts as its pods, whatever its number of replicas.
+            let pods = self.model.pods.iter().map(|(pod, own)| (pod, &own.metadata.labels));
+            let made = self.model.workloads();
+            let made = made.map(|(_, pod, own)| (pod, &own.spec.template.metadata.labels));
+            let mut all = pods.chain(made).peekable();
+            let shown = all.peek().is_some();
+            let mut own = all.filter(|(pod, _)| pod.namespace == key.namespace);
+            let selects = own.any(|(_, labels)| policy.spec.pod_selector.matches(labels));
+            if !selects && shown {
                 self.warning(
                     &id,
                     "spec.podSelector",
@@ -68,8 +74,10 @@ impl Check<'_> {
     /// The value that the first missing label has on pods of the namespace.
     fn selector_hint(&self, namespace: &str, selector: &LabelSelector) -> String {
         let labels = |key: &str| {
-            let own = self.model.pods.iter().filter(|(pod, _)| &*pod.namespace == namespace);
-            let mut values: Vec<&str> = own.filter_map(|(_, pod)| pod.metadata.label(key)).collect();
+            let pods = self.model.pods.iter().map(|(pod, own)| (pod, &own.metadata));
+            let made = self.model.workloads().map(|(_, pod, own)| (pod, &own.spec.template.metadata));
+            let own = pods.chain(made).filter(|(pod, _)| &*pod.namespace == namespace);
+            let mut values: Vec<&str> = own.filter_map(|(_, own)| own.label(key)).collect();
             order::sort(&mut values);
             values.dedup();
             values.into_iter().take(5).collect::<Vec<_>>().join(", ")

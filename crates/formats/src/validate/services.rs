@@ -3,7 +3,7 @@
 use super::Check;
 use model::{
     Key, Kind, Model, ObjectRef,
-    kubernetes::{IntOrString, ObjectMeta, Protocol, Service, ServiceType},
+    kubernetes::{IntOrString, ObjectMeta, PodSpec, Protocol, Service, ServicePort, ServiceType},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,19 +11,22 @@ use std::collections::{BTreeMap, BTreeSet};
 type NodePorts = BTreeMap<(Protocol, u16), ObjectRef>;
 
 /// Pods by namespace, label and the label's value.
-type Labelled<'a> = BTreeMap<(&'a str, &'a str, &'a str), Vec<&'a ObjectMeta>>;
+type Labelled<'a> = BTreeMap<(&'a str, &'a str, &'a str), Vec<(&'a ObjectMeta, &'a PodSpec)>>;
 
 /// The pods of a model. What a workload makes counts as its pods, whatever its number of replicas.
-fn pods(model: &Model) -> impl Iterator<Item = (&Key, &ObjectMeta)> {
-    let made = model.workloads().map(|(_, key, workload)| (key, &workload.spec.template.metadata));
-    model.pods.iter().map(|(key, pod)| (key, &pod.metadata)).chain(made)
+fn pods(model: &Model) -> impl Iterator<Item = (&Key, &ObjectMeta, &PodSpec)> {
+    let made = model.workloads().map(|(_, key, workload)| {
+        let template = &workload.spec.template;
+        (key, &template.metadata, &template.spec)
+    });
+    model.pods.iter().map(|(key, pod)| (key, &pod.metadata, &pod.spec)).chain(made)
 }
 
 fn labelled(model: &Model) -> Labelled<'_> {
     let mut labelled = Labelled::new();
-    for (key, pod) in pods(model) {
+    for (key, pod, spec) in pods(model) {
         for (label, value) in &pod.labels {
-            labelled.entry((&*key.namespace, &**label, &**value)).or_default().push(pod);
+            labelled.entry((&*key.namespace, &**label, &**value)).or_default().push((pod, spec));
         }
     }
     labelled
@@ -148,6 +151,42 @@ impl Check<'_> {
         }
     }
 
+    /// Names in `targetPort` that no selected pod has: kube-proxy knows no endpoint for such a port.
+    fn named_targets(&mut self, id: &ObjectRef, service: &Service, specs: &[&PodSpec]) {
+        let by_name = |port: &ServicePort| match &port.target_port {
+            Some(IntOrString::String(name)) => Some((name.clone(), port.protocol)),
+            _ => None,
+        };
+        if !service.spec.ports.iter().any(|port| by_name(port).is_some()) {
+            return;
+        }
+        let known: BTreeSet<(&str, Protocol)> = order::set(specs.iter().flat_map(|spec| named_ports(spec)));
+        let known: Vec<(String, Protocol)> =
+            known.into_iter().map(|(name, protocol)| (name.to_owned(), protocol)).collect();
+        for (at, port) in service.spec.ports.iter().enumerate() {
+            let Some((name, protocol)) = by_name(port) else { continue };
+            if known.contains(&(name.clone(), protocol)) {
+                continue;
+            }
+            let of_protocol = known.iter().filter(|(_, own)| *own == protocol);
+            let names: Vec<&str> = of_protocol.map(|(name, _)| name.as_str()).collect();
+            let hint = match (crate::near::nearest(&name, names.iter().copied()), names.is_empty()) {
+                (Some(near), _) => format!("did you mean {near}?"),
+                (None, true) => format!("no {protocol} port of their containers has a name; give the number"),
+                (None, false) => format!("their {protocol} ports are called {}", names.join(", ")),
+            };
+            self.warning(
+                id,
+                &format!("spec.ports[{at}].targetPort"),
+                format!(
+                    "no Pod that it selects has a {protocol} port called {name}: port {} has no endpoint",
+                    port.port
+                ),
+                hint,
+            );
+        }
+    }
+
     fn selector(&mut self, id: &ObjectRef, service: &Service, labelled: &Labelled<'_>) {
         let selector = &service.spec.selector;
         if selector.is_empty() {
@@ -159,14 +198,15 @@ impl Check<'_> {
             labelled.get(&(&*namespace, &**label, &**value)).map_or(&[][..], Vec::as_slice)
         });
         let rarest = lists.min_by_key(|pods| pods.len()).unwrap_or_default();
-        let wanted =
-            |pod: &&ObjectMeta| selector.iter().all(|(label, value)| pod.label(label) == Some(value));
-        if rarest.iter().any(wanted) {
-            return;
+        let wanted = |pod: &ObjectMeta| selector.iter().all(|(label, value)| pod.label(label) == Some(value));
+        let specs: Vec<&PodSpec> =
+            rarest.iter().filter(|(pod, _)| wanted(pod)).map(|(_, spec)| *spec).collect();
+        if !specs.is_empty() {
+            return self.named_targets(id, service, &specs);
         }
         let pods: Vec<(&str, &ObjectMeta)> = pods(self.model)
-            .filter(|(key, _)| key.namespace == namespace)
-            .map(|(key, metadata)| (&*key.name, metadata))
+            .filter(|(key, ..)| key.namespace == namespace)
+            .map(|(key, metadata, _)| (&*key.name, metadata))
             .collect();
         let labels =
             selector.iter().map(|(label, value)| format!("{label}={value}")).collect::<Vec<_>>().join(",");
@@ -188,6 +228,12 @@ impl Check<'_> {
             self.warning(id, "spec.selector", what, hint);
         }
     }
+}
+
+/// Container ports that have a name.
+fn named_ports(pod: &PodSpec) -> impl Iterator<Item = (&str, Protocol)> {
+    let ports = pod.containers.iter().flat_map(|container| &container.ports);
+    ports.filter(|port| !port.name.is_empty()).map(|port| (port.name.as_str(), port.protocol))
 }
 
 /// What the pods (name and metadata) have in place of the labels that are wanted.

@@ -16,10 +16,7 @@ pub struct Wording {
 impl Wording {
     /// That of a cluster's version, which is its control plane's; where the input does not say it, no kubelet is newer.
     pub(super) fn of(model: &Model) -> Self {
-        let control_plane = model
-            .managed_cluster
-            .as_ref()
-            .and_then(|cluster| version(cluster.kubernetes_version.as_deref()?));
+        let control_plane = model.managed_cluster.as_ref().and_then(|cluster| version(cluster.version()?));
         let infos = model.nodes.values().map(|node| &node.status.node_info);
         let kubelets = infos.filter_map(|info| version(info.kubelet_version.as_deref()?));
         match control_plane.or_else(|| kubelets.max()) {

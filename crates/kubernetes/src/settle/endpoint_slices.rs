@@ -1,6 +1,6 @@
 //! The EndpointSlice controller.
 
-use super::{Field, Settled};
+use super::{Field, Settled, topology_hints};
 use crate::{
     hashing::{FastMap, FastSet},
     kube_proxy::ProxyConfig,
@@ -31,8 +31,21 @@ pub(super) fn complete(settled: &mut Settled) {
         .collect();
     let pods = PodIndex::new(model, &wanted);
     let zones = zones(model);
-    let slices: Vec<_> =
+    let mut slices: Vec<_> =
         wanted.iter().flat_map(|(key, service)| slices(&zones, &pods, key, service)).collect();
+    if wanted.iter().any(|(_, service)| topology_hints::are_wanted(service)) {
+        let shares = topology_hints::shares(model);
+        for (key, service) in wanted.iter().filter(|(_, service)| topology_hints::are_wanted(service)) {
+            for family in [AddressType::IPv4, AddressType::IPv6] {
+                let own = slices.iter_mut().filter(|(place, slice)| {
+                    place.namespace == key.namespace
+                        && slice.service() == Some(&service.metadata.name)
+                        && slice.address_type == family
+                });
+                topology_hints::add(shares.as_ref(), own.map(|(_, slice)| slice));
+            }
+        }
+    }
     for (key, slice) in slices {
         settled.allocated(ObjectRef::namespaced(Kind::EndpointSlice, &key), Field::Everything);
         settled.model.endpoint_slices.insert(key, Arc::new(slice));
@@ -105,8 +118,9 @@ fn slices(zones: &Zones<'_>, pods: &PodIndex<'_>, key: &Key, service: &Service) 
             if zone.is_none() && !service.spec.publish_not_ready_addresses {
                 continue;
             }
-            let Some(endpoints) = group(&mut groups, service, pod) else { continue };
-            endpoints.push(endpoint(pod_key, pod, service, ip, zone.flatten()));
+            if let Some(endpoints) = group(&mut groups, service, pod) {
+                endpoints.push(endpoint(pod_key, pod, service, ip, zone.flatten()));
+            }
         }
         if groups.is_empty() {
             // The controller keeps one empty slice, so that watchers see that it looked.
@@ -134,7 +148,8 @@ fn address(pod: &Pod, family: IpFamily) -> Option<&str> {
     status.pod_ips.iter().map(|entry| entry.ip.as_str()).chain([status.pod_ip.as_str()]).find(of_family)
 }
 
-/// The endpoints that have the ports that this pod has; `None` if it has none of the Service's ports.
+/// The endpoints that have the ports that this pod has. A pod that has none of the Service's ports stands in a slice
+/// without ports (`getEndpointPorts` leaves out what it does not find).
 fn group<'a>(
     groups: &'a mut Vec<(Ports, Vec<Endpoint>)>,
     service: &Service,
@@ -146,9 +161,6 @@ fn group<'a>(
         return groups.first_mut().map(|(_, endpoints)| endpoints);
     }
     let ports: Ports = service.spec.ports.iter().filter_map(|port| endpoint_port(port, pod)).collect();
-    if ports.is_empty() && !service.spec.ports.is_empty() {
-        return None;
-    }
     let place = groups.iter().position(|(group, _)| *group == ports).unwrap_or_else(|| {
         groups.push((ports, Vec::new()));
         groups.len() - 1
@@ -181,6 +193,8 @@ fn endpoint_port(port: &ServicePort, pod: &Pod) -> Option<EndpointPort> {
 fn endpoint(key: &Key, pod: &Pod, service: &Service, ip: &str, zone: Option<&str>) -> Endpoint {
     let (serving, terminating) = (pod.is_ready(), pod.is_terminating());
     let ready = service.spec.publish_not_ready_addresses || (serving && !terminating);
+    // `ShouldSetHostname`.
+    let hostname = pod.spec.hostname.clone().filter(|name| !name.is_empty());
     Endpoint {
         addresses: vec![ip.to_owned()],
         conditions: EndpointConditions {
@@ -188,9 +202,14 @@ fn endpoint(key: &Key, pod: &Pod, service: &Service, ip: &str, zone: Option<&str
             serving: Some(serving),
             terminating: Some(terminating),
         },
+        hostname: hostname.filter(|_| pod.spec.subdomain.as_ref() == Some(&service.metadata.name)),
         node_name: Some(pod.spec.node_name.clone()).filter(|name| !name.is_empty()),
         zone: zone.map(str::to_owned),
-        hints: service.spec.traffic_distribution.filter(|_| ready).and_then(|wish| hints(wish, pod, zone)),
+        hints: service
+            .spec
+            .traffic_distribution
+            .filter(|_| ready && !topology_hints::are_wanted(service))
+            .and_then(|wish| hints(wish, pod, zone)),
         target_ref: Some(ObjectRef::namespaced(Kind::Pod, key)),
     }
 }

@@ -7,6 +7,7 @@ mod endpoint_slices;
 mod owners;
 mod service_defaults;
 mod subnets;
+mod topology_hints;
 mod workloads;
 
 pub(crate) use addresses::{pod_ranges, service_ranges};

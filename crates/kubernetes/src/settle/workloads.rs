@@ -114,7 +114,11 @@ pub(super) fn expand(settled: &mut Settled) {
                         ("statefulset.kubernetes.io/pod-name", name.clone()),
                         ("apps.kubernetes.io/pod-index", ordinal.to_string()),
                     ];
+                    let hostname = name.clone();
                     add(name, &|pod| {
+                        // `initIdentity`, `updateIdentity`.
+                        pod.spec.hostname = Some(hostname.clone());
+                        pod.spec.subdomain.clone_from(&workload.spec.service_name);
                         let own = labels.iter().map(|(label, value)| ((*label).to_owned(), value.clone()));
                         pod.metadata.labels.extend(own);
                     });

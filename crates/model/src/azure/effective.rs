@@ -1,7 +1,8 @@
 //! What Azure says about one NIC: its effective routes and security rules. Shown by `az`, never part of a cluster.
 
 use super::{Access, Direction, SubResource};
-use serde::{Deserialize, Serialize};
+use model_derive::Filled;
+use serde::Serialize;
 
 /// What one of the two commands prints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -14,7 +15,7 @@ pub enum Effective {
 }
 
 /// One effective route.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ShownRoute {
     /// The name of a user route.
@@ -33,7 +34,7 @@ pub struct ShownRoute {
 }
 
 /// The rules of one security group, as they apply to the NIC.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ShownGroup {
     /// The group.
@@ -47,7 +48,7 @@ pub struct ShownGroup {
 }
 
 /// What a security group is attached to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Association {
     /// The NIC.
@@ -59,7 +60,7 @@ pub struct Association {
 }
 
 /// One effective security rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ShownRule {
     /// `securityRules/NAME` or `defaultSecurityRules/NAME`.

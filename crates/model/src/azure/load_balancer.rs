@@ -1,6 +1,7 @@
 //! `az network lb show`.
 
 use crate::ArmId;
+use model_derive::Filled;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 use wire::Wire;
@@ -19,7 +20,7 @@ impl From<ArmId> for SubResource {
 }
 
 /// A load balancer as `az network lb show -o json` prints it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadBalancer {
     /// The resource's name; `kubernetes` or `kubernetes-internal` in AKS.
@@ -82,7 +83,7 @@ impl fmt::Display for SkuName {
 }
 
 /// A frontend.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FrontendIpConfiguration {
     /// The name, which cloud-provider-azure makes from the Service's uid.
@@ -126,7 +127,7 @@ pub struct FrontendIpConfiguration {
 }
 
 /// A backend pool.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BackendAddressPool {
     /// `kubernetes` (inbound) or `aksOutboundBackendPool` in AKS.
@@ -153,7 +154,7 @@ pub struct BackendAddressPool {
 }
 
 /// A member of a backend pool.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BackendAddress {
     /// The member's name; opaque.
@@ -178,7 +179,7 @@ pub struct BackendAddress {
 }
 
 /// A load-balancing rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadBalancingRule {
     /// `<service prefix>-<PROTO>-<port>` in AKS.
@@ -261,7 +262,7 @@ impl fmt::Display for LoadDistribution {
 }
 
 /// A health probe.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Probe {
     /// The name.
@@ -311,7 +312,7 @@ impl fmt::Display for ProbeProtocol {
 }
 
 /// An outbound rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OutboundRule {
     /// `aksOutboundRule` in AKS.
@@ -342,7 +343,7 @@ pub struct OutboundRule {
 }
 
 /// An inbound NAT rule: one frontend port to one VM.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct InboundNatRule {
     /// The name.

@@ -5,19 +5,23 @@ use crate::{
     PoolName,
     kubernetes::{LabelSelector, LabelSelectorRequirement},
 };
+use model_derive::Filled;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use wire::Wire;
 
 /// An AKS cluster as `az aks show -o json` prints it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ManagedCluster {
     /// The cluster's name in Azure (not the name in load-balancer names, which is `kubernetes`).
     pub name: String,
-    /// The version of the control plane, e.g. `1.33.2`.
+    /// The version of the control plane that was asked for, e.g. `1.33.2`, or `1.33` for its newest patch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubernetes_version: Option<String>,
+    /// The version that the control plane runs (Azure fills it in).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_kubernetes_version: Option<String>,
     /// The resource group that holds the nodes (`MC_…`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_resource_group: Option<String>,
@@ -34,8 +38,15 @@ pub struct ManagedCluster {
     pub load_balancers: Vec<ClusterLoadBalancer>,
 }
 
+impl ManagedCluster {
+    /// The version of the control plane: the one that runs, else the one that was asked for.
+    pub fn version(&self) -> Option<&str> {
+        self.current_kubernetes_version.as_deref().or(self.kubernetes_version.as_deref())
+    }
+}
+
 /// One of several Standard load balancers of a cluster (`Microsoft.ContainerService/managedClusters/loadBalancers`).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClusterLoadBalancer {
     /// Its name; one is called `kubernetes`. The internal one beside it is called `<name>-internal`.
@@ -58,7 +69,7 @@ pub struct ClusterLoadBalancer {
 }
 
 /// A label selector as Azure's API has it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ArmLabelSelector {
     /// `key=value`.
@@ -81,7 +92,7 @@ impl ArmLabelSelector {
 }
 
 /// `networkProfile`. Absent values mean AKS's defaults.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkProfile {
     /// `azure` (default), `kubenet` or `none`.
@@ -129,7 +140,7 @@ pub struct NetworkProfile {
 }
 
 /// `networkProfile.kubeProxyConfig`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KubeProxyConfig {
     /// `IPTABLES` (default), `IPVS` or `NFTABLES` (Kubernetes 1.33 and later).
@@ -141,7 +152,7 @@ pub struct KubeProxyConfig {
 }
 
 /// `networkProfile.kubeProxyConfig.ipvsConfig`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IpvsConfig {
     /// `RoundRobin` or `LeastConnection`.
@@ -150,7 +161,7 @@ pub struct IpvsConfig {
 }
 
 /// `networkProfile.natGatewayProfile`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NatGatewayProfile {
     /// Managed outbound addresses, 1 to 16.
@@ -173,7 +184,7 @@ pub struct NatGatewayProfile {
 }
 
 /// `networkProfile.loadBalancerProfile`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadBalancerProfile {
     /// Managed outbound addresses.
@@ -208,7 +219,7 @@ pub struct LoadBalancerProfile {
 }
 
 /// `managedOutboundIPs`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ManagedOutboundIps {
     /// How many IPv4 addresses, 1 to 100.
@@ -217,7 +228,7 @@ pub struct ManagedOutboundIps {
 }
 
 /// `outboundIPs`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OutboundIps {
     /// The addresses.
@@ -226,7 +237,7 @@ pub struct OutboundIps {
 }
 
 /// One node pool.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AgentPool {
     /// The pool's name.
@@ -266,9 +277,12 @@ pub struct AgentPool {
     /// The autoscaler's upper bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_count: Option<u32>,
-    /// The version of the nodes, e.g. `1.33.2`; the control plane's where absent.
+    /// The version of the nodes that was asked for, e.g. `1.33.2`; the control plane's where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orchestrator_version: Option<String>,
+    /// The version that the nodes run (Azure fills it in).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_orchestrator_version: Option<String>,
     /// How an upgrade replaces nodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upgrade_settings: Option<UpgradeSettings>,
@@ -294,7 +308,7 @@ pub struct AgentPool {
 }
 
 /// What a VM has, in the words of `az vm list-sizes`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VmSizeFigures {
     /// Virtual CPUs.
@@ -316,7 +330,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 /// `upgradeSettings`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct UpgradeSettings {
     /// How many nodes more there are during an upgrade: a number or a share (`33%`); 10% where absent.

@@ -2,12 +2,13 @@
 
 use super::{Sku, SubResource};
 use crate::ArmId;
+use model_derive::Filled;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 use wire::Wire;
 
 /// `az network vnet show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VirtualNetwork {
     /// The name.
@@ -32,7 +33,7 @@ pub struct VirtualNetwork {
 }
 
 /// `dhcpOptions`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DhcpOptions {
     /// The DNS servers, in order; where there are none, Azure DNS, 168.63.129.16.
@@ -46,7 +47,7 @@ impl DhcpOptions {
 }
 
 /// One side of a peering.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VirtualNetworkPeering {
     /// The name.
@@ -84,7 +85,7 @@ impl VirtualNetworkPeering {
 }
 
 /// `addressSpace`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AddressSpace {
     /// CIDRs.
@@ -92,7 +93,7 @@ pub struct AddressSpace {
 }
 
 /// A subnet.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Subnet {
     /// The name.
@@ -134,7 +135,7 @@ impl Subnet {
 }
 
 /// A service endpoint of a subnet.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceEndpoint {
     /// E.g. `Microsoft.Storage`.
@@ -142,7 +143,7 @@ pub struct ServiceEndpoint {
 }
 
 /// `az network nsg show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkSecurityGroup {
     /// The name; `aks-agentpool-<n>-nsg` where AKS made it.
@@ -161,7 +162,7 @@ pub struct NetworkSecurityGroup {
 }
 
 /// A rule of a security group.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecurityRule {
     /// The name.
@@ -255,7 +256,7 @@ pub enum SecurityProtocol {
 }
 
 /// `az network route-table show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RouteTable {
     /// The name.
@@ -268,7 +269,7 @@ pub struct RouteTable {
 }
 
 /// A user-defined route.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Route {
     /// The name.
@@ -283,7 +284,7 @@ pub struct Route {
 }
 
 /// `az network public-ip show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PublicIpAddress {
     /// The name; `kubernetes-<prefix>` where the cloud controller made it.
@@ -294,6 +295,9 @@ pub struct PublicIpAddress {
     /// The address itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ip_address: Option<String>,
+    /// What has it: the configuration of a NIC, a load balancer, a gateway or whatever else (Azure fills it in).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_configuration: Option<SubResource>,
     /// Basic or Standard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sku: Option<Sku>,
@@ -309,7 +313,7 @@ pub struct PublicIpAddress {
 }
 
 /// `dnsSettings` of a public address.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PublicIpDns {
     /// The first label, unique within the region.
@@ -321,7 +325,7 @@ pub struct PublicIpDns {
 }
 
 /// An entry of `ipTags`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IpTag {
     /// E.g. `RoutingPreference`.
@@ -331,7 +335,7 @@ pub struct IpTag {
 }
 
 /// `az network nat gateway show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NatGateway {
     /// The name.
@@ -351,7 +355,7 @@ pub struct NatGateway {
 }
 
 /// `az network nic show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkInterface {
     /// The name. NICs of a scale set share one; theirs here is `<scale set>/<instance>/<name>`.
@@ -380,7 +384,7 @@ pub struct NetworkInterface {
 }
 
 /// One address of a NIC.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NicIpConfiguration {
     /// The name, e.g. `ipconfig1`.
@@ -432,7 +436,7 @@ impl NicIpConfiguration {
 
 /// `az network firewall show`: an Azure Firewall in a subnet of its own. Its rules and its policy are no part of this:
 /// it is taken to let everything pass.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AzureFirewall {
     /// The name.

@@ -2,11 +2,12 @@
 
 use super::{AddressSpace, SubResource};
 use crate::ArmId;
-use serde::{Deserialize, Serialize};
+use model_derive::Filled;
+use serde::Serialize;
 use wire::Wire;
 
 /// `az storage account show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct StorageAccount {
     /// The name, the first label of its host names: 3 to 24 lower-case letters and digits.
@@ -26,7 +27,7 @@ pub struct StorageAccount {
 }
 
 /// `networkRuleSet`: the firewall of a storage account.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkRuleSet {
     /// `Allow` or `Deny`: what happens to what no rule lets in.
@@ -44,7 +45,7 @@ pub struct NetworkRuleSet {
 }
 
 /// An IP rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IpRule {
     /// An IPv4 address or range. ARM calls it `value`.
@@ -53,7 +54,7 @@ pub struct IpRule {
 }
 
 /// A rule for a subnet.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VirtualNetworkRule {
     /// The subnet's ARM id. ARM calls it `id`.
@@ -62,7 +63,7 @@ pub struct VirtualNetworkRule {
 }
 
 /// `az network private-endpoint show`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PrivateEndpoint {
     /// The name.
@@ -108,7 +109,7 @@ impl PrivateEndpoint {
 }
 
 /// A name of a private endpoint.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CustomDnsConfig {
     /// The public name of the resource.
@@ -119,7 +120,7 @@ pub struct CustomDnsConfig {
 }
 
 /// An address that was asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EndpointIpConfiguration {
     /// The address.
@@ -131,7 +132,7 @@ pub struct EndpointIpConfiguration {
 }
 
 /// What a private endpoint leads to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PrivateLinkServiceConnection {
     /// The name.
@@ -148,7 +149,7 @@ pub struct PrivateLinkServiceConnection {
 }
 
 /// Whether the owner of the resource approved.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ConnectionState {
     /// `Approved`, `Pending`, `Rejected` or `Disconnected`.
@@ -157,7 +158,7 @@ pub struct ConnectionState {
 
 /// `az network private-dns zone show`, with its links and records: `az … link vnet list` and
 /// `az … record-set list` give those, and they are read into the zone that they name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PrivateDnsZone {
     /// The zone's name, e.g. `privatelink.blob.core.windows.net`.
@@ -174,7 +175,7 @@ pub struct PrivateDnsZone {
 }
 
 /// A link of a zone to a virtual network.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VirtualNetworkLink {
     /// The name.
@@ -191,7 +192,7 @@ pub struct VirtualNetworkLink {
 }
 
 /// Records of one name. The type follows from which field is given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RecordSet {
     /// The name within the zone; `@` is the zone itself, `*` stands for every name that has no records.
@@ -208,7 +209,7 @@ pub struct RecordSet {
 }
 
 /// An address of a name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ARecord {
     /// The address.
@@ -216,7 +217,7 @@ pub struct ARecord {
 }
 
 /// Another name of a name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CnameRecord {
     /// The name to ask instead.
@@ -224,7 +225,7 @@ pub struct CnameRecord {
 }
 
 /// `az network local-gateway show`: a network on premises, behind VPN or ExpressRoute.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LocalNetworkGateway {
     /// The name.
@@ -240,7 +241,7 @@ pub struct LocalNetworkGateway {
 }
 
 /// `az network vnet-gateway show`: VPN or ExpressRoute, in a subnet named `GatewaySubnet`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VirtualNetworkGateway {
     /// The name.
@@ -257,7 +258,7 @@ pub struct VirtualNetworkGateway {
 }
 
 /// An address of a gateway.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct GatewayIpConfiguration {
     /// The `GatewaySubnet`.
@@ -269,7 +270,7 @@ pub struct GatewayIpConfiguration {
 }
 
 /// `az dns-resolver show`: lets networks on premises ask the Azure DNS of a virtual network.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DnsResolver {
     /// The name.
@@ -286,7 +287,7 @@ pub struct DnsResolver {
 }
 
 /// `az dns-resolver inbound-endpoint show`: addresses of a subnet at which a resolver takes questions.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct InboundEndpoint {
     /// The ARM id.
@@ -297,7 +298,7 @@ pub struct InboundEndpoint {
 }
 
 /// An entry of an inbound endpoint's `ipConfigurations`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct InboundIpConfiguration {
     /// The address.

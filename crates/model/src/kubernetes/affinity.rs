@@ -1,12 +1,13 @@
 //! Where a pod would or must run: affinity to nodes and pods, topology spread.
 
 use super::LabelSelector;
+use model_derive::Filled;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use wire::Wire;
 
 /// `affinity` of a pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Affinity {
     /// Affinity to nodes.
@@ -21,7 +22,7 @@ pub struct Affinity {
 }
 
 /// `podAffinity` or `podAntiAffinity`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(default)]
 pub struct PodAffinity {
     /// Terms that must all hold.
@@ -39,7 +40,7 @@ pub struct PodAffinity {
 }
 
 /// Pods that count, and how far "close" reaches.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodAffinityTerm {
     /// The pods; absent selects none.
@@ -56,7 +57,7 @@ pub struct PodAffinityTerm {
 }
 
 /// A wish about other pods, with a weight.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WeightedPodAffinityTerm {
     /// 1 to 100.
@@ -66,7 +67,7 @@ pub struct WeightedPodAffinityTerm {
 }
 
 /// An entry of `topologySpreadConstraints`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TopologySpreadConstraint {
     /// How many more pods one domain may have than the one with the fewest; at least 1.
@@ -97,7 +98,7 @@ pub enum WhenUnsatisfiable {
 }
 
 /// `affinity.nodeAffinity`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(default)]
 pub struct NodeAffinity {
     /// What the node must fulfil.
@@ -115,7 +116,7 @@ pub struct NodeAffinity {
 }
 
 /// Terms of which one must match.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeSelector {
     /// The terms.
@@ -123,7 +124,7 @@ pub struct NodeSelector {
 }
 
 /// A wish with a weight.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(default)]
 pub struct PreferredSchedulingTerm {
     /// 1 to 100.
@@ -133,7 +134,7 @@ pub struct PreferredSchedulingTerm {
 }
 
 /// Conditions that must all hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeSelectorTerm {
     /// Conditions on labels.

@@ -1,11 +1,12 @@
 //! `discovery.k8s.io/v1` EndpointSlice.
 
 use super::{ObjectMeta, Protocol};
+use model_derive::Filled;
 use serde::{Deserialize, Serialize};
 use wire::Wire;
 
 /// A `discovery.k8s.io/v1` EndpointSlice.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EndpointSlice {
     /// Name, namespace, and the label that names the Service.
@@ -13,20 +14,9 @@ pub struct EndpointSlice {
     /// The family of all its addresses.
     pub address_type: AddressType,
     /// The endpoints.
-    #[serde(deserialize_with = "null_as_empty")]
     pub endpoints: Vec<Endpoint>,
     /// The ports, shared by all endpoints.
-    #[serde(deserialize_with = "null_as_empty")]
     pub ports: Vec<EndpointPort>,
-}
-
-/// `kubectl` prints `endpoints: null` for a slice without any.
-fn null_as_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl EndpointSlice {
@@ -53,7 +43,7 @@ pub enum AddressType {
 }
 
 /// One endpoint.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Endpoint {
     /// Addresses; kube-proxy uses the first.
@@ -61,6 +51,9 @@ pub struct Endpoint {
     /// State.
     #[serde(skip_serializing_if = "EndpointConditions::is_default")]
     pub conditions: EndpointConditions,
+    /// Its own name in DNS, below the Service's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
     /// The node it runs on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_name: Option<String>,
@@ -76,7 +69,7 @@ pub struct Endpoint {
 }
 
 /// `conditions` of an endpoint. Absent means: ready true, serving true, terminating false.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EndpointConditions {
     /// Receives new connections.
@@ -98,7 +91,7 @@ impl EndpointConditions {
 }
 
 /// `hints` of an endpoint.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EndpointHints {
     /// Zones that should use it.
@@ -124,7 +117,7 @@ pub struct HintNode {
 }
 
 /// A port of a slice.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EndpointPort {
     /// The name, equal to the Service port's; absent (not empty) means that kube-proxy ignores it.

@@ -1,21 +1,25 @@
 //! `networking.k8s.io/v1` Ingress and IngressClass.
 
-use super::{IntOrString, ObjectMeta};
+use super::{IntOrString, ObjectMeta, ServiceStatus};
+use model_derive::Filled;
 use serde::{Deserialize, Serialize};
 use wire::Wire;
 
 /// A `networking.k8s.io/v1` Ingress: HTTP hosts and paths, and the Services behind them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Ingress {
     /// Name, namespace, annotations (where most of a controller's settings live).
     pub metadata: ObjectMeta,
     /// What is wanted.
     pub spec: IngressSpec,
+    /// What its controller reported, in the form of a Service's.
+    #[serde(skip_serializing_if = "ServiceStatus::is_empty")]
+    pub status: ServiceStatus,
 }
 
 /// `spec` of an Ingress.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressSpec {
     /// The IngressClass; absent means the default class, if the cluster has one.
@@ -33,7 +37,7 @@ pub struct IngressSpec {
 }
 
 /// Hosts that share a certificate.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressTls {
     /// The hosts; none means every host.
@@ -45,7 +49,7 @@ pub struct IngressTls {
 }
 
 /// The rules of one host.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressRule {
     /// A host, `*.` and a domain, or empty for every host.
@@ -57,7 +61,7 @@ pub struct IngressRule {
 }
 
 /// `http` of a rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HttpIngressRule {
     /// The paths, in document order.
@@ -65,7 +69,7 @@ pub struct HttpIngressRule {
 }
 
 /// One path of a rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HttpIngressPath {
     /// The path, beginning with `/`; empty means `/`.
@@ -90,7 +94,7 @@ pub enum PathType {
 }
 
 /// Who takes a request.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressBackend {
     /// A Service of the Ingress's own namespace.
@@ -99,7 +103,7 @@ pub struct IngressBackend {
 }
 
 /// `service` of a backend.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressServiceBackend {
     /// The Service's name.
@@ -109,7 +113,7 @@ pub struct IngressServiceBackend {
 }
 
 /// A port of a Service by number or by name; exactly one is given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceBackendPort {
     /// The name.
@@ -137,7 +141,7 @@ fn is_zero(port: &u16) -> bool {
 }
 
 /// A `networking.k8s.io/v1` IngressClass: which controller serves the Ingresses of a class.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressClass {
     /// Name and annotations.
@@ -147,7 +151,7 @@ pub struct IngressClass {
 }
 
 /// `spec` of an IngressClass.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressClassSpec {
     /// E.g. `k8s.io/ingress-nginx`.

@@ -1,11 +1,12 @@
 //! `kubeproxy.config.k8s.io/v1alpha1` KubeProxyConfiguration.
 
-use serde::{Deserialize, Serialize};
+use model_derive::Filled;
+use serde::Serialize;
 use std::sync::Arc;
 use wire::Wire;
 
 /// The part of KubeProxyConfiguration that changes rules. Field names are kube-proxy's.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KubeProxyConfiguration {
     /// `iptables` (default), `ipvs` or `nftables`.
@@ -36,7 +37,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 /// `detectLocal`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DetectLocal {
     /// Bridge name for `BridgeInterface`.
@@ -46,7 +47,7 @@ pub struct DetectLocal {
 }
 
 /// `iptables`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KubeProxyIptables {
     /// Bit of the masquerade mark, 0 to 31; absent means 14.
@@ -62,7 +63,7 @@ pub struct KubeProxyIptables {
 }
 
 /// `conntrack`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KubeProxyConntrack {
     /// Sets `nf_conntrack_tcp_be_liberal`; then the INVALID rule is not written.
@@ -70,7 +71,7 @@ pub struct KubeProxyConntrack {
 }
 
 /// `nftables`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KubeProxyNftables {
     /// Bit of the masquerade mark, 0 to 31; absent means 14.
@@ -80,7 +81,7 @@ pub struct KubeProxyNftables {
 }
 
 /// `ipvs`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KubeProxyIpvs {
     /// How a virtual server picks: `rr` (default), `wrr`, `lc`, `wlc`, `sh`, `dh`, `sed`, `nq` and others of the kernel.

@@ -51,12 +51,13 @@ pub use workload::{
 };
 
 use crate::Key;
-use serde::{Deserialize, Serialize};
+use model_derive::Filled;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use wire::Wire;
 
 /// Names, labels and annotations: the part of `metadata` that the simulation reads.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ObjectMeta {
     /// The object's name.
@@ -82,7 +83,7 @@ pub struct ObjectMeta {
 }
 
 /// An entry of `metadata.ownerReferences`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OwnerReference {
     /// The API group and version of the owner, e.g. `apps/v1`.

@@ -1,12 +1,13 @@
 //! `networking.k8s.io/v1` NetworkPolicy, and `v1` Namespace, whose labels policies select by.
 
 use super::{IntOrString, ObjectMeta, Protocol};
+use model_derive::Filled;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use wire::Wire;
 
 /// A `v1` Namespace.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Namespace {
     /// Name and labels.
@@ -19,7 +20,7 @@ impl Namespace {
 }
 
 /// A `networking.k8s.io/v1` NetworkPolicy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkPolicy {
     /// Name and namespace.
@@ -29,7 +30,7 @@ pub struct NetworkPolicy {
 }
 
 /// `spec` of a NetworkPolicy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkPolicySpec {
     /// The pods of the namespace that it isolates; an empty selector means all of them.
@@ -67,7 +68,7 @@ pub enum PolicyType {
 }
 
 /// What may come in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkPolicyIngressRule {
     /// From whom; empty means from everyone.
@@ -79,7 +80,7 @@ pub struct NetworkPolicyIngressRule {
 }
 
 /// What may go out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkPolicyEgressRule {
     /// To whom; empty means to everyone.
@@ -91,7 +92,7 @@ pub struct NetworkPolicyEgressRule {
 }
 
 /// The other end: pods by labels, or addresses.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkPolicyPeer {
     /// Pods; without a namespace selector those of the policy's own namespace.
@@ -106,7 +107,7 @@ pub struct NetworkPolicyPeer {
 }
 
 /// A range with holes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IpBlock {
     /// The range.
@@ -117,7 +118,7 @@ pub struct IpBlock {
 }
 
 /// A port or a range of ports.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkPolicyPort {
     /// TCP where absent.
@@ -131,7 +132,7 @@ pub struct NetworkPolicyPort {
 }
 
 /// Selects by labels; an empty one selects everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LabelSelector {
     /// Labels that must have these values.
@@ -143,7 +144,7 @@ pub struct LabelSelector {
 }
 
 /// A condition on one label.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LabelSelectorRequirement {
     /// The label.

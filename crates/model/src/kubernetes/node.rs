@@ -2,12 +2,13 @@
 
 use super::{Condition, ObjectMeta};
 use crate::NodeName;
+use model_derive::Filled;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 use wire::Wire;
 
 /// A `v1` Node.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Node {
     /// Name, labels, annotations.
@@ -56,7 +57,7 @@ impl Node {
 }
 
 /// `spec` of a Node.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeSpec {
     /// The range of this node's pod addresses, where the plugin gives each node one.
@@ -118,7 +119,7 @@ impl fmt::Display for Effect {
 }
 
 /// `status` of a Node.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeStatus {
     /// The node's addresses.
@@ -139,7 +140,7 @@ pub struct NodeStatus {
 }
 
 /// `status.nodeInfo`: only the version.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeSystemInfo {
     /// E.g. `v1.33.2`.

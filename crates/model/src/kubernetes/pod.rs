@@ -1,12 +1,13 @@
 //! `v1` Pod.
 
 use super::{Affinity, Effect, ObjectMeta, Protocol, TopologySpreadConstraint};
+use model_derive::Filled;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr};
 use wire::Wire;
 
 /// A `v1` Pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Pod {
     /// Name, namespace, labels.
@@ -42,7 +43,7 @@ impl Pod {
 }
 
 /// `spec` of a Pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodSpec {
     /// The node it is bound to; empty means not scheduled.
@@ -51,6 +52,12 @@ pub struct PodSpec {
     /// Uses the node's own network namespace and address.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub host_network: bool,
+    /// Its own name in DNS, below that of the Service which `subdomain` names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// The Service below whose name the pod has one of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subdomain: Option<String>,
     /// Whose DNS servers it asks; absent means `ClusterFirst`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns_policy: Option<DnsPolicy>,
@@ -99,7 +106,7 @@ pub enum DnsPolicy {
 }
 
 /// `dnsConfig` of a pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodDnsConfig {
     /// DNS servers, after those of the policy.
@@ -114,7 +121,7 @@ pub struct PodDnsConfig {
 }
 
 /// An option of a resolver.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodDnsConfigOption {
     /// E.g. `ndots`.
@@ -125,7 +132,7 @@ pub struct PodDnsConfigOption {
 }
 
 /// One container: only what the network sees.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Container {
     /// The container's name.
@@ -145,7 +152,7 @@ pub struct Container {
 }
 
 /// `resources` of a container: quantities by name (`cpu`, `memory`, `nvidia.com/gpu`).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Resources {
     /// What is set aside on the node. A limit without a request is a request too.
@@ -163,7 +170,7 @@ impl Resources {
 }
 
 /// A port that a container says it listens on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ContainerPort {
     /// A name that Services may use as `targetPort`.
@@ -188,7 +195,7 @@ fn is_zero(number: &u16) -> bool {
 }
 
 /// A pod's acceptance of a taint.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Toleration {
     /// The taint's key; empty with `Exists` matches every key.
@@ -218,7 +225,7 @@ pub enum TolerationOperator {
 }
 
 /// `status` of a Pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodStatus {
     /// `Pending`, `Running`, `Succeeded`, `Failed`; absent means running.

@@ -2,11 +2,12 @@
 
 use super::{ObjectMeta, PodSpec};
 use crate::Model;
-use serde::{Deserialize, Serialize};
+use model_derive::Filled;
+use serde::Serialize;
 use wire::Wire;
 
 /// A `scheduling.k8s.io/v1` PriorityClass.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PriorityClass {
     /// Name and labels.

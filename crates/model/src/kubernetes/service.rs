@@ -1,12 +1,13 @@
 //! `v1` Service.
 
 use super::ObjectMeta;
+use model_derive::Filled;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 use wire::Wire;
 
 /// A `v1` Service.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Service {
     /// Name, namespace, labels, annotations.
@@ -19,7 +20,7 @@ pub struct Service {
 }
 
 /// `spec` of a Service.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceSpec {
     /// How the Service is exposed.
@@ -153,7 +154,7 @@ impl fmt::Display for SessionAffinity {
 }
 
 /// `sessionAffinityConfig`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SessionAffinityConfig {
     /// For affinity by client address.
@@ -162,7 +163,7 @@ pub struct SessionAffinityConfig {
 }
 
 /// `sessionAffinityConfig.clientIP`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClientIpConfig {
     /// Seconds, 1 to 86,400; absent means 10,800.
@@ -232,7 +233,7 @@ impl fmt::Display for Protocol {
 }
 
 /// One port of a Service.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServicePort {
     /// The port's name; empty is allowed for a single port.
@@ -273,7 +274,7 @@ impl fmt::Display for IntOrString {
 }
 
 /// `status` of a Service.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ServiceStatus {
     /// What the cloud controller provisioned.
@@ -281,13 +282,14 @@ pub struct ServiceStatus {
 }
 
 impl ServiceStatus {
-    fn is_empty(&self) -> bool {
+    /// Whether nothing was reported.
+    pub fn is_empty(&self) -> bool {
         self.load_balancer.ingress.is_empty()
     }
 }
 
 /// `status.loadBalancer`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadBalancerStatus {
     /// The frontend addresses.
@@ -296,7 +298,7 @@ pub struct LoadBalancerStatus {
 }
 
 /// One frontend address of a Service.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LoadBalancerIngress {
     /// The address, as text: kube-proxy parses it leniently.
@@ -324,7 +326,7 @@ pub enum IpMode {
 }
 
 /// Per-port state in `status.loadBalancer.ingress`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct IngressPort {
     /// The port.

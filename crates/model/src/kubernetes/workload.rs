@@ -2,11 +2,12 @@
 //! something else makes: PodDisruptionBudget, Binding.
 
 use super::{Condition, IntOrString, LabelSelector, ObjectMeta, PodSpec};
-use serde::{Deserialize, Serialize};
+use model_derive::Filled;
+use serde::Serialize;
 use wire::Wire;
 
 /// A Deployment, ReplicaSet, StatefulSet, DaemonSet or Job: each has the fields of its kind only.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Workload {
     /// Name, namespace, labels, owners.
@@ -19,7 +20,7 @@ pub struct Workload {
 }
 
 /// `spec` of a workload.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WorkloadSpec {
     /// How many pods; 1 where absent. Not of DaemonSets and Jobs.
@@ -34,6 +35,9 @@ pub struct WorkloadSpec {
     /// Whether a Job is on hold.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub suspend: bool,
+    /// The headless Service below whose name the pods of a StatefulSet have names of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_name: Option<String>,
     /// The pods that it counts as its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selector: Option<LabelSelector>,
@@ -42,7 +46,7 @@ pub struct WorkloadSpec {
 }
 
 /// `spec.template` of a workload.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodTemplate {
     /// Labels and annotations of the pods.
@@ -52,7 +56,7 @@ pub struct PodTemplate {
 }
 
 /// `status` of a workload: only what ends a Job.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WorkloadStatus {
     /// Pods of a Job that succeeded.
@@ -70,7 +74,7 @@ impl WorkloadStatus {
 }
 
 /// A `policy/v1` PodDisruptionBudget: how many pods may be evicted at once.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodDisruptionBudget {
     /// Name and namespace.
@@ -80,7 +84,7 @@ pub struct PodDisruptionBudget {
 }
 
 /// `spec` of a PodDisruptionBudget; one of the two bounds is given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodDisruptionBudgetSpec {
     /// How many pods, or which share of them, must stay.
@@ -96,7 +100,7 @@ pub struct PodDisruptionBudgetSpec {
 
 /// A `v1` Binding, which the scheduler posts: here it keeps a pod that a workload makes on the node to which it
 /// was bound. One whose pod or node is gone has no effect.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Binding {
     /// Namespace and name of the pod.
@@ -106,7 +110,7 @@ pub struct Binding {
 }
 
 /// `target` of a Binding.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BindingTarget {
     /// `Node`.

@@ -1,8 +1,11 @@
 //! The way of a packet through the hooks.
 
+mod hooks;
+mod routing;
+
+use self::hooks::{RECEIVED, SENT, Step, priority};
 use super::{
     Kernel, State,
-    address::masquerade_address,
     chains::{At, Frame},
     compile::Compiled,
     near::Guide,
@@ -10,108 +13,15 @@ use super::{
     own::OwnChain,
 };
 use crate::{
-    Connection, CtState, CtStates, Entry, Event, Family, Hook, InterfaceName, Outcome, Packet, Passage,
-    Protocol, RecentUpdate, Ruleset, Segment, TableName, VirtualAddress, conntrack::unmarked,
+    Connection, CtState, CtStates, Entry, Event, Family,
+    Hook::{self, Forward, Input, Output, Postrouting, Prerouting},
+    InterfaceName, Outcome, Packet, Passage, Protocol, RecentUpdate, Ruleset, Segment, VirtualAddress,
+    conntrack::unmarked,
 };
 use std::net::IpAddr;
 
 /// After so many branches the rest of the probability is ambiguous. 65,536 is more than any list of endpoints.
 const MAX_BRANCHES: usize = 65_536;
-
-/// One stop on the way.
-#[derive(Debug, Clone, Copy)]
-enum Step {
-    /// A table's chain of a hook, all but nat.
-    Table(Hook, TableName),
-    /// Connection tracking looks the packet up.
-    Track,
-    /// The hook's address translation.
-    Nat(Hook),
-    /// The routing decision for a packet that came in.
-    RouteInput,
-    /// The routing decision for a packet that a process sends.
-    RouteOutput,
-    /// The routing decision after OUTPUT has translated the destination.
-    Reroute,
-    /// Out, or by the loopback back in.
-    Leave,
-    /// IPVS.
-    Ipvs(Hook),
-    /// Up to a socket.
-    Deliver,
-}
-
-use Hook::{Forward, Input, Output, Postrouting, Prerouting};
-use TableName::{Filter, Mangle, Raw, Security};
-
-// The order is that of the hooks' priorities in the kernel (`NF_IP_PRI_*`).
-const RECEIVED: &[Step] = &[
-    Step::Table(Prerouting, Raw),
-    Step::Track,
-    Step::Table(Prerouting, Mangle),
-    Step::Nat(Prerouting),
-    Step::RouteInput,
-];
-const LOCAL: &[Step] = &[
-    Step::Table(Input, Mangle),
-    Step::Table(Input, Filter),
-    Step::Table(Input, Security),
-    Step::Ipvs(Input),
-    Step::Nat(Input),
-    Step::Deliver,
-];
-const FORWARDED: &[Step] = &[
-    Step::Table(Forward, Mangle),
-    Step::Table(Forward, Filter),
-    Step::Table(Forward, Security),
-    Step::Table(Postrouting, Mangle),
-    Step::Nat(Postrouting),
-    Step::Leave,
-];
-const SENT: &[Step] = &[
-    Step::RouteOutput,
-    Step::Table(Output, Raw),
-    Step::Track,
-    Step::Table(Output, Mangle),
-    Step::Nat(Output),
-    Step::Ipvs(Output),
-    Step::Reroute,
-    Step::Table(Output, Filter),
-    Step::Table(Output, Security),
-    Step::Table(Postrouting, Mangle),
-    Step::Nat(Postrouting),
-    Step::Leave,
-];
-// What IPVS sends on goes through OUTPUT from its beginning, tracked and with its destination settled.
-const BALANCED: &[Step] = &[
-    Step::Table(Output, Raw),
-    Step::Table(Output, Mangle),
-    Step::Table(Output, Filter),
-    Step::Table(Output, Security),
-    Step::Table(Postrouting, Mangle),
-    Step::Nat(Postrouting),
-    Step::Leave,
-];
-// On the loopback the packet keeps its route and its connection: no second decision on either.
-const LOOPED: &[Step] = &[
-    Step::Table(Prerouting, Raw),
-    Step::Table(Prerouting, Mangle),
-    Step::Table(Input, Mangle),
-    Step::Table(Input, Filter),
-    Step::Table(Input, Security),
-    Step::Deliver,
-];
-
-/// The priority of a table's hooks (`NF_IP_PRI_*`).
-fn priority(table: TableName) -> i32 {
-    match table {
-        Raw => -300,
-        Mangle => -150,
-        TableName::Nat => -100,
-        Filter => 0,
-        Security => 50,
-    }
-}
 
 /// What connection tracking says of the packet.
 #[derive(Debug, Clone, Copy)]
@@ -285,18 +195,6 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// IPv6 discards packets of the loopback address before any hook.
-    fn arrives_as_martian(&self) -> bool {
-        self.events.is_empty()
-            && self.family() == Family::V6
-            && self.comes_from_outside()
-            && (self.packet.source.is_loopback() || self.packet.destination.is_loopback())
-    }
-
-    fn comes_from_outside(&self) -> bool {
-        self.input.is_some() && self.input != self.kernel().addresses.loopback
-    }
-
     fn step(&mut self, waiting: &mut Vec<Self>) -> Result<(), End> {
         if let Some(outcome) = self.ended.take() {
             return Err(End(outcome));
@@ -398,70 +296,6 @@ impl<'a> Walker<'a> {
         Connection { original, reply: self.packet.reversed(), answered: false }
     }
 
-    fn route_input(&mut self) -> Result<(), End> {
-        let kernel = self.kernel();
-        let (source, destination) = (self.packet.source, self.packet.destination);
-        if self.family() == Family::V4 && self.comes_from_outside() {
-            // A source that is an address of this host is as impossible as one of the loopback.
-            let no_destination = destination.is_loopback() && !kernel.host.route_localnet;
-            if kernel.addresses.is_local(source) || no_destination {
-                return Err(End(Outcome::Martian));
-            }
-        }
-        if kernel.addresses.is_local(destination) {
-            self.events.push(Event::Routed { route: None, local: true });
-            self.steps = LOCAL;
-            return Ok(());
-        }
-        if !kernel.host.forwarding {
-            return Err(End(Outcome::ForwardingOff));
-        }
-        self.route_out()?;
-        self.steps = FORWARDED;
-        Ok(())
-    }
-
-    fn route_output(&mut self) -> Result<(), End> {
-        let kernel = self.kernel();
-        let destination = self.packet.destination;
-        if let Some(loopback) = kernel.addresses.loopback.filter(|_| kernel.addresses.is_local(destination)) {
-            self.output = Some((loopback, destination));
-            self.events.push(Event::Routed { route: None, local: true });
-            return Ok(());
-        }
-        self.route_out()?;
-        // The kernel finds no route from 127.0.0.0/8 to elsewhere unless route_localnet is on; ::1 never has one.
-        let may_leave = kernel.host.route_localnet && self.family() == Family::V4;
-        if self.packet.source.is_loopback() && !may_leave {
-            return Err(End(Outcome::Martian));
-        }
-        Ok(())
-    }
-
-    fn route_out(&mut self) -> Result<(), End> {
-        let destination = self.packet.destination;
-        let Some((index, route)) = self.kernel().addresses.route(&self.kernel().host, destination) else {
-            self.events.push(Event::Routed { route: None, local: false });
-            return Err(End(Outcome::NoRoute));
-        };
-        self.output = Some((route.interface, route.via.unwrap_or(destination)));
-        self.events.push(Event::Routed { route: Some(index), local: false });
-        Ok(())
-    }
-
-    /// Where IPVS sends a packet: to a socket of this host as it would go, elsewhere through OUTPUT.
-    pub(super) fn send_on(&mut self) -> Result<(), End> {
-        if self.is_local(self.packet.destination) {
-            return Ok(());
-        }
-        self.route_out()?;
-        self.sent_output = self.output.map(|(interface, _)| interface);
-        // OUTPUT begins anew, whatever chains have seen the packet there.
-        self.nft = Progress::new(Output);
-        self.steps = BALANCED;
-        Ok(())
-    }
-
     /// Whether it came in and nothing is left before the routing decision. Chains of nftables that may come between
     /// are not looked at.
     pub(super) fn is_to_be_routed(&self) -> bool {
@@ -479,25 +313,6 @@ impl<'a> Walker<'a> {
     pub(super) fn ended(mut self, outcome: Outcome) -> Self {
         self.ended = Some(outcome);
         self
-    }
-
-    fn leave(&mut self) -> Result<(), End> {
-        let kernel = self.kernel();
-        let Some((interface, next_hop)) = self.output else { return Err(End(Outcome::NoRoute)) };
-        if Some(interface) == kernel.addresses.loopback {
-            self.input = Some(interface);
-            self.output = None;
-            self.steps = LOOPED;
-            return Ok(());
-        }
-        // A bridge does not send a packet back to the port that it came from, unless in hairpin mode. Behind one
-        // interface the sender's address tells the port.
-        let one_way = kernel.addresses.is_one_way(interface);
-        if one_way && self.input == Some(interface) && self.packet.destination == self.shared.arrived.source {
-            self.events.push(Event::NoHairpin { interface });
-            return Err(End(Outcome::Dropped));
-        }
-        Err(End(Outcome::Out { interface, next_hop }))
     }
 
     pub(super) fn passage(self, outcome: Outcome) -> Passage {
@@ -559,25 +374,6 @@ impl<'a> Walker<'a> {
             Output => self.sent_output,
             Forward | Postrouting => self.output.map(|(interface, _)| interface),
         }
-    }
-
-    /// The address that MASQUERADE would take.
-    pub(super) fn masquerade_address(&self) -> Option<IpAddr> {
-        let (interface, next_hop) = self.output?;
-        masquerade_address(&self.kernel().addresses, &self.kernel().host, interface, next_hop)
-    }
-
-    /// The first address of the interface that the packet came in by, or the loopback's if it came from here.
-    pub(super) fn redirect_address(&self) -> Option<IpAddr> {
-        let Some(input) = self.input else {
-            return Some(match self.family() {
-                Family::V4 => std::net::Ipv4Addr::LOCALHOST.into(),
-                Family::V6 => std::net::Ipv6Addr::LOCALHOST.into(),
-            });
-        };
-        let interfaces = self.kernel().host.interfaces.iter().filter(|interface| interface.name == input);
-        let mut addresses = interfaces.flat_map(|interface| &interface.addresses).map(ipnet::IpNet::addr);
-        addresses.find(|ip| Family::of(*ip) == self.family())
     }
 
     pub(super) fn probability(&self) -> f64 {

@@ -131,7 +131,7 @@ impl Builder {
             }
             ruleset.tables.insert(name, table);
         }
-        (ruleset, lines.into_iter().collect())
+        (ruleset, order::map(lines))
     }
 }
 

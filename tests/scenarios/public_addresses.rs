@@ -1,0 +1,68 @@
+//! Public addresses that the input shows and no load balancer of the cluster has. Azure, "What is Azure NAT Gateway?": no
+//! connection that begins on the internet comes in by a NAT gateway.
+
+use super::{deciding, flow};
+use engine::{Cause, Verdict, World};
+use formats::Source;
+
+const CLUSTER: &str = "
+apiVersion: hopscope.dev/v1
+kind: ManagedCluster
+metadata: {name: demo}
+spec:
+  networkProfile: {networkPlugin: azure, networkPluginMode: overlay, outboundType: userAssignedNATGateway}
+  agentPoolProfiles: [{name: p, mode: System, count: 1}]
+---
+apiVersion: hopscope.dev/v1
+kind: NatGateway
+metadata: {name: ng}
+spec: {publicIpAddresses: [{id: /subscriptions/s/resourceGroups/g/providers/Microsoft.Network/publicIPAddresses/out}]}
+---
+apiVersion: hopscope.dev/v1
+kind: PublicIPAddress
+metadata: {name: out}
+spec: {ipAddress: 20.0.0.1}
+---
+apiVersion: hopscope.dev/v1
+kind: PublicIPAddress
+metadata: {name: agw}
+spec: {ipAddress: 20.0.0.2, ipConfiguration: {id: /subscriptions/s/resourceGroups/g/providers/Microsoft.Network/applicationGateways/gate/frontendIPConfigurations/public}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: client}
+spec: {containers: [{name: c}]}
+";
+
+#[test]
+fn a_public_address_is_what_has_it() {
+    let import = formats::import(&[Source::new("in.yaml", CLUSTER)]);
+    assert!(!import.has_errors(), "{:#?}", import.diagnostics);
+    let world = World::new(&import.model);
+    for (from, to, verdict, cause, says) in [
+        (
+            "198.51.100.7",
+            "20.0.0.1:443",
+            Verdict::Dropped,
+            Some(Cause::NoListener),
+            "none that begins outside",
+        ),
+        ("198.51.100.7", "20.0.0.2:443", Verdict::Ambiguous, Some(Cause::OtherController), "gateway gate"),
+        (
+            "pod/default/client",
+            "20.0.0.2:443",
+            Verdict::Ambiguous,
+            Some(Cause::OtherController),
+            "gateway gate",
+        ),
+        ("198.51.100.7", "20.0.0.3:443", Verdict::Delivered, None, "receives"),
+        // Its answers come to the same address, and are let in.
+        ("pod/default/client", "203.0.113.9:443", Verdict::Delivered, None, "receives"),
+    ] {
+        let paths = world.paths(&flow(from, to)).expect("the flow exists");
+        let [outcome] = &paths.outcomes[..] else { panic!("{from} → {to}: {}", deciding(&paths)) };
+        assert_eq!((outcome.verdict, outcome.cause), (verdict, cause), "{from} → {to}: {}", deciding(&paths));
+        let last = outcome.steps.last().map(|step| step.why.to_string()).unwrap_or_default();
+        assert!(last.contains(says), "{from} → {to}: {last}");
+    }
+}
