@@ -80,6 +80,13 @@ globalThis.hopscope = {
       forgetEngineroom();
       throw error;
     })),
+  // A worker with an engine room of its own; `www/worker.js` has what is said with it.
+  worker: () => {
+    const room = (end) => new URL(part("engineroom") + end, import.meta.url).href;
+    const worker = new Worker(new URL(`${part("worker")}.js`, import.meta.url), { type: "module" });
+    worker.postMessage({ glue: room(".js"), wasm: room("_bg.wasm") });
+    return worker;
+  },
   // A promise of the text of a file beside the page.
   text: async (path) => {
     const response = await fetch(new URL(`${path}?${part("texts")}`, import.meta.url));

@@ -32,7 +32,7 @@ export function single(site, root, whole, html, names) {
   const part = (name) => one(new RegExp(`name="part-${name}" content="([^"]+)"`));
   const styles = [...html.matchAll(/<link rel="stylesheet" href="\.?\/?([^"]+)"[^>]*>/g)].map(([, name]) => read(name));
   const texts = names.filter((name) => name.includes("/")).map((name) => [name, read(name)]);
-  texts.push(["embed.js", scoped(read(`${part("embed")}.js`))]);
+  texts.push(["embed.js", scoped(read(`${part("embed")}.js`))], ["worker.js", read(`${part("worker")}.js`)]);
 
   const parts = {
     page: [{ glue: scoped(readFileSync(join(whole, "web.js"), "utf8")), style: styles.join("\n") }, readFileSync(join(whole, "web_bg.wasm"))],

@@ -39,7 +39,7 @@ console.log(`${docs(root, site)} pages of documentation`);
 const kept = offline(site, root);
 write("hopscope.html", document);
 
-const later = /^(rest|engineroom|embed)-/;
+const later = /^(rest|engineroom|worker|embed)-/;
 const weights = [
   ["page, first load", kept.filter((name) => /^[^/]*\.(html|css|js|wasm)$/.test(name) && !later.test(name))],
   ["page, when it is needed", kept.filter((name) => later.test(name))],

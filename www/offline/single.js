@@ -47,6 +47,13 @@ globalThis.hopscope = {
       engineroom = undefined;
       throw error;
     })),
+  worker: () => {
+    const { glue, bytes } = packed("engineroom");
+    const code = [`globalThis.room = ${glue};\n`, text("worker.js")];
+    const worker = new Worker(URL.createObjectURL(new Blob(code, { type: "text/javascript" })));
+    worker.postMessage({ wasm: bytes });
+    return worker;
+  },
   text: async (path) => text(path),
   embed: async (...what) => (dialog ??= run(text("embed.js"))).open(...what),
 };

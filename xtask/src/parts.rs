@@ -5,7 +5,7 @@ use crate::{Stop, page, startup};
 use std::path::Path;
 
 /// Each is `NAME.js`, `NAME_bg.wasm`, or both.
-pub(crate) const LATER: [&str; 3] = [startup::REST, "engineroom", "embed"];
+pub(crate) const LATER: [&str; 4] = [startup::REST, "engineroom", "worker", "embed"];
 
 /// Puts digests into the names of the parts in a built page, and the names into its `index.html`.
 pub(crate) fn name(out: &Path) -> Result<(), Stop> {

@@ -9,7 +9,7 @@ use crate::{
         WatchedFlows, files_of, history_dialog,
     },
     panic,
-    pause::{paint, use_later, use_parts},
+    pause::{paint, use_later, use_parts, wait},
     picture::Picture,
     ptr::Ptr,
     rehearsal::use_rehearsal,
@@ -17,10 +17,11 @@ use crate::{
     state::{Action, Brought, Dialog, Dispatch, Message, State, guide::Page, link},
     theme,
     tutor::{self, Lead},
-    ui,
+    ui::{self, Work},
+    worker,
 };
 use formats::Link;
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
@@ -39,10 +40,11 @@ const PARTS: u8 = 5;
 pub(crate) fn App(props: &AppProps) -> Html {
     let state = use_reducer(|| State::begin(props.link.as_ref()));
     let dispatch = state.dispatcher();
-    let settled = use_memo(state.world.clone(), |world| Ptr::new(world.model().clone()));
+    let settled = use_memo(state.world.id(), |_| Ptr::new(state.world.model().clone()));
     let settled = (*settled).clone();
     use_shortcuts(&dispatch);
-    use_links(&dispatch);
+    let busy = use_state(|| false);
+    use_links(&dispatch, &busy);
     use_brought(&dispatch);
     use_kept(&dispatch);
     // The picture comes first; the place of the rest is kept, so that nothing moves.
@@ -133,7 +135,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
                         if parts > 3 {
                             <Inspector model={state.model.clone()} world={state.world.clone()} settled={settled} {listed}
                                 selection={state.selection.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
-                            <WatchedFlows watched={state.watched.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
+                            <WatchedFlows watched={state.watched.clone()} flow={state.flow.clone()} unfollowed={state.unfollowed} dispatch={dispatch.clone()} />
                         }
                     </aside>
                 </div>
@@ -147,6 +149,7 @@ pub(crate) fn App(props: &AppProps) -> Html {
                 }
             </div>
             { told(state.message.as_ref(), &dispatch) }
+            if *busy && state.dialog.is_none() { { work(&state, &busy) } }
             <p class="visually-hidden" aria-live="polite" data-testid="announcer" key={state.announcement.0}>
                 { &state.announcement.1 }
             </p>
@@ -166,13 +169,31 @@ fn regions(state: &State) -> Classes {
     )
 }
 
+thread_local! {
+    /// How often a cluster was to be kept.
+    static LATEST: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Milliseconds without an edit after which a large cluster is kept.
+const QUIET: i32 = 3_000;
+
 /// Keeps an edited cluster, against an error of the page and for the next visit. One as it was opened is not worth it.
 fn keep(state: &State) {
     // The cluster of a lesson is not the person's own.
     if state.guide.own.is_none() && state.history.next_undo().is_some() {
-        let link = link::of(state);
+        let (link, large) = (link::of(state), state.world.is_large());
+        let turn = LATEST.with(|latest| {
+            latest.set(latest.get().wrapping_add(1));
+            latest.get()
+        });
         spawn_local(async move {
-            if let Ok(link) = documents::write_link(link).await {
+            // To write down a large cluster takes its time, which is not taken from the edits that follow at once.
+            if large {
+                wait(QUIET).await;
+            }
+            if LATEST.get() == turn
+                && let Ok(link) = documents::write_link(link, true).await
+            {
                 saved::keep(&link);
                 panic::remember(link);
             }
@@ -277,11 +298,28 @@ fn told(message: Option<&Message>, dispatch: &Dispatch) -> Html {
     }
 }
 
-/// A lesson that the page is opened with, and links followed while it is open.
+/// The bar that tells of the engine's work, until there is none. There is none when the page opens.
+#[inline(never)]
+fn work(state: &State, busy: &UseStateHandle<bool>) -> Html {
+    let busy = busy.setter();
+    let on_idle = Callback::from(move |()| busy.set(false));
+    html! { <Work waiting={state.waiting.len()} {on_idle} /> }
+}
+
+/// Shows that bar, once what began the work is done.
+fn begin_work(busy: UseStateSetter<bool>) -> Callback<()> {
+    Callback::from(move |()| {
+        let busy = busy.clone();
+        spawn_local(async move { busy.set(true) });
+    })
+}
+
+/// What the worker answers; a lesson that the page is opened with, and links followed while it is open.
 #[hook]
-fn use_links(dispatch: &Dispatch) {
-    let (dispatch, opened) = (dispatch.clone(), dispatch.clone());
+fn use_links(dispatch: &Dispatch, busy: &UseStateHandle<bool>) {
+    let (dispatch, opened, busy) = (dispatch.clone(), dispatch.clone(), busy.setter());
     use_effect_with((), move |()| {
+        worker::listen(&dispatch, begin_work(busy));
         let listener = web_sys::window().map(|window| {
             gloo_events::EventListener::new(&window, "hashchange", move |_| {
                 let hash = address::hash();

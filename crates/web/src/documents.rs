@@ -8,6 +8,8 @@ use model::{Model, Object, ObjectRef};
 /// The name of a document that is edited on the page, in diagnostics.
 pub(crate) const EDITED: &str = "this text";
 
+const WRITING: &str = "Writing the documents";
+
 /// Formats of a whole cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -19,7 +21,7 @@ pub(crate) enum Format {
 
 /// Reads documents. Where the engine room cannot be used, they are refused, and the one remark says why.
 pub(crate) async fn import(sources: &[Source]) -> Import {
-    let read = engineroom::ask(&Question::Import(sources.to_vec())).await;
+    let read = engineroom::ask(&Question::Import(sources.to_vec()), Some("Reading the documents")).await;
     read.unwrap_or_else(|error| Import { model: Model::default(), diagnostics: vec![unread(&error)] })
 }
 
@@ -31,14 +33,17 @@ fn unread(error: &EngineroomError) -> Diagnostic {
         line: 1,
         column: 1,
         what: error.to_string(),
-        hint: "check the connection and try again".to_owned(),
+        hint: match error {
+            EngineroomError::Cancelled => "nothing was changed".to_owned(),
+            _ => "check the connection and try again".to_owned(),
+        },
         object: None,
     }
 }
 
 /// One object as YAML.
 pub(crate) async fn object_yaml(object: &Object) -> Result<String, EngineroomError> {
-    engineroom::ask(&Question::ObjectYaml(object.clone())).await
+    engineroom::ask(&Question::ObjectYaml(object.clone()), Some(WRITING)).await
 }
 
 /// A whole cluster.
@@ -48,18 +53,19 @@ pub(crate) async fn cluster(model: &Model, format: Format) -> Result<String, Eng
         Format::Yaml => Question::ClusterYaml(model),
         Format::Json => Question::ClusterJson(model),
     };
-    engineroom::ask(&question).await
+    engineroom::ask(&question, Some(WRITING)).await
 }
 
-/// The text after `#` of a link, or why there is none.
-pub(crate) async fn write_link(link: Link) -> Result<String, String> {
-    let written = engineroom::ask::<Result<_, _>>(&Question::WriteLink(link)).await;
+/// The text after `#` of a link, or why there is none; `quietly` where nobody waits for it.
+pub(crate) async fn write_link(link: Link, quietly: bool) -> Result<String, String> {
+    let words = (!quietly).then_some(WRITING);
+    let written = engineroom::ask::<Result<_, _>>(&Question::WriteLink(link), words).await;
     written.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 /// What a link holds, given the text after `#`, or why it was refused.
 pub(crate) async fn read_link(link: String) -> Result<Link, String> {
-    let read = engineroom::ask::<Result<_, _>>(&Question::ReadLink(link)).await;
+    let read = engineroom::ask::<Result<_, _>>(&Question::ReadLink(link), Some("Reading the link")).await;
     read.unwrap_or_else(|error| Err(error.to_string()))
 }
 

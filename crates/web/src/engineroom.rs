@@ -1,11 +1,11 @@
 //! The second wasm: it computes, reads and writes documents and links, and teaches. It is fetched once the first
 //! picture stands. What is asked of the engine before is answered by what the build left in the page, or not yet.
 
+use crate::worker;
 use engine::{RulesAnswer, RulesQuestion};
 use formats::{Question, Source};
 use js_sys::{Function, Uint8Array};
 use lessons::Ask;
-use session::Call;
 use std::{cell::RefCell, fmt};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wire::Wire;
@@ -48,6 +48,10 @@ pub(crate) enum EngineroomError {
     Failed(String),
     /// It answered what the page does not understand.
     OtherVersion,
+    /// The person ended it.
+    Cancelled,
+    /// The browser lets the page have no worker.
+    NoWorker,
 }
 
 impl fmt::Display for EngineroomError {
@@ -57,6 +61,8 @@ impl fmt::Display for EngineroomError {
                 write!(f, "the part of the page that computes and reads could not be used ({why})")
             }
             Self::OtherVersion => f.write_str("the page was updated meanwhile; reload it"),
+            Self::Cancelled => f.write_str("it was cancelled"),
+            Self::NoWorker => f.write_str("the browser lets the page have no worker"),
         }
     }
 }
@@ -73,13 +79,9 @@ pub(crate) async fn ready() -> Result<(), EngineroomError> {
     function().await.map(drop)
 }
 
-/// Asks the engine what can be answered at once; `None` if it is not here yet, or stopped.
-pub(crate) fn compute<T: Wire>(call: &Call) -> Option<T> {
-    wire::decode(&computed(&wire::encode(call))?)
-}
-
+/// Asks the engine what can be answered at once, both in the wire form; `None` if it is not here yet, or stopped.
 #[cfg(target_arch = "wasm32")]
-fn computed(call: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn computed(call: &[u8]) -> Option<Vec<u8>> {
     match HERE.with_borrow(|here| here.function.clone()) {
         Some(function) => at_door(&function, "compute", call).ok(),
         None => left_by_build(call),
@@ -87,7 +89,7 @@ fn computed(call: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-fn computed(call: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn computed(call: &[u8]) -> Option<Vec<u8>> {
     HERE.with_borrow_mut(|here| here.session.answer(call))
 }
 
@@ -101,15 +103,19 @@ fn left_by_build(call: &[u8]) -> Option<Vec<u8>> {
     Some(answer.to_vec())
 }
 
-/// Asks a question. The type of the answer stands with the question.
-pub(crate) async fn ask<T: Wire>(question: &Question) -> Result<T, EngineroomError> {
-    let answer = call("answer", &wire::encode(question)).await?;
+/// Asks a question. The type of the answer stands with the question. `words` say what is done, for a person who waits
+/// for it; without any nobody does.
+pub(crate) async fn ask<T: Wire>(
+    question: &Question,
+    words: Option<&'static str>,
+) -> Result<T, EngineroomError> {
+    let answer = call("answer", &wire::encode(question), words).await?;
     wire::decode(&answer).ok_or(EngineroomError::OtherVersion)
 }
 
 /// Asks about lessons. The type of the answer stands with the question.
 pub(crate) async fn teach<T: Wire>(ask: &Ask) -> Result<T, EngineroomError> {
-    let answer = call("teach", &wire::encode(ask)).await?;
+    let answer = call("teach", &wire::encode(ask), Some("Reading the lesson")).await?;
     wire::decode(&answer).ok_or(EngineroomError::OtherVersion)
 }
 
@@ -117,7 +123,7 @@ pub(crate) async fn teach<T: Wire>(ask: &Ask) -> Result<T, EngineroomError> {
 pub(crate) async fn compare(
     question: &RulesQuestion,
 ) -> Result<Result<RulesAnswer, String>, EngineroomError> {
-    let answer = call("compare", &wire::encode(question)).await?;
+    let answer = call("compare", &wire::encode(question), Some("Comparing the rules")).await?;
     wire::decode(&answer).ok_or(EngineroomError::OtherVersion)
 }
 
@@ -127,7 +133,16 @@ pub(crate) async fn file(path: &str) -> Result<Source, EngineroomError> {
     Ok(Source::new(path, text.as_string().unwrap_or_default()))
 }
 
-async fn call(door: &str, question: &[u8]) -> Result<Vec<u8>, EngineroomError> {
+/// Bytes from which on a question is answered in a worker, so that the page is not held by it.
+const LARGE: usize = 200_000;
+
+async fn call(door: &str, question: &[u8], words: Option<&'static str>) -> Result<Vec<u8>, EngineroomError> {
+    if question.len() > LARGE && worker::is_there() {
+        let answer = worker::ask(door, question, words.unwrap_or_default(), words.is_none()).await;
+        if !matches!(answer, Err(EngineroomError::NoWorker)) {
+            return answer;
+        }
+    }
     at_door(&function().await?, door, question)
 }
 
@@ -159,7 +174,7 @@ mod tests {
     use super::*;
     use crate::state::State;
     use render::{Format, Options};
-    use session::{REQUESTS, SEED, WorldId};
+    use session::{Call, REQUESTS, SEED, WorldId};
 
     /// What the page asks when it opens is what the build left: else its first picture waits for the engine.
     #[test]

@@ -18,6 +18,7 @@ mod state;
 mod theme;
 mod tutor;
 mod ui;
+mod worker;
 mod world;
 
 fn main() {

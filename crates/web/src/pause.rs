@@ -92,10 +92,14 @@ pub(crate) struct Slices<T> {
     pub(crate) on_turn: Callback<MouseEvent>,
 }
 
-/// Does `of` slices of work anew for each `key`, with turns for the browser between them. It ends where a slice has no
-/// result, and with the component.
+/// Does `of` slices of work anew for each `key`, with turns for the browser between them. It is cancelled where a slice
+/// has no result, and ends with the component.
 #[hook]
-pub(crate) fn use_slices<K, T>(key: K, of: usize, slice: impl Fn(usize) -> Option<T> + 'static) -> Slices<T>
+pub(crate) fn use_slices<K, T>(
+    key: K,
+    of: usize,
+    slice: impl AsyncFn(usize) -> Option<T> + 'static,
+) -> Slices<T>
 where
     K: Clone + PartialEq + 'static,
     T: Clone + 'static,
@@ -104,14 +108,18 @@ where
     let cancelled = use_state(|| false);
     let so_far = if done.0 == key { done.1.clone() } else { Vec::new() };
     use_effect_with((key, *cancelled), {
-        let (done, mut results) = (done.setter(), so_far.clone());
+        let (done, ended, mut results) = (done.setter(), cancelled.setter(), so_far.clone());
         move |(key, cancelled)| {
             let goes_on = Rc::new(Cell::new(!*cancelled));
             let (key, wanted) = (key.clone(), Rc::clone(&goes_on));
             spawn_local(async move {
                 let mut begun = Date::now();
                 while results.len() < of && wanted.get() {
-                    let Some(result) = slice(results.len()) else { return };
+                    let Some(result) = slice(results.len()).await else { return ended.set(true) };
+                    // Cancelled meanwhile: what is shown stays as it is.
+                    if !wanted.get() {
+                        return;
+                    }
                     results.push(result);
                     if Date::now() - begun > AT_ONCE || results.len() == of {
                         done.set((key.clone(), results.clone()));

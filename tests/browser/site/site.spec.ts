@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Page, expect, test } from "@playwright/test";
 // @ts-expect-error It is plain JavaScript.
 import { offline } from "../../../xtask/offline.mjs";
+import { cluster } from "../clusters.ts";
 import { address, out } from "../playwright.base.ts";
 import { expectNoConsole, listen } from "../test.ts";
 import { copyOfSite, foreign } from "./foreign.ts";
@@ -52,6 +53,15 @@ async function opened(page: Page, name: string): Promise<void> {
   await expect(page.getByRole("combobox", { name: "Selected object" })).toContainText(name);
 }
 
+/** Opens a cluster that a worker keeps: the bar, which is there in the dialog while it is read, tells of one. */
+async function openedLarge(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Open…" }).click();
+  const buffer = Buffer.from(cluster({ nodes: 600, pods: 10 }));
+  await page.getByLabel("Files").setInputFiles({ name: "large.yaml", mimeType: "application/yaml", buffer });
+  await expect(page.getByRole("dialog").getByRole("button", { name: "Cancel" })).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole("main")).toContainText("more nodes", { timeout: 60_000 });
+}
+
 /** Opens the dialog that writes figures for other pages. */
 async function embed(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Share…" }).click();
@@ -62,6 +72,7 @@ const title = (page: Page): Promise<string> =>
   page.evaluate(async () => (await globalThis.hopscope.text("lessons/port-80/lesson.yaml")).split("\n")[0]);
 
 test("after one visit it works without network", async ({ page, context }) => {
+  test.slow();
   const { url } = copyOfSite("offline");
   await page.goto(url);
   await begun(page);
@@ -71,6 +82,7 @@ test("after one visit it works without network", async ({ page, context }) => {
   await begun(page);
   expect(await title(page)).toContain("port 80");
   await opened(page, "lonely");
+  await openedLarge(page);
   await embed(page);
   await expect(page.getByRole("dialog", { name: "Embed this figure" })).toBeVisible();
   const docs = await context.newPage();
@@ -161,6 +173,15 @@ test.describe("the single file, from a disk", () => {
     expect(await title(page)).toContain("port 80");
     // Nothing but itself; data: is the icon.
     expect(asked.filter((address) => address !== file && !address.startsWith("data:"))).toEqual([]);
+    expectNoConsole(messages);
+  });
+
+  test("opens a large cluster in a thread of its own", async ({ page }) => {
+    test.slow();
+    const messages = listen(page);
+    await page.goto(file);
+    await begun(page);
+    await openedLarge(page);
     expectNoConsole(messages);
   });
 

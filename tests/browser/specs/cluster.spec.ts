@@ -1,3 +1,4 @@
+import { cluster } from "../clusters.ts";
 import type { Hopscope } from "../hopscope.ts";
 import { expect, expectAccessible, test } from "../test.ts";
 
@@ -34,23 +35,6 @@ test("a Deployment is added and scaled, and its pods are scheduled", async ({ ho
   await expectAccessible(page);
 });
 
-/** A cluster of many nodes with two pods each behind every Service. */
-function large(nodes: number, services = ["web"]): string {
-  const documents = services.map(
-    (name) =>
-      `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec:\n  type: LoadBalancer\n  externalTrafficPolicy: Local\n  selector: {app: web}\n  ports: [{port: 80, targetPort: 8080}]\n`,
-  );
-  for (let node = 0; node < nodes; node++) {
-    documents.push(`apiVersion: v1\nkind: Node\nmetadata:\n  name: node-${node}\n  labels: {agentpool: pool-${node % 3}}\n`);
-    for (const pod of ["a", "b"]) {
-      documents.push(
-        `apiVersion: v1\nkind: Pod\nmetadata: {name: web-${node}-${pod}, labels: {app: web}}\nspec: {nodeName: node-${node}, containers: [{name: web, ports: [{containerPort: 8080}]}]}\n`,
-      );
-    }
-  }
-  return documents.join("---\n");
-}
-
 async function openLarge(hopscope: Hopscope, text: string): Promise<void> {
   const { page } = hopscope;
   await page.getByRole("button", { name: "Open…" }).click();
@@ -64,7 +48,7 @@ async function openLarge(hopscope: Hopscope, text: string): Promise<void> {
 
 test("a large cluster is drawn with few elements, and every tab stays small", async ({ hopscope, page }) => {
   test.slow();
-  await openLarge(hopscope, large(120));
+  await openLarge(hopscope, cluster({ nodes: 120 }));
   for (const tab of ["Trace", "Shares", "Changes", "Rules", "Load balancer", "Network", "Matrix"] as const) {
     await hopscope.open(tab);
     const elements = await page.evaluate(() => document.querySelectorAll("*").length);
@@ -81,7 +65,7 @@ test("a large cluster is drawn with few elements, and every tab stays small", as
 test("while the matrix of a large cluster is asked the page answers, and it can be cancelled", async ({ hopscope, page }) => {
   test.slow();
   const services = Array.from({ length: 12 }, (_, at) => `web-${at}`);
-  await openLarge(hopscope, large(600, services));
+  await openLarge(hopscope, cluster({ nodes: 600, services }));
   const panel = hopscope.panel;
   const progress = panel.getByRole("status");
   await hopscope.open("Matrix");

@@ -41,6 +41,19 @@ async function expectSaid(hopscope: Hopscope, what: string, shares: string): Pro
   await expect(hopscope.announcer).toContainText(`: ${shares}.`);
 }
 
+test("a node that is held over a pool before it is dropped ends as one that is dropped at once", async ({ hopscope, page }) => {
+  for (const hold of [0, 300]) {
+    await expectApart(hopscope);
+    await hopscope.drag(hopscope.node(NODE), hopscope.pool("system"));
+    // After 50 ms the page makes the drop before it is made.
+    await page.waitForTimeout(hold);
+    await page.mouse.up();
+    await expectSaid(hopscope, EDIT, "50 / 25 / 25");
+    await expectTogether(hopscope);
+    await page.keyboard.press("Control+z");
+  }
+});
+
 test("a node is dragged to the other pool, undone, done again", async ({ hopscope, page }) => {
   await expectApart(hopscope);
   const undo = page.getByRole("button", { name: "Undo" });

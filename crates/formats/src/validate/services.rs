@@ -2,7 +2,7 @@
 
 use super::Check;
 use model::{
-    Key, Kind, ObjectRef,
+    Key, Kind, Model, ObjectRef,
     kubernetes::{IntOrString, ObjectMeta, PodSpec, Protocol, Service, ServicePort, ServiceType},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,9 +10,32 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Who has a port on every node, and where it says so.
 type NodePorts = BTreeMap<(Protocol, u16), ObjectRef>;
 
+/// Pods by namespace, label and the label's value.
+type Labelled<'a> = BTreeMap<(&'a str, &'a str, &'a str), Vec<(&'a ObjectMeta, &'a PodSpec)>>;
+
+/// The pods of a model. What a workload makes counts as its pods, whatever its number of replicas.
+fn pods(model: &Model) -> impl Iterator<Item = (&Key, &ObjectMeta, &PodSpec)> {
+    let made = model.workloads().map(|(_, key, workload)| {
+        let template = &workload.spec.template;
+        (key, &template.metadata, &template.spec)
+    });
+    model.pods.iter().map(|(key, pod)| (key, &pod.metadata, &pod.spec)).chain(made)
+}
+
+fn labelled(model: &Model) -> Labelled<'_> {
+    let mut labelled = Labelled::new();
+    for (key, pod, spec) in pods(model) {
+        for (label, value) in &pod.labels {
+            labelled.entry((&*key.namespace, &**label, &**value)).or_default().push((pod, spec));
+        }
+    }
+    labelled
+}
+
 impl Check<'_> {
     pub(super) fn services(&mut self) {
         let mut node_ports = NodePorts::new();
+        let labelled = labelled(self.model);
         let sliced: BTreeSet<Key> = order::set(
             self.model
                 .endpoint_slices
@@ -24,7 +47,7 @@ impl Check<'_> {
             self.addresses(&id, service);
             self.ports(&id, service, &mut node_ports);
             if service.spec.service_type != ServiceType::ExternalName && !sliced.contains(key) {
-                self.selector(&id, service);
+                self.selector(&id, service, &labelled);
             }
         }
     }
@@ -129,7 +152,7 @@ impl Check<'_> {
     }
 
     /// Names in `targetPort` that no selected pod has: kube-proxy knows no endpoint for such a port.
-    fn named_targets(&mut self, id: &ObjectRef, service: &Service, namespace: &str) {
+    fn named_targets(&mut self, id: &ObjectRef, service: &Service, specs: &[&PodSpec]) {
         let by_name = |port: &ServicePort| match &port.target_port {
             Some(IntOrString::String(name)) => Some((name.clone(), port.protocol)),
             _ => None,
@@ -137,17 +160,7 @@ impl Check<'_> {
         if !service.spec.ports.iter().any(|port| by_name(port).is_some()) {
             return;
         }
-        let pods = self.model.pods.iter().map(|(key, pod)| (key, &pod.metadata, &pod.spec));
-        let made = self.model.workloads().map(|(_, key, workload)| {
-            let template = &workload.spec.template;
-            (key, &template.metadata, &template.spec)
-        });
-        let selected = |(key, metadata, _): &(&Key, &ObjectMeta, &PodSpec)| {
-            let mut labels = service.spec.selector.iter();
-            &*key.namespace == namespace && labels.all(|(label, value)| metadata.label(label) == Some(value))
-        };
-        let specs: Vec<&PodSpec> = pods.chain(made).filter(selected).map(|(_, _, spec)| spec).collect();
-        let known: BTreeSet<(&str, Protocol)> = order::set(specs.into_iter().flat_map(named_ports));
+        let known: BTreeSet<(&str, Protocol)> = order::set(specs.iter().flat_map(|spec| named_ports(spec)));
         let known: Vec<(String, Protocol)> =
             known.into_iter().map(|(name, protocol)| (name.to_owned(), protocol)).collect();
         for (at, port) in service.spec.ports.iter().enumerate() {
@@ -174,26 +187,27 @@ impl Check<'_> {
         }
     }
 
-    fn selector(&mut self, id: &ObjectRef, service: &Service) {
+    fn selector(&mut self, id: &ObjectRef, service: &Service, labelled: &Labelled<'_>) {
         let selector = &service.spec.selector;
         if selector.is_empty() {
             return;
         }
         let namespace = service.metadata.key().namespace;
-        // What a workload makes counts as its pods, whatever its number of replicas.
-        let pods = self.model.pods.iter().map(|(key, pod)| (key, &pod.metadata));
-        let made = self.model.workloads().map(|(_, key, workload)| (key, &workload.spec.template.metadata));
-        let pods: Vec<(&str, &ObjectMeta)> = pods
-            .chain(made)
-            .filter(|(key, _)| key.namespace == namespace)
-            .map(|(key, metadata)| (&*key.name, metadata))
-            .collect();
-        let wanted = |(_, pod): &(&str, &ObjectMeta)| {
-            selector.iter().all(|(label, value)| pod.label(label) == Some(value))
-        };
-        if pods.iter().any(wanted) {
-            return self.named_targets(id, service, &namespace);
+        // Those of its rarest label are few also where pods and Services are many.
+        let lists = selector.iter().map(|(label, value)| {
+            labelled.get(&(&*namespace, &**label, &**value)).map_or(&[][..], Vec::as_slice)
+        });
+        let rarest = lists.min_by_key(|pods| pods.len()).unwrap_or_default();
+        let wanted = |pod: &ObjectMeta| selector.iter().all(|(label, value)| pod.label(label) == Some(value));
+        let specs: Vec<&PodSpec> =
+            rarest.iter().filter(|(pod, _)| wanted(pod)).map(|(_, spec)| *spec).collect();
+        if !specs.is_empty() {
+            return self.named_targets(id, service, &specs);
         }
+        let pods: Vec<(&str, &ObjectMeta)> = pods(self.model)
+            .filter(|(key, ..)| key.namespace == namespace)
+            .map(|(key, metadata, _)| (&*key.name, metadata))
+            .collect();
         let labels =
             selector.iter().map(|(label, value)| format!("{label}={value}")).collect::<Vec<_>>().join(",");
         if pods.is_empty() {

@@ -175,7 +175,7 @@ fn pool_table(
             })),
             Cell::html(html! {
                 <Members pool={own} {nodes} pools={Rc::clone(all)} carried={carried.clone()}
-                    world={props.world.clone()} dispatch={props.dispatch.clone()} />
+                    dispatch={props.dispatch.clone()} />
             }),
         ]
     };

@@ -1,6 +1,6 @@
 //! What the last edit brought about, in the order in which it happens: from the nodes to the shares of flows.
 
-use crate::{ptr::Ptr, state::Changed};
+use crate::{ptr::Ptr, state::Changed, ui};
 use engine::Stage;
 use yew::prelude::*;
 
@@ -33,10 +33,13 @@ pub(super) fn Changes(props: &ChangesProps) -> Html {
             if !changed.notes.is_empty() {
                 <ul class="notes">{ for changed.notes.iter().map(|note| html! { <li>{ note }</li> }) }</ul>
             }
-            if changed.stages().is_empty() {
-                <p class="hint">{ "Nothing else follows: no pod, rule, probe or watched flow is another than before." }</p>
-            }
-            <ol class="chain">{ for changed.stages().iter().map(stage) }</ol>
+            { match changed.stages() {
+                None => ui::loading(),
+                Some([]) => html! {
+                    <p class="hint">{ "Nothing else follows: no pod, rule, probe or watched flow is another than before." }</p>
+                },
+                Some(stages) => html! { <ol class="chain">{ for stages.iter().map(stage) }</ol> },
+            } }
         </div>
     }
 }

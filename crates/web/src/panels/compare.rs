@@ -5,7 +5,7 @@ use crate::world::World;
 use crate::{
     canvas::{Chosen, Setting},
     picture::Picture,
-    ptr::Ptr,
+    ptr::{Identity, Ptr},
     state::{
         Action, Answer, Dispatch, Variant,
         answer::{Digest, per_cent},
@@ -52,7 +52,7 @@ pub(crate) fn Comparison(props: &CompareProps) -> Html {
     });
     // The branches of A are others than those of B: until one is chosen, the one most like B's is drawn.
     let picked = use_state(|| None::<usize>);
-    use_effect_with((props.variant.clone(), props.answer.clone(), props.outcome), {
+    use_effect_with((Identity(props.variant.clone()), Identity(props.answer.clone()), props.outcome), {
         let picked = picked.setter();
         move |_| picked.set(None)
     });
@@ -61,7 +61,7 @@ pub(crate) fn Comparison(props: &CompareProps) -> Html {
         (props.variant.clone(), props.world.clone(), props.answer.clone(), props.outcome, props.reply, like),
         |(variant, world, answer, outcome, reply, like)| {
             let scene = |world: &World, answer: &Answer, outcome: usize| {
-                world.picture(answer.flow.as_ref(), outcome, *reply, Options::default())
+                world.picture(answer.flow.as_ref(), outcome, *reply, Options::default()).unwrap_or_default()
             };
             let a = scene(&variant.world, &variant.answer, *like);
             Rc::new(differences(&a, &scene(world, answer, *outcome)))

@@ -98,10 +98,16 @@ pub(crate) fn Dock(props: &DockProps) -> Html {
 fn copy_trace(answer: &Ptr<Answer>, outcome: usize, dispatch: &Dispatch) -> Html {
     let (answer, dispatch) = (answer.clone(), dispatch.clone());
     let onclick = Callback::from(move |_: MouseEvent| {
-        let text = answer.text(outcome).unwrap_or_default();
-        let dispatch = dispatch.clone();
+        let (answer, dispatch) = (answer.clone(), dispatch.clone());
         spawn_local(async move {
-            let message = match hand_over::copy(&text).await {
+            let message = match answer.text(outcome).await {
+                Err(why) => {
+                    return dispatch
+                        .dispatch(Action::Tell(Some(Message::error(format!("Not copied: {why}.")))));
+                }
+                Ok(text) => hand_over::copy(&text).await,
+            };
+            let message = match message {
                 Some(()) => Message::note("The trace is on the clipboard, as text."),
                 None => {
                     Message::error("The browser did not let the trace be copied; Export has it as a file.")

@@ -37,13 +37,13 @@ pub(super) fn Matrix(props: &MatrixProps) -> Html {
     let question = asked.as_ref().as_ref().map(|asked| &asked.question);
     let parts = question.map_or(0, |question| question.clients.len().div_ceil(AT_ONCE));
     let of = parts * question.map_or(0, |question| question.targets.len());
-    let answers = use_slices(props.world.clone(), of, {
+    let answers = use_slices((props.world.id(), of), of, {
         let (world, asked) = (props.world.clone(), Rc::clone(&asked));
-        move |at| {
+        async move |at| {
             let MatrixQuestion { clients, targets } = &asked.as_ref().as_ref()?.question;
             let clients = clients.chunks(AT_ONCE).nth(at % parts)?.to_vec();
             let targets = vec![targets.get(at / parts)?.clone()];
-            let matrix = world.matrix(MatrixQuestion { clients, targets })?;
+            let matrix = world.matrix(MatrixQuestion { clients, targets }).await?;
             Some(matrix.rows.into_iter().flatten().collect::<Vec<_>>())
         }
     });

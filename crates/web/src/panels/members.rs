@@ -1,10 +1,6 @@
 //! The members of a backend pool: NICs that are taken from pool to pool, by pointer, tap or keyboard.
 
-use crate::{
-    ptr::Ptr,
-    state::{Action, Dispatch, Message},
-    world::World,
-};
+use crate::state::{Action, Dispatch};
 use model::NodeName;
 use session::BackendPool;
 use std::rc::Rc;
@@ -32,8 +28,6 @@ pub(super) struct MembersProps {
     pub(super) pools: Rc<Vec<(BackendPool, Vec<NodeName>)>>,
     /// What is being moved, of all pools.
     pub(super) carried: UseStateHandle<Option<Carried>>,
-    /// The settled cluster.
-    pub(super) world: Ptr<World>,
     /// How to change the store.
     pub(super) dispatch: Dispatch,
 }
@@ -163,15 +157,14 @@ fn keep_focus(event: &Event) {
     }
 }
 
-/// Asks the engine for the edit, and makes it or tells why not.
+/// Has the edit made.
 struct Mover {
-    world: Ptr<World>,
     dispatch: Dispatch,
 }
 
 impl Mover {
     fn of(props: &MembersProps) -> Self {
-        Self { world: props.world.clone(), dispatch: props.dispatch.clone() }
+        Self { dispatch: props.dispatch.clone() }
     }
 
     fn go(&self, node: &NodeName, from: Option<BackendPool>, to: Option<BackendPool>) {
@@ -183,9 +176,6 @@ impl Mover {
                 format!("Add NIC of {node} to {to}")
             }
         };
-        self.dispatch.dispatch(match self.world.move_member(node, from, to) {
-            Ok(edit) => Action::Named(label, edit),
-            Err(why) => Action::Tell(Some(Message::error(format!("Not done ({label}): {why}.")))),
-        });
+        self.dispatch.dispatch(Action::MoveMember(label, node.clone(), [from, to]));
     }
 }

@@ -77,14 +77,14 @@ impl Export {
 async fn text(state: &State, export: Export) -> Result<String, String> {
     engineroom::ready().await.map_err(|error| error.to_string())?;
     Ok(match export {
-        Export::Link => address::full(&documents::write_link(link::of(state)).await?),
+        Export::Link => address::full(&documents::write_link(link::of(state), false).await?),
         Export::Yaml => cluster(state, documents::Format::Yaml).await?,
         Export::Json => cluster(state, documents::Format::Json).await?,
-        Export::Trace => branch(state, session::Export::Trace)?,
-        Export::Sequence => branch(state, session::Export::Sequence)?,
-        Export::Flowchart => branch(state, session::Export::Flowchart)?,
-        Export::Svg => branch(state, session::Export::Svg(Theme::Auto))?,
-        Export::Png => branch(state, session::Export::Svg(Theme::Light))?,
+        Export::Trace => branch(state, session::Export::Trace).await?,
+        Export::Sequence => branch(state, session::Export::Sequence).await?,
+        Export::Flowchart => branch(state, session::Export::Flowchart).await?,
+        Export::Svg => branch(state, session::Export::Svg(Theme::Auto)).await?,
+        Export::Png => branch(state, session::Export::Svg(Theme::Light)).await?,
     })
 }
 
@@ -93,8 +93,8 @@ async fn cluster(state: &State, format: documents::Format) -> Result<String, Str
 }
 
 /// The drawn branch in another form.
-fn branch(state: &State, export: session::Export) -> Result<String, String> {
-    let made = state.world.export(&state.flow, state.outcome, state.reply, export);
+async fn branch(state: &State, export: session::Export) -> Result<String, String> {
+    let made = state.world.export(&state.flow, state.outcome, state.reply, export).await?;
     made.ok_or_else(|| "no branch is drawn".to_owned())
 }
 

@@ -7,7 +7,7 @@ use crate::{
         Answer, Unanswered,
         answer::{fraction, per_cent, receiver, verdict_words},
     },
-    ui::{Cell, Choice, Segmented, Table},
+    ui::{self, Cell, Choice, Segmented, Table},
 };
 use engine::{Paths, Run, RunRow, Verdict};
 use model::{Model, NodeName};
@@ -67,6 +67,7 @@ pub(super) fn Shares(props: &SharesProps) -> Html {
     let (paths, run) = match props.answer.result() {
         Ok(answered) => (&answered.paths, &answered.run),
         Err(veiled @ Unanswered::Veiled) => return super::trace::veil(veiled),
+        Err(Unanswered::Awaited) => return ui::loading(),
         Err(error) => {
             return html! { <p class="empty">{ format!("This flow cannot be run: {error}.") }</p> };
         }

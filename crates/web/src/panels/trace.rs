@@ -7,7 +7,7 @@ use crate::{
         Action, Answer, Dispatch, RealRules, Unanswered,
         answer::{per_cent, verdict_words},
     },
-    ui::{Choice, Segmented, arrow, to_beginning},
+    ui::{self, Choice, Segmented, arrow, to_beginning},
 };
 use engine::{Action as Did, PathOutcome, Paths, StationKind, Step, Verdict};
 use wasm_bindgen::JsCast;
@@ -51,6 +51,7 @@ pub(super) fn Trace(props: &TraceProps) -> Html {
     let (paths, left) = match props.answer.result() {
         Ok(answered) => (&answered.paths, answered.left),
         Err(veiled @ Unanswered::Veiled) => return veil(veiled),
+        Err(Unanswered::Awaited) => return ui::loading(),
         Err(error) => {
             let dispatch = props.dispatch.clone();
             let onclick = Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::AskFirst));

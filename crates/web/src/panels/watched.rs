@@ -19,6 +19,8 @@ pub(crate) struct WatchedProps {
     pub(crate) watched: Ptr<Vec<Watched>>,
     /// The flow that is asked about.
     pub(crate) flow: Rc<Flow>,
+    /// They were not asked about since the last edit: that was cancelled.
+    pub(crate) unfollowed: bool,
     /// How to change the store.
     pub(crate) dispatch: Dispatch,
 }
@@ -64,10 +66,18 @@ pub(crate) fn WatchedFlows(props: &WatchedProps) -> Html {
         let (dispatch, flow) = (props.dispatch.clone(), Rc::clone(&props.flow));
         Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::Watch(Rc::clone(&flow))))
     };
+    let follow = {
+        let dispatch = props.dispatch.clone();
+        Callback::from(move |_: MouseEvent| dispatch.dispatch(Action::FollowEdit))
+    };
     html! {
         <section class="watched" aria-labelledby="watched-title">
             <h2 id="watched-title">{ "Watched flows" }</h2>
             <p class="hint">{ "Per cent per pod, now and before the last change." }</p>
+            if props.unfollowed {
+                <p class="hint">{ "Not asked since the last change: it was cancelled. " }
+                    <button type="button" class="link" onclick={follow}>{ "Ask now" }</button></p>
+            }
             if !known {
                 <button type="button" class="btn" onclick={watch}>{ "Watch the drawn flow" }</button>
             }

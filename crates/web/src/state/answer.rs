@@ -36,6 +36,8 @@ pub(crate) enum Unanswered {
     Flow(String),
     /// A lesson asks for a prediction first.
     Veiled,
+    /// The engine has yet to tell.
+    Awaited,
 }
 
 impl fmt::Display for Unanswered {
@@ -45,6 +47,7 @@ impl fmt::Display for Unanswered {
             Self::Veiled => {
                 f.write_str("predict first: the packet is sent when you have checked your prediction")
             }
+            Self::Awaited => f.write_str("the engine is at work"),
         }
     }
 }
@@ -68,11 +71,17 @@ impl Answer {
 
     /// What becomes of it, or why that is not told.
     pub(crate) fn result(&self) -> Result<&Answered, &Unanswered> {
-        let ask = || match &self.flow {
-            Some(flow) => self.world.ask(flow, self.seed).map_err(Unanswered::Flow),
+        if let Some(known) = self.result.get() {
+            return known.as_ref();
+        }
+        let answer = match &self.flow {
+            Some(flow) => match self.world.ask(flow, self.seed) {
+                Some(answer) => answer.map_err(Unanswered::Flow),
+                None => return Err(&Unanswered::Awaited),
+            },
             None => Err(Unanswered::Veiled),
         };
-        self.result.get_or_init(ask).as_ref()
+        self.result.get_or_init(|| answer).as_ref()
     }
 
     /// The branches.
@@ -85,22 +94,28 @@ impl Answer {
         self.result().ok().map(|answered| &answered.run)
     }
 
-    /// How a branch is drawn, on the way there or back: the same scene where it was drawn last.
+    /// How a branch is drawn, on the way there or back: the same scene where it was drawn last, and where the picture
+    /// is still to come.
     pub(crate) fn picture(&self, outcome: usize, reply: bool, shape: Format) -> Rc<Scene> {
         let wanted = (outcome, reply, shape);
         let mut drawn = self.drawn.borrow_mut();
-        match &*drawn {
-            Some((known, scene)) if *known == wanted => Rc::clone(scene),
-            _ => {
-                let scene = self.world.picture(self.flow.as_ref(), outcome, reply, Options { shape });
-                Rc::clone(&drawn.insert((wanted, Rc::new(scene))).1)
-            }
+        if drawn.as_ref().is_none_or(|(known, _)| *known != wanted)
+            && let Some(scene) = self.world.picture(self.flow.as_ref(), outcome, reply, Options { shape })
+        {
+            *drawn = Some((wanted, Rc::new(scene)));
         }
+        drawn.as_ref().map(|(_, scene)| Rc::clone(scene)).unwrap_or_default()
+    }
+
+    /// The shape of what was drawn last.
+    pub(super) fn shape(&self) -> Format {
+        self.drawn.borrow().as_ref().map_or(Format::Wide, |((.., shape), _)| *shape)
     }
 
     /// A branch as plain text, every step of it.
-    pub(crate) fn text(&self, outcome: usize) -> Option<String> {
-        self.world.export(self.flow.as_ref()?, outcome, false, Export::Trace)
+    pub(crate) async fn text(&self, outcome: usize) -> Result<String, String> {
+        let Some(flow) = &self.flow else { return Ok(String::new()) };
+        Ok(self.world.export(flow, outcome, false, Export::Trace).await?.unwrap_or_default())
     }
 
     /// What a person would compare before and after an edit.

@@ -13,6 +13,7 @@ mod reduce;
 mod rehearsed;
 pub(crate) mod stories;
 mod watch;
+mod work;
 
 pub(crate) use answer::{Answer, Unanswered};
 pub(crate) use compare::Variant;
@@ -23,12 +24,13 @@ pub(crate) use watch::{Trend, Watched};
 use crate::engineroom::EngineroomError;
 use crate::presets::{PRESETS, Preset};
 use crate::ptr::Ptr;
-use crate::world::World;
+use crate::world::{self, World};
 use engine::{Flow, Stage};
 use formats::Link;
 use history::Origin;
 use model::{Edit, Model, ObjectRef};
 use render::Format;
+use session::BackendPool;
 use std::{cell::OnceCell, rc::Rc};
 use yew::AttrValue;
 
@@ -46,8 +48,12 @@ pub(crate) struct State {
     pub(crate) world: Ptr<World>,
     /// An edit that is likely to be made next, with its outcome.
     rehearsed: Option<Rc<rehearsed::Rehearsed>>,
-    /// What was asked for before the engine was here.
+    /// What was asked for before the engine was here, or while it was at work.
     pub(crate) waiting: Vec<Action>,
+    /// The first of that is worked on, in the worker.
+    pub(crate) working: bool,
+    /// What would have been told of the watched flows after the last edit was cancelled.
+    pub(crate) unfollowed: bool,
     /// What can be undone.
     pub(crate) history: Rc<History>,
     /// The object in the inspector; `None` is the cluster.
@@ -113,10 +119,15 @@ impl Changed {
         before
     }
 
-    /// What followed, in the order in which it happened; asked for when somebody first reads it.
-    pub(crate) fn stages(&self) -> &[Stage] {
+    /// What followed, in the order in which it happened; asked for when somebody first reads it. `None` where the
+    /// engine has yet to tell.
+    pub(crate) fn stages(&self) -> Option<&[Stage]> {
         let [before, after] = &self.worlds;
-        self.stages.get_or_init(|| before.consequences(after, self.flows.clone()))
+        if self.stages.get().is_none() {
+            // It was not there a moment ago.
+            let _ = self.stages.set(before.consequences(after, self.flows.clone())?);
+        }
+        self.stages.get().map(Vec::as_slice)
     }
 }
 
@@ -181,8 +192,14 @@ pub(crate) enum Action {
     Tell(Option<Message>),
     /// Say something to screen readers.
     Announce(String),
+    /// Take a node's NIC out of a backend pool, into one, or from one to another; the name of that first.
+    MoveMember(String, model::NodeName, [Option<BackendPool>; 2]),
     /// The engine is here, or why it is not.
     EngineCame(Result<(), EngineroomError>),
+    /// The worker answered.
+    Answered,
+    /// The worker was ended, or failed and why: what it did, and what waited, is not done.
+    Stopped(Option<String>),
     /// Something happens in the rail.
     Guide(guide::Turn),
 }
@@ -281,10 +298,12 @@ impl Message {
 impl State {
     /// The page's first state: what the link in the address holds, else the first preset.
     pub(crate) fn begin(link: Option<&Result<Link, String>>) -> Self {
-        match link.map(Self::of_link) {
-            None => Self::first(),
+        let Some(link) = link else { return Self::first() };
+        match world::attempt(|| Self::of_link(link)) {
             Some(Ok(state)) => state,
             Some(Err(message)) => Self { message: Some(message), ..Self::first() },
+            // A large cluster takes its time.
+            None => Self { waiting: vec![Action::OpenLink(link.clone())], working: true, ..Self::first() },
         }
     }
 
@@ -326,6 +345,8 @@ impl State {
             world: Ptr::new(world),
             rehearsed: None,
             waiting: Vec::new(),
+            working: false,
+            unfollowed: false,
             history: Rc::default(),
             selection,
             flow,

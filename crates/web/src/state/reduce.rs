@@ -5,7 +5,7 @@ use super::{
     history::{Cluster, History},
     watch,
 };
-use crate::engineroom;
+
 use crate::ptr::Ptr;
 use crate::world::World;
 use engine::Flow;
@@ -20,28 +20,24 @@ impl Reducible for State {
     type Action = Action;
 
     fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
-        if let Action::Edit(edit) = &action
-            && let Some(then) = self.rehearsed(edit)
-        {
-            return then;
+        match action {
+            Action::Answered => self.answered(),
+            Action::Stopped(why) => self.stopped(why),
+            action => self.act(action),
         }
+    }
+}
+
+impl State {
+    /// The state after an action, once every answer is there that it takes.
+    pub(super) fn then(self: Rc<Self>, action: Action) -> Rc<Self> {
         let mut next = (*self).clone();
         next.rehearsed = None;
-        if !next.waiting.is_empty() && engineroom::is_ready() {
-            let waiting = std::mem::take(&mut next.waiting);
-            return waiting.into_iter().fold(Rc::new(next), Self::reduce).reduce(action);
-        }
-        if action.asks_engine() && !engineroom::is_ready() {
-            next.waiting.push(action);
-            next.announce("The engine is being loaded.".to_owned());
-            return Rc::new(next);
-        }
         // What is asked for next may depend on what followed from the last edit.
         if action.asks_engine() {
             next.follow_edit();
         }
         match action {
-            Action::FollowEdit if !self.behind => return self,
             Action::FollowEdit => next.follow_edit(),
             Action::Edit(edit) => next.plan(&edit, describe::edit(&edit)),
             Action::Rehearse(edit, shape) => return self.rehearse(edit, shape),
@@ -97,6 +93,10 @@ impl Reducible for State {
                 next.tab = Tab::Rules;
             }
             Action::GiveRules(node, text) => next.give_rules(node, text),
+            Action::MoveMember(label, node, [from, to]) => match next.world.move_member(&node, from, to) {
+                Ok(edit) => next.plan(&edit, label),
+                Err(why) => next.refuse(&format!("Not done ({label}): {why}.")),
+            },
             Action::OpenPreset(preset) => {
                 next.replace(Self::new(Some(preset), preset.model()), preset.title);
             }
@@ -116,6 +116,8 @@ impl Reducible for State {
                 next.refuse(&format!("Nothing can be changed or asked: {error}."));
             }
             Action::Guide(turn) => next.turn_guide(turn),
+            // They are no steps.
+            Action::Answered | Action::Stopped(_) => {}
         }
         Rc::new(next)
     }
@@ -123,7 +125,7 @@ impl Reducible for State {
 
 impl Action {
     /// Whether it takes the engine.
-    fn asks_engine(&self) -> bool {
+    pub(super) fn asks_engine(&self) -> bool {
         !matches!(
             self,
             Self::FollowEdit
@@ -141,6 +143,8 @@ impl Action {
                 | Self::Tell(_)
                 | Self::Announce(_)
                 | Self::EngineCame(_)
+                | Self::Answered
+                | Self::Stopped(_)
         )
     }
 }
@@ -255,6 +259,7 @@ impl State {
     /// What is looked at less closely after an edit: what it did to the watched flows, and the sentence about it all.
     fn follow_edit(&mut self) {
         let Some(changed) = self.changed.clone().filter(|_| std::mem::take(&mut self.behind)) else { return };
+        self.unfollowed = false;
         self.watched = Ptr::new(watch::update(&self.watched, &self.answer));
         let said = [&format!("{}.", changed.label), &watch::summary(&self.watched), &changed.notes.join(" ")];
         self.announce(said.map(String::as_str).join(" ").trim().to_owned());

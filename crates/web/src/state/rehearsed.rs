@@ -5,11 +5,6 @@ use crate::engineroom;
 use model::Edit;
 use render::Format;
 use std::rc::Rc;
-use yew::Reducible;
-
-/// Clusters with more nodes, pods and Services are not rehearsed: that would hold the page while something is dragged.
-/// 20 nodes and 200 pods behind one Service take a few frames, 50 and 500 half a second on a busy machine.
-const MOST_OBJECTS: usize = 250;
 
 /// An edit that was not made, and the state that it leads to. It holds for the state that it is in: whatever else
 /// happens there forgets it.
@@ -28,13 +23,12 @@ impl State {
 
     /// The same state, which knows where an edit leads and how that is drawn.
     pub(super) fn rehearse(self: Rc<Self>, edit: Edit, shape: Format) -> Rc<Self> {
-        let model = self.world.model();
-        let large = model.nodes.len() + model.pods.len() + model.services.len() > MOST_OBJECTS;
-        if large || !engineroom::is_ready() || self.rehearsed(&edit).is_some() {
+        // A large cluster would hold the page while something is dragged.
+        if self.world.is_large() || !engineroom::is_ready() || self.rehearsed(&edit).is_some() {
             return self;
         }
         let now = Self { rehearsed: None, ..(*self).clone() };
-        let then = Rc::new(now.clone()).reduce(Action::Edit(edit.clone()));
+        let then = Rc::new(now.clone()).then(Action::Edit(edit.clone()));
         then.answer.picture(then.outcome, then.reply, shape);
         // What is asked for when it is first read would be read with the picture.
         let _ = then.answer.result();
@@ -49,7 +43,8 @@ mod tests {
     use crate::presets::{PRESETS, Preset};
     use crate::state::Tab;
     use render::Scene;
-    use session::{Call, Network};
+    use session::Call;
+    use yew::Reducible;
 
     /// A preset as it is opened, with the tab on which what followed from an edit is told.
     fn opened(preset: &'static Preset) -> Rc<State> {
@@ -77,7 +72,7 @@ mod tests {
         assert_eq!(rehearsed.history.next_undo(), made.history.next_undo(), "{what}");
         let changed = |state: &State| {
             let changed = state.changed.as_ref();
-            changed.map(|one| (one.label.clone(), one.notes.clone(), one.stages().to_vec()))
+            changed.map(|one| (one.label.clone(), one.notes.clone(), one.stages().map(<[_]>::to_vec)))
         };
         assert_eq!(changed(rehearsed), changed(made), "{what}");
     }
@@ -109,7 +104,8 @@ mod tests {
         let mut drops = drops(&state);
         drops.retain(|edit| state.world.plan(edit).is_ok());
         let [one, other, ..] = &drops[..] else { panic!("two drops") };
-        let is_kept = |world| engineroom::compute::<Network>(&Call::Network { world, nodes: 0 }).is_some();
+        let is_kept =
+            |world| engineroom::computed(&wire::encode(&Call::Network { world, nodes: 0 })).is_some();
         let rehearse = |state: Rc<State>, edit: &Edit| {
             let state = state.reduce(Action::Rehearse(edit.clone(), Format::Wide));
             let id = state.rehearsed(edit).expect("rehearsed").world.id();

@@ -1,5 +1,6 @@
 //! The one dialog: the browser's own, which keeps the focus inside and closes on Escape.
 
+use super::Work;
 use web_sys::HtmlDialogElement;
 use yew::prelude::*;
 
@@ -48,6 +49,8 @@ pub(crate) fn Dialog(props: &DialogProps) -> Html {
                 <button type="button" class="btn quiet" {onclick}>{ "Close" }</button>
             </div>
             <div class="dialog-body">{ props.children.clone() }</div>
+            // What lies behind a dialog cannot be reached.
+            <Work />
         </dialog>
     }
 }

@@ -6,6 +6,7 @@ mod segmented;
 mod stepper;
 mod table;
 mod tabs;
+mod work;
 
 pub(crate) use dialog::Dialog;
 pub(crate) use icon::{Glyph, icon};
@@ -13,11 +14,7 @@ pub(crate) use segmented::{Choice, Segmented};
 pub(crate) use stepper::Stepper;
 pub(crate) use table::{Cell, Table};
 pub(crate) use tabs::Tabs;
-
-/// In place of what the engine has yet to tell.
-pub(crate) fn loading() -> yew::Html {
-    yew::html! { <p class="empty">{ "The engine is being loaded…" }</p> }
-}
+pub(crate) use work::{Work, loading};
 
 /// The step that an arrow key, Home or End makes in a list of `count` things; `None` for any other key.
 pub(crate) fn arrow(key: &str, at: usize, count: usize) -> Option<usize> {

@@ -8,8 +8,7 @@ mod tree;
 
 use crate::world::World;
 use crate::{
-    engineroom,
-    ptr::Ptr,
+    ptr::{Identity, Ptr},
     state::{Action, Answer, Changed, Dispatch, RealRules, answer::per_cent},
     ui::{self, Choice, Segmented},
 };
@@ -70,6 +69,9 @@ impl Shape {
     }
 }
 
+/// Nodes that the list has; the palette, the picture and the inspector lead to the others.
+const MOST_NODES: usize = 100;
+
 /// Lines shown of one node; more are cut, and the panel says so.
 const MOST_LINES: usize = 1_500;
 
@@ -88,7 +90,7 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
     let passed = outcome.and_then(|outcome| outcome.node.clone().or_else(|| first_node(outcome)));
     let node = props.node.clone().or(passed).or_else(|| names().next().cloned());
     let (text_box, root) = (use_node_ref(), use_node_ref());
-    use_effect_with((props.answer.clone(), props.outcome, node.clone()), {
+    use_effect_with((Identity(props.answer.clone()), props.outcome, node.clone()), {
         let text_box = text_box.clone();
         move |_| show_first_match(&text_box)
     });
@@ -102,15 +104,13 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
         }
     });
     let lines = use_memo((props.world.clone(), node.clone(), family), |(world, node, family)| {
-        Some(Rc::new(Lines::of(&world.rules(node.as_ref()?, *family)?)))
+        Some(world.rules(node.as_ref()?, *family).ok()?.map(|rules| Rc::new(Lines::of(&rules))))
     });
     let Some(node) = node else {
         return html! { <p class="empty">{ "The cluster has no node." }</p> };
     };
-    if !engineroom::is_ready() {
-        return ui::loading();
-    }
-    let Some(lines) = (*lines).clone() else {
+    let Some(lines) = (*lines).clone() else { return ui::loading() };
+    let Some(lines) = lines else {
         return html! { <p class="empty">{ format!("{node} has no rules: kube-proxy does not run there.") }</p> };
     };
     let hits = Rc::new(hits(props.answer.paths(), props.outcome, &node));
@@ -128,6 +128,8 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
             others => format!("; {others} by other branches"),
         }
     );
+    let other = Some(&node).filter(|node| !names().take(MOST_NODES).any(|name| name == *node));
+    let listed = other.into_iter().chain(names().take(MOST_NODES));
     let onnode = {
         let dispatch = props.dispatch.clone();
         Callback::from(move |event: Event| {
@@ -160,7 +162,7 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
         <div class="rules" ref={root}>
             <div class="rules-head">
                 <select aria-label="Node" onchange={onnode}>
-                    { for names().map(|name| html! {
+                    { for listed.map(|name| html! {
                         <option value={name.to_string()} selected={*name == node}>{ name.as_str() }</option>
                     }) }
                 </select>

@@ -3,7 +3,7 @@
 use crate::{
     ptr::Ptr,
     state::Changed,
-    ui::{Cell, Table},
+    ui::{self, Cell, Table},
     world::World,
 };
 use model::{NodeName, kubernetes::IpFamily};
@@ -28,14 +28,15 @@ pub(super) fn Rewritten(props: &RewrittenProps) -> Html {
     let RewrittenProps { changed, node, .. } = props;
     let written = use_memo(
         (props.world.clone(), changed.clone(), node.clone(), props.family),
-        |(world, changed, node, family)| world.rewrites(changed.as_ref()?.before(), node, *family),
+        |(world, changed, node, family)| Some(world.rewrites(changed.as_ref()?.before(), node, *family)),
     );
     let Some(changed) = changed else {
         return html! {
             <p class="empty">{ "Nothing was changed yet. Move a node, flip a policy or scale a workload: here stands which chains kube-proxy writes for it, and which it leaves alone." }</p>
         };
     };
-    let Some(written) = &*written else {
+    let Some(Ok(written)) = &*written else { return ui::loading() };
+    let Some(written) = written else {
         return html! {
             <p class="empty">{ format!("{node} was not there before the last edit ({}): kube-proxy writes all of its rules.", changed.label) }</p>
         };
