@@ -55,6 +55,8 @@ const loadEngineroom = async () => {
   const query = attempt ? `?${attempt}` : "";
   const { default: init, ...doors } = await import(`./${part("engineroom")}.js${query}`);
   await init({ module_or_path: new URL(`${part("engineroom")}_bg.wasm`, import.meta.url) });
+  // What it is asked first is long enough by itself.
+  await new Promise((turn) => setTimeout(turn));
   return (door, question) => {
     try {
       return doors[door](question);
@@ -95,16 +97,33 @@ globalThis.hopscope = {
   embed: async (...what) => (await import(`./${part("embed")}.js`)).open(...what),
 };
 
+// What the build left of the first drawing stands until the page's own does, with its result, which follows the paint.
+const app = document.getElementById("app");
+const first = document.getElementById("first");
+new MutationObserver((_, observer) => {
+  if (!app.querySelector(".dock > *")) return;
+  first.remove();
+  observer.disconnect();
+}).observe(app, { childList: true, subtree: true });
+
+// It is painted before the page's code takes the thread. A tab that nobody looks at paints nothing.
+const isSeen = first.firstChild && !document.documentElement.classList.contains("elsewhere");
+const painted = isSeen && new Promise((resolve) => {
+  new PerformanceObserver(resolve).observe({ type: "paint", buffered: true });
+  setTimeout(resolve, 1000);
+});
+
 try {
-  const { default: init } = await import(glue.href);
+  const [{ default: init }] = await Promise.all([import(glue.href), painted]);
   // A visit that the worker serves has all of it at hand, and a request that is waited for would pass the worker by.
   kept = navigator.serviceWorker?.controller && (await fetchRest().catch(() => {}));
-  const first = await init({ module_or_path: wasm.href });
-  if (kept) join(first, kept);
+  const exports = await init({ module_or_path: wasm.href });
+  if (kept) join(exports, kept);
   // Where that fails, what needs the rest asks for it again.
-  started(first.here && !kept && fetchRest().then((module) => join(first, module)).catch(() => {}));
+  started(exports.here && !kept && fetchRest().then((module) => join(exports, module)).catch(() => {}));
 } catch (error) {
-  document.getElementById("app").replaceChildren();
-  notice(document.getElementById("app"), `Hopscope could not start: ${error.message ?? error}`);
+  first.remove();
+  app.replaceChildren();
+  notice(app, `Hopscope could not start: ${error.message ?? error}`);
   throw error;
 }

@@ -69,6 +69,8 @@ export function single(site, root, whole, html, names) {
     .replace(/\s*<meta name="part-[^>]*>/g, "")
     .replace(/\s*<link rel="(?:modulepreload|preload|stylesheet)"[^>]*>/g, "")
     .replace(/\s*<script[^>]*><\/script>/g, "")
+    // The style comes packed, and the page with it.
+    .replace(/\s*<div id="first">[\s\S]*<\/div>(?=\s*<div id="app">)/, "")
     .replace(/<link rel="icon"[^>]*>/, () => (icon ? `<link rel="icon" type="image/svg+xml" href="data:image/svg+xml;base64,${bytes(icon).toString("base64")}">` : ""))
     .replace("</body>", () => `<script type="text/plain" id="packed">${packed}</script>\n<script type="module">${boot}</script>\n</body>`);
   // The mark at the beginning tells the encoding, whatever a host says.

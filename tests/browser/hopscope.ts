@@ -45,9 +45,15 @@ export class Hopscope {
   /** Opens the page, at `hash` if one is given, and waits for the first paint. */
   async goto(hash = ""): Promise<void> {
     await this.page.goto(`./${hash}`);
+    await this.begun();
+    await this.page.evaluate(() => document.fonts.ready);
+  }
+
+  /** Waits until the page stands, and not what the build left of it. */
+  async begun(): Promise<void> {
     // An unoptimised page on a busy machine takes its time to start.
     await expect(this.main).toBeVisible({ timeout: 30_000 });
-    await this.page.evaluate(() => document.fonts.ready);
+    await expect(this.page.locator("#first")).toHaveCount(0, { timeout: 30_000 });
   }
 
   /** The card of a node in the picture, by the start of its name. */

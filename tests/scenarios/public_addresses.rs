@@ -29,6 +29,12 @@ metadata: {name: agw}
 spec: {ipAddress: 20.0.0.2, ipConfiguration: {id: /subscriptions/s/resourceGroups/g/providers/Microsoft.Network/applicationGateways/gate/frontendIPConfigurations/public}}
 ---
 apiVersion: v1
+kind: Service
+metadata: {name: inside, annotations: {service.beta.kubernetes.io/azure-load-balancer-internal: \"true\"}}
+spec: {type: LoadBalancer, ports: [{port: 80}]}
+status: {loadBalancer: {ingress: [{ip: 10.224.0.90}]}}
+---
+apiVersion: v1
 kind: Pod
 metadata: {name: client}
 spec: {containers: [{name: c}]}
@@ -56,6 +62,15 @@ fn a_public_address_is_what_has_it() {
             "gateway gate",
         ),
         ("198.51.100.7", "20.0.0.3:443", Verdict::Delivered, None, "receives"),
+        // The frontend of an internal load balancer is private.
+        ("198.51.100.7", "10.224.0.90:80", Verdict::Unreachable, Some(Cause::NoRoute), "private address"),
+        (
+            "198.51.100.7",
+            "svc/default/inside:80",
+            Verdict::Unreachable,
+            Some(Cause::NoRoute),
+            "private address",
+        ),
         // Its answers come to the same address, and are let in.
         ("pod/default/client", "203.0.113.9:443", Verdict::Delivered, None, "receives"),
     ] {

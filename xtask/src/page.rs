@@ -22,8 +22,16 @@ pub(crate) fn build(profile: Profile) -> Result<(), Stop> {
     compile(profile)?;
     if profile == Profile::Release {
         startup::cut(&dist())?;
+        draw_first(&dist())?;
     }
     parts::name(&dist())
+}
+
+/// Leaves in a page what it draws first, as the uncut page draws it.
+fn draw_first(out: &Path) -> Result<(), Stop> {
+    let mut node = Command::new("node");
+    node.arg(root().join("xtask").join("first.mjs")).arg(out).arg(startup::whole());
+    run(&mut node, "drawing the first picture")
 }
 
 /// The page as Trunk leaves it.

@@ -253,7 +253,9 @@ impl World {
             return self.answer_from_outside(traveller, flow).into();
         }
         match self.topology.owner(destination) {
-            Some(AddressOwner::Frontend) => Moves::one(traveller, Move::Go(At::LoadBalancer)),
+            Some(AddressOwner::Frontend) if !self.is_internal_frontend(destination) => {
+                Moves::one(traveller, Move::Go(At::LoadBalancer))
+            }
             Some(AddressOwner::ExternalIp(_)) => Moves::one(traveller, Move::Go(At::AnyNode)),
             Some(AddressOwner::AzureService(account)) => {
                 let party = Party::AzureService { account: account.clone(), way: Way::Public };

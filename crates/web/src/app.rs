@@ -9,7 +9,7 @@ use crate::{
         WatchedFlows, files_of, history_dialog,
     },
     panic,
-    pause::{paint, use_later, wait},
+    pause::{paint, use_later, use_parts, wait},
     picture::Picture,
     ptr::Ptr,
     rehearsal::use_rehearsal,
@@ -32,6 +32,9 @@ pub(crate) struct AppProps {
     pub(crate) link: Option<Result<Link, String>>,
 }
 
+/// Head, picture, guide, inspector, and behind their paint the result.
+const PARTS: u8 = 5;
+
 /// The page.
 #[component]
 pub(crate) fn App(props: &AppProps) -> Html {
@@ -45,7 +48,8 @@ pub(crate) fn App(props: &AppProps) -> Html {
     use_brought(&dispatch);
     use_kept(&dispatch);
     // The picture comes first; the place of the rest is kept, so that nothing moves.
-    let painted = use_later(false, true);
+    let parts = use_parts(PARTS);
+    let painted = parts == PARTS;
     use_engine(&dispatch, painted);
     use_rehearsal(&state.world, &state.flow);
     let now = (settled.clone(), state.model.clone(), state.flow.clone());
@@ -114,19 +118,25 @@ pub(crate) fn App(props: &AppProps) -> Html {
                         <Comparison variant={variant.clone()} model={state.model.clone()} world={state.world.clone()}
                             answer={state.answer.clone()} outcome={state.outcome} reply={state.reply}
                             selection={state.selection.clone()} highlight={state.highlight} dispatch={dispatch.clone()} />
-                    } else {
+                    } else if parts > 1 {
                         <Picture answer={state.answer.clone()} outcome={state.outcome}
                             reply={state.reply} selection={state.selection.clone()} highlight={state.highlight}
                             setting={Setting { advice, on_advised, ..Setting::default() }} dispatch={dispatch.clone()} />
                     }
                 </main>
                 <div class="right">
-                    <Rail preset={state.origin.preset} origin={state.origin.model.clone()} model={state.model.clone()}
-                        guide={state.guide.clone()} dispatch={dispatch.clone()} />
+                    if parts > 2 {
+                        <Rail preset={state.origin.preset} origin={state.origin.model.clone()} model={state.model.clone()}
+                            guide={state.guide.clone()} dispatch={dispatch.clone()} />
+                    } else {
+                        <section class="rail" />
+                    }
                     <aside class="side" aria-label="Inspector and watched flows">
-                        <Inspector model={state.model.clone()} world={state.world.clone()} settled={settled} {listed}
-                            selection={state.selection.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
-                        <WatchedFlows watched={state.watched.clone()} flow={state.flow.clone()} unfollowed={state.unfollowed} dispatch={dispatch.clone()} />
+                        if parts > 3 {
+                            <Inspector model={state.model.clone()} world={state.world.clone()} settled={settled} {listed}
+                                selection={state.selection.clone()} flow={state.flow.clone()} dispatch={dispatch.clone()} />
+                            <WatchedFlows watched={state.watched.clone()} flow={state.flow.clone()} unfollowed={state.unfollowed} dispatch={dispatch.clone()} />
+                        }
                     </aside>
                 </div>
                 if painted {

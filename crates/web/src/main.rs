@@ -29,14 +29,16 @@ fn main() {
         .and_then(|document| document.get_element_by_id("app"));
     let Some(root) = root else { return };
     let hash = address::hash();
-    if !address::is_link(&hash) {
-        return render(root, None);
+    let is_link = address::is_link(&hash);
+    if is_link {
+        root.set_text_content(Some("Opening the link…"));
     }
-    root.set_text_content(Some("Opening the link…"));
     wasm_bindgen_futures::spawn_local(async move {
-        let link = documents::read_link(hash).await;
+        // What the browser did to begin has taken its time; it has its turn before the page draws.
+        pause::turn().await;
+        let link = if is_link { Some(documents::read_link(hash).await) } else { None };
         root.set_text_content(None);
-        render(root, Some(link));
+        render(root, link);
     });
 }
 

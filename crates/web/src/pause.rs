@@ -37,6 +37,29 @@ pub(crate) async fn paint() {
     turn().await;
 }
 
+/// How many of `of` parts are drawn: after each the browser has its turn, so that none holds it for long. The last one
+/// waits for the paint of the others.
+#[hook]
+pub(crate) fn use_parts(of: u8) -> u8 {
+    let drawn = use_state(|| 1);
+    use_effect_with(*drawn, {
+        let drawn = drawn.setter();
+        move |&so_far| {
+            if so_far < of {
+                spawn_local(async move {
+                    if so_far + 1 == of {
+                        paint().await;
+                    } else {
+                        turn().await;
+                    }
+                    drawn.set(so_far + 1);
+                });
+            }
+        }
+    });
+    *drawn
+}
+
 /// A value that is looked at less closely: `first`, and from the paint after each change on the value itself.
 #[hook]
 pub(crate) fn use_later<T: Clone + PartialEq + 'static>(first: T, value: T) -> T {

@@ -25,7 +25,7 @@ test("what runs before the first picture stands", async ({ browser }) => {
     // It is asked for behind the first picture.
     await page.route(/engineroom.*/, () => {});
     await page.goto(`./${hash}`);
-    await expect(hash ? page.getByText("Opening the link…") : page.locator("[data-link].s-taken").first()).toBeVisible();
+    await expect(hash ? page.getByText("Opening the link…") : page.getByTestId("verdict")).toBeVisible();
     const marks = await page.evaluate(async (count) => {
       const glue = document.querySelector<HTMLLinkElement>('link[rel="modulepreload"]')?.href ?? "";
       // Started already, it gives what it exports.
