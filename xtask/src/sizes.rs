@@ -16,7 +16,7 @@ const REST_BUDGET: u64 = 25_000;
 const WASM_CEILING: u64 = 156_000;
 
 /// Brotli bytes of the package's wasm, all of the engine with its documents: raised only for what a commit names.
-const PACKAGE_CEILING: u64 = 958_000;
+const PACKAGE_CEILING: u64 = 940_000;
 
 const KINDS: [&str; 4] = ["wasm", "js", "css", "html"];
 const BEGIN: &str = "<!-- sizes: written by `cargo xtask sizes` -->";

@@ -124,7 +124,7 @@ pub(crate) fn OpenDialog(props: &OpenProps) -> Html {
                     <input type="file" multiple=true accept=".yaml,.yml,.json" {onchange} /></label>
                 <label class="field"><span class="field-name">{ "Or paste" }</span>
                     <textarea ref={field} class="mono" rows="10" spellcheck="false"
-                        placeholder="apiVersion: v1&#10;kind: Service" /></label>
+                        placeholder={"apiVersion: v1\nkind: Service"} /></label>
                 <button type="submit" class="btn strong">{ "Open what is pasted" }</button>
             </form>
             if let Some(busy) = &*busy { <p class="hint" role="status">{ busy }</p> }

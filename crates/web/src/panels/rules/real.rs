@@ -92,7 +92,7 @@ fn ask(node: &NodeName, field: &NodeRef, give: impl Fn(Option<AttrValue>) + Clon
             <p>{ "What does the real node have? Run " }<code>{ "iptables-save" }</code>{ format!(" on {node} and give what it prints. Packets go by it from then on, in place of the rules that kube-proxy would write. Here stands then which of those it lacks, which it has besides, and which lines cannot be modelled. It stays on this page.") }</p>
             <label class="field"><span class="field-name">{ "A file" }</span><input type="file" {onchange} /></label>
             <label class="field"><span class="field-name">{ "Or paste" }</span>
-                <textarea ref={field.clone()} class="mono" rows="8" spellcheck="false" placeholder="*nat&#10;:PREROUTING ACCEPT [0:0]" /></label>
+                <textarea ref={field.clone()} class="mono" rows="8" spellcheck="false" placeholder={"*nat\n:PREROUTING ACCEPT [0:0]"} /></label>
             <button type="submit" class="btn strong">{ "Use these rules" }</button>
         </form>
     }
