@@ -43,7 +43,7 @@ impl Answered {
     }
 }
 
-/// What settling changed in the settled cluster before, if anything.
+/// What settling changed in the settled cluster before, or in the input, if anything.
 #[derive(Debug, Clone, PartialEq, Wire)]
 pub struct SettledChange(pub Option<Edit>);
 
@@ -52,6 +52,8 @@ pub struct SettledChange(pub Option<Edit>);
 pub enum Call {
     /// Settle a cluster and keep it under this number. `Model`, settled.
     New(WorldId, Box<Model>),
+    /// The same for a large cluster, of which most is as it was written and need not pass. [`SettledChange`], of the input.
+    Settle(WorldId, Box<Model>),
     /// Settle what an edit makes of the input of a kept cluster, and keep that too. [`SettledChange`].
     Update {
         /// The kept cluster.

@@ -57,6 +57,11 @@ impl Session {
                 world.model().write(out);
                 self.worlds.insert(id, world);
             }
+            Call::Settle(id, model) => {
+                let world = World::new(&model);
+                SettledChange(model.difference(world.model())).write(out);
+                self.worlds.insert(id, world);
+            }
             Call::Update { from, to, edit } => {
                 let before = self.world(from)?;
                 let mut model = before.input().clone();

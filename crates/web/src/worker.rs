@@ -148,7 +148,7 @@ pub(crate) fn generation() -> u32 {
 pub(crate) fn answer(call: &Call, worlds: &[WorldId]) -> Option<Rc<Vec<u8>>> {
     let key = match call {
         // What settles a number is one cluster for as long as its answer is kept: a large one is not written twice.
-        Call::New(id, _) => wire::encode(id),
+        Call::Settle(id, _) => wire::encode(id),
         call => wire::encode(call),
     };
     APART.with_borrow_mut(|apart| {
@@ -429,7 +429,9 @@ fn end(then: Thread) -> VecDeque<Job> {
 /// The cluster that a call makes.
 fn made(call: &Call) -> Option<WorldId> {
     match call {
-        Call::New(to, _) | Call::Update { to, .. } | Call::GiveRules { to, .. } => Some(*to),
+        Call::New(to, _) | Call::Settle(to, _) | Call::Update { to, .. } | Call::GiveRules { to, .. } => {
+            Some(*to)
+        }
         _ => None,
     }
 }
@@ -437,7 +439,7 @@ fn made(call: &Call) -> Option<WorldId> {
 /// What a call does, for a person.
 fn words(call: &Call) -> &'static str {
     match call {
-        Call::New(..) | Call::Update { .. } => "Settling the cluster",
+        Call::New(..) | Call::Settle(..) | Call::Update { .. } => "Settling the cluster",
         Call::GiveRules { .. } => "Giving the rules to the node",
         Call::Plan(..) | Call::MoveMember { .. } => "Planning the change",
         Call::Ask { .. } => "Asking where the packets go",

@@ -147,6 +147,14 @@ fn compute<T: Wire>(large: bool, worlds: &[&World], call: &Call) -> Option<T> {
     wire::decode(&asked(large, worlds, call)?)
 }
 
+/// A cluster as it is settled: with what the engine changed. What it did not change is the same object.
+#[inline(never)]
+fn settled(before: &Model, SettledChange(change): SettledChange) -> Option<Model> {
+    let mut settled = before.clone();
+    let fits = change.is_none_or(|change| change.apply(&mut settled).is_ok());
+    fits.then_some(settled)
+}
+
 /// The engine has yet to tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Awaited;
@@ -163,7 +171,12 @@ impl World {
     fn with(input: &Model, rules: Given) -> Self {
         let id = next_id();
         let large = is_large(input);
-        let settled = compute(large, &[], &Call::New(id, Box::new(input.clone())));
+        let settled = if large {
+            let change = compute(large, &[], &Call::Settle(id, Box::new(input.clone())));
+            change.and_then(|change| settled(input, change))
+        } else {
+            compute(large, &[], &Call::New(id, Box::new(input.clone())))
+        };
         let kept = settled.is_some();
         let world = Self::kept(id, input.clone(), settled.unwrap_or_else(|| input.clone()), rules, kept);
         if world.is_apart() {
@@ -193,12 +206,14 @@ impl World {
         }
         let id = next_id();
         let edit = self.0.input.difference(input);
-        let mut settled = self.0.settled.clone();
         let change = compute(self.0.large, &[self], &Call::Update { from: self.id(), to: id, edit });
-        match change {
-            Some(SettledChange(Some(change))) if change.apply(&mut settled).is_err() => Self::new(input),
-            None if !self.is_apart() => Self::new(input),
-            _ => Self::kept(id, input.clone(), settled, Rc::clone(&self.0.rules), true),
+        let settled = match change {
+            Some(change) => settled(&self.0.settled, change),
+            None => self.is_apart().then(|| self.0.settled.clone()),
+        };
+        match settled {
+            Some(settled) => Self::kept(id, input.clone(), settled, Rc::clone(&self.0.rules), true),
+            None => Self::new(input),
         }
     }
 
@@ -230,7 +245,7 @@ impl World {
     pub(crate) fn tell(&self) {
         let generation = worker::generation();
         if self.0.home.worker.replace(generation) != generation {
-            worker::tell(&Call::New(self.id(), Box::new(self.0.input.clone())));
+            worker::tell(&Call::Settle(self.id(), Box::new(self.0.input.clone())));
             self.give(|call| worker::tell(&call));
         }
     }
