@@ -147,6 +147,12 @@ fn compute<T: Wire>(large: bool, worlds: &[&World], call: &Call) -> Option<T> {
     wire::decode(&asked(large, worlds, call)?)
 }
 
+/// Asks for a settled large cluster, of which most is as it was written.
+#[inline(never)]
+fn settle_large(id: WorldId, input: &Model) -> Option<Model> {
+    settled(input, compute(true, &[], &Call::Settle(id, Box::new(input.clone())))?)
+}
+
 /// A cluster as it is settled: with what the engine changed. What it did not change is the same object.
 #[inline(never)]
 fn settled(before: &Model, SettledChange(change): SettledChange) -> Option<Model> {
@@ -172,8 +178,7 @@ impl World {
         let id = next_id();
         let large = is_large(input);
         let settled = if large {
-            let change = compute(large, &[], &Call::Settle(id, Box::new(input.clone())));
-            change.and_then(|change| settled(input, change))
+            settle_large(id, input)
         } else {
             compute(large, &[], &Call::New(id, Box::new(input.clone())))
         };
