@@ -174,7 +174,7 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) flow: FlowArguments,
     /// How many connections, 1 to 10,000,000
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub(crate) requests: u64,
     /// Seed of the sampling
     #[arg(long, default_value_t = 1)]
