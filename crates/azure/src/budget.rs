@@ -291,7 +291,7 @@ impl Cloud {
 }
 
 /// A host on the internet to ask the way to: reserved for documentation (RFC 5737).
-const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
+pub const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
 
 /// `3 of 3 nodes go out by a user route`; `None` where no node does.
 fn unused(better: impl Iterator<Item = Method>, nodes: usize) -> Option<String> {

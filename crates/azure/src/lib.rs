@@ -46,7 +46,7 @@ mod tests;
 
 pub use allocate::is_private;
 pub use balancer::{AdminState, Balancer, Frontend, Member, Origin, Pool, Rule};
-pub use budget::{Allocation, At, GatewayBudget, NAT_GATEWAY_CONNECTIONS_PER_DESTINATION, SnatBudget};
+pub use budget::{Allocation, At, FAR, GatewayBudget, NAT_GATEWAY_CONNECTIONS_PER_DESTINATION, SnatBudget};
 pub use cloud::{Allocated, Cloud, is_given, program, program_with};
 pub use drift::{Difference, Drift, DriftRow, Fate, FieldDifference, Part, TRIGGERS, Trigger};
 pub use effective::{EffectiveComparison, EffectiveDifference, EffectiveRow, compare_effective};

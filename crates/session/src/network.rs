@@ -1,13 +1,10 @@
 //! The network around the nodes: security groups, ways out, routes.
 
-use azure::{Cloud, GatewayBudget, Outbound, Sender, SnatBudget, Vm};
+use azure::{Cloud, FAR, GatewayBudget, Outbound, Sender, SnatBudget, Vm};
 use engine::World;
 use model::{NodeName, azure::SecurityRule};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use wire::Wire;
-
-/// A host on the internet to ask the way to: reserved for documentation (RFC 5737).
-const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
 
 /// The network around the nodes.
 #[derive(Debug, Clone, PartialEq, Wire)]

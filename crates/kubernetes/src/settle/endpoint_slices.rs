@@ -14,7 +14,7 @@ use model::{
         TrafficDistribution,
     },
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cell::LazyCell, collections::BTreeMap, sync::Arc};
 
 /// Most endpoints in one slice.
 const PER_SLICE: usize = 100;
@@ -31,21 +31,18 @@ pub(super) fn complete(settled: &mut Settled) {
         .collect();
     let pods = PodIndex::new(model, &wanted);
     let zones = zones(model);
-    let mut slices: Vec<_> =
-        wanted.iter().flat_map(|(key, service)| slices(&zones, &pods, key, service)).collect();
-    if wanted.iter().any(|(_, service)| topology_hints::are_wanted(service)) {
-        let shares = topology_hints::shares(model);
-        for (key, service) in wanted.iter().filter(|(_, service)| topology_hints::are_wanted(service)) {
+    let shares = LazyCell::new(|| topology_hints::shares(model));
+    let complete = |(key, service): &(&Key, &Arc<Service>)| {
+        let mut slices = slices(&zones, &pods, key, service);
+        if topology_hints::are_wanted(service) {
             for family in [AddressType::IPv4, AddressType::IPv6] {
-                let own = slices.iter_mut().filter(|(place, slice)| {
-                    place.namespace == key.namespace
-                        && slice.service() == Some(&service.metadata.name)
-                        && slice.address_type == family
-                });
-                topology_hints::add(shares.as_ref(), own.map(|(_, slice)| slice));
+                let own = slices.iter_mut().map(|(_, slice)| slice);
+                topology_hints::add(shares.as_ref(), own.filter(|slice| slice.address_type == family));
             }
         }
-    }
+        slices
+    };
+    let slices: Vec<_> = wanted.iter().flat_map(complete).collect();
     for (key, slice) in slices {
         settled.allocated(ObjectRef::namespaced(Kind::EndpointSlice, &key), Field::Everything);
         settled.model.endpoint_slices.insert(key, Arc::new(slice));
