@@ -236,21 +236,40 @@ pub(crate) fn fraction(share: f64) -> Option<String> {
     })
 }
 
-/// Why a flow ends differently than before: the sentence of the first step that differs on its most probable way.
+/// Why a flow ends differently than before. What fails now is told by its last step; else the most probable way is
+/// compared with the one before: its first step that differs, and how the endpoint was chosen, if that differs, too.
 pub(crate) fn cause(before: &Answer, after: &Answer) -> Option<String> {
     let (Some(before_paths), Some(after_paths)) = (before.paths(), after.paths()) else {
         return after.result().err().map(ToString::to_string);
     };
     let (was, is) = (before_paths.outcomes.first()?, after_paths.outcomes.first()?);
-    if before.digest().shares_like(&after.digest()) {
+    let (old, now) = (before.digest(), after.digest());
+    if old.shares_like(&now) {
         let translated =
             |step: &&Step| matches!(step.action, Action::Masquerade | Action::SkipMasquerade | Action::Snat);
         return is.steps.iter().find(translated).map(|step| step.why.to_string());
     }
-    let other = is.steps.iter().enumerate().find(|(at, step)| {
+    if old.answered() - now.answered() > 1e-9 {
+        let fails = |outcome: &&PathOutcome| outcome.verdict != Verdict::Delivered;
+        let fallen = after_paths.outcomes.iter().find(fails)?;
+        let way_back = fallen.reply.as_ref().and_then(|reply| reply.steps.last());
+        return way_back.or(fallen.steps.last()).map(|step| step.why.to_string());
+    }
+    let differs = |(at, step): &(usize, &Step)| {
         was.steps.get(*at).is_none_or(|old| old.why != step.why || old.probability != step.probability)
-    });
-    other.map(|(_, step)| step.why.to_string())
+    };
+    let (first, other) = is.steps.iter().enumerate().find(differs)?;
+    let chosen_otherwise =
+        chosen(is).filter(|(at, step)| *at > first && chosen(was).is_none_or(|(_, old)| old.why != step.why));
+    let chosen_otherwise = chosen_otherwise.map(|(_, step)| format!(" {}", step.why));
+    Some(format!("{}{}", other.why, chosen_otherwise.unwrap_or_default()))
+}
+
+/// The step that chose the endpoint: the one before the destination is rewritten.
+fn chosen(outcome: &PathOutcome) -> Option<(usize, &Step)> {
+    let rewritten = outcome.steps.iter().position(|step| step.action == Action::Dnat)?;
+    let at = rewritten.checked_sub(1)?;
+    Some((at, outcome.steps.get(at)?))
 }
 
 /// A branch in one sentence.
