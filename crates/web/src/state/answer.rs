@@ -1,14 +1,13 @@
 //! What the engine says about a flow, and what changed since the edit before.
 
 use crate::world::World;
-use engine::{Action, Cause, Flow, PathOutcome, Paths, Run, RunRow, Step, Verdict};
+use engine::{Action, Cause, Flow, PathOutcome, Paths, Run, RunRow, Seen, Step, Verdict};
 pub(crate) use render::per_cent;
 use render::{Format, Options, Scene};
 use session::{Answered, Export};
 use std::{
     cell::{OnceCell, RefCell},
     fmt,
-    net::IpAddr,
     rc::Rc,
 };
 
@@ -122,7 +121,7 @@ impl Answer {
     pub(crate) fn digest(&self) -> Digest {
         match self.result() {
             Err(error) => {
-                Digest { shares: Vec::new(), sources: Vec::new(), failure: Some(error.to_string()) }
+                Digest { shares: Vec::new(), seen: Seen::default(), failure: Some(error.to_string()) }
             }
             Ok(answered) => Digest::of(&answered.run),
         }
@@ -134,8 +133,8 @@ impl Answer {
 pub(crate) struct Digest {
     /// Receivers and their exact shares, in name order.
     pub(crate) shares: Vec<(String, f64)>,
-    /// Source addresses that the receivers saw.
-    pub(crate) sources: Vec<IpAddr>,
+    /// Whom the receivers took for the client.
+    pub(crate) seen: Seen,
     /// What fails and in which share, or why nothing can be asked.
     pub(crate) failure: Option<String>,
 }
@@ -144,21 +143,18 @@ impl Digest {
     fn of(run: &Run) -> Self {
         let (delivered, failed): (Vec<_>, Vec<_>) =
             run.rows.iter().partition(|row| row.verdict == Verdict::Delivered);
-        let mut sources: Vec<IpAddr> =
-            delivered.iter().flat_map(|row| row.sources_seen.iter().copied()).collect();
-        order::sort(&mut sources);
-        sources.dedup();
+        let seen = Seen::by(delivered.iter().copied());
         let failure = failed
             .iter()
             .max_by(|a, b| a.exact.total_cmp(&b.exact))
             .filter(|row| row.exact > 0.0)
             .map(|row| failure(row));
-        Self { shares: delivered.iter().map(|row| (receiver(row), row.exact)).collect(), sources, failure }
+        Self { shares: delivered.iter().map(|row| (receiver(row), row.exact)).collect(), seen, failure }
     }
 
     /// Whether a person would see no difference: shares are sums of products and differ in their last bits.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        self.sources == other.sources && self.failure == other.failure && self.shares_like(other)
+        self.seen == other.seen && self.failure == other.failure && self.shares_like(other)
     }
 
     /// The share of connections that are answered, 0 to 1.
