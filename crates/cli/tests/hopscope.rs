@@ -67,6 +67,12 @@ fn the_same_seed_gives_the_same_counts() {
 }
 
 #[test]
+fn a_run_is_of_a_hundred_connections_where_nobody_says() {
+    let run = |more: &str| prints(&format!("run examples/caveat-cluster {FLOW} {more}"));
+    assert_eq!(run(""), run("--requests 100"));
+}
+
+#[test]
 fn paths_as_json_sum_to_one_and_name_what_decided() {
     let text = prints(&format!("paths examples/caveat-cluster {FLOW} -o json"));
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -189,7 +195,7 @@ fn bad_usage_is_refused_with_a_hint() {
     let cases: &[(&str, &[&str])] = &[
         ("", &["Usage"]),
         ("fly", &["fly", "Usage"]),
-        ("run examples/caveat", &["--from", "--to", "--requests"]),
+        ("run examples/caveat", &["--from", "--to"]),
         ("run examples/caveat --from 1.2.3.4 --to 1.2.3.4:80 --requests 0", &["--requests"]),
         (
             "paths examples/caveat --from 1.2.3.4 --to svc/default/echo-service",
