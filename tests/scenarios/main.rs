@@ -7,6 +7,7 @@
 mod addresses;
 mod azure;
 mod canary;
+mod containers;
 mod drift;
 mod fold;
 mod modes;

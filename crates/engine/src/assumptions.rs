@@ -105,14 +105,15 @@ impl World {
 
     /// What is taken for granted of an end that nothing in the input owns.
     fn assumed_of(&self, ip: IpAddr) -> Option<AssumptionCode> {
-        if self.topology.owner(ip).is_some() || azure::is_platform(ip) || ip == azure::METADATA {
-            return None;
-        }
-        Some(if self.topology.in_vnet(ip) {
-            AssumptionCode::UnownedAddressIsVm
+        if self.topology.owner(ip).is_some() {
+            None
+        } else if self.topology.in_vnet(ip) {
+            Some(AssumptionCode::UnownedAddressIsVm)
         } else {
-            AssumptionCode::UnknownAddressIsInternet
-        })
+            // A host on premises, the platform, a range of the cluster, or the sender's own loopback.
+            let is_known = self.is_inside(ip) || ip.is_loopback();
+            (!is_known).then_some(AssumptionCode::UnknownAddressIsInternet)
+        }
     }
 }
 
