@@ -10,7 +10,7 @@ use crate::{
     given::Resolver,
     inputs::Inputs,
     limits::{self, Counts, Limit},
-    names::{self, Namer},
+    names::{self, Namer, OUTBOUND_V6},
     nodes::Nodes,
     plan::{self, Plan},
     private_link::PrivateLinkService,
@@ -21,7 +21,7 @@ use crate::{
 use ipnet::IpNet;
 use model::{
     Key, Model, NodeName,
-    azure::{OutboundRule, Probe, PublicIpAddress, RuleProtocol},
+    azure::{OutboundRule, Probe, PublicIpAddress, RuleProtocol, SubResource},
     kubernetes::{IpFamily, LoadBalancerIngress, Service, ServiceType},
 };
 use std::{
@@ -174,7 +174,14 @@ impl<'a> Builder<'a> {
             let (mut balancer, pools) = resolver.balancer(document);
             for frontend in &mut balancer.frontends {
                 if frontend.address.is_none() {
-                    let address = self.allocator.outbound();
+                    let name = &frontend.configuration.name;
+                    let has_it = |own: &SubResource| own.id.name().eq_ignore_ascii_case(name);
+                    let v6 = document.outbound_rules.iter().any(|rule| {
+                        let pool = rule.backend_address_pool.as_ref().map(|own| own.id.name());
+                        rule.frontend_ip_configurations.iter().any(has_it)
+                            && pool.is_some_and(|pool| pool.eq_ignore_ascii_case(OUTBOUND_V6[0]))
+                    });
+                    let address = self.allocator.outbound(v6);
                     self.done.allocated.push(Allocated {
                         owner: format!("frontend {}", frontend.configuration.name),
                         address,
