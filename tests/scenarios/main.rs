@@ -14,6 +14,7 @@ mod fold;
 mod lacking;
 mod modes;
 mod named_ports;
+mod not_ready;
 mod pod_names;
 mod pools;
 mod public_addresses;

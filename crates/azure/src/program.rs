@@ -242,7 +242,8 @@ impl<'a> Builder<'a> {
         self.secure(key, service, addresses);
     }
 
-    /// The status: what the Service has, else the frontends' addresses.
+    /// The status: what the Service has, else the frontends' addresses, and those that kube-proxy is to know besides
+    /// (`getServiceLoadBalancerStatus`).
     fn report(&mut self, key: &Key, service: &Service, addresses: &[IpAddr]) {
         let ingress = &service.status.load_balancer.ingress;
         let holds = |ip: &IpAddr| ingress.iter().any(|entry| entry.ip.parse() == Ok(*ip));
@@ -250,7 +251,9 @@ impl<'a> Builder<'a> {
             ingress.clone()
         } else {
             let entry = |ip: &IpAddr| LoadBalancerIngress { ip: ip.to_string(), ..Default::default() };
-            addresses.iter().map(entry).collect()
+            let additional = Annotations::of(service).additional_public_ips().unwrap_or_default();
+            let additional = additional.iter().filter(|_| !addresses.is_empty());
+            addresses.iter().chain(additional).map(entry).collect()
         };
         if !status.is_empty() {
             self.done.statuses.insert(key.clone(), status);
