@@ -77,6 +77,10 @@ fn the_api_servers_service_is_not_taken_for_missing() {
             assert_eq!(got, (Verdict::Delivered, None), "{from} → {to}: {told}");
         }
     }
+    for name in ["kubernetes.web:443", "kube.default:443"] {
+        let paths = world("").paths(&flow("pod/default/a", name)).expect("the flow exists");
+        assert_eq!(paths.outcomes[0].cause, Some(Cause::NameNotFound), "{name}");
+    }
     // To a VM no cluster IP is anything.
     let paths = world("").paths(&flow("10.224.0.9", "10.0.0.1:443")).expect("the flow exists");
     assert_eq!(paths.outcomes[0].verdict, Verdict::Unreachable);

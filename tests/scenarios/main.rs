@@ -11,6 +11,7 @@ mod containers;
 mod drift;
 mod dual_stack;
 mod fold;
+mod ingress_hosts;
 mod lacking;
 mod modes;
 mod named_ports;
