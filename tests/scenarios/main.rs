@@ -18,6 +18,7 @@ mod named_ports;
 mod not_ready;
 mod pod_names;
 mod pools;
+mod private_names;
 mod public_addresses;
 mod questions;
 mod round_trip;
