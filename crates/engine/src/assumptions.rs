@@ -10,7 +10,7 @@ use std::net::IpAddr;
 impl World {
     pub(crate) fn assumptions(&self, resolved: &Resolved, outcomes: &[PathOutcome]) -> Vec<Assumption> {
         let mut codes = Codes::default();
-        let any_special = self.has_windows() || !self.given.is_empty();
+        let any_special = self.has_windows() || !self.given.is_empty() || !self.unready().is_empty();
         for outcome in outcomes {
             outcome.steps.iter().for_each(|step| self.assumed_on_the_way(step, &mut codes));
             let replies = outcome.reply.iter().flat_map(|reply| &reply.steps);
@@ -97,6 +97,9 @@ impl World {
     fn assumed_of_node(&self, name: &str, codes: &mut Codes) {
         if self.runs_windows(name) {
             codes.insert(AssumptionCode::WindowsNode);
+        }
+        if self.unready().contains(name) {
+            codes.insert(AssumptionCode::NodeNotReady);
         }
         if self.given.contains_key(name) {
             codes.insert(AssumptionCode::GivenRules);
@@ -201,6 +204,9 @@ impl AssumptionCode {
                 "No ManagedCluster document says who enforces NetworkPolicies: they are taken as enforced, by Azure's engine."
             }
             Self::ProbesSettled => "Health probes have had time to see the cluster as it is.",
+            Self::NodeNotReady => {
+                "A node that is not Ready is taken to run: that its kubelet does not report says nothing of its kernel."
+            }
             Self::IpvsScheduler => {
                 "IPVS picks by its scheduler, which looks at the connections before: the shares are those of many connections, equal among real servers."
             }
