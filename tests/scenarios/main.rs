@@ -13,6 +13,7 @@ mod dual_stack;
 mod fold;
 mod ingress_hosts;
 mod ingress_run;
+mod kubenet;
 mod lacking;
 mod modes;
 mod named_ports;

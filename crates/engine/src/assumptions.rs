@@ -211,7 +211,7 @@ impl AssumptionCode {
                 "IPVS picks by its scheduler, which looks at the connections before: the shares are those of many connections, equal among real servers."
             }
             Self::GivenRules => {
-                "The rules of a node on the way are the given ones; its interfaces are named eth0 towards the network and azv… towards each pod."
+                "The rules of a node on the way are the given ones; its interfaces are named eth0 towards the network and azv… towards each pod (kubenet: cbr0; with Calico: cali…)."
             }
         }
     }

@@ -1,6 +1,9 @@
 //! The network namespace of a node: interfaces, routes and rules.
 
-use crate::topology::{Site, Topology, UPLINK};
+use crate::{
+    pod_link::PodLink,
+    topology::{Site, Topology, UPLINK},
+};
 use ipnet::IpNet;
 use kubernetes::{
     kube_proxy::{Programming, ipvs::DEVICE},
@@ -15,7 +18,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A node's interfaces and routes, apart from what kube-proxy adds.
 pub(crate) fn links(model: &Model, topology: &Topology, node: &Node) -> Links {
-    Links { interfaces: interfaces(model, topology, node), routes: routes(model, topology, &node.name()) }
+    let at_pods = PodLink::of(model).addresses(node);
+    let routes = routes(model, topology, &node.name(), &at_pods);
+    Links { interfaces: interfaces(model, topology, node, &at_pods), routes }
 }
 
 /// Interfaces and routes.
@@ -64,16 +69,20 @@ pub(crate) fn namespace(model: &Model, links: Links, [ipv4, ipv6]: [Programming;
     }
 }
 
-/// Loopback, the uplink with the node's addresses, and one interface per pod.
-fn interfaces(model: &Model, topology: &Topology, node: &Node) -> Vec<Interface> {
+/// Loopback, the uplink with the node's addresses, and one interface for each pod or for all.
+fn interfaces(model: &Model, topology: &Topology, node: &Node, at_pods: &[IpNet]) -> Vec<Interface> {
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     let loopback = loopback.into_iter().zip([8, 128]).filter_map(|(ip, length)| IpNet::new(ip, length).ok());
     let uplink = node.internal_ips().filter_map(|ip| IpNet::new(ip, subnet_length(model, ip)).ok());
     let interface = |name: InterfaceName, addresses| Interface { name, addresses, hairpin: true };
+    let mut towards_pods: Vec<InterfaceName> =
+        topology.guests(&node.name()).into_iter().map(|(_, name)| name).collect();
+    // Pods on a bridge have one.
+    towards_pods.dedup();
     [("lo", loopback.collect()), (UPLINK, uplink.collect::<Vec<_>>())]
         .into_iter()
         .filter_map(|(name, addresses)| Some(interface(InterfaceName::new(name)?, addresses)))
-        .chain(topology.guests(&node.name()).into_iter().map(|(_, name)| interface(name, Vec::new())))
+        .chain(towards_pods.into_iter().map(|name| interface(name, at_pods.to_vec())))
         .collect()
 }
 
@@ -89,9 +98,9 @@ fn subnet_length(model: &Model, ip: IpAddr) -> u8 {
         .unwrap_or(if ip.is_ipv4() { 16 } else { 64 })
 }
 
-/// One route per pod on the node, and the default route by the uplink. Everything that is not on the
-/// node goes to the network, neighbours included: Azure switches it there.
-fn routes(model: &Model, topology: &Topology, name: &NodeName) -> Vec<Route> {
+/// One route per pod on the node, with the node's address towards it if it has one, and the default route by the uplink.
+/// Everything that is not on the node goes to the network, neighbours included: Azure switches it there.
+fn routes(model: &Model, topology: &Topology, name: &NodeName, at_pods: &[IpNet]) -> Vec<Route> {
     let Some(uplink) = InterfaceName::new(UPLINK) else { return Vec::new() };
     let addresses: Vec<IpAddr> =
         model.nodes.get(name).map(|node| node.internal_ips().collect()).unwrap_or_default();
@@ -101,7 +110,7 @@ fn routes(model: &Model, topology: &Topology, name: &NodeName) -> Vec<Route> {
             destination: IpNet::from(ip),
             via: None,
             interface,
-            source: None,
+            source: at_pods.iter().map(IpNet::addr).find(|own| own.is_ipv4() == ip.is_ipv4()),
             metric: 0,
         })
     });

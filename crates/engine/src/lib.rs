@@ -34,6 +34,7 @@ mod outbound;
 mod outcome;
 mod ping;
 mod plan;
+mod pod_link;
 mod policy;
 mod private_link;
 mod probe;

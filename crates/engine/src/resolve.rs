@@ -1,6 +1,9 @@
 //! From the words of a flow to addresses.
 
-use crate::{Flow, FlowError, Place, Station, Unexposed, World, journey::Party, topology::AddressOwner};
+use crate::{
+    Flow, FlowError, Place, Station, Unexposed, World, journey::Party, pod_link::PodLink,
+    topology::AddressOwner,
+};
 use kubernetes::cluster_dns::DOMAIN;
 use model::{
     Key, NodeName,
@@ -75,6 +78,14 @@ impl World {
         {
             // The kernel takes the address itself: it is one of the host, and has no other source to prefer.
             source = destination;
+        }
+        if let Party::Node(name) = &sender
+            && self.topology.node_of(destination).is_some_and(|(node, _)| node == name)
+            && let Some(node) = self.model.nodes.get(name)
+        {
+            // The way to a pod of its own prefers the address that the node has there.
+            let own = PodLink::of(&self.model).addresses(node).into_iter().map(|net| net.addr());
+            source = own.into_iter().find(|ip| ip.is_ipv4() == destination.is_ipv4()).unwrap_or(source);
         }
         Ok(Resolved { sender, source, destination, station: OnceCell::new() })
     }

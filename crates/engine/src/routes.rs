@@ -5,6 +5,7 @@ use crate::{
     Verdict, World,
     journey::{At, CloudFlow, End, Keeper, Move, Moves, Nic, Traveller, fabric_station, plain, unmarked},
     later::{Sentence, later},
+    pod_link,
     topology::AddressOwner,
 };
 use azure::{EffectiveRoute, LostBy, NextHop, RouteSource, Routed, Sender, SubnetEntry};
@@ -118,9 +119,7 @@ impl World {
     }
 
     pub(crate) fn is_kubenet(&self) -> bool {
-        let cluster = self.model.managed_cluster.as_deref();
-        let plugin = cluster.and_then(|cluster| cluster.network_profile.network_plugin.as_deref());
-        plugin.is_some_and(|plugin| plugin.eq_ignore_ascii_case("kubenet"))
+        pod_link::is_kubenet(&self.model)
     }
 
     /// At an appliance behind a user route. It is taken as a stateful firewall that lets everything pass.

@@ -3,7 +3,7 @@
 //! The graph is petgraph's and stays inside this module: nothing outside sees an index. Its nodes are
 //! the stations at which a packet can be, its edges the links between them.
 
-use crate::addresses::AddressMap;
+use crate::{addresses::AddressMap, pod_link::PodLink};
 use azure::holds;
 use ipnet::IpNet;
 use kubernetes::{
@@ -263,6 +263,7 @@ impl Topology {
     }
 
     fn place_pods(&mut self, model: &Model, placed: &mut Placed) {
+        let link = PodLink::of(model);
         for (key, pod) in &model.pods {
             if pod.is_finished() || pod.spec.host_network || pod.spec.node_name.is_empty() {
                 continue;
@@ -276,11 +277,11 @@ impl Topology {
                 self.host_ports.entry(own.clone()).or_default().extend(ports);
             }
             let index = self.add(Site::Pod(key.clone()));
-            self.graph.add_edge(node, index, Link { interface: veth(first) });
+            self.graph.add_edge(node, index, Link { interface: link.interface(first) });
             for ip in addresses {
                 if let Entry::Vacant(free) = placed.owners.entry(ip) {
                     free.insert(AddressOwner::Pod(key.clone()));
-                    placed.hung.extend(veth(first).map(|interface| (ip, (own.clone(), interface))));
+                    placed.hung.extend(link.interface(first).map(|interface| (ip, (own.clone(), interface))));
                 }
             }
         }
@@ -300,11 +301,13 @@ impl Topology {
                 }
                 placed.owners.insert(ip, AddressOwner::Endpoint);
                 let index = self.add(Site::Endpoint(ip));
-                if let (Some(_), Some(name), Some(interface)) = (node, &endpoint.node_name, veth(ip)) {
+                if let (Some(_), Some(name), Some(interface)) =
+                    (node, &endpoint.node_name, link.interface(ip))
+                {
                     placed.hung.insert(ip, (name.as_str().into(), interface));
                 }
                 let (peer, interface) = match node {
-                    Some(node) => (node, veth(ip)),
+                    Some(node) => (node, link.interface(ip)),
                     None => (self.add(Site::Fabric), None),
                 };
                 self.graph.add_edge(peer, index, Link { interface });
@@ -459,16 +462,4 @@ pub(crate) fn pod_cidrs(node: &Node) -> impl Iterator<Item = IpNet> + '_ {
     let list = node.spec.pod_cidrs.iter();
     let single = node.spec.pod_cidrs.is_empty().then_some(&node.spec.pod_cidr);
     list.chain(single).filter_map(|range| range.parse().ok())
-}
-
-/// The node's end of a pod's veth pair, named as the Azure CNI names it: `azv` and eleven hexadecimal
-/// digits (here of the address, so that the name is stable).
-pub(crate) fn veth(ip: IpAddr) -> Option<InterfaceName> {
-    let digits = match ip {
-        IpAddr::V4(ip) => u64::from(u32::from(ip)),
-        IpAddr::V6(ip) => u64::try_from(u128::from(ip) & u128::from(u64::MAX)).unwrap_or_default(),
-    };
-    // Fibonacci hashing spreads neighbouring addresses over the name.
-    let digits = digits.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
-    InterfaceName::new(&format!("azv{digits:011x}"))
 }
