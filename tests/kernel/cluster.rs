@@ -158,6 +158,17 @@ impl Cluster {
         Self::of(nodes, Layout::Overlay)
     }
 
+    /// The same with kubenet, whose pods hang on a bridge.
+    pub(crate) fn kubenet(nodes: u8) -> Self {
+        let mut cluster = Self::new(nodes);
+        if let Some(mut own) = cluster.model.managed_cluster.as_deref().cloned() {
+            own.network_profile.network_plugin = Some("kubenet".into());
+            own.network_profile.network_plugin_mode = None;
+            cluster.put(Object::ManagedCluster(Arc::new(own)));
+        }
+        cluster
+    }
+
     /// A cluster in which nodes and pods have addresses of one range.
     pub(crate) fn flat(nodes: u8) -> Self {
         Self::of(nodes, Layout::Flat)

@@ -3,7 +3,8 @@
 //! One namespace, `vnet`, stands for Azure's fabric: every node, VM and internet host hangs on it by one link, and
 //! it forwards by destination. It also stands for the load balancer: a route for a frontend address leads to a node,
 //! so the packet gets there with the frontend as its destination, as floating IP does.
-//! Pods hang on their node by a veth pair named `azv…`, routed and not bridged, as Azure CNI does.
+//! Pods hang on their node by a veth pair named `azv…`, routed and not bridged, as Azure CNI does; or on a bridge, as
+//! kubenet does.
 
 use crate::agent::{Agent, AgentError, Request, Transport};
 use crate::ping;
@@ -72,6 +73,8 @@ pub(crate) enum Role {
     Node {
         /// The ranges of its pods.
         pod_ranges: Vec<IpNet>,
+        /// Its addresses on the bridge of its pods; without any, pods are routed.
+        bridge: Vec<IpNet>,
         /// What `iptables-restore` loads.
         ipv4: String,
         /// What `ip6tables-restore` loads.
@@ -206,6 +209,11 @@ impl Lab {
     fn links(&self) -> String {
         let mut text = String::new();
         for (at, host) in self.plan.hosts.iter().enumerate() {
+            if has_bridge(host) {
+                let node = self.namespaces.host(at);
+                let _ =
+                    writeln!(text, "link add name {BRIDGE} address {GATEWAY_MAC} netns {node} type bridge");
+            }
             let (peer, name) = match &host.role {
                 Role::Pod { node } => (self.namespace_of(node), format!("azv{at}")),
                 Role::Node { .. } | Role::Outside => (self.namespaces.vnet.as_str(), format!("h{at}")),
@@ -234,8 +242,13 @@ impl Lab {
             match &host.role {
                 Role::Pod { node } => {
                     let on = self.plan.hosts.iter().position(|host| host.name == *node);
+                    let bridged = on.and_then(|on| self.plan.hosts.get(on)).is_some_and(has_bridge);
                     let node = on.and_then(|on| commands.get_mut(on)).ok_or("a pod on no node")?;
-                    *node += &downlink(&format!("azv{at}"), at, &host.addresses, &[]);
+                    let link = format!("azv{at}");
+                    if bridged {
+                        let _ = writeln!(node, "link set {link} master {BRIDGE} up");
+                    }
+                    *node += &downlink(if bridged { BRIDGE } else { &link }, at, &host.addresses, &[]);
                 }
                 Role::Node { pod_ranges, .. } => {
                     vnet += &downlink(&format!("h{at}"), at, &host.addresses, pod_ranges);
@@ -317,6 +330,13 @@ impl Lab {
     }
 }
 
+/// The name of kubenet's bridge.
+const BRIDGE: &str = "cbr0";
+
+fn has_bridge(host: &Host) -> bool {
+    matches!(&host.role, Role::Node { bridge, .. } if !bridge.is_empty())
+}
+
 /// A link address for a host.
 fn mac(at: usize) -> String {
     format!("02:00:00:00:{:02x}:{:02x}", at / 256, at % 256)
@@ -325,9 +345,14 @@ fn mac(at: usize) -> String {
 /// `ip` commands in a host: its addresses, and everything else by way of the gateway.
 fn uplink(host: &Host) -> String {
     let mut text = String::from("link set eth0 up\n");
-    for address in &host.addresses {
-        let nodad = if address.is_ipv6() { " nodad" } else { "" };
-        let _ = writeln!(text, "addr add {} dev eth0{nodad}", IpNet::from(*address));
+    let bridge = if let Role::Node { bridge, .. } = &host.role { bridge.as_slice() } else { &[] };
+    if !bridge.is_empty() {
+        let _ = writeln!(text, "link set {BRIDGE} up");
+    }
+    let own = host.addresses.iter().map(|address| (IpNet::from(*address), "eth0"));
+    for (address, link) in own.chain(bridge.iter().map(|address| (*address, BRIDGE))) {
+        let nodad = if address.addr().is_ipv6() { " nodad" } else { "" };
+        let _ = writeln!(text, "addr add {address} dev {link}{nodad}");
     }
     for gateway in [GATEWAY_V4, GATEWAY_V6] {
         let _ = writeln!(text, "neigh replace {gateway} lladdr {GATEWAY_MAC} dev eth0 nud permanent");

@@ -65,12 +65,23 @@ fn node_host(world: &World, name: &NodeName, node: &Node) -> Host {
     let route_localnet = model.proxy_mode() == ProxyMode::Iptables || ipv4.contains("CNI-HOSTPORT-DNAT");
     let nft = [IpFamily::IPv4, IpFamily::IPv6].into_iter().filter_map(|family| world.nft_table(name, family));
     let nft = nft.map(|table| table.text(nft::Form::Load).to_string()).collect();
+    let pod_ranges: Vec<IpNet> =
+        node.spec.pod_cidrs.iter().filter_map(|range| range.parse::<IpNet>().ok()).collect();
+    let plugin = model.managed_cluster.as_ref().and_then(|own| own.network_profile.network_plugin.as_deref());
+    // The CNI plugin `bridge` with isGateway: the first address of each range.
+    let first = |range: &IpNet| {
+        let first = range.hosts().find(|ip| *ip != range.network())?;
+        IpNet::new(first, range.prefix_len()).ok()
+    };
+    let bridge =
+        if plugin == Some("kubenet") { pod_ranges.iter().filter_map(first).collect() } else { Vec::new() };
     let mut servers: Vec<_> = pods.map(|pod| server(&pod.metadata.key(), pod)).collect();
     servers.push(Server::at_any(node_name(name.as_str()), node_ports(model)));
     Host {
         name: node_name(name.as_str()),
         role: Role::Node {
-            pod_ranges: node.spec.pod_cidrs.iter().filter_map(|range| range.parse::<IpNet>().ok()).collect(),
+            pod_ranges,
+            bridge,
             ipv4,
             ipv6: rules(IpFamily::IPv6, netfilter::Family::V6),
             nft,

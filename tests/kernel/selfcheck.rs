@@ -112,6 +112,7 @@ pub(crate) fn selfcheck() -> Option<(Plan, Vec<Trial>)> {
     let both = |pick: fn(&Addresses) -> IpAddr| vec![pick(v4), pick(v6)];
     let node = |ipv4, ipv6| Role::Node {
         pod_ranges: Vec::new(),
+        bridge: Vec::new(),
         ipv4,
         ipv6,
         nft: String::new(),
@@ -124,6 +125,7 @@ pub(crate) fn selfcheck() -> Option<(Plan, Vec<Trial>)> {
     let range = |ip: IpAddr| ipnet::IpNet::from(ip);
     let n0 = Role::Node {
         pod_ranges: both(|of| of.a).into_iter().map(range).collect(),
+        bridge: Vec::new(),
         ipv4: rules(v4),
         ipv6: rules(v6),
         nft: String::new(),

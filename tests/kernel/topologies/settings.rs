@@ -31,6 +31,7 @@ pub(super) fn topologies() -> Vec<Topology> {
         masks_and_order(),
         echo_requests(),
         host_ports(),
+        kubenet(),
     ]
 }
 
@@ -43,6 +44,24 @@ fn two_endpoints() -> Cluster {
         .pod("web-a", "web", 0, State::Ready)
         .pod("web-b", "web", 1, State::Ready)
         .bystander("caller", 0)
+}
+
+/// MASQUERADE takes the address of the interface that a packet leaves by: towards the node's own pods the bridge's. No
+/// endpoint calls itself here: kubenet counts on a promiscuous bridge for that, and not every kernel does with it.
+fn kubenet() -> Topology {
+    let cluster = Cluster::kubenet(2)
+        .pod("web-a", "web", 0, State::Ready)
+        .pod("web-b", "web", 1, State::Ready)
+        .bystander("caller", 0)
+        .service("web", LoadBalancer, |_| ())
+        .service("own", LoadBalancer, local)
+        .pod("own-a", "own", 1, State::Ready);
+    let mut questions =
+        cross(&[Vm, Node(0), Pod("caller")], &[NodePort("web", 0), Target::Pod("web-a")], &Family::BOTH);
+    questions.extend(cross(&[Client, Node(0), Pod("caller")], &[Frontend("web")], &Family::BOTH));
+    questions.extend(cross(&[Node(0), Pod("caller")], &[ClusterIp("web")], &Family::BOTH));
+    questions.extend(cross(&[Client, Pod("caller")], &[Frontend("own")], &[Family::V4]));
+    Topology::new("kubenet's bridge", cluster, questions)
 }
 
 fn source_ranges() -> Topology {
