@@ -62,18 +62,31 @@ pub use typed::{line_of, read_document};
 pub use value::{Value, ValueError};
 
 use model::Model;
-use wire::Wire;
+use wire::{Input, Wire};
 
 /// Most bytes of input, over all sources.
 pub const MAX_INPUT_BYTES: usize = 64 << 20;
 
 /// One piece of input: a file, standard input, pasted text.
-#[derive(Debug, Clone, PartialEq, Eq, Wire)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// What diagnostics call it.
     pub name: String,
     /// The content; UTF-8 is checked by [`import`].
     pub bytes: Vec<u8>,
+}
+
+/// As a derive would have it, but at once and not byte by byte.
+impl Wire for Source {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.reserve(self.bytes.len() + self.name.len() + 16);
+        self.name.write(out);
+        wire::write_bytes(&self.bytes, out);
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        Self { name: Wire::read(input), bytes: input.bytes().to_vec() }
+    }
 }
 
 impl Source {

@@ -92,7 +92,7 @@ prop_compose! {
         pod_ip in text(),
         ready: bool,
     ) -> Object {
-        let mut pod = Pod { metadata, ..Pod::default() };
+        let mut pod = Pod { metadata: metadata.into(), ..Pod::default() };
         pod.spec.node_name = node_name;
         pod.spec.host_network = host_network;
         let port = |(name, container_port, protocol)| ContainerPort { name, container_port, protocol, ..ContainerPort::default() };

@@ -155,10 +155,9 @@ fn settle_large(id: WorldId, input: &Model) -> Option<Model> {
 
 /// A cluster as it is settled: with what the engine changed. What it did not change is the same object.
 #[inline(never)]
-fn settled(before: &Model, SettledChange(change): SettledChange) -> Option<Model> {
+fn settled(before: &Model, change: SettledChange) -> Option<Model> {
     let mut settled = before.clone();
-    let fits = change.is_none_or(|change| change.apply(&mut settled).is_ok());
-    fits.then_some(settled)
+    change.apply(&mut settled).is_ok().then_some(settled)
 }
 
 /// The engine has yet to tell.

@@ -97,15 +97,19 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// Bytes, as a list of numbers below 256 passes.
+    #[inline(never)]
+    pub fn bytes(&mut self) -> &'a [u8] {
+        let length = self.length();
+        let (bytes, rest) = self.rest.split_at_checked(length).unwrap_or_default();
+        self.rest = rest;
+        bytes
+    }
+
     /// A text.
     #[inline(never)]
     pub fn text(&mut self) -> &'a str {
-        let length = self.length();
-        let text = self.rest.split_at_checked(length).and_then(|(text, rest)| {
-            self.rest = rest;
-            std::str::from_utf8(text).ok()
-        });
-        text.unwrap_or_else(|| {
+        std::str::from_utf8(self.bytes()).unwrap_or_else(|_| {
             self.fail();
             ""
         })
@@ -123,11 +127,16 @@ pub fn write_number(mut number: u64, out: &mut Vec<u8>) {
     out.push(u8::try_from(number).unwrap_or_default());
 }
 
-/// Appends a text as [`Input::text`] reads it.
+/// Appends bytes as [`Input::bytes`] reads them.
 #[inline(never)]
+pub fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    write_number(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
+}
+
+/// Appends a text as [`Input::text`] reads it.
 pub fn write_text(text: &str, out: &mut Vec<u8>) {
-    write_number(text.len() as u64, out);
-    out.extend_from_slice(text.as_bytes());
+    write_bytes(text.as_bytes(), out);
 }
 
 impl Wire for bool {
@@ -257,6 +266,9 @@ impl<T: Wire, E: Wire> Wire for Result<T, E> {
     }
 }
 
+/// Items for which there is room before they are read.
+const MOST_ROOM: usize = 1 << 12;
+
 impl<T: Wire> Wire for Vec<T> {
     fn write(&self, out: &mut Vec<u8>) {
         write_number(self.len() as u64, out);
@@ -267,7 +279,9 @@ impl<T: Wire> Wire for Vec<T> {
 
     fn read(input: &mut Input<'_>) -> Self {
         let length = input.length();
-        let mut items = Self::new();
+        // Lists stay as long as they are: room for more would be most of what a large cluster takes. A length that is none
+        // takes little.
+        let mut items = Self::with_capacity(length.min(MOST_ROOM));
         while items.len() < length && !input.failed {
             items.push(T::read(input));
         }

@@ -1,6 +1,7 @@
 //! `v1` Pod.
 
 use super::{Affinity, Effect, ObjectMeta, Protocol, TopologySpreadConstraint};
+use crate::Shared;
 use model_derive::Filled;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr};
@@ -11,9 +12,9 @@ use wire::Wire;
 #[serde(rename_all = "camelCase", default)]
 pub struct Pod {
     /// Name, namespace, labels.
-    pub metadata: ObjectMeta,
+    pub metadata: Shared<ObjectMeta>,
     /// What is wanted.
-    pub spec: PodSpec,
+    pub spec: Shared<PodSpec>,
     /// What the kubelet reported.
     pub status: PodStatus,
 }
