@@ -115,15 +115,25 @@ impl Import {
 #[cfg(feature = "documents")]
 /// Reads multi-document YAML and JSON: Kubernetes objects, Azure objects, lists of either.
 pub fn import(sources: &[Source]) -> Import {
+    import_telling(sources, &mut |_, _| {})
+}
+
+#[cfg(feature = "documents")]
+/// The same, and tells of long input now and then how much of how much is read.
+pub fn import_telling(sources: &[Source], tell: &mut dyn FnMut(usize, usize)) -> Import {
     let mut reader = document::Reader::default();
     let mut budget = MAX_INPUT_BYTES;
+    let of = sources.iter().map(|source| source.bytes.len()).sum::<usize>();
+    let mut before = 0;
     for source in sources {
         let Some(left) = budget.checked_sub(source.bytes.len()) else {
             reader.too_large(source);
             break;
         };
         budget = left;
-        reader.read(source);
+        let own = source.bytes.len();
+        reader.read(source, &mut |percent| tell(before + own / 100 * percent, of));
+        before += own;
     }
     reader.finish()
 }

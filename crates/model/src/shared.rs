@@ -9,15 +9,9 @@ use wire::{Input, Wire};
 
 /// A value that clones share until one of them changes it. It is read and written like the value that it holds: the
 /// settled pod has but its status of its own, and not once more what its author wrote.
-#[derive(Debug, Clone, Default, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Shared<T>(Arc<T>);
-
-impl<T: PartialEq> PartialEq for Shared<T> {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
-    }
-}
 
 impl<T> Deref for Shared<T> {
     type Target = T;

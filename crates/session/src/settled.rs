@@ -9,9 +9,9 @@ use wire::Wire;
 #[derive(Debug, Clone, Default, PartialEq, Wire)]
 pub struct SettledChange {
     /// Pods, by their place among all, of which nothing but the status is another.
-    statuses: Vec<(usize, PodStatus)>,
+    pub statuses: Vec<(usize, PodStatus)>,
     /// Everything else.
-    rest: Option<Edit>,
+    pub rest: Vec<Edit>,
 }
 
 impl SettledChange {
@@ -33,7 +33,11 @@ impl SettledChange {
                 }
             }
         }
-        Self { statuses, rest: halfway.difference(after) }
+        let rest = match halfway.difference(after) {
+            Some(Edit::Many { edits }) => edits,
+            rest => rest.into_iter().collect(),
+        };
+        Self { statuses, rest }
     }
 
     /// Changes the cluster from which it leads into the other one.
@@ -47,6 +51,6 @@ impl SettledChange {
                 }
             }
         }
-        self.rest.map_or(Ok(()), |rest| rest.apply(model).map(drop))
+        self.rest.iter().try_for_each(|edit| edit.apply(model).map(drop))
     }
 }

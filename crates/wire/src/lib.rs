@@ -36,9 +36,9 @@ pub fn encode(value: &impl Wire) -> Vec<u8> {
 
 /// The value that [`encode`] made these bytes of; `None` if they are not such bytes.
 pub fn decode<T: Wire>(bytes: &[u8]) -> Option<T> {
-    let mut input = Input { rest: bytes, failed: false };
+    let mut input = Input::of(bytes);
     let value = T::read(&mut input);
-    (!input.failed && input.rest.is_empty()).then_some(value)
+    input.is_read().then_some(value)
 }
 
 /// Bytes that are being read.
@@ -49,6 +49,16 @@ pub struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
+    /// Bytes from their beginning on, for who reads what they hold bit by bit.
+    pub fn of(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, failed: false }
+    }
+
+    /// Whether they were what was expected, and nothing is left.
+    pub fn is_read(&self) -> bool {
+        !self.failed && self.rest.is_empty()
+    }
+
     /// Marks the input as not being what was expected.
     pub fn fail(&mut self) {
         self.failed = true;
