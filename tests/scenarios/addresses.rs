@@ -82,18 +82,6 @@ fn a_service_without_an_address_is_called_by_its_name() {
 }
 
 #[test]
-fn a_cluster_without_its_api_servers_service_is_told_what_it_lacks() {
-    let world = world(&cluster("  - {name: p, mode: System, count: 2}\n"));
-    let hint = |name: &str| {
-        let paths = ask(&world, "pod/default/client", name);
-        assert_eq!(told(&paths).1, Some(Cause::NameNotFound), "{}", deciding(&paths));
-        deciding(&paths).contains("the input lacks it")
-    };
-    assert!(hint("kubernetes.default:443") && hint("kubernetes:443"));
-    assert!(!hint("kubernetes.web:443") && !hint("kube.default:443"));
-}
-
-#[test]
 fn a_port_that_a_service_lacks_is_told_where_the_packet_leaves() {
     let world = world(&cluster("  - {name: p, mode: System, count: 2}\n"));
     for (to, words) in [

@@ -35,6 +35,16 @@ spec: {type: LoadBalancer, ports: [{port: 80}]}
 status: {loadBalancer: {ingress: [{ip: 10.224.0.90}]}}
 ---
 apiVersion: v1
+kind: Service
+metadata: {name: global, annotations: {service.beta.kubernetes.io/azure-additional-public-ips: 20.0.0.9}}
+spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web}}
+spec: {containers: [{name: c}]}
+---
+apiVersion: v1
 kind: Pod
 metadata: {name: client}
 spec: {containers: [{name: c}]}
@@ -62,6 +72,15 @@ fn a_public_address_is_what_has_it() {
             "gateway gate",
         ),
         ("198.51.100.7", "20.0.0.3:443", Verdict::Delivered, None, "receives"),
+        // A load balancer across regions has it; the cloud controller reports it, so that kube-proxy knows it too.
+        (
+            "198.51.100.7",
+            "20.0.0.9:80",
+            Verdict::Ambiguous,
+            Some(Cause::OtherController),
+            "azure-additional-public-ips of Service default/global",
+        ),
+        ("pod/default/client", "20.0.0.9:80", Verdict::Delivered, None, "default/web receives"),
         // The frontend of an internal load balancer is private.
         ("198.51.100.7", "10.224.0.90:80", Verdict::Unreachable, Some(Cause::NoRoute), "private address"),
         (

@@ -15,12 +15,32 @@ struct Part {
     name: &'static str,
     tally: Tally,
     took: Duration,
-    /// Why the part, or something in it, failed without a test saying so, or did not run.
+    /// Why the part, or something in it, failed or did not run.
     notes: Vec<String>,
 }
 
-/// What a part hands back: its counts, and reasons for what was skipped in it.
-type Outcome = Result<(Tally, Vec<String>), Trouble>;
+/// What a part hands back.
+type Outcome = Result<Counts, Trouble>;
+
+/// The counts of a part that ran.
+#[derive(Default)]
+struct Counts {
+    tally: Tally,
+    /// Reasons for what was skipped in it.
+    skipped: Vec<String>,
+    /// What failed tests printed, to be repeated at the end.
+    failures: Vec<String>,
+}
+
+impl Counts {
+    const PASSED: Self = Self { tally: Tally::PASSED, skipped: Vec::new(), failures: Vec::new() };
+
+    /// Counts of Playwright.
+    fn of_browser((tally, skipped): (Tally, usize)) -> Self {
+        let skipped = (skipped > 0).then(|| format!("{skipped} browser tests skipped themselves"));
+        Self { tally, skipped: skipped.into_iter().collect(), failures: Vec::new() }
+    }
+}
 
 /// Why a part has no counts.
 enum Trouble {
@@ -54,7 +74,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, Stop> {
             "clippy" => clippy(),
             "cargo" => cargo_test(),
             "page" => build_page(),
-            "sizes" => sizes::check_budget().map(|()| (Tally::PASSED, Vec::new())).map_err(Trouble::Failed),
+            "sizes" => sizes::check_budget().map(|()| Counts::PASSED).map_err(Trouble::Failed),
             "package" => test_package(),
             "dist" => assemble_site(),
             _ => test_browser(),
@@ -78,11 +98,12 @@ fn describe(name: &str) -> &'static str {
 }
 
 fn close(name: &'static str, outcome: Outcome, took: Duration) -> Part {
-    let (mut tally, mut notes) = (Tally::default(), Vec::new());
+    let (mut tally, mut notes, mut failures) = (Tally::default(), Vec::new(), Vec::new());
     match outcome {
-        Ok((counts, skipped)) => {
-            tally += counts;
-            for reason in skipped {
+        Ok(counts) => {
+            tally += counts.tally;
+            failures = counts.failures;
+            for reason in counts.skipped {
                 notes.push(format!("SKIPPED: {reason}"));
                 if is_ci() {
                     tally += Tally::FAILED;
@@ -103,6 +124,7 @@ fn close(name: &'static str, outcome: Outcome, took: Duration) -> Part {
     for note in &notes {
         say(format!("test {name}: {note}"));
     }
+    notes.append(&mut failures);
     Part { name, tally, took, notes }
 }
 
@@ -124,7 +146,7 @@ fn report(parts: &[Part]) -> ExitCode {
 
 fn one(command: &mut Command, what: &str) -> Outcome {
     host::run(command, what)?;
-    Ok((Tally::PASSED, Vec::new()))
+    Ok(Counts::PASSED)
 }
 
 fn fmt() -> Outcome {
@@ -184,7 +206,11 @@ fn cargo_test() -> Outcome {
         }
     }
     let status = child.wait().map_err(|error| Stop(format!("cargo test was lost: {error}")))?;
-    Ok((reader.tally(status.success()), reader.skipped().to_vec()))
+    Ok(Counts {
+        tally: reader.tally(status.success()),
+        skipped: reader.skipped().to_vec(),
+        failures: reader.failures().to_vec(),
+    })
 }
 
 fn build_page() -> Outcome {
@@ -195,12 +221,12 @@ fn build_page() -> Outcome {
     }
     page::build(Profile::Release)?;
     page::check_private(&dist())?;
-    Ok((Tally::PASSED, Vec::new()))
+    Ok(Counts::PASSED)
 }
 
 fn test_package() -> Outcome {
     package::available().map_err(Trouble::Unavailable)?;
-    Ok((package::test()?, Vec::new()))
+    Ok(Counts { tally: package::test()?, ..Counts::default() })
 }
 
 fn assemble_site() -> Outcome {
@@ -208,17 +234,12 @@ fn assemble_site() -> Outcome {
     playwright::ensure().map_err(Trouble::Unavailable)?;
     tools::ensure_recipes();
     site::assemble()?;
-    let (mut tally, skipped) = browser::test_site()?;
-    tally += Tally::PASSED;
-    let notes =
-        if skipped > 0 { vec![format!("{skipped} browser tests skipped themselves")] } else { Vec::new() };
-    Ok((tally, notes))
+    let mut counts = Counts::of_browser(browser::test_site()?);
+    counts.tally += Tally::PASSED;
+    Ok(counts)
 }
 
 fn test_browser() -> Outcome {
     playwright::ensure().map_err(Trouble::Unavailable)?;
-    let (tally, skipped) = browser::test()?;
-    let notes =
-        if skipped > 0 { vec![format!("{skipped} browser tests skipped themselves")] } else { Vec::new() };
-    Ok((tally, notes))
+    Ok(Counts::of_browser(browser::test()?))
 }

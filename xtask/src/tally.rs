@@ -24,7 +24,8 @@ impl AddAssign for Tally {
 /// Reads the output of `cargo test -- --show-output` line by line.
 ///
 /// A test that closes with `N passed, M failed` of its own (the conformance runner) counts as its cases instead
-/// of as one test. A line that begins with `skipped:` or holds `SKIPPED: ` is a notice to repeat at the end.
+/// of as one test. A line that begins with `skipped:` or holds `SKIPPED: ` is a notice to repeat at the end, and so is
+/// what a test binary prints of its failures.
 #[derive(Debug, Default)]
 pub(crate) struct Libtest {
     finished: Tally,
@@ -33,11 +34,21 @@ pub(crate) struct Libtest {
     tests_with_cases: Tally,
     skipped_in_binary: usize,
     skipped: Vec<String>,
+    /// What the binary that is running printed from `failures:` on.
+    failing: Vec<String>,
+    failures: Vec<String>,
 }
+
+/// Of one binary's failures this many lines are repeated: enough for one test, and a log that is cut keeps its end.
+const REPEATED_LINES: usize = 60;
 
 impl Libtest {
     pub(crate) fn read(&mut self, line: &str) {
+        let whole = line.trim_end();
         let line = line.trim();
+        if line == "failures:" || !self.failing.is_empty() {
+            self.failing.push(whole.to_owned());
+        }
         if let Some(result) = line.strip_prefix("test result: ") {
             self.finish_binary(result);
         } else if let Some(reason) = skipped(line) {
@@ -66,6 +77,14 @@ impl Libtest {
         if silent > 0 {
             self.skipped.push(format!("{silent} ignored without a reason"));
         }
+        let failing = std::mem::take(&mut self.failing);
+        if count("failed") > 0 {
+            let left_out = failing.len().saturating_sub(REPEATED_LINES);
+            self.failures.extend(failing.into_iter().take(REPEATED_LINES));
+            if left_out > 0 {
+                self.failures.push(format!("({left_out} more lines stand above)"));
+            }
+        }
         self.skipped_in_binary = 0;
         self.cases = Tally::default();
         self.tests_with_cases = Tally::default();
@@ -84,6 +103,11 @@ impl Libtest {
     /// Reasons for which tests did not run.
     pub(crate) fn skipped(&self) -> &[String] {
         &self.skipped
+    }
+
+    /// What failed tests printed, line by line.
+    pub(crate) fn failures(&self) -> &[String] {
+        &self.failures
     }
 }
 
@@ -165,6 +189,29 @@ mod tests {
         let (tally, skipped) = libtest(&lines, true);
         assert_eq!(tally, Tally::PASSED);
         assert_eq!(skipped, ["no cases", "1 ignored without a reason", "it needs root"]);
+    }
+
+    #[test]
+    fn repeats_failures() {
+        let mut reader = Libtest::default();
+        for line in [
+            "successes:",
+            "---- fine stdout ----",
+            "test result: ok. 1 passed; 0 failed; 0 ignored",
+            "failures:",
+            "---- wrong stdout ----",
+            "  left: 1",
+            "failures:",
+            "    wrong",
+            "test result: FAILED. 0 passed; 1 failed; 0 ignored",
+        ] {
+            reader.read(line);
+        }
+        assert_eq!(
+            reader.failures().join("\n"),
+            "failures:\n---- wrong stdout ----\n  left: 1\nfailures:\n    wrong\n\
+             test result: FAILED. 0 passed; 1 failed; 0 ignored"
+        );
     }
 
     #[test]

@@ -3,10 +3,10 @@
 
 use crate::{
     access::{self, Writer},
-    allocate::{managed_outbound_count, managed_outbound_name, subnet_prefixes},
+    allocate::{managed_outbound_name, subnet_prefixes},
     balancer::Frontend,
     cloud::Allocated,
-    names::{OUTBOUND_POOL, OUTBOUND_RULE, balancer_part_id, network_id},
+    names::{OUTBOUND_POOL, OUTBOUND_RULE, OUTBOUND_V6, balancer_part_id, network_id},
     program::{Builder, Draft, PoolMembers},
     refusal::Stage,
     security_group::SecurityGroup,
@@ -42,12 +42,17 @@ impl Builder<'_> {
                 Some((document.name.clone(), document.ip_address.as_deref()?.parse().ok()?))
             })
             .collect();
+        let rule = &settings.outbound_rule;
+        let count = |v6| addresses.iter().filter(|(_, ip)| ip.is_ipv6() == v6).count();
+        let known = [false, true].map(|v6| u32::try_from(count(v6)).unwrap_or(u32::MAX));
         // Addresses of the owner's own stand in the place of managed ones.
-        let owned = self.owned_outbound();
-        let wanted = if owned == 0 { managed_outbound_count(settings) } else { owned };
-        let missing = wanted.saturating_sub(u32::try_from(addresses.len()).unwrap_or(u32::MAX));
-        for index in 0..missing {
-            let address = self.allocator.outbound();
+        let wanted = match self.owned_outbound() {
+            0 => [rule.managed_ips, rule.managed_ips_v6],
+            owned => [owned.saturating_sub(known[1]), 0],
+        };
+        let [v4, v6] = [0, 1].map(|family| wanted[family].saturating_sub(known[family]));
+        for index in 0..v4 + v6 {
+            let address = self.allocator.outbound(index >= v4);
             let public_ip = managed_outbound_name(index);
             self.done
                 .allocated
@@ -65,13 +70,14 @@ impl Builder<'_> {
         }
         let scope = &settings.scope;
         let id = |kind: &str, part: &str| balancer_part_id(scope, &name, kind, part);
-        let rule_id = id("outboundRules", OUTBOUND_RULE);
         let mut draft = Draft::default();
         draft.add_pool(OUTBOUND_POOL, false, || PoolMembers::All);
         draft.add_pool(&settings.cluster_name, false, || {
             if settings.balancers.is_empty() { PoolMembers::All } else { PoolMembers::Shard(name.clone()) }
         });
+        let names = |v6| if v6 { OUTBOUND_V6 } else { [OUTBOUND_POOL, OUTBOUND_RULE] };
         for (public_ip, address) in &addresses {
+            let rule_id = id("outboundRules", names(address.is_ipv6())[1]);
             draft.by_address.insert(*address, draft.frontends.len());
             draft.frontends.push(Arc::new(Frontend {
                 configuration: FrontendIpConfiguration {
@@ -79,26 +85,34 @@ impl Builder<'_> {
                     id: Some(id("frontendIPConfigurations", public_ip)),
                     private_ip_allocation_method: Some("Dynamic".into()),
                     public_ip_address: Some(network_id(scope, "publicIPAddresses", public_ip).into()),
-                    outbound_rules: vec![rule_id.clone().into()],
+                    outbound_rules: vec![rule_id.into()],
                     ..FrontendIpConfiguration::default()
                 },
                 address: Some(*address),
                 rules: Vec::new(),
             }));
         }
-        draft.outbound_rules.push(OutboundRule {
-            name: OUTBOUND_RULE.into(),
-            id: Some(rule_id),
-            protocol: RuleProtocol::All,
-            allocated_outbound_ports: settings.outbound_rule.allocated_ports,
-            enable_tcp_reset: Some(true),
-            idle_timeout_in_minutes: Some(settings.outbound_rule.idle_timeout_in_minutes),
-            backend_address_pool: Some(id("backendAddressPools", OUTBOUND_POOL).into()),
-            frontend_ip_configurations: addresses
-                .iter()
-                .map(|(public_ip, _)| id("frontendIPConfigurations", public_ip).into())
-                .collect(),
-        });
+        for v6 in [false, true] {
+            let [pool, name] = names(v6);
+            let own: Vec<_> = addresses.iter().filter(|(_, ip)| ip.is_ipv6() == v6).collect();
+            if v6 && own.is_empty() {
+                continue;
+            }
+            draft.add_pool(pool, v6, || PoolMembers::All);
+            draft.outbound_rules.push(OutboundRule {
+                name: name.into(),
+                id: Some(id("outboundRules", name)),
+                protocol: RuleProtocol::All,
+                allocated_outbound_ports: rule.allocated_ports,
+                enable_tcp_reset: Some(true),
+                idle_timeout_in_minutes: Some(rule.idle_timeout_in_minutes),
+                backend_address_pool: Some(id("backendAddressPools", pool).into()),
+                frontend_ip_configurations: own
+                    .into_iter()
+                    .map(|(public_ip, _)| id("frontendIPConfigurations", public_ip).into())
+                    .collect(),
+            });
+        }
         self.drafts.insert(name, draft);
     }
 
@@ -136,8 +150,11 @@ impl Builder<'_> {
         let named = named.and_then(|count| u32::try_from(count).ok());
         let wanted = named.or(managed).unwrap_or(1).clamp(1, snat::NAT_GATEWAY_ADDRESSES);
         let missing = wanted.saturating_sub(u32::try_from(self.done.nat_addresses.len()).unwrap_or(u32::MAX));
-        for _ in 0..missing {
-            let address = self.allocator.outbound();
+        // Of an IPv6 address there is a gateway of the SKU StandardV2 alone.
+        let v6 = profile.and_then(|profile| profile.managed_outbound_ip_profile.as_ref()?.count_ipv6);
+        let v6 = v6.filter(|_| gateways.is_empty()).unwrap_or(0).min(snat::NAT_GATEWAY_ADDRESSES);
+        for index in 0..missing + v6 {
+            let address = self.allocator.outbound(index >= missing);
             let number = self.done.nat_addresses.len() + 1;
             self.done.allocated.push(Allocated { owner: format!("NAT gateway address {number}"), address });
             self.done.nat_addresses.push(address);

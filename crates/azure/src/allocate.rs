@@ -1,6 +1,5 @@
 //! Addresses that Azure would allocate, given deterministically.
 
-use crate::settings::Settings;
 use ipnet::IpNet;
 use model::{Model, kubernetes::IpFamily};
 use std::{
@@ -10,6 +9,7 @@ use std::{
 
 const FIRST_PUBLIC: Ipv4Addr = Ipv4Addr::new(20, 50, 60, 70);
 const FIRST_OUTBOUND: Ipv4Addr = Ipv4Addr::new(20, 50, 61, 10);
+const FIRST_OUTBOUND_V6: Ipv6Addr = Ipv6Addr::new(0x2603, 0x1030, 0x805, 0, 0, 0, 0, 0x10);
 const FIRST_PUBLIC_V6: Ipv6Addr = Ipv6Addr::new(0x2603, 0x1030, 0x805, 0, 0, 0, 0, 0x100);
 const DEFAULT_SUBNET: Ipv4Addr = Ipv4Addr::new(10, 224, 0, 0);
 const DEFAULT_SUBNET_V6: Ipv6Addr = Ipv6Addr::new(0xfd12, 0x3456, 0x789a, 0, 0, 0, 0, 0);
@@ -83,8 +83,8 @@ impl Allocator {
     }
 
     /// A managed outbound address.
-    pub(crate) fn outbound(&mut self) -> IpAddr {
-        self.first_free(FIRST_OUTBOUND.into())
+    pub(crate) fn outbound(&mut self, v6: bool) -> IpAddr {
+        self.first_free(if v6 { FIRST_OUTBOUND_V6.into() } else { FIRST_OUTBOUND.into() })
     }
 
     /// A private address in the named subnet, else in the nodes' subnet.
@@ -155,9 +155,4 @@ pub fn is_private(ip: IpAddr) -> bool {
 /// Whether the first address of an outbound frontend lies among managed names.
 pub(crate) fn managed_outbound_name(index: u32) -> String {
     format!("00000000-0000-4000-8000-{:012x}", index + 1)
-}
-
-/// How many managed outbound addresses are made.
-pub(crate) fn managed_outbound_count(settings: &Settings) -> u32 {
-    settings.outbound_rule.managed_ips.clamp(1, 100)
 }

@@ -190,14 +190,19 @@ impl Cloud {
                 of(Some(gateway.name.clone()), addresses, unseen, gateway.idle_timeout_in_minutes)
             })
             .collect();
-        if budgets.is_empty() && !self.nat_addresses().is_empty() {
-            budgets.push(of(None, self.nat_addresses(), 0, None));
+        let v4: Vec<IpAddr> = self.nat_addresses().iter().copied().filter(IpAddr::is_ipv4).collect();
+        if budgets.is_empty() && !v4.is_empty() {
+            budgets.push(of(None, &v4, 0, None));
         }
         budgets
     }
 
     /// Why some nodes of a pool do not use its ports, in words: by which better way they go out.
     pub fn ports_left_unused(&self, budget: &SnatBudget) -> Option<String> {
+        // The better ways are those of IPv4.
+        if budget.addresses.iter().any(IpAddr::is_ipv6) {
+            return None;
+        }
         let better = |node: &NodeName| match self.before_balancers(self.vm_sender(node)?, FAR) {
             Some(ways) => ways.first().map(Outbound::method),
             None => Some(Method::None),
@@ -238,7 +243,7 @@ impl Cloud {
         let mut used: BTreeSet<(IpAddr, RuleProtocol, u16)> = BTreeSet::new();
         let mut addresses = Vec::new();
         for frontend in frontends {
-            let Some(address) = frontend.address.filter(IpAddr::is_ipv4) else { continue };
+            let Some(address) = frontend.address else { continue };
             addresses.push(address);
             for own in &frontend.rules {
                 let block = own.rule.frontend_port / u16::try_from(BLOCK).unwrap_or(8);

@@ -183,8 +183,9 @@ fn data_of(records: &RecordSet) -> Data {
 /// The internet's DNS, as far as the input says what it holds: storage accounts, and names that the cloud
 /// controller gives public addresses (annotation `azure-dns-label-name`).
 fn public(model: &Model, name: &str) -> Data {
-    if let Some((account, group, is_private_name)) = group_of_name(name) {
-        let Some((account, address)) = account_named(model, account) else { return Data::NxDomain };
+    if let Some((account, group, is_private_name)) = group_of_name(name)
+        && let Some((account, address)) = account_named(model, account)
+    {
         if !is_private_name && has_endpoint(model, account, group) {
             return Data::Cname(format!("{}.privatelink.{group}.core.windows.net", account.name));
         }
@@ -202,7 +203,7 @@ fn public(model: &Model, name: &str) -> Data {
             return Data::A(own.into_iter().filter(|ip| !is_private(*ip)).collect());
         }
     }
-    Data::NxDomain
+    private_alias(model, name).map_or(Data::NxDomain, Data::Cname)
 }
 
 /// Top-level domains in common use beside those of countries, which have two letters, and those of other scripts.
@@ -237,15 +238,29 @@ const DOMAINS: [&str; 26] = [
 ];
 
 /// Whether a name may exist in the internet's DNS though the input does not say so: its top-level domain is one of the
-/// internet's and no namespace of the cluster, and it lies in no private zone of the input. Storage accounts are shown or
-/// do not exist.
+/// internet's and no namespace of the cluster, and it lies in no private zone of the input but one of private links, whose
+/// names Azure's public DNS has, too.
 pub fn may_be_public(model: &Model, name: &str) -> bool {
     let Some((_, domain)) = name.rsplit_once('.') else { return false };
     let of_a_country = domain.len() == 2 && domain.bytes().all(|byte| byte.is_ascii_lowercase());
     (of_a_country || domain.starts_with("xn--") || DOMAINS.contains(&domain))
         && !model.services.keys().any(|service| *service.namespace == *domain)
-        && group_of_name(name).is_none()
-        && !model.private_dns_zones.values().any(|zone| relative(zone, name).is_some())
+        && !model.private_dns_zones.values().any(|zone| !is_of_links(zone) && relative(zone, name).is_some())
+}
+
+/// Whether a zone is one of those that Azure proposes for private endpoints.
+fn is_of_links(zone: &PrivateDnsZone) -> bool {
+    zone.name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("privatelink."))
+}
+
+/// What the public name of a resource is an alias of once it has a private endpoint: `a.privatelink.vaultcore.azure.net`
+/// for `a.vault.azure.net` (Azure, "Private endpoint DNS zone values"). That it has one is seen by the private zone.
+fn private_alias(model: &Model, name: &str) -> Option<String> {
+    let (label, domain) = name.split_once('.')?;
+    let domain = if domain == "vault.azure.net" { "vaultcore.azure.net" } else { domain };
+    let alias = format!("{label}.privatelink.{domain}");
+    let mut zones = model.private_dns_zones.values().filter(|zone| is_of_links(zone));
+    zones.any(|zone| in_zone(zone, &alias) != Data::NxDomain).then_some(alias)
 }
 
 fn account_named<'a>(model: &'a Model, name: &str) -> Option<(&'a StorageAccount, IpAddr)> {
@@ -378,9 +393,9 @@ mod tests {
             ("printer.lan", false),
             ("10.0.0.300", false),
             ("9.113.0.203.in-addr.arpa", false),
-            // What the input would show.
-            ("other.blob.core.windows.net", false),
-            ("other.privatelink.blob.core.windows.net", false),
+            // What the input need not show.
+            ("other.blob.core.windows.net", true),
+            ("other.privatelink.blob.core.windows.net", true),
         ] {
             assert_eq!(may_be_public(&model, name), may, "{name}");
         }

@@ -18,6 +18,9 @@ pub const OUTBOUND_POOL: &str = "aksOutboundBackendPool";
 /// The outbound rule that AKS keeps.
 pub const OUTBOUND_RULE: &str = "aksOutboundRule";
 
+/// The same for IPv6: Azure/karpenter-provider-azure names the pool; the rule is named like it, for want of a source.
+pub const OUTBOUND_V6: [&str; 2] = ["aksOutboundBackendPool-ipv6", "aksOutboundRule-ipv6"];
+
 /// `a` and the uid without dashes, cut to 32 letters: the uid's last digit is lost.
 pub fn service_prefix(service: &Service) -> String {
     let uid = service.metadata.uid.chars().filter(|letter| *letter != '-');

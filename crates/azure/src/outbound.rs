@@ -148,13 +148,14 @@ impl Cloud {
         v6: bool,
     ) -> Option<Outbound<'_>> {
         let network = self.network();
-        // A NAT gateway translates IPv4 only.
-        if v6 {
-            return None;
-        }
+        let of_family = |sources: &[IpAddr]| {
+            let sources: Vec<_> = sources.iter().copied().filter(|ip| ip.is_ipv6() == v6).collect();
+            // A NAT gateway translates IPv4; IPv6 only with SKU StandardV2, and an address of it.
+            (!v6 || !sources.is_empty()).then_some(sources)
+        };
         if let Some((gateway, sources)) = subnet.and_then(|entry| network.gateway(&entry.subnet)) {
-            let sources = if sources.is_empty() { self.nat_addresses() } else { sources };
-            return Some(Outbound::NatGateway { gateway: Some(gateway), sources: sources.to_vec() });
+            let sources = of_family(if sources.is_empty() { self.nat_addresses() } else { sources })?;
+            return Some(Outbound::NatGateway { gateway: Some(gateway), sources });
         }
         let managed = matches!(
             self.settings().outbound,
@@ -164,10 +165,10 @@ impl Cloud {
             return None;
         }
         let known = network.gateways.first();
-        let sources = known.map(|(_, sources)| sources.clone()).filter(|sources| !sources.is_empty());
+        let sources = known.map(|(_, sources)| sources.as_slice()).filter(|sources| !sources.is_empty());
         Some(Outbound::NatGateway {
             gateway: known.map(|(gateway, _)| gateway),
-            sources: sources.unwrap_or_else(|| self.nat_addresses().to_vec()),
+            sources: of_family(sources.unwrap_or_else(|| self.nat_addresses()))?,
         })
     }
 
@@ -176,7 +177,7 @@ impl Cloud {
             for rule in &balancer.outbound_rules {
                 let pool = rule.backend_address_pool.as_ref().map(|reference| reference.id.name());
                 let Some(pool) = pool.and_then(|name| self.pool(&balancer.name, name)) else { continue };
-                if !holds(pool, sender) {
+                if !holds(pool, sender, v6) {
                     continue;
                 }
                 let named = |frontend: &&Arc<Frontend>| {
@@ -199,14 +200,16 @@ impl Cloud {
                 frontend.configuration.public_ip_address.is_some()
                     && frontend.rules.iter().any(|rule| {
                         rule.rule.disable_outbound_snat != Some(true)
-                            && self.pool(&balancer.name, &rule.pool).is_some_and(|pool| holds(pool, sender))
+                            && self
+                                .pool(&balancer.name, &rule.pool)
+                                .is_some_and(|pool| holds(pool, sender, v6))
                     })
             };
             let sources = addresses(balancer.frontends.iter().filter(serves), v6);
             if sources.is_empty() {
                 continue;
             }
-            let members = self.pools(&balancer.name).iter().find(|pool| holds(pool, sender))?;
+            let members = self.pools(&balancer.name).iter().find(|pool| holds(pool, sender, v6))?;
             let ports = ports(0, members, &sources);
             return Some(Outbound::LoadBalancer { balancer, rule: None, sources, ports });
         }
@@ -215,9 +218,11 @@ impl Cloud {
 }
 
 /// Whether the pool has the sender's VM: ports belong to the VM's configuration, and its pods share them.
-fn holds(pool: &Pool, sender: Sender<'_>) -> bool {
+fn holds(pool: &Pool, sender: Sender<'_>, v6: bool) -> bool {
     pool.members.iter().any(|member| match sender.node {
-        Some(node) => member.node.as_ref() == Some(node),
+        Some(node) => {
+            member.node.as_ref() == Some(node) && member.address.is_none_or(|ip| ip.is_ipv6() == v6)
+        }
         None => member.address == Some(sender.address),
     })
 }

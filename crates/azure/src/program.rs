@@ -10,7 +10,7 @@ use crate::{
     given::Resolver,
     inputs::Inputs,
     limits::{self, Counts, Limit},
-    names::{self, Namer},
+    names::{self, Namer, OUTBOUND_V6},
     nodes::Nodes,
     plan::{self, Plan},
     private_link::PrivateLinkService,
@@ -21,7 +21,7 @@ use crate::{
 use ipnet::IpNet;
 use model::{
     Key, Model, NodeName,
-    azure::{OutboundRule, Probe, PublicIpAddress, RuleProtocol},
+    azure::{OutboundRule, Probe, PublicIpAddress, RuleProtocol, SubResource},
     kubernetes::{IpFamily, LoadBalancerIngress, Service, ServiceType},
 };
 use std::{
@@ -174,7 +174,14 @@ impl<'a> Builder<'a> {
             let (mut balancer, pools) = resolver.balancer(document);
             for frontend in &mut balancer.frontends {
                 if frontend.address.is_none() {
-                    let address = self.allocator.outbound();
+                    let name = &frontend.configuration.name;
+                    let has_it = |own: &SubResource| own.id.name().eq_ignore_ascii_case(name);
+                    let v6 = document.outbound_rules.iter().any(|rule| {
+                        let pool = rule.backend_address_pool.as_ref().map(|own| own.id.name());
+                        rule.frontend_ip_configurations.iter().any(has_it)
+                            && pool.is_some_and(|pool| pool.eq_ignore_ascii_case(OUTBOUND_V6[0]))
+                    });
+                    let address = self.allocator.outbound(v6);
                     self.done.allocated.push(Allocated {
                         owner: format!("frontend {}", frontend.configuration.name),
                         address,
@@ -235,7 +242,8 @@ impl<'a> Builder<'a> {
         self.secure(key, service, addresses);
     }
 
-    /// The status: what the Service has, else the frontends' addresses.
+    /// The status: what the Service has, else the frontends' addresses, and those that kube-proxy is to know besides
+    /// (`getServiceLoadBalancerStatus`).
     fn report(&mut self, key: &Key, service: &Service, addresses: &[IpAddr]) {
         let ingress = &service.status.load_balancer.ingress;
         let holds = |ip: &IpAddr| ingress.iter().any(|entry| entry.ip.parse() == Ok(*ip));
@@ -243,7 +251,9 @@ impl<'a> Builder<'a> {
             ingress.clone()
         } else {
             let entry = |ip: &IpAddr| LoadBalancerIngress { ip: ip.to_string(), ..Default::default() };
-            addresses.iter().map(entry).collect()
+            let additional = Annotations::of(service).additional_public_ips().unwrap_or_default();
+            let additional = additional.iter().filter(|_| !addresses.is_empty());
+            addresses.iter().chain(additional).map(entry).collect()
         };
         if !status.is_empty() {
             self.done.statuses.insert(key.clone(), status);

@@ -106,6 +106,8 @@ pub enum OutboundType {
 pub struct OutboundRuleSettings {
     /// Managed public addresses, 1 to 100.
     pub managed_ips: u32,
+    /// Managed public addresses of IPv6, up to 100.
+    pub managed_ips_v6: u32,
     /// Ports per node; 0 means Azure's table by pool size.
     pub allocated_ports: u32,
     /// Minutes, 4 to 120.
@@ -115,7 +117,7 @@ pub struct OutboundRuleSettings {
 impl Default for OutboundRuleSettings {
     /// AKS's defaults: one address, the table, 30 minutes.
     fn default() -> Self {
-        Self { managed_ips: 1, allocated_ports: 0, idle_timeout_in_minutes: 30 }
+        Self { managed_ips: 1, managed_ips_v6: 0, allocated_ports: 0, idle_timeout_in_minutes: 30 }
     }
 }
 
@@ -176,10 +178,11 @@ impl Settings {
             .and_then(|profile| profile.backend_pool_type.as_deref())
             .is_some_and(|kind| kind.eq_ignore_ascii_case("nodeIP"));
         let rule = OutboundRuleSettings::default();
-        let managed_ips = profile
-            .and_then(|profile| profile.managed_outbound_ips.as_ref())
-            .and_then(|managed| managed.count)
-            .unwrap_or(rule.managed_ips);
+        let managed = profile.and_then(|profile| profile.managed_outbound_ips.as_ref());
+        let managed_ips = managed.and_then(|managed| managed.count).unwrap_or(rule.managed_ips);
+        // `countIPv6`: "The default value is 0 for single-stack and 1 for dual-stack."
+        let is_dual = network.pod_cidrs.iter().chain(&network.service_cidrs).any(|range| range.contains(':'));
+        let managed_ips_v6 = managed.and_then(|managed| managed.count_ipv6).unwrap_or(is_dual.into());
         Self {
             sku,
             // With an outbound rule on the same load balancer, other rules must leave outbound traffic to it.
@@ -198,7 +201,8 @@ impl Settings {
             },
             outbound,
             outbound_rule: OutboundRuleSettings {
-                managed_ips,
+                managed_ips: managed_ips.clamp(1, 100),
+                managed_ips_v6: managed_ips_v6.min(100),
                 allocated_ports: profile
                     .and_then(|profile| profile.allocated_outbound_ports)
                     .unwrap_or(rule.allocated_ports),

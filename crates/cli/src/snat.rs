@@ -108,7 +108,7 @@ fn pool_text(out: &mut String, cloud: &Cloud, budget: &SnatBudget, arguments: &S
 }
 
 fn gateway_text(out: &mut String, cloud: &Cloud, gateway: &GatewayBudget) {
-    let name = gateway.gateway.as_deref().unwrap_or("of AKS");
+    let name = gateway.gateway.as_deref().unwrap_or("that the input does not show");
     let _ = writeln!(out, "NAT gateway {name}");
     let shown = match gateway.unseen {
         0 if gateway.addresses.is_empty() => "not in the input".to_owned(),

@@ -67,6 +67,19 @@ fn the_same_seed_gives_the_same_counts() {
 }
 
 #[test]
+fn a_run_is_of_a_hundred_connections_where_nobody_says() {
+    let run = |more: &str| prints(&format!("run examples/caveat-cluster {FLOW} {more}"));
+    assert_eq!(run(""), run("--requests 100"));
+}
+
+#[test]
+fn a_run_counts_the_sources_of_nodes_that_are_folded() {
+    // Each of the 13 nodes behind the load balancer puts its own address in the client's place.
+    let text = prints("run examples/production --from internet --to svc/shop/frontend:80");
+    assert_eq!(text.matches("source 10.224.0.4 and 12 more").count(), 4, "{text}");
+}
+
+#[test]
 fn paths_as_json_sum_to_one_and_name_what_decided() {
     let text = prints(&format!("paths examples/caveat-cluster {FLOW} -o json"));
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -189,7 +202,7 @@ fn bad_usage_is_refused_with_a_hint() {
     let cases: &[(&str, &[&str])] = &[
         ("", &["Usage"]),
         ("fly", &["fly", "Usage"]),
-        ("run examples/caveat", &["--from", "--to", "--requests"]),
+        ("run examples/caveat", &["--from", "--to"]),
         ("run examples/caveat --from 1.2.3.4 --to 1.2.3.4:80 --requests 0", &["--requests"]),
         (
             "paths examples/caveat --from 1.2.3.4 --to svc/default/echo-service",

@@ -3,7 +3,7 @@
 //! It is said by a key of everything that a walk asks of a node that a packet enters by. Nodes with equal keys do
 //! the same, so that one of them can be walked for all; a node about which anything is unusual is a case of its own.
 
-use crate::{World, journey::Traveller, topology::AddressOwner};
+use crate::{World, journey::Traveller, receive::open_ports, topology::AddressOwner};
 use azure::Sender;
 use ipnet::IpNet;
 use kubernetes::{
@@ -234,12 +234,11 @@ fn network<'a>(world: &'a World, name: &NodeName, ip: IpAddr) -> Guarded<'a> {
     (ip.is_ipv4(), subnet, [group(guards.subnet.as_ref()), group(guards.nic.as_ref())])
 }
 
-/// The ports that pods in the nodes' own network declare, by node.
+/// The ports that pods in the nodes' own network open, by node.
 fn host_ports(model: &Model) -> BTreeMap<&str, BTreeSet<(Protocol, u16)>> {
     let mut ports: BTreeMap<&str, BTreeSet<(Protocol, u16)>> = BTreeMap::new();
     for pod in model.pods.values().filter(|pod| pod.spec.host_network && !pod.is_finished()) {
-        let own = pod.spec.containers.iter().flat_map(|container| &container.ports);
-        let own = own.map(|port| (port.protocol, port.container_port));
+        let own = open_ports(pod).map(|port| (port.protocol, port.container_port));
         ports.entry(pod.spec.node_name.as_str()).or_default().extend(own);
     }
     ports

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 impl World {
     pub(crate) fn assumptions(&self, resolved: &Resolved, outcomes: &[PathOutcome]) -> Vec<Assumption> {
         let mut codes = Codes::default();
-        let any_special = self.has_windows() || !self.given.is_empty();
+        let any_special = self.has_windows() || !self.given.is_empty() || !self.unready().is_empty();
         for outcome in outcomes {
             outcome.steps.iter().for_each(|step| self.assumed_on_the_way(step, &mut codes));
             let replies = outcome.reply.iter().flat_map(|reply| &reply.steps);
@@ -98,6 +98,9 @@ impl World {
         if self.runs_windows(name) {
             codes.insert(AssumptionCode::WindowsNode);
         }
+        if self.unready().contains(name) {
+            codes.insert(AssumptionCode::NodeNotReady);
+        }
         if self.given.contains_key(name) {
             codes.insert(AssumptionCode::GivenRules);
         }
@@ -105,14 +108,15 @@ impl World {
 
     /// What is taken for granted of an end that nothing in the input owns.
     fn assumed_of(&self, ip: IpAddr) -> Option<AssumptionCode> {
-        if self.topology.owner(ip).is_some() || azure::is_platform(ip) || ip == azure::METADATA {
-            return None;
-        }
-        Some(if self.topology.in_vnet(ip) {
-            AssumptionCode::UnownedAddressIsVm
+        if self.topology.owner(ip).is_some() {
+            None
+        } else if self.topology.in_vnet(ip) {
+            Some(AssumptionCode::UnownedAddressIsVm)
         } else {
-            AssumptionCode::UnknownAddressIsInternet
-        })
+            // A host on premises, the platform, a range of the cluster, or the sender's own loopback.
+            let is_known = self.is_inside(ip) || ip.is_loopback();
+            (!is_known).then_some(AssumptionCode::UnknownAddressIsInternet)
+        }
     }
 }
 
@@ -200,6 +204,9 @@ impl AssumptionCode {
                 "No ManagedCluster document says who enforces NetworkPolicies: they are taken as enforced, by Azure's engine."
             }
             Self::ProbesSettled => "Health probes have had time to see the cluster as it is.",
+            Self::NodeNotReady => {
+                "A node that is not Ready is taken to run: that its kubelet does not report says nothing of its kernel."
+            }
             Self::IpvsScheduler => {
                 "IPVS picks by its scheduler, which looks at the connections before: the shares are those of many connections, equal among real servers."
             }

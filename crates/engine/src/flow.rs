@@ -78,6 +78,8 @@ impl FromStr for Place {
             Ok(Self::Ip(ip))
         } else if text == "internet" {
             Ok(Self::Ip(INTERNET_CLIENT))
+        } else if text == "localhost" {
+            Ok(Self::Ip(Ipv4Addr::LOCALHOST.into()))
         } else if text.is_empty() {
             Err(PlaceError::Empty)
         } else {
@@ -248,6 +250,7 @@ mod tests {
             ("svc/default/echo:80", "svc/default/echo", 80),
             ("svc/echo:80", "svc/default/echo", 80),
             ("internet:443", "198.51.100.7", 443),
+            ("localhost:80", "127.0.0.1", 80),
             ("pod/default/a:8080", "pod/default/a", 8080),
             ("node/n0:30080", "node/n0", 30080),
             ("echo.default.svc.cluster.local:80", "echo.default.svc.cluster.local", 80),

@@ -13,7 +13,7 @@ use crate::{
 };
 use kubernetes::{
     cluster_dns::cluster_ips,
-    ingress_nginx::{Answer, Backend, Controller, Request, Routed, ends_tls},
+    ingress_nginx::{Answer, Backend, Controller, Request, Routed},
 };
 use model::{
     Key, Kind, ObjectRef, Transport,
@@ -87,7 +87,7 @@ impl World {
         let request = Request { host: &host, path, tls: reached.tls };
         let routed = reached.controller.answer(&self.model, &request);
         let mut traveller = traveller.clone();
-        traveller.steps.extend(self.step(leg, &request, &routed, arrived));
+        traveller.steps.extend(self.step(leg, &reached.controller, &request, &routed, arrived));
         Some(match &routed.answer {
             Answer::Health | Answer::RedirectToTls(_) => vec![self.answered(leg, traveller, None)],
             Answer::NotFound => {
@@ -323,7 +323,14 @@ impl World {
     }
 
     /// What the controller makes of the request.
-    fn step(&self, leg: &Leg<'_>, request: &Request<'_>, routed: &Routed, arrived: Packet) -> Vec<Step> {
+    fn step(
+        &self,
+        leg: &Leg<'_>,
+        controller: &Controller,
+        request: &Request<'_>,
+        routed: &Routed,
+        arrived: Packet,
+    ) -> Vec<Step> {
         let at = || station_of(leg.party);
         let filled = |mut step: Step| {
             step.before = arrived.into();
@@ -338,8 +345,7 @@ impl World {
             Answer::Health | Answer::RedirectToTls(_) | Answer::NotFound => None,
         };
         if request.tls && !matches!(routed.answer, Answer::PassThrough(_)) {
-            let ingress = backend.and_then(|own| self.model.ingresses.get(&own.ingress));
-            let certificate = if ingress.is_some_and(|ingress| ends_tls(ingress, request.host)) {
+            let certificate = if controller.has_certificate(&self.model, request.host) {
                 format!("with the certificate of {}", request.host)
             } else {
                 "with its own placeholder certificate, since no Ingress has one for this host (browsers warn)"
@@ -359,7 +365,7 @@ impl World {
             ),
             Answer::RedirectToTls(ingress) => (
                 Action::Answer,
-                format!("Ingress {ingress} has TLS for this host: nginx answers 308, to https://{asked}."),
+                format!("The host of Ingress {ingress} has TLS: nginx answers 308, to https://{asked}."),
             ),
             Answer::NotFound => (
                 Action::Reject,

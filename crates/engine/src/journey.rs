@@ -240,6 +240,8 @@ impl World {
             | Party::OnPremises(_)
             | Party::AzureService { .. } => At::Fabric,
             Party::Node(name) => At::Node(name.clone(), Entry::Sent),
+            // A pod's loopback is its own: what goes there never leaves it.
+            Party::Pod(_) if from.is_loopback() => At::Party(party.clone()),
             Party::Pod(key) => received(Site::Pod(key.clone())).unwrap_or(At::Fabric),
             Party::Endpoint(ip) => received(Site::Endpoint(*ip)).unwrap_or(At::Fabric),
         }
@@ -344,6 +346,18 @@ pub(crate) fn plain(
         destination_port: 0,
         mark: 0,
     };
+    step(header, station, component, owner, action, why)
+}
+
+/// A step that leaves the packet as it is, by no rule.
+fn step(
+    header: Header,
+    station: Station,
+    component: Component,
+    owner: Owner,
+    action: Action,
+    why: impl Into<Text>,
+) -> Step {
     Step {
         station,
         component,

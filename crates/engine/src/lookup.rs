@@ -4,7 +4,7 @@ use crate::{Place, World, other_balancer::OtherBalancers, receive::health_check_
 use kubernetes::kube_proxy::nodes_with_proxy;
 use model::{
     Key, Model, NodeName,
-    kubernetes::{EndpointSlice, IntOrString, Pod, Protocol, Service},
+    kubernetes::{EndpointSlice, IntOrString, Node, Pod, Protocol, Service},
 };
 use std::{
     cell::RefCell,
@@ -22,6 +22,7 @@ pub(crate) struct Lookup {
     health_ports: Arc<OnceLock<BTreeMap<u16, Key>>>,
     proxied: Arc<OnceLock<Option<BTreeSet<NodeName>>>>,
     windows: Arc<OnceLock<BTreeSet<NodeName>>>,
+    unready: Arc<OnceLock<BTreeSet<NodeName>>>,
     other_balancers: Arc<OnceLock<OtherBalancers>>,
     /// The pod that was asked for last: who received a packet is asked several times.
     latest_pod: RefCell<Option<(Key, Arc<Pod>)>>,
@@ -43,6 +44,7 @@ impl Lookup {
             health_ports: kept(&self.health_ports, same.services),
             proxied: kept(&self.proxied, same.pods && same.daemon_sets),
             windows: kept(&self.windows, same.nodes),
+            unready: kept(&self.unready, same.nodes),
             other_balancers: kept(&self.other_balancers, same.services && same.surroundings),
             latest_pod: RefCell::default(),
             latest_ready: RefCell::default(),
@@ -90,10 +92,17 @@ impl World {
     }
 
     fn windows(&self) -> &BTreeSet<NodeName> {
-        self.lookup.windows.get_or_init(|| {
-            let nodes = self.model.nodes.iter().filter(|(_, node)| node.is_windows());
-            order::set(nodes.map(|(name, _)| name.clone()))
-        })
+        self.lookup.windows.get_or_init(|| self.nodes_that(Node::is_windows))
+    }
+
+    /// The nodes that are not Ready.
+    pub(crate) fn unready(&self) -> &BTreeSet<NodeName> {
+        self.lookup.unready.get_or_init(|| self.nodes_that(|node| !node.is_ready()))
+    }
+
+    fn nodes_that(&self, are: impl Fn(&Node) -> bool) -> BTreeSet<NodeName> {
+        let nodes = self.model.nodes.iter().filter(|(_, node)| are(node));
+        order::set(nodes.map(|(name, _)| name.clone()))
     }
 
     /// The pod of a name.

@@ -9,6 +9,7 @@ use crate::{
     receive::protocol,
     topology::{AddressOwner, Site},
 };
+use kubernetes::api_server;
 use model::{NodeName, kubernetes::Service};
 use netfilter::{
     Connection, Entry, Event, Family, Hook, InterfaceName, Kernel, Outcome, Packet, Passage, Protocol, State,
@@ -57,6 +58,9 @@ impl World {
                 )
             });
             traveller.note(node_station(name), Component::KubeProxy, Owner::Node, Action::SkipNat, why);
+        }
+        if let Some(moves) = self.at_api_server(&mut traveller, name) {
+            return moves;
         }
         let inside = Inside { name, kernel: &kernel, entry, state: &state };
         if let Branching::One(random) = &traveller.branching {
@@ -124,6 +128,25 @@ impl World {
         passages.retain(|passage| traveller.branching.walks(traveller.packet, passage));
         let count = traveller.count;
         (passages.into_iter().map(|passage| (passage, count)).collect(), Moves::default())
+    }
+
+    /// Where a packet ends that a node would translate to the API server, if the input lacks that Service.
+    fn at_api_server(&self, traveller: &mut Traveller, name: &NodeName) -> Option<Moves> {
+        let ip = traveller.packet.destination;
+        let is_translated = self.has_proxy(name) && !self.given.contains_key(name);
+        if !is_translated
+            || self.topology.owner(ip).is_some()
+            || !self.topology.in_service_range(ip)
+            || api_server(&self.model) != Some(ip)
+        {
+            return None;
+        }
+        let why = format!(
+            "{ip} is the cluster IP of Service default/kubernetes, which every cluster has and the input lacks: the node translates it to an address of the API server, which is not known here. Add what `kubectl get services,endpointslices -n default -o yaml` prints."
+        );
+        traveller.note(node_station(name), Component::KubeProxy, Owner::Node, Action::Match, why);
+        let end = End::Failed(Verdict::Ambiguous, Cause::NoSuchAddress);
+        Some(Moves::one(traveller.clone(), Move::End(end)))
     }
 
     /// The Service that has an address as its cluster IP.

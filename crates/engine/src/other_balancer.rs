@@ -55,6 +55,8 @@ pub(crate) struct OtherBalancers {
     by_name: BTreeMap<String, OtherBalancer>,
 }
 
+const ADDITIONAL: &str = "service.beta.kubernetes.io/azure-additional-public-ips";
+
 impl OtherBalancers {
     pub(crate) fn new(model: &Model) -> Self {
         let mut all = Self::default();
@@ -77,9 +79,20 @@ impl OtherBalancers {
             all.by_address.entry(ip).or_insert(other);
         }
         for (key, service) in &model.services {
-            let Some(class) = &service.spec.load_balancer_class else { continue };
-            if service.spec.service_type == ServiceType::LoadBalancer {
-                let object = ObjectRef::namespaced(Kind::Service, key);
+            if service.spec.service_type != ServiceType::LoadBalancer {
+                continue;
+            }
+            let object = ObjectRef::namespaced(Kind::Service, key);
+            if let Some(listed) = service.metadata.annotation(ADDITIONAL) {
+                let told = format!(
+                    "it stands in azure-additional-public-ips of {object}, and is the frontend of a load balancer across regions"
+                );
+                let other = OtherBalancer { object: object.clone(), told, field: ADDITIONAL };
+                let addresses =
+                    listed.split(',').filter_map(|ip| Some((ip.trim().parse().ok()?, other.clone())));
+                all.by_address.extend(addresses);
+            }
+            if let Some(class) = &service.spec.load_balancer_class {
                 let controller = format!("the controller of loadBalancerClass {class}");
                 let other = OtherBalancer::by_status(object, &controller);
                 all.add(&service.status.load_balancer.ingress, &other);

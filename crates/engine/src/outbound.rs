@@ -8,6 +8,7 @@ use crate::{
     topology::AddressOwner,
 };
 use azure::{Outbound, snat};
+use model::azure::NatGateway;
 use netfilter::{Packet, Protocol, Segment};
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -125,8 +126,9 @@ fn by_ports(
 }
 
 fn no_way(mut traveller: Traveller, source: IpAddr) -> (Traveller, Move) {
+    let gateway = if source.is_ipv6() { "NAT gateway with IPv6 (SKU StandardV2)" } else { "NAT gateway" };
     let why = format!(
-        "{source} has no way out of the virtual network: no route to an appliance, no NAT gateway, no public address of its own, no outbound rule."
+        "{source} has no way out of the virtual network: no route to an appliance, no {gateway}, no public address of its own, no outbound rule."
     );
     traveller.note(fabric_station(), Component::AzureOutbound, Owner::Azure, Action::Drop, why);
     (traveller, Move::End(End::Failed(Verdict::Dropped, Cause::NoOutbound)))
@@ -166,7 +168,7 @@ fn tell(way: &Outbound<'_>, source: IpAddr) -> Option<Told> {
         Outbound::UserRoute { .. } | Outbound::None => return None,
         Outbound::NatGateway { gateway, .. } => {
             let address = address?;
-            let name = gateway.map_or("of AKS", |gateway| gateway.name.as_str());
+            let name = gateway_name(*gateway);
             Told {
                 address,
                 station: Station::new(StationKind::NatGateway, name),
@@ -216,6 +218,11 @@ impl Told {
     }
 }
 
+/// A gateway's name; one that AKS manages, or a user assigned, may have no document.
+fn gateway_name(gateway: Option<&Arc<NatGateway>>) -> &str {
+    gateway.map_or("that the input does not show", |gateway| gateway.name.as_str())
+}
+
 /// The way's document in one line.
 fn way_ref(way: &Outbound<'_>) -> RuleRef {
     let sources = way.sources().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -236,7 +243,7 @@ fn way_ref(way: &Outbound<'_>) -> RuleRef {
             format!("rules without disableOutboundSnat, by {sources}, {ports} ports per member"),
         ),
         Outbound::NatGateway { gateway, .. } => (
-            format!("NAT gateway {}", gateway.map_or("of AKS", |gateway| gateway.name.as_str())),
+            format!("NAT gateway {}", gateway_name(*gateway)),
             format!("by {sources}, {} ports per address on demand", snat::NAT_GATEWAY_PORTS_PER_ADDRESS),
         ),
         Outbound::InstancePublicIp { .. } => ("public address of the NIC".to_owned(), sources),

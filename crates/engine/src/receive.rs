@@ -11,7 +11,7 @@ use crate::{
 use kubernetes::kube_proxy::ProxyConfig;
 use model::{
     NodeName,
-    kubernetes::{IpFamily, Pod, Protocol, Service, ServiceType, TrafficPolicy},
+    kubernetes::{Container, ContainerPort, IpFamily, Pod, Protocol, Service, ServiceType, TrafficPolicy},
 };
 use std::net::IpAddr;
 
@@ -79,9 +79,12 @@ impl World {
                 Party::Metadata => {
                     format!("The instance metadata service takes requests on port {METADATA_PORT} only.")
                 }
-                _ => format!(
-                    "Nothing in the pod listens on {at} (its containers declare other ports): the kernel answers with a reset, \"connection refused\"."
-                ),
+                _ => {
+                    let why = self.silent_words(party, packet.destination_port, protocol(traveller));
+                    format!(
+                        "Nothing in the pod listens on {at} ({why}): the kernel answers with a reset, \"connection refused\"."
+                    )
+                }
             };
             traveller.note(station.clone(), Component::LinuxNetfilter, owner, Action::SocketLookup, why);
             let misses = std::mem::take(&mut traveller.carried.untranslated);
@@ -199,7 +202,25 @@ impl World {
 
     pub(crate) fn host_network_pod(&self, node: &NodeName, port: u16, protocol: Protocol) -> Option<&Pod> {
         let mut pods = self.host_pods(node).iter().map(|pod| &**pod);
-        pods.find(|pod| declared(pod, protocol).any(|declared| declared == port))
+        pods.find(|pod| open_ports(pod).any(|own| own.protocol == protocol && own.container_port == port))
+    }
+
+    /// Why no container of a pod listens on a port.
+    fn silent_words(&self, party: &Party, port: u16, protocol: Protocol) -> String {
+        let pod = if let Party::Pod(key) = party { self.pod(key) } else { None };
+        let stopped = pod.as_ref().and_then(|pod| {
+            let has = |container: &&Container| {
+                let mut ports = container.ports.iter();
+                declares_nothing(pod)
+                    || ports.any(|own| own.protocol == protocol && own.container_port == port)
+            };
+            let container = pod.spec.containers.iter().find(has)?;
+            Some((container, pod.stopped(container)?))
+        });
+        match stopped {
+            Some((container, reason)) => format!("container {} does not run: {reason}", container.name),
+            None => "its containers declare other ports".to_owned(),
+        }
     }
 }
 
@@ -211,10 +232,14 @@ pub(crate) fn health_check_port(service: &Service) -> Option<u16> {
         .then_some(spec.health_check_node_port)
 }
 
-/// Whether a pod listens on a port: its declared ports decide; a pod that declares none listens wherever
-/// it is called.
+/// Whether a pod listens on a port: the declared ports of the containers that run decide; a pod that declares none
+/// listens wherever it is called, as long as one of them runs.
 fn listens(pod: &Pod, port: u16, protocol: Protocol) -> bool {
-    declares_nothing(pod) || declared(pod, protocol).any(|declared| declared == port)
+    if declares_nothing(pod) {
+        let containers = &pod.spec.containers;
+        return containers.is_empty() || containers.iter().any(|container| pod.stopped(container).is_none());
+    }
+    open_ports(pod).any(|own| own.protocol == protocol && own.container_port == port)
 }
 
 /// Whether a pod says nothing of its ports.
@@ -222,9 +247,10 @@ pub(crate) fn declares_nothing(pod: &Pod) -> bool {
     pod.spec.containers.iter().all(|container| container.ports.is_empty())
 }
 
-fn declared(pod: &Pod, protocol: Protocol) -> impl Iterator<Item = u16> + '_ {
-    let ports = pod.spec.containers.iter().flat_map(|container| &container.ports);
-    ports.filter(move |port| port.protocol == protocol).map(|port| port.container_port)
+/// The ports that those containers of a pod declare that run.
+pub(crate) fn open_ports(pod: &Pod) -> impl Iterator<Item = &ContainerPort> {
+    let running = pod.spec.containers.iter().filter(|container| pod.stopped(container).is_none());
+    running.flat_map(|container| &container.ports)
 }
 
 /// The protocol of the traveller's packet, as the API names it.

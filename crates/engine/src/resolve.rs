@@ -61,9 +61,9 @@ impl World {
         });
         let (mut source, destination) = pair.ok_or(FlowError::MixedFamilies(first.0, first.1))?;
         if destination.is_loopback() {
-            if !matches!(sender, Party::Node(_)) {
+            if !matches!(sender, Party::Node(_) | Party::Pod(_)) {
                 return Err(FlowError::NotFound(format!(
-                    "way from {} to {destination}: only a node's own processes reach its loopback",
+                    "way from {} to {destination}: only processes of a pod or a node reach its loopback",
                     flow.from
                 )));
             }
@@ -137,6 +137,11 @@ impl World {
             Place::Pod(key) => {
                 let pod =
                     self.model.pods.get(key).ok_or_else(|| FlowError::NotFound(format!("pod {key}")))?;
+                if let Some(phase) = &pod.status.phase
+                    && (pod.is_finished() || (phase == "Pending" && pod.ips().next().is_none()))
+                {
+                    return Err(FlowError::NoAddress(format!("pod/{key}, whose phase is {phase},")));
+                }
                 if pod.spec.host_network {
                     return self.sender(&Place::Node(pod.spec.node_name.as_str().into()));
                 }

@@ -129,7 +129,11 @@ impl World {
         let endpoint = Endpoint {
             pod: None,
             node: None,
-            host: Some(format!("storage account {account}")),
+            host: Some(if self.model.storage_accounts.contains_key(account) {
+                format!("storage account {account}")
+            } else {
+                account.to_owned()
+            }),
             ip: packet.destination,
             port: packet.destination_port,
         };

@@ -179,6 +179,8 @@ pub enum AssumptionCode {
     NodeWithoutKubeProxy,
     /// A node with Windows does with packets what a node with Linux does.
     WindowsNode,
+    /// A node that is not Ready passes packets on.
+    NodeNotReady,
     /// The shares of IPVS are those of many connections.
     IpvsScheduler,
     /// A node's rules were given in place of the generated ones.
@@ -191,7 +193,7 @@ pub enum AssumptionCode {
 
 impl AssumptionCode {
     /// Every code, in order.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::IdealLbHash,
         Self::UniformStatistic,
         Self::PodListensOnTargetPort,
@@ -210,6 +212,7 @@ impl AssumptionCode {
         Self::PoliciesEnforced,
         Self::NodeWithoutKubeProxy,
         Self::WindowsNode,
+        Self::NodeNotReady,
         Self::IpvsScheduler,
         Self::GivenRules,
         Self::ApplianceForwards,

@@ -13,14 +13,14 @@ use crate::{
 use azure::{AddressSpace, Cloud};
 use ipnet::{IpNet, Ipv4Net};
 use kubernetes::{
-    Allocation, Before, Field, Settled, Unsettled, azure_cns, cilium, ip_masq_agent,
+    Allocation, Before, Field, Settled, Unsettled, azure_cns, cilium, imds_restriction, ip_masq_agent,
     kube_proxy::{self, Programming, ProxyConfig, ServiceMap, ipvs::Balancing},
     kubelet,
     portmap::{self, HostPort},
 };
 use model::{
     Key, Kind, Model, NodeName, Objects,
-    kubernetes::{IpFamily, Protocol, ProxyMode, Service},
+    kubernetes::{IpFamily, Node, Protocol, ProxyMode, Service},
 };
 use netfilter::{Family, Form, InterfaceName, IpvsForm, IpvsText, Kernel, Ruleset, RulesetError, nft};
 use serde::Serialize;
@@ -345,6 +345,9 @@ impl World {
             azure_cns::install(&mut rules, pods, own);
         }
         kubelet::install(&mut rules, family);
+        if let (IpFamily::IPv4, Some(own)) = (family, self.kept_from_metadata(node)) {
+            imds_restriction::install(&mut rules, own);
+        }
         let ports = self.topology.host_ports(node);
         if !ports.is_empty() {
             let kubenet = self.is_kubenet();
@@ -367,7 +370,11 @@ impl World {
     /// What the rules that others write on a node depend on, for packets that are for none of its host ports.
     pub(crate) fn agents_of(&self, node: &NodeName) -> AgentsOf {
         let taken = |port: &HostPort| (port.protocol, port.port, port.on);
-        (self.pod_subnet(node), self.topology.host_ports(node).iter().map(taken).collect())
+        (
+            self.pod_subnet(node),
+            self.kept_from_metadata(node),
+            self.topology.host_ports(node).iter().map(taken).collect(),
+        )
     }
 
     /// The IPv4 range from which a node's pods have their addresses, where they have a subnet of their own that the input
@@ -380,19 +387,29 @@ impl World {
             IpNet::V4(range) => Some(range),
             IpNet::V6(_) => None,
         });
-        let own = node.internal_ips().find_map(|ip| match ip {
-            IpAddr::V4(ip) => Some(ip),
-            IpAddr::V6(_) => None,
-        });
-        range.zip(own)
+        range.zip(own_ipv4(node))
     }
+
+    /// A node's own IPv4 address, where its pods are kept from the instance metadata service.
+    fn kept_from_metadata(&self, name: &NodeName) -> Option<Ipv4Addr> {
+        let profile = &self.model.managed_cluster.as_ref()?.network_profile;
+        let access = profile.pod_link_local_access.as_deref()?;
+        access.eq_ignore_ascii_case("none").then(|| own_ipv4(self.model.nodes.get(name)?))?
+    }
+}
+
+fn own_ipv4(node: &Node) -> Option<Ipv4Addr> {
+    node.internal_ips().find_map(|ip| match ip {
+        IpAddr::V4(ip) => Some(ip),
+        IpAddr::V6(_) => None,
+    })
 }
 
 /// The range of a node's pods, and the node's own address.
 type PodSubnet = Option<(Ipv4Net, Ipv4Addr)>;
 
-/// The pods' subnet, and the host ports that are taken.
-pub(crate) type AgentsOf = (PodSubnet, Vec<(Protocol, u16, Option<IpAddr>)>);
+/// The pods' subnet, the address of a node whose pods are kept from the metadata service, and the host ports that are taken.
+pub(crate) type AgentsOf = (PodSubnet, Option<Ipv4Addr>, Vec<(Protocol, u16, Option<IpAddr>)>);
 
 /// A model after node pools and Kubernetes' controllers.
 pub(crate) struct Prepared {

@@ -280,7 +280,7 @@ impl<'de, 'c> At<'de, 'c> {
                 found.push((self.spelled(entry, fields), entry));
             }
         }
-        Some(Entries { found: found.into_iter(), value: None, fields, context: self.context })
+        Some(Entries { of: self.node, found: found.into_iter(), value: None, fields, context: self.context })
     }
 
     /// The key as the type spells it.
@@ -354,6 +354,7 @@ impl<'de> de::Deserializer<'de> for At<'de, '_> {
                 }
                 Data::Mapping(_) if self.node.entries().len() == 1 => visitor.visit_enum(de::value::MapAccessDeserializer::new(
                     Entries {
+                        of: self.node,
                         found: self.node.entries().iter().map(|entry| (entry.key.as_str(), entry)).collect::<Vec<_>>().into_iter(),
                         value: None,
                         fields: &[],
@@ -395,6 +396,7 @@ impl<'de> de::SeqAccess<'de> for Items<'de, '_> {
 }
 
 struct Entries<'de, 'c> {
+    of: &'de Node,
     found: std::vec::IntoIter<(&'de str, &'de Entry)>,
     value: Option<&'de Entry>,
     fields: &'static [&'static str],
@@ -407,7 +409,8 @@ impl<'de> Entries<'de, '_> {
         let (key, entry) = self.found.next()?;
         self.value = Some(entry);
         if !self.fields.is_empty() && !self.fields.contains(&key) && !entry.value.is_empty() {
-            let near = nearest(key, self.fields.iter().copied());
+            // What stands beside it was not meant by it: `started` and `state`.
+            let near = nearest(key, self.fields.iter().copied()).filter(|near| self.of.get(near).is_none());
             self.context.ignored.borrow_mut().push(Ignored { at: entry.at, path: key.to_owned(), near });
         }
         Some((key, entry))

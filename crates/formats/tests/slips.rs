@@ -66,3 +66,47 @@ spec: {{podSelector: {{matchLabels: {{app: {app}}}}}}}
     assert_eq!(of("web"), Vec::<String>::new());
     assert!(of("api")[0].contains("no pod there has app: api; app is web"), "{:?}", of("api"));
 }
+
+/// `az network route-table list` says which subnets have a table; a packet asks its subnet.
+#[test]
+fn what_no_subnet_has_is_told() {
+    let of = |kind: &str, name: &str| {
+        format!("---\napiVersion: hopscope.dev/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {{}}\n")
+    };
+    let network = |reference: &str| {
+        let field = format!(
+            "{reference}: {{id: /subscriptions/s/resourceGroups/g/providers/Microsoft.Network/x/THING}}"
+        );
+        format!(
+            "{}spec: {{addressSpace: {{addressPrefixes: [10.224.0.0/16]}}, subnets: [{{name: aks, addressPrefix: 10.224.0.0/16, {field}}}]}}\n",
+            of("VirtualNetwork", "v").trim_end_matches("spec: {}\n")
+        )
+    };
+    let told = |text: String| said(text).iter().any(|said| said.contains("no subnet of the input has it"));
+    for (kind, field) in [
+        ("RouteTable", "routeTable"),
+        ("NetworkSecurityGroup", "networkSecurityGroup"),
+        ("NatGateway", "natGateway"),
+    ] {
+        assert!(told(of(kind, "thing")), "{kind}");
+        assert!(!told(of(kind, "thing") + &network(field)), "{kind}");
+    }
+    // The nodes' NICs have it, and an outboundType that needs no subnet's word.
+    assert!(!told(of("NetworkSecurityGroup", "aks-agentpool-12345678-nsg")));
+    let cluster = of("ManagedCluster", "c")
+        .replace("spec: {}", "spec: {networkProfile: {outboundType: userAssignedNATGateway}}");
+    assert!(!told(of("NatGateway", "thing") + &cluster));
+}
+
+/// A field of the API that is spelled much like another, which stands beside it.
+#[test]
+fn what_stands_beside_its_like_is_no_slip() {
+    let pod = |status: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nstatus: {{containerStatuses: [{{name: c, {status}}}]}}\n"
+        )
+    };
+    let told = |status: &str| said(pod(status)).iter().any(|said| said.contains("did you mean state?"));
+    assert!(!told("started: true, state: {waiting: {reason: x}}"));
+    assert!(told("States: {waiting: {reason: x}}"));
+}

@@ -1,6 +1,7 @@
 //! Names inside the cluster: a pod's search path, and what CoreDNS answers for `cluster.local`
 //! (the DNS specification of Kubernetes).
 
+use crate::api_server;
 use model::{
     Key, Model,
     kubernetes::{Endpoint, Service, ServiceType},
@@ -11,6 +12,8 @@ use std::{collections::BTreeSet, net::IpAddr};
 pub const DOMAIN: &str = "cluster.local";
 /// Names with fewer dots are tried with the search path first (`options ndots:5` of a pod's resolv.conf).
 pub const NDOTS: usize = 5;
+/// The Service of the API server, which every cluster has.
+pub const API_SERVER: (&str, &str) = ("default", "kubernetes");
 /// The Service of CoreDNS.
 pub const SERVICE: (&str, &str) = ("kube-system", "kube-dns");
 
@@ -64,7 +67,11 @@ pub fn cluster_ips(service: &Service) -> Vec<IpAddr> {
 }
 
 fn of_service(model: &Model, key: &Key) -> ClusterAnswer {
-    let Some(service) = model.services.get(key) else { return ClusterAnswer::NxDomain };
+    let Some(service) = model.services.get(key) else {
+        let of_api_server = api_server(model).filter(|_| (&*key.namespace, &*key.name) == API_SERVER);
+        return of_api_server
+            .map_or(ClusterAnswer::NxDomain, |ip| ClusterAnswer::Service(key.clone(), vec![ip]));
+    };
     if service.spec.service_type == ServiceType::ExternalName {
         return match &service.spec.external_name {
             Some(name) => ClusterAnswer::Alias(key.clone(), name.trim_end_matches('.').to_ascii_lowercase()),

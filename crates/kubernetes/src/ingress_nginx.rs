@@ -184,7 +184,7 @@ impl Controller {
             return Routed { answer: Answer::Health, canary: None, misses };
         }
         let answer = match found {
-            Some(path) => self.by_rule(&path.service, request),
+            Some(path) => self.by_rule(model, &path.service, request),
             None => default_backend(&served, request).unwrap_or(Answer::NotFound),
         };
         let canary = match (&answer, found) {
@@ -194,7 +194,16 @@ impl Controller {
         Routed { answer, canary, misses }
     }
 
-    fn by_rule(&self, target: &Target<'_>, request: &Request<'_>) -> Answer {
+    /// Whether a host has a certificate, by whichever Ingress of its: a server of nginx has one for all its paths.
+    pub fn has_certificate(&self, model: &Model, host: &str) -> bool {
+        self.ingresses(model).any(|(_, ingress)| {
+            let mut hosts = ingress.spec.rules.iter().map(|rule| rule.host.as_str());
+            let has = |own: &str| ingress::host_rank(own, host, Wildcard::OneLabel).is_some();
+            hosts.any(has) && ends_tls(ingress, host)
+        })
+    }
+
+    fn by_rule(&self, model: &Model, target: &Target<'_>, request: &Request<'_>) -> Answer {
         let backend = Backend {
             ingress: target.key.clone(),
             rule: rule_words(target),
@@ -207,7 +216,7 @@ impl Controller {
         if request.tls && self.passes_tls_through && is_on(target.ingress, "ssl-passthrough") {
             return Answer::PassThrough(backend);
         }
-        let has_tls = ends_tls(target.ingress, target.host);
+        let has_tls = self.has_certificate(model, target.host);
         let redirects = (has_tls && annotation(target.ingress, "ssl-redirect") != Some("false"))
             || is_on(target.ingress, "force-ssl-redirect");
         if redirects && !request.tls {
@@ -218,7 +227,7 @@ impl Controller {
 }
 
 /// Whether an Ingress has a certificate for a host.
-pub fn ends_tls(ingress: &Ingress, host: &str) -> bool {
+fn ends_tls(ingress: &Ingress, host: &str) -> bool {
     ingress.spec.tls.iter().any(|tls| {
         tls.hosts.is_empty()
             || tls.hosts.iter().any(|own| ingress::host_rank(own, host, Wildcard::OneLabel).is_some())

@@ -14,6 +14,7 @@ pub mod disruption;
 
 mod hashing;
 pub mod health;
+pub mod imds_restriction;
 pub mod ingress;
 pub mod ingress_nginx;
 pub mod ip_masq_agent;
@@ -26,5 +27,7 @@ pub mod scheduler;
 mod settle;
 mod uid;
 
-pub use settle::{Allocation, Before, Field, Owners, Settled, Unsettled, place, settle, settle_again};
+pub use settle::{
+    Allocation, Before, Field, Owners, Settled, Unsettled, api_server, place, settle, settle_again,
+};
 pub use uid::uid_of;

@@ -249,6 +249,10 @@ impl Edit {
                 })
             }
             Self::SetPodReady { pod, ready } => change_pod(model, pod, |pod| {
+                // A pod is ready when its containers are.
+                if *ready {
+                    pod.status.container_statuses.clear();
+                }
                 pod.status.conditions.retain(|condition| condition.kind != "Ready");
                 pod.status.conditions.push(Condition::ready(*ready));
             }),

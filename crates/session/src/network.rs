@@ -92,7 +92,7 @@ impl PoolPorts {
 }
 
 fn gateway(cloud: &Cloud, budget: &GatewayBudget) -> String {
-    let name = budget.gateway.as_deref().unwrap_or("of AKS");
+    let name = budget.gateway.as_deref().unwrap_or("that the input does not show");
     let unused = cloud.gateway_left_unused(budget).map(|unused| format!(" Not used by all: {unused}."));
     format!(
         "NAT gateway {name}: {} ports on demand for all nodes of its subnets, {} connections at once to one destination; more nodes change nothing.{}",

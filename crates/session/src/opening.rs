@@ -15,16 +15,31 @@ pub const REQUESTS: u64 = 100;
 /// The seed of the first sampled run.
 pub const SEED: u64 = 1;
 
-/// The Service that a cluster is opened with: its first LoadBalancer Service, else its first.
+/// The Service that a cluster is opened with: its first LoadBalancer Service, else the first that selects pods of its
+/// own (what a whole cluster prints begins with the API server's), else its first.
 pub fn first_service(model: &Model) -> Option<(&Key, &Service)> {
-    let outside = |service: &&(&Key, &Service)| service.1.spec.service_type == ServiceType::LoadBalancer;
+    let outside = |service: &Service| service.spec.service_type == ServiceType::LoadBalancer;
+    let own =
+        |key: &Key, service: &Service| &*key.namespace != "kube-system" && !service.spec.selector.is_empty();
     let services = || model.services.iter().map(|(key, service)| (key, &**service));
-    let first = services().next();
-    services().find(|service| outside(&service)).or(first)
+    let known = services().find(|(_, service)| outside(service));
+    known.or_else(|| services().find(|(key, service)| own(key, service))).or_else(|| services().next())
 }
 
-/// The flow that a cluster is opened with: from the internet to its first Service.
+/// The flow that a cluster is opened with: from the internet to its first Service; from a pod, if that is no LoadBalancer
+/// Service; without any Service from a pod to the internet.
 pub fn first_flow(model: &Model) -> Flow {
+    match (first_service(model), client_pod(model)) {
+        (Some((_, service)), Some(pod)) if service.spec.service_type != ServiceType::LoadBalancer => {
+            Flow { from: pod, ..outside_flow(model) }
+        }
+        (None, Some(pod)) => Flow::tcp(pod, Place::Ip(INTERNET_CLIENT), 443),
+        _ => outside_flow(model),
+    }
+}
+
+/// From the internet to the first Service, else to the first pod.
+fn outside_flow(model: &Model) -> Flow {
     let client = Place::Ip(INTERNET_CLIENT);
     match first_service(model) {
         Some((key, service)) => {
@@ -38,10 +53,18 @@ pub fn first_flow(model: &Model) -> Flow {
     }
 }
 
-/// Flows worth watching in any cluster: the first one, the same from a pod, and to a node's own address.
+/// The pod that asks: the last one, if it can be in the first Service's namespace.
+fn client_pod(model: &Model) -> Option<Place> {
+    let namespace = first_service(model).map(|(key, _)| &key.namespace);
+    let pods = || model.pods.keys().rev();
+    let beside = pods().find(|pod| Some(&pod.namespace) == namespace);
+    beside.or_else(|| pods().next()).cloned().map(Place::Pod)
+}
+
+/// Flows worth watching in any cluster: from outside to what it offers, the same from a pod, and to a node's own address.
 pub fn watched_flows(model: &Model) -> Vec<Flow> {
-    let first = first_flow(model);
-    let inside = model.pods.keys().last().map(|pod| Flow { from: Place::Pod(pod.clone()), ..first.clone() });
+    let first = outside_flow(model);
+    let inside = client_pod(model).map(|pod| Flow { from: pod, ..first.clone() });
     let vm = model.nodes.values().flat_map(|node| node.internal_ips()).find_map(neighbour);
     let node = model.nodes.keys().next();
     let own = vm.zip(node).map(|(vm, node)| Flow {

@@ -8,6 +8,7 @@ use crate::{
     Action, AssumptionCode, Cause, Component, Header, NearMiss, Owner, RuleRef, Station, StationKind, Step,
     Verdict, World,
     journey::{plain, station_of},
+    topology::AddressOwner,
 };
 use azure::{
     dns::{self, Data, Record, Resolver},
@@ -354,12 +355,14 @@ impl<'w> Asking<'w> {
         if let Some(last) =
             records.last_mut().filter(|last| last.data == Data::NxDomain && last.zone.is_none())
         {
-            let mut frontends = self.world.ingress_frontends(&last.name);
-            let mut hostname = None;
-            if frontends.is_empty() {
-                let hostnames;
-                (frontends, hostnames) = self.world.ingress_statuses(&last.name);
-                hostname = hostnames.first().map(|name| (*name).to_owned());
+            // The status is what a record is made of; where it is none of this cluster's, its controller may have moved on.
+            let (mut frontends, hostnames) = self.world.ingress_statuses(&last.name);
+            let hostname = hostnames.first().map(|name| (*name).to_owned());
+            if !frontends.iter().any(|ip| self.world.topology.owner(*ip) == Some(&AddressOwner::Frontend)) {
+                let own = self.world.ingress_frontends(&last.name);
+                if !own.is_empty() {
+                    frontends = own;
+                }
             }
             if !frontends.is_empty() {
                 last.data = Data::A(frontends);

@@ -17,14 +17,10 @@ impl<'w> Asking<'w> {
         let network = home(&world.model);
         let mut misses: Vec<NearMiss> = Vec::new();
         let mut upstream = None;
-        let mut lacking = "";
         for question in questions {
             if cluster_dns::is_own(question) {
                 if cluster_dns::lookup(&world.model, question) == ClusterAnswer::NxDomain {
                     misses.push(miss("search path", question, "NXDOMAIN: the cluster has no such name"));
-                    if is_api_server(question) {
-                        lacking = API_SERVER_LACKING;
-                    }
                     continue;
                 }
                 return self.own_name(question, name, misses);
@@ -46,15 +42,14 @@ impl<'w> Asking<'w> {
                 _ => " (it takes one of the network's servers at random; this is the first that answers)",
             };
             let why = format!(
-                "{question} is no name of the cluster: CoreDNS passes the question on to {to}, as its own node does{choice}.{lacking}"
+                "{question} is no name of the cluster: CoreDNS passes the question on to {to}, as its own node does{choice}."
             );
             self.say_with(server, why, Shown { rule: None, misses });
             self.introduce(next, network, "CoreDNS asks");
             return self.told_by(question, &records, next, network);
         }
-        let why = format!(
-            "CoreDNS knows no {name}: NXDOMAIN for every name that the search path makes of it.{lacking}"
-        );
+        let why =
+            format!("CoreDNS knows no {name}: NXDOMAIN for every name that the search path makes of it.");
         self.say_with(server, why, Shown { rule: None, misses });
         self.fail(Verdict::Unreachable, Cause::NameNotFound);
     }
@@ -132,7 +127,8 @@ impl<'w> Asking<'w> {
         let rule = service.map(|key| RuleRef {
             place: "zone cluster.local".into(),
             text: full.to_owned().into(),
-            object: Some(ObjectRef::namespaced(Kind::Service, &key)),
+            object: (world.model.services.contains_key(&key))
+                .then(|| ObjectRef::namespaced(Kind::Service, &key)),
         });
         self.say_with(server, why, Shown { rule, misses });
         self.resolution.addresses = addresses;
@@ -153,12 +149,4 @@ impl<'w> Asking<'w> {
             self.told_by(&target, &records, next, network);
         }
     }
-}
-
-/// What is said where the input lacks what every cluster has.
-const API_SERVER_LACKING: &str = " Every cluster has the Service default/kubernetes, which its API server makes; the input lacks it: add what `kubectl get services,endpointslices -n default -o yaml` prints.";
-
-/// Whether a name is that of the API server's own Service.
-fn is_api_server(question: &str) -> bool {
-    question.trim_end_matches('.') == format!("kubernetes.default.svc.{}", cluster_dns::DOMAIN)
 }

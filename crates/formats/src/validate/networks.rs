@@ -34,6 +34,31 @@ impl Check<'_> {
         for firewall in model.azure_firewalls.values() {
             self.firewall(&ObjectRef::cluster_scoped(Kind::AzureFirewall, &firewall.name), firewall);
         }
+        self.unused();
+    }
+
+    /// What no subnet has decides nothing. Azure prints of a route table which subnets have it; here the subnets say so.
+    fn unused(&mut self) {
+        let model = self.model;
+        let subnets = || model.virtual_networks.values().flat_map(|network| &network.subnets);
+        let of_subnets =
+            subnets().flat_map(|own| [&own.network_security_group, &own.route_table, &own.nat_gateway]);
+        let of_nics = model.network_interfaces.values().map(|nic| &nic.network_security_group);
+        let used = of_subnets.chain(of_nics).flatten().map(|own| own.id.name().to_ascii_lowercase());
+        let used: BTreeSet<String> = order::set(used);
+        // The nodes' NICs have the group that AKS made; and what the cluster's outboundType uses needs no subnet.
+        let groups = model.network_security_groups.keys().filter(|name| !name.starts_with("aks-agentpool-"));
+        let by_gateway =
+            model.managed_cluster.iter().filter_map(|own| own.network_profile.outbound_type.as_deref());
+        let by_gateway = by_gateway.into_iter().any(|kind| kind.to_ascii_lowercase().contains("natgateway"));
+        let all = (groups.map(|name| (Kind::NetworkSecurityGroup, name)))
+            .chain(model.route_tables.keys().map(|name| (Kind::RouteTable, name)))
+            .chain(model.nat_gateways.keys().filter(|_| !by_gateway).map(|name| (Kind::NatGateway, name)));
+        for (kind, name) in all.filter(|(_, name)| !used.contains(&name.to_ascii_lowercase())) {
+            let what = "no subnet of the input has it, so it decides nothing".to_owned();
+            let hint = "add the virtual network: `az network vnet show -o json`";
+            self.warning(&ObjectRef::cluster_scoped(kind, name), "", what, hint.to_owned());
+        }
     }
 
     fn network(&mut self, id: &ObjectRef, network: &VirtualNetwork) {

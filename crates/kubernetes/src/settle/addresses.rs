@@ -32,6 +32,12 @@ pub(crate) fn service_ranges(model: &Model) -> Vec<IpNet> {
     ranges(texts, [10, 0, 0, 0])
 }
 
+/// The cluster IP of the API server's own Service: the first address of the primary range (`GetAllocatableAddressRange` of
+/// the API server keeps it).
+pub fn api_server(model: &Model) -> Option<IpAddr> {
+    nth(*service_ranges(model).first()?, 1)
+}
+
 fn ranges<'a>(texts: impl Iterator<Item = &'a String>, default: [u8; 4]) -> Vec<IpNet> {
     let mut ranges: Vec<IpNet> = Vec::new();
     for range in texts.filter_map(|text| parse_cidr(text)) {

@@ -10,6 +10,7 @@ mod subnets;
 mod topology_hints;
 mod workloads;
 
+pub use addresses::api_server;
 pub(crate) use addresses::{pod_ranges, service_ranges};
 pub use again::{Before, settle_again};
 pub use owners::Owners;

@@ -134,6 +134,9 @@ pub struct NetworkProfile {
     /// Outbound settings of a NAT gateway that AKS manages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nat_gateway_profile: Option<NatGatewayProfile>,
+    /// `IMDS` (default), or `None`: pods without the node's network do not reach the instance metadata service (preview).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_link_local_access: Option<String>,
     /// Settings of AKS's own kube-proxy (preview).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kube_proxy_config: Option<KubeProxyConfig>,
@@ -225,6 +228,9 @@ pub struct ManagedOutboundIps {
     /// How many IPv4 addresses, 1 to 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
+    /// How many IPv6 addresses, up to 100; 1 where absent of a cluster with both families.
+    #[serde(rename = "countIPv6", alias = "countIpv6", skip_serializing_if = "Option::is_none")]
+    pub count_ipv6: Option<u32>,
 }
 
 /// `outboundIPs`.

@@ -27,9 +27,20 @@ impl Pod {
         list.chain(single).filter_map(|ip| ip.parse().ok())
     }
 
-    /// False only where the `Ready` condition says so; absent means ready.
+    /// False where the `Ready` condition says so, or, in its absence, a container does not run; else ready.
     pub fn is_ready(&self) -> bool {
-        self.status.conditions.iter().all(|condition| condition.kind != "Ready" || condition.is_true())
+        match self.status.conditions.iter().find(|condition| condition.kind == "Ready") {
+            Some(condition) => condition.is_true(),
+            None => self.spec.containers.iter().all(|container| self.stopped(container).is_none()),
+        }
+    }
+
+    /// Why a container does not run, as the kubelet gives it (`CrashLoopBackOff`); `None` where it runs, or no status
+    /// says otherwise.
+    pub fn stopped(&self, container: &Container) -> Option<&str> {
+        let status = self.status.container_statuses.iter().find(|status| status.name == container.name)?;
+        let state = status.state.waiting.as_ref().or(status.state.terminated.as_ref())?;
+        Some(&state.reason)
     }
 
     /// Being deleted: still running, no longer offered to new connections.
@@ -241,6 +252,39 @@ pub struct PodStatus {
     /// Conditions such as `Ready`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
+    /// What its containers do; one that is not listed runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub container_statuses: Vec<ContainerStatus>,
+}
+
+/// An entry of `status.containerStatuses`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
+#[serde(default)]
+pub struct ContainerStatus {
+    /// The container's name.
+    pub name: String,
+    /// What it does now.
+    pub state: ContainerState,
+}
+
+/// What a container does: it runs, unless one of these says otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
+#[serde(default)]
+pub struct ContainerState {
+    /// It does not run yet, or not again: `CrashLoopBackOff`, `ImagePullBackOff`, `PodInitializing`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<ContainerReason>,
+    /// It ended: `Completed`, `Error`, `OOMKilled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terminated: Option<ContainerReason>,
+}
+
+/// Why a container does not run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
+#[serde(default)]
+pub struct ContainerReason {
+    /// In a word.
+    pub reason: String,
 }
 
 /// An entry of `status.podIPs`.
