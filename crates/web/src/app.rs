@@ -183,9 +183,11 @@ const MOST_KEPT: usize = 30_000;
 
 /// Keeps an edited cluster, against an error of the page and for the next visit. One as it was opened is not worth it.
 fn keep(state: &State) {
-    let objects = state.model.pods.len() + state.model.services.len() + state.model.nodes.len();
     // The cluster of a lesson is not the person's own.
-    if state.guide.own.is_none() && state.history.next_undo().is_some() && objects <= MOST_KEPT {
+    if state.guide.own.is_none() && state.history.next_undo().is_some() {
+        if state.model.pods.len() + state.model.services.len() + state.model.nodes.len() > MOST_KEPT {
+            return;
+        }
         let (link, large) = (link::of(state), state.world.is_large());
         let turn = LATEST.with(|latest| {
             latest.set(latest.get().wrapping_add(1));

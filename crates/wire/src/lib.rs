@@ -41,6 +41,9 @@ pub fn decode<T: Wire>(bytes: &[u8]) -> Option<T> {
     input.is_read().then_some(value)
 }
 
+/// Bytes that a list takes at most: a length that asks for more is none.
+const MOST_BYTES: usize = 1 << 28;
+
 /// Bytes that are being read.
 #[derive(Debug)]
 pub struct Input<'a> {
@@ -107,6 +110,17 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// The length of a list of items that take so many bytes each when they are read.
+    #[inline(never)]
+    pub fn items(&mut self, size: usize) -> usize {
+        let length = self.length();
+        if length <= MOST_BYTES / size.max(1) {
+            return length;
+        }
+        self.fail();
+        0
+    }
+
     /// Bytes, as a list of numbers below 256 passes.
     #[inline(never)]
     pub fn bytes(&mut self) -> &'a [u8] {
@@ -145,6 +159,7 @@ pub fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Appends a text as [`Input::text`] reads it.
+#[inline(never)]
 pub fn write_text(text: &str, out: &mut Vec<u8>) {
     write_bytes(text.as_bytes(), out);
 }
@@ -276,9 +291,6 @@ impl<T: Wire, E: Wire> Wire for Result<T, E> {
     }
 }
 
-/// Items for which there is room before they are read.
-const MOST_ROOM: usize = 1 << 12;
-
 impl<T: Wire> Wire for Vec<T> {
     fn write(&self, out: &mut Vec<u8>) {
         write_number(self.len() as u64, out);
@@ -288,14 +300,9 @@ impl<T: Wire> Wire for Vec<T> {
     }
 
     fn read(input: &mut Input<'_>) -> Self {
-        let length = input.length();
-        // Lists stay as long as they are: room for more would be most of what a large cluster takes. A length that is none
-        // takes little.
-        let mut items = Self::with_capacity(length.min(MOST_ROOM));
-        while items.len() < length && !input.failed {
-            items.push(T::read(input));
-        }
-        items
+        let length = input.items(size_of::<T>());
+        // It has room for no more than it holds: room for more would be most of what a large cluster takes.
+        (0..length).map(|_| T::read(input)).collect()
     }
 }
 
