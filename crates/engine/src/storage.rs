@@ -129,9 +129,10 @@ impl World {
         let endpoint = Endpoint {
             pod: None,
             node: None,
-            host: Some(match self.model.storage_accounts.contains_key(account) {
-                true => format!("storage account {account}"),
-                false => account.to_owned(),
+            host: Some(if self.model.storage_accounts.contains_key(account) {
+                format!("storage account {account}")
+            } else {
+                account.to_owned()
             }),
             ip: packet.destination,
             port: packet.destination_port,
