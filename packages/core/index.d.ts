@@ -215,6 +215,8 @@ export interface Run {
     endpoint: Endpoint | null;
     node: string | null;
     sourcesSeen: string[];
+    /** How many other addresses it saw: those of nodes whose branches are folded into one. */
+    moreSources?: number;
     count: number;
     /** 0 to 1. */
     exact: number;

@@ -66,11 +66,13 @@ export function traceView(paths) {
   );
 }
 
+const seen = ({ sourcesSeen, moreSources = 0 }) => sourcesSeen.join(", ") + (moreSources ? ` and ${moreSources} more` : "");
+
 export function sharesView(run) {
   const head = make("tr", {}, ...["Receiver", "Exact share", `Of ${run.requests}`, "Source seen"].map((text) => make("th", { scope: "col" }, text)));
   const row = (row) => {
     const name = row.endpoint ? (row.endpoint.pod ?? row.endpoint.node ?? row.endpoint.host ?? row.endpoint.ip) : `${row.verdict}: ${row.cause}`;
-    return make("tr", {}, make("th", { scope: "row" }, name), ...[percent(row.exact), String(row.count), row.sourcesSeen.join(", ")].map((text) => make("td", {}, text)));
+    return make("tr", {}, make("th", { scope: "row" }, name), ...[percent(row.exact), String(row.count), seen(row)].map((text) => make("td", {}, text)));
   };
   return make("div", { className: "shares" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...run.rows.map(row))));
 }

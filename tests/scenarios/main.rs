@@ -12,6 +12,7 @@ mod drift;
 mod dual_stack;
 mod fold;
 mod ingress_hosts;
+mod ingress_run;
 mod lacking;
 mod modes;
 mod named_ports;

@@ -2,8 +2,8 @@
 
 use crate::output::visible;
 use engine::{
-    Action, Assumption, FlowSummary, Header, PathOutcome, Paths, Run, RunRow, Station, StationKind, Step,
-    socket,
+    Action, Assumption, FlowSummary, Header, PathOutcome, Paths, Run, RunRow, Seen, Station, StationKind,
+    Step, socket,
 };
 use std::fmt::Write;
 
@@ -51,16 +51,10 @@ fn receiver(row: &RunRow) -> String {
 }
 
 fn sources(row: &RunRow) -> String {
-    const SHOWN: usize = 4;
-    if row.sources_seen.is_empty() {
-        return String::new();
+    match Seen::by([row]).words(4) {
+        none if none.is_empty() => none,
+        seen => format!("source {seen}"),
     }
-    let shown: Vec<_> = row.sources_seen.iter().take(SHOWN).map(ToString::to_string).collect();
-    let more = match row.sources_seen.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("source {}{more}", shown.join(", "))
 }
 
 /// All paths, each with its steps in short.

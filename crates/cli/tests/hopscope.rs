@@ -73,6 +73,13 @@ fn a_run_is_of_a_hundred_connections_where_nobody_says() {
 }
 
 #[test]
+fn a_run_counts_the_sources_of_nodes_that_are_folded() {
+    // Each of the 13 nodes behind the load balancer puts its own address in the client's place.
+    let text = prints("run examples/production --from internet --to svc/shop/frontend:80");
+    assert_eq!(text.matches("source 10.224.0.4 and 12 more").count(), 4, "{text}");
+}
+
+#[test]
 fn paths_as_json_sum_to_one_and_name_what_decided() {
     let text = prints(&format!("paths examples/caveat-cluster {FLOW} -o json"));
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");

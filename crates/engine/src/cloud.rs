@@ -418,7 +418,10 @@ fn member_miss(rule: &Rule, label: &str, failed: String) -> NearMiss {
 fn choice_words(member: &Member, hash: &str, share: Option<f64>, outer: &Packet, inner: &Packet) -> String {
     let label = member.label();
     let choice = match share {
-        Some(share) if share < 1.0 => format!("{label} is one of the healthy members; {hash}."),
+        // Each has the same share.
+        Some(share) if share < 1.0 => {
+            format!("{label} is one of {:.0} healthy members; {hash}.", 1.0 / share)
+        }
         Some(_) => format!("{label} is the only member that takes new connections."),
         None => format!("{label} is picked."),
     };

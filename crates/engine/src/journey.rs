@@ -346,6 +346,18 @@ pub(crate) fn plain(
         destination_port: 0,
         mark: 0,
     };
+    step(header, station, component, owner, action, why)
+}
+
+/// A step that leaves the packet as it is, by no rule.
+fn step(
+    header: Header,
+    station: Station,
+    component: Component,
+    owner: Owner,
+    action: Action,
+    why: impl Into<Text>,
+) -> Step {
     Step {
         station,
         component,

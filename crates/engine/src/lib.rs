@@ -46,6 +46,7 @@ mod routes;
 mod rules;
 mod run;
 mod security;
+mod seen;
 mod state;
 mod storage;
 mod survey;
@@ -78,6 +79,7 @@ pub use rules::{
     ChainComparison, ForeignRule, NodeRules, RulesAnswer, RulesComparison, RulesError, RulesQuestion,
     UnmodelledLine,
 };
+pub use seen::Seen;
 pub use state::{MOST_EXPLAINED, Opened, State};
 pub use trace::{
     Action, Assumption, AssumptionCode, Cause, Component, Header, NearMiss, Owner, RuleRef, Station,

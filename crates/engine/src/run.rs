@@ -249,13 +249,16 @@ impl World {
         pod.map(|pod| NodeName::from(pod.spec.node_name.as_str())).or_else(|| endpoint.node.clone())
     }
 
-    /// Ready endpoints of the flow's Service that no branch reaches.
+    /// Ready endpoints of the flow's Service that no branch reaches. Controllers of Ingresses are on the way: their
+    /// Service has none that are idle.
     fn idle_endpoints(&self, flow: &Flow, paths: &Paths) -> Vec<Endpoint> {
+        let (proxied, direct): (Vec<_>, Vec<_>) =
+            paths.outcomes.iter().partition(|outcome| is_proxied(outcome));
         let asked = match &flow.to {
-            crate::Place::Service(key) => Some(key.clone()),
+            crate::Place::Service(key) if proxied.is_empty() => Some(key.clone()),
             _ => None,
         };
-        let services: BTreeSet<Key> = order::set(paths.outcomes.iter().flat_map(service_of).chain(asked));
+        let services: BTreeSet<Key> = order::set(direct.into_iter().flat_map(service_of).chain(asked));
         let mut idle = Vec::new();
         for (key, slice) in &self.model.endpoint_slices {
             let is_of = |own: &&Key| own.namespace == key.namespace && slice.service() == Some(&own.name);
@@ -292,6 +295,12 @@ impl World {
             slice.ports.iter().filter(|entry| names.contains(entry.name.as_deref().unwrap_or_default()));
         ports.filter_map(|entry| entry.port).collect()
     }
+}
+
+/// Whether a receiver on the way read the request and did something about it.
+fn is_proxied(outcome: &PathOutcome) -> bool {
+    let before = outcome.steps.split_last().map(|(_, before)| before);
+    before.into_iter().flatten().any(|step| step.action == Action::Deliver)
 }
 
 /// The Services whose rules an outcome's steps name.

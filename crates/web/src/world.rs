@@ -218,7 +218,7 @@ impl World {
         };
         match settled {
             Some(settled) => Self::kept(id, input.clone(), settled, Rc::clone(&self.0.rules), true),
-            None => Self::new(input),
+            None => Self::with(input, Rc::clone(&self.0.rules)),
         }
     }
 

@@ -1,8 +1,8 @@
 //! One branch on its way, with what it carries.
 
-use super::{Party, station_of};
+use super::{Party, station_of, step};
 use crate::{
-    Action, Component, Header, NearMisses, Owner, Station, Step, Text,
+    Action, Component, Owner, Station, Step, Text,
     fold::{Arrivals, Branching, Class, Toward},
     state::{Carried, Effects},
 };
@@ -177,19 +177,8 @@ impl Traveller {
         if self.quiet {
             return;
         }
-        let header = Header::from(self.packet);
-        self.steps.push(Step {
-            station,
-            component,
-            owner,
-            action,
-            rule: None,
-            near_misses: NearMisses::NONE,
-            before: header,
-            after: header,
-            probability: None,
-            why: why.into(),
-        });
+        let step = step(self.packet.into(), station, component, owner, action, why);
+        self.steps.push(step);
     }
 
     /// Replaces the packet, keeping what it was in the step.

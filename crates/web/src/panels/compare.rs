@@ -147,14 +147,14 @@ fn branch(label: &'static str, answer: &Answer, chosen: usize, on_choose: Callba
 }
 
 fn head(letter: &'static str, words: &'static str, digest: &Digest, branch: Html) -> Html {
-    let sources: Vec<String> = digest.sources.iter().map(ToString::to_string).collect();
+    let seen = digest.seen.words(4);
     let all: Vec<String> =
         digest.shares.iter().map(|(name, share)| format!("{name}: {} %", per_cent(*share))).collect();
     html! {
         <h2 class="variant-head">
             <span class="letter">{ letter }</span>{ words }
             <span class="mono result" title={all.join("\n")}>{ digest.words() }</span>
-            if !sources.is_empty() { <span class="hint">{ "source " }<span class="mono">{ sources.join(", ") }</span></span> }
+            if !seen.is_empty() { <span class="hint">{ "source " }<span class="mono">{ seen }</span></span> }
             { branch }
         </h2>
     }

@@ -9,12 +9,9 @@ use crate::{
     },
     ui::{self, Cell, Choice, Segmented, Table},
 };
-use engine::{Paths, Run, RunRow, Verdict};
+use engine::{Paths, Run, RunRow, Seen, Verdict};
 use model::{Model, NodeName};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::collections::BTreeMap;
 use yew::prelude::*;
 
 /// What the shares need.
@@ -114,28 +111,21 @@ const FAILED: [&str; 6] = ["Failure", "Node", "Share", "Exact", "Run", "Why"];
 
 fn receiver_row(row: &RunRow, run: &Run) -> Vec<Cell> {
     let node = row.node.as_ref().map(ToString::to_string).unwrap_or_default();
-    cells(
-        Cell::mono(receiver(row)),
-        Cell::mono(node),
-        &Share::of(row),
-        run,
-        Cell::mono(list(&row.sources_seen)),
-    )
+    cells(Cell::mono(receiver(row)), Cell::mono(node), &Share::of(row), run, Cell::mono(seen([row])))
 }
 
 /// Receivers together by node, pool or zone.
 fn grouped(by: Grouping, model: &Model, rows: &[&RunRow], run: &Run) -> Vec<Vec<Cell>> {
-    let mut groups: BTreeMap<String, (usize, Share, BTreeSet<IpAddr>)> = BTreeMap::new();
+    let mut groups: BTreeMap<String, (Share, Vec<&RunRow>)> = BTreeMap::new();
     for row in rows {
-        let (receivers, share, sources) = groups.entry(by.of(model, row.node.as_ref())).or_default();
-        *receivers += 1;
+        let (share, together) = groups.entry(by.of(model, row.node.as_ref())).or_default();
         share.exact += row.exact;
         share.count += row.count;
-        sources.extend(row.sources_seen.iter().copied());
+        together.push(row);
     }
-    let row = |(name, (receivers, share, sources)): (String, (usize, Share, BTreeSet<IpAddr>))| {
-        let sources: Vec<IpAddr> = sources.into_iter().collect();
-        cells(Cell::mono(name), Cell::text(receivers.to_string()), &share, run, Cell::mono(list(&sources)))
+    let row = |(name, (share, rows)): (String, (Share, Vec<&RunRow>))| {
+        let receivers = Cell::text(rows.len().to_string());
+        cells(Cell::mono(name), receivers, &share, run, Cell::mono(seen(rows)))
     };
     groups.into_iter().map(row).collect()
 }
@@ -190,14 +180,8 @@ fn cells(name: Cell, second: Cell, share: &Share, run: &Run, last: Cell) -> Vec<
     ]
 }
 
-fn list(addresses: &[IpAddr]) -> String {
-    /// Addresses that are listed; more are counted.
-    const MOST: usize = 3;
-    let shown: Vec<String> = addresses.iter().take(MOST).map(ToString::to_string).collect();
-    match addresses.len().saturating_sub(MOST) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
+fn seen<'a>(rows: impl IntoIterator<Item = &'a RunRow>) -> String {
+    Seen::by(rows).words(3)
 }
 
 /// Exact share above, sampled share below; both start at the left edge.

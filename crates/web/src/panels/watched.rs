@@ -99,17 +99,14 @@ fn receivers(digest: &Digest) -> String {
 }
 
 fn sources(digest: &Digest) -> String {
-    const MOST: usize = 12;
-    let named: Vec<String> = digest.sources.iter().take(MOST).map(ToString::to_string).collect();
-    match (named.as_slice(), digest.sources.len().saturating_sub(MOST)) {
-        ([], _) => "nobody".into(),
-        (_, 0) => named.join(", "),
-        (_, more) => format!("{} and {more} more", named.join(", ")),
+    match digest.seen.words(12) {
+        none if none.is_empty() => "nobody".into(),
+        seen => seen,
     }
 }
 
 fn source_line(now: &Digest) -> Html {
-    if now.sources.is_empty() {
+    if now.seen.sources.is_empty() {
         return Html::default();
     }
     html! { <p class="seen">{ "source seen " }<span class="mono">{ sources(now) }</span></p> }
@@ -118,7 +115,7 @@ fn source_line(now: &Digest) -> Html {
 /// What was before, only as far as it differs.
 fn was(before: &Digest, now: &Digest) -> String {
     let shares = (before.words() != now.words()).then(|| format!("was {}", before.words()));
-    let source = (before.sources != now.sources && !before.sources.is_empty())
+    let source = (before.seen != now.seen && !before.seen.sources.is_empty())
         .then(|| format!("the source was {}", sources(before)));
     match (shares, source) {
         (Some(shares), Some(source)) => format!("{shares}, {source}. "),

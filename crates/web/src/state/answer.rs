@@ -1,14 +1,13 @@
 //! What the engine says about a flow, and what changed since the edit before.
 
 use crate::world::World;
-use engine::{Action, Cause, Flow, PathOutcome, Paths, Run, RunRow, Step, Verdict};
+use engine::{Action, Cause, Flow, PathOutcome, Paths, Run, RunRow, Seen, Step, Verdict};
 pub(crate) use render::per_cent;
 use render::{Format, Options, Scene};
 use session::{Answered, Export};
 use std::{
     cell::{OnceCell, RefCell},
     fmt,
-    net::IpAddr,
     rc::Rc,
 };
 
@@ -122,7 +121,7 @@ impl Answer {
     pub(crate) fn digest(&self) -> Digest {
         match self.result() {
             Err(error) => {
-                Digest { shares: Vec::new(), sources: Vec::new(), failure: Some(error.to_string()) }
+                Digest { shares: Vec::new(), seen: Seen::default(), failure: Some(error.to_string()) }
             }
             Ok(answered) => Digest::of(&answered.run),
         }
@@ -134,8 +133,8 @@ impl Answer {
 pub(crate) struct Digest {
     /// Receivers and their exact shares, in name order.
     pub(crate) shares: Vec<(String, f64)>,
-    /// Source addresses that the receivers saw.
-    pub(crate) sources: Vec<IpAddr>,
+    /// Whom the receivers took for the client.
+    pub(crate) seen: Seen,
     /// What fails and in which share, or why nothing can be asked.
     pub(crate) failure: Option<String>,
 }
@@ -144,21 +143,18 @@ impl Digest {
     fn of(run: &Run) -> Self {
         let (delivered, failed): (Vec<_>, Vec<_>) =
             run.rows.iter().partition(|row| row.verdict == Verdict::Delivered);
-        let mut sources: Vec<IpAddr> =
-            delivered.iter().flat_map(|row| row.sources_seen.iter().copied()).collect();
-        order::sort(&mut sources);
-        sources.dedup();
+        let seen = Seen::by(delivered.iter().copied());
         let failure = failed
             .iter()
             .max_by(|a, b| a.exact.total_cmp(&b.exact))
             .filter(|row| row.exact > 0.0)
             .map(|row| failure(row));
-        Self { shares: delivered.iter().map(|row| (receiver(row), row.exact)).collect(), sources, failure }
+        Self { shares: delivered.iter().map(|row| (receiver(row), row.exact)).collect(), seen, failure }
     }
 
     /// Whether a person would see no difference: shares are sums of products and differ in their last bits.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        self.sources == other.sources && self.failure == other.failure && self.shares_like(other)
+        self.seen == other.seen && self.failure == other.failure && self.shares_like(other)
     }
 
     /// The share of connections that are answered, 0 to 1.
@@ -236,21 +232,40 @@ pub(crate) fn fraction(share: f64) -> Option<String> {
     })
 }
 
-/// Why a flow ends differently than before: the sentence of the first step that differs on its most probable way.
+/// Why a flow ends differently than before. What fails now is told by its last step; else the most probable way is
+/// compared with the one before: its first step that differs, and how the endpoint was chosen, if that differs, too.
 pub(crate) fn cause(before: &Answer, after: &Answer) -> Option<String> {
     let (Some(before_paths), Some(after_paths)) = (before.paths(), after.paths()) else {
         return after.result().err().map(ToString::to_string);
     };
     let (was, is) = (before_paths.outcomes.first()?, after_paths.outcomes.first()?);
-    if before.digest().shares_like(&after.digest()) {
+    let (old, now) = (before.digest(), after.digest());
+    if old.shares_like(&now) {
         let translated =
             |step: &&Step| matches!(step.action, Action::Masquerade | Action::SkipMasquerade | Action::Snat);
         return is.steps.iter().find(translated).map(|step| step.why.to_string());
     }
-    let other = is.steps.iter().enumerate().find(|(at, step)| {
+    if old.answered() - now.answered() > 1e-9 {
+        let fails = |outcome: &&PathOutcome| outcome.verdict != Verdict::Delivered;
+        let fallen = after_paths.outcomes.iter().find(fails)?;
+        let way_back = fallen.reply.as_ref().and_then(|reply| reply.steps.last());
+        return way_back.or(fallen.steps.last()).map(|step| step.why.to_string());
+    }
+    let differs = |(at, step): &(usize, &Step)| {
         was.steps.get(*at).is_none_or(|old| old.why != step.why || old.probability != step.probability)
-    });
-    other.map(|(_, step)| step.why.to_string())
+    };
+    let (first, other) = is.steps.iter().enumerate().find(differs)?;
+    let chosen_otherwise =
+        chosen(is).filter(|(at, step)| *at > first && chosen(was).is_none_or(|(_, old)| old.why != step.why));
+    let chosen_otherwise = chosen_otherwise.map(|(_, step)| format!(" {}", step.why));
+    Some(format!("{}{}", other.why, chosen_otherwise.unwrap_or_default()))
+}
+
+/// The step that chose the endpoint: the one before the destination is rewritten.
+fn chosen(outcome: &PathOutcome) -> Option<(usize, &Step)> {
+    let rewritten = outcome.steps.iter().position(|step| step.action == Action::Dnat)?;
+    let at = rewritten.checked_sub(1)?;
+    Some((at, outcome.steps.get(at)?))
 }
 
 /// A branch in one sentence.

@@ -3,9 +3,11 @@
 use super::describe::MODE;
 use crate::presets::Preset;
 use model::{
-    Edit, Key, Model, NodeName, PoolName,
-    kubernetes::{Service, TrafficPolicy},
+    Edit, Model, NodeName, Object, PoolName,
+    kubernetes::{ServiceType, TrafficPolicy},
 };
+use session::first_service;
+use std::sync::Arc;
 
 /// One state of the cluster worth looking at.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +54,9 @@ pub(crate) fn lesson(preset: Option<&'static Preset>) -> Lesson {
         Some("caveat") => CAVEAT,
         Some("caveat-cluster") => EVEN,
         Some("caveat-pool-1") => MOVED,
+        Some("remedies") => REMEDIES,
+        Some("two-nodes") => TWO_NODES,
+        Some("production") => PRODUCTION,
         Some(_) => Lesson { title: preset.map_or(OWN.title, |preset| preset.title), ..OWN },
         None => OWN,
     }
@@ -103,6 +108,61 @@ const MOVED: Lesson = Lesson {
     outro: &["Now drag a pod to the system node: it gets nothing, and the trace says why."],
 };
 
+const REMEDIES: Lesson = Lesson {
+    title: "One pod gets everything: what helps",
+    intro: &[
+        "Four pods behind a Basic load balancer that knows only the system pool, with policy Local. Beside the \
+         picture stands Remedies for uneven shares: what would even them out, what each changes and what it costs.",
+    ],
+    stories: &[],
+    outro: &["Apply one, and read in Changes what the scheduler and the controllers make of it."],
+};
+
+const TWO_NODES: Lesson = Lesson {
+    title: "Two backend pools, and why",
+    intro: &[
+        "Both nodes stand in two backend pools. aksOutboundBackendPool carries what they send to the internet. \
+         The other, kubernetes, waits for the first Service of type LoadBalancer: it has members, but no rule \
+         leads to it.",
+    ],
+    stories: &[
+        Story {
+            title: "No way in",
+            text: "The Service has a cluster IP alone: pods reach it, the internet does not.",
+            edits: |_| Vec::new(),
+        },
+        Story {
+            title: "A Service of type LoadBalancer",
+            text: "The cloud controller adds a frontend, a rule and a probe, and the internet reaches the pods. \
+                   What the nodes send out goes by the outbound pool, as before.",
+            edits: |model| exposed(model).into_iter().collect(),
+        },
+    ],
+    outro: &["Send something from a pod to the internet, and see by which address it leaves."],
+};
+
+const PRODUCTION: Lesson = Lesson {
+    title: "Four node pools, one load balancer",
+    intro: &[
+        "Thirteen nodes in four pools, and all of them take connections for the frontend, wherever its four pods \
+         run. Taints keep its pods off the system, GPU and spot nodes.",
+    ],
+    stories: &[
+        Story {
+            title: "Cluster: every node takes part",
+            text: "Each pod gets a quarter, and sees the address of one of the thirteen nodes.",
+            edits: |_| Vec::new(),
+        },
+        Story {
+            title: "Local: only nodes with a pod",
+            text: "Three nodes have one, and the probe takes the others out. A node’s third is split between its \
+                   pods: where two share it, each gets a sixth. The client’s address is kept.",
+            edits: |model| policy(model, TrafficPolicy::Local).into_iter().collect(),
+        },
+    ],
+    outro: &["Or change it yourself: drag a node, flip a switch. Undo takes it back."],
+};
+
 const OWN: Lesson = Lesson {
     title: "Your cluster",
     intro: &["Choose who sends and where to in the bar above, and press Send."],
@@ -110,17 +170,20 @@ const OWN: Lesson = Lesson {
     outro: &["Every change on the page can be undone. Nothing you open leaves this page."],
 };
 
-fn service(model: &Model) -> Option<(&Key, &Service)> {
-    model.services.iter().map(|(key, service)| (key, &**service)).next()
+/// The first Service with type LoadBalancer.
+fn exposed(model: &Model) -> Option<Edit> {
+    let mut service = first_service(model)?.1.clone();
+    service.spec.service_type = ServiceType::LoadBalancer;
+    Some(Edit::Put(Object::Service(Arc::new(service))))
 }
 
 fn policy(model: &Model, policy: TrafficPolicy) -> Option<Edit> {
-    service(model).map(|(key, _)| Edit::SetExternalTrafficPolicy { service: key.clone(), policy })
+    first_service(model).map(|(key, _)| Edit::SetExternalTrafficPolicy { service: key.clone(), policy })
 }
 
 fn move_to_pool_1(model: &Model) -> Vec<Edit> {
     let pool = PoolName::from("pool-1");
-    let Some((key, _)) = service(model) else { return Vec::new() };
+    let Some((key, _)) = first_service(model) else { return Vec::new() };
     let on_pool =
         |name: &NodeName| model.nodes.get(name).is_some_and(|node| node.pool() == Some(pool.as_str()));
     let Some(node) = model.nodes.keys().find(|name| on_pool(name)) else { return Vec::new() };
@@ -133,4 +196,35 @@ fn move_to_pool_1(model: &Model) -> Vec<Edit> {
         value: super::facts::availability_sets(model).into_iter().find(|set| set.starts_with("pool-1-")),
     });
     edits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{Action, State};
+    use std::rc::Rc;
+    use yew::Reducible;
+
+    #[test]
+    fn stories_end_as_they_say() {
+        let facts: [(&str, &[&str]); 3] = [
+            ("caveat", &["100 / 0 / 0", "33.3 / 33.3 / 33.3", "33.3 / 33.3 / 33.3"]),
+            ("two-nodes", &["svc/default/web is of type ClusterIP", "50 / 50"]),
+            ("production", &["25 / 25 / 25 / 25", "16.7 / 33.3 / 33.3 / 16.7"]),
+        ];
+        for (name, expected) in facts {
+            let preset = Preset::find(name).expect("a preset");
+            let stories = lesson(Some(preset)).stories;
+            assert_eq!(stories.len(), expected.len(), "{name}");
+            for (story, words) in stories.iter().zip(expected) {
+                let mut state = Rc::new(State::first()).reduce(Action::OpenPreset(preset));
+                if let Some(edit) = state.model.difference(&story.target(&state.model)) {
+                    state = state.reduce(Action::Restore(story.title.to_owned(), edit));
+                    state = state.reduce(Action::FollowEdit);
+                }
+                let now = state.watched.first().map(|flow| flow.now.words()).unwrap_or_default();
+                assert!(now.contains(words), "{name}, {}: {now}", story.title);
+            }
+        }
+    }
 }

@@ -123,3 +123,66 @@ pub(super) fn summary(watched: &[Watched]) -> String {
         many => format!("{many} watched flows changed. {}.", changed.join(". ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::state::{Action, State};
+    use model::{Edit, Key, kubernetes::TrafficPolicy};
+    use std::rc::Rc;
+    use yew::Reducible;
+
+    #[test]
+    fn an_edit_tells_why_the_shares_moved() {
+        let policy =
+            |policy| Edit::SetExternalTrafficPolicy { service: Key::new("default", "echo-service"), policy };
+        let to = |node: &str, pool: &str| Edit::MoveNode { node: node.into(), pool: pool.into() };
+        let not_ready = |pod: &str| Edit::SetPodReady { pod: Key::new("default", pod), ready: false };
+        let facts: [(&str, Vec<Edit>, &str, &[&str]); 4] = [
+            (
+                "a second node behind the load balancer",
+                vec![to("aks-pool-1-27255451-0", "system")],
+                "50 / 25 / 25",
+                &[
+                    "aks-system-27255451-0 is one of 2 healthy members; the hash of addresses, ports and protocol picks it",
+                ],
+            ),
+            (
+                "policy Cluster",
+                vec![policy(TrafficPolicy::Cluster)],
+                "33.3 / 33.3 / 33.3",
+                &[
+                    "External policy Cluster: the packet is marked",
+                    "One of 3 ready endpoints in the cluster is chosen at random, each with the same probability.",
+                ],
+            ),
+            (
+                "an endpoint less",
+                vec![
+                    to("aks-pool-1-27255451-0", "system"),
+                    to("aks-system-27255451-0", "pool-1"),
+                    not_ready("echo-deployment-78dc57c76d-fpwkf"),
+                ],
+                "0 / 100",
+                &["There is one ready endpoint on this node."],
+            ),
+            (
+                "the only pod behind the load balancer is not ready",
+                vec![not_ready("echo-deployment-78dc57c76d-58mz5")],
+                "dropped: all-probes-down",
+                &["No member's health probe is up"],
+            ),
+        ];
+        for (name, edits, now, why) in facts {
+            let mut state = Rc::new(State::first());
+            for edit in edits {
+                state = state.reduce(Action::Edit(edit)).reduce(Action::FollowEdit);
+            }
+            let watched = &state.watched[0];
+            let told = watched.change.as_ref().and_then(|change| change.why.clone()).unwrap_or_default();
+            assert_eq!(watched.now.words(), now, "{name}: {told}");
+            for words in why {
+                assert!(told.contains(words), "{name}: {words:?} is not in {told:?}");
+            }
+        }
+    }
+}
