@@ -72,7 +72,15 @@ fn the_api_servers_service_is_not_taken_for_missing() {
             };
             let (got, last, told) = ask(&rest);
             assert_eq!(got, unknown, "{from} → {to}: {told}");
-            assert!(last.is_some_and(|last| last.contains("every cluster has and the input lacks")), "{to}");
+            assert!(
+                last.is_some_and(|last| last.contains("Every cluster has it, and the input lacks")),
+                "{to}"
+            );
+            // `kubectl get all` prints the Service, and no EndpointSlice.
+            let (service, _) = API_SERVER.split_once("---\napiVersion: discovery").expect("two documents");
+            let (got, last, told) = ask(&format!("{service}{rest}"));
+            assert_eq!(got, unknown, "{from} → {to}: {told}");
+            assert!(last.is_some_and(|last| last.contains("the input lacks its endpoints")), "{to}");
             let (got, _, told) = ask(&format!("{API_SERVER}{rest}"));
             assert_eq!(got, (Verdict::Delivered, None), "{from} → {to}: {told}");
         }

@@ -10,7 +10,7 @@ use crate::{
     topology::{AddressOwner, Site},
 };
 use kubernetes::api_server;
-use model::{NodeName, kubernetes::Service};
+use model::{Key, NodeName, kubernetes::Service};
 use netfilter::{
     Connection, Entry, Event, Family, Hook, InterfaceName, Kernel, Outcome, Packet, Passage, Protocol, State,
     TableName,
@@ -130,23 +130,46 @@ impl World {
         (passages.into_iter().map(|passage| (passage, count)).collect(), Moves::default())
     }
 
-    /// Where a packet ends that a node would translate to the API server, if the input lacks that Service.
+    /// Where a packet ends that a node would translate to the API server, if the input lacks that Service or its
+    /// endpoints, which no selector finds.
     fn at_api_server(&self, traveller: &mut Traveller, name: &NodeName) -> Option<Moves> {
         let ip = traveller.packet.destination;
         let is_translated = self.has_proxy(name) && !self.given.contains_key(name);
-        if !is_translated
-            || self.topology.owner(ip).is_some()
-            || !self.topology.in_service_range(ip)
-            || api_server(&self.model) != Some(ip)
-        {
+        if !is_translated {
             return None;
         }
+        let lacking = match self.topology.owner(ip) {
+            None if self.topology.in_service_range(ip) && api_server(&self.model) == Some(ip) => "it",
+            Some(AddressOwner::ClusterIp(key))
+                if self.lacks_api_server(key, traveller.packet.destination_port) =>
+            {
+                "its endpoints"
+            }
+            _ => return None,
+        };
         let why = format!(
-            "{ip} is the cluster IP of Service default/kubernetes, which every cluster has and the input lacks: the node translates it to an address of the API server, which is not known here. Add what `kubectl get services,endpointslices -n default -o yaml` prints."
+            "{ip} is the cluster IP of Service default/kubernetes. Every cluster has it, and the input lacks {lacking}: the node translates it to an address of the API server, which is not known here. Add what `kubectl get services,endpointslices -n default -o yaml` prints."
         );
         traveller.note(node_station(name), Component::KubeProxy, Owner::Node, Action::Match, why);
         let end = End::Failed(Verdict::Ambiguous, Cause::NoSuchAddress);
         Some(Moves::one(traveller.clone(), Move::End(end)))
+    }
+
+    /// Whether this is the port of the API server's own Service, and nobody says where it leads.
+    fn lacks_api_server(&self, key: &Key, port: u16) -> bool {
+        let of_api_server = (&*key.namespace, &*key.name) == ("default", "kubernetes");
+        let known = || {
+            self.model.endpoint_slices.iter().any(|(own, slice)| {
+                own.namespace == key.namespace
+                    && slice.service() == Some(&key.name)
+                    && !slice.endpoints.is_empty()
+            })
+        };
+        of_api_server
+            && self.model.services.get(key).is_some_and(|service| {
+                service.spec.selector.is_empty() && service.spec.ports.iter().any(|own| own.port == port)
+            })
+            && !known()
     }
 
     /// The Service that has an address as its cluster IP.

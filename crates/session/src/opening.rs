@@ -4,7 +4,7 @@ use crate::{Call, Session, WorldId};
 use engine::{Flow, INTERNET_CLIENT, Place};
 use model::{
     Key, Model,
-    kubernetes::{Service, ServiceType},
+    kubernetes::{Ingress, Pod, Service, ServiceType},
 };
 use render::{Format, Options};
 use std::net::IpAddr;
@@ -38,13 +38,20 @@ pub fn first_flow(model: &Model) -> Flow {
     }
 }
 
-/// From the internet to the first Service, else to the first pod.
+/// From the internet to the first Service, else to the first pod. To the Service of an Ingress's controller it is a
+/// request that some Ingress takes.
 fn outside_flow(model: &Model) -> Flow {
     let client = Place::Ip(INTERNET_CLIENT);
     match first_service(model) {
         Some((key, service)) => {
             let port = service.spec.ports.first().map_or(80, |port| port.port);
-            Flow::tcp(client, Place::Service(key.clone()), port)
+            let flow = Flow::tcp(client, Place::Service(key.clone()), port);
+            request(model, service).map_or(flow.clone(), |(host, path, tls)| Flow {
+                host: Some(host).filter(|host| !host.is_empty()),
+                path: Some(path),
+                port: if tls && service.spec.ports.iter().any(|port| port.port == 443) { 443 } else { port },
+                ..flow
+            })
         }
         None => match model.pods.keys().next() {
             Some(pod) => Flow::tcp(client, Place::Pod(pod.clone()), 80),
@@ -53,12 +60,38 @@ fn outside_flow(model: &Model) -> Flow {
     }
 }
 
-/// The pod that asks: the last one, if it can be in the first Service's namespace.
+/// Host and path of the first rule of an Ingress whose controller published this Service's address, and whether its
+/// host has a certificate. A path that is a pattern is no path to ask for.
+fn request(model: &Model, service: &Service) -> Option<(String, String, bool)> {
+    let own = &service.status.load_balancer.ingress;
+    let published = |ingress: &&Ingress| {
+        let addresses = &ingress.status.load_balancer.ingress;
+        addresses.iter().any(|address| !address.ip.is_empty() && own.iter().any(|own| own.ip == address.ip))
+    };
+    let ingress = model.ingresses.values().map(|ingress| &**ingress).find(published)?;
+    let rule = ingress.spec.rules.iter().find(|rule| !rule.host.starts_with('*'))?;
+    let paths = rule.http.iter().flat_map(|http| &http.paths);
+    let path = paths.map(|path| path.path.as_str()).find(|path| !path.contains(['(', '[', '*']));
+    let path = path.filter(|path| !path.is_empty()).unwrap_or("/").to_owned();
+    let tls = ingress.spec.tls.iter().any(|tls| tls.hosts.contains(&rule.host));
+    Some((rule.host.clone(), path, tls))
+}
+
+/// The pod that asks: the last one that is no endpoint of the first Service, in its namespace or else in another that
+/// is not the system's; else the last one.
 fn client_pod(model: &Model) -> Option<Place> {
-    let namespace = first_service(model).map(|(key, _)| &key.namespace);
-    let pods = || model.pods.keys().rev();
-    let beside = pods().find(|pod| Some(&pod.namespace) == namespace);
-    beside.or_else(|| pods().next()).cloned().map(Place::Pod)
+    let first = first_service(model);
+    let serves = |pod: &Pod| {
+        let selector =
+            first.map(|(_, service)| &service.spec.selector).filter(|selector| !selector.is_empty());
+        selector.is_some_and(|labels| {
+            labels.iter().all(|(name, value)| pod.metadata.labels.get(name) == Some(value))
+        })
+    };
+    let others = || model.pods.iter().rev().filter(|(_, pod)| !serves(pod)).map(|(key, _)| key);
+    let beside = others().find(|pod| first.is_some_and(|(key, _)| pod.namespace == key.namespace));
+    let elsewhere = || others().find(|pod| &*pod.namespace != "kube-system");
+    beside.or_else(elsewhere).or_else(|| model.pods.keys().next_back()).cloned().map(Place::Pod)
 }
 
 /// Flows worth watching in any cluster: from outside to what it offers, the same from a pod, and to a node's own address.
@@ -70,6 +103,8 @@ pub fn watched_flows(model: &Model) -> Vec<Flow> {
     let own = vm.zip(node).map(|(vm, node)| Flow {
         from: Place::Ip(vm),
         to: Place::Node(node.clone()),
+        host: None,
+        path: None,
         ..first.clone()
     });
     [first].into_iter().chain(inside).chain(own).collect()
@@ -108,4 +143,61 @@ pub fn opening(model: &Model) -> Vec<(Vec<u8>, Vec<u8>)> {
         Some((call, answer))
     };
     calls.into_iter().filter_map(answered).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is asked first of a cluster, as a person writes it.
+    fn asked(documents: &str) -> String {
+        let import = formats::import(&[formats::Source::new("in.yaml", documents)]);
+        assert!(!import.has_errors(), "{:#?}", import.diagnostics);
+        let flow = first_flow(&import.model);
+        let request =
+            format!("{}{}", flow.host.clone().unwrap_or_default(), flow.path.clone().unwrap_or_default());
+        format!("{} → {} {request}", flow.from, flow.receiver()).trim_end().to_owned()
+    }
+
+    #[test]
+    fn a_cluster_is_opened_with_a_flow_that_says_something() {
+        let pod = |namespace: &str, name: &str, app: &str| {
+            format!(
+                "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: {namespace}, labels: {{app: {app}}}}}\n\
+                 spec: {{nodeName: n0}}\nstatus: {{podIP: 10.244.0.{}}}\n",
+                name.len() + namespace.len()
+            )
+        };
+        let service = |namespace: &str, name: &str, spec: &str, status: &str| {
+            format!(
+                "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec: {{{spec}}}\n\
+                 status: {{loadBalancer: {{ingress: [{status}]}}}}\n"
+            )
+        };
+        let node = "apiVersion: v1\nkind: Node\nmetadata: {name: n0}\nstatus: {addresses: [{type: InternalIP, address: 10.224.0.4}]}\n";
+        let ingress = "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: shop, namespace: shop}\n\
+             spec:\n  rules:\n  - host: shop.example.com\n    http: {paths: [{path: '/x(/|$)(.*)'}, {path: /shop, pathType: Prefix}]}\n\
+             status: {loadBalancer: {ingress: [{ip: 20.1.2.3}]}}\n";
+        let (web, client, dns) =
+            (pod("shop", "web", "web"), pod("shop", "client", "client"), pod("kube-system", "dns", "dns"));
+        let api = service("default", "kubernetes", "ports: [{port: 443}]", "");
+        let inside = service("shop", "web", "selector: {app: web}, ports: [{port: 80}]", "");
+        let outside = service(
+            "web",
+            "edge",
+            "type: LoadBalancer, selector: {app: edge}, ports: [{port: 80}]",
+            "{ip: 20.1.2.3}",
+        );
+        for (documents, expected) in [
+            (vec![&web, &client, &outside], "198.51.100.7 → svc/web/edge:80"),
+            (vec![&web, &client, &api, &inside], "pod/shop/client → svc/shop/web:80"),
+            (vec![&web, &dns, &api, &inside], "pod/shop/web → svc/shop/web:80"),
+            (vec![&web, &dns], "pod/shop/web → 198.51.100.7:443"),
+            (vec![&outside, &ingress.to_owned()], "198.51.100.7 → svc/web/edge:80 shop.example.com/shop"),
+            (vec![], "198.51.100.7 → 198.51.100.7:80"),
+        ] {
+            let documents: String = documents.into_iter().map(String::as_str).collect();
+            assert_eq!(asked(&format!("{node}{documents}")), expected);
+        }
+    }
 }
