@@ -1,6 +1,7 @@
 // An engine room in a thread of its own, for clusters that take it long. The first message says where it lies, if it was
 // not brought along (hopscope.html); each other one, [number, door, question], is answered in order by
-// [number, answer] or [number, undefined, why]. [0] says that it is ready.
+// [number, answer] or [number, undefined, why]. [0] says that it is ready, [0, done, of] how far it is with a question.
+globalThis.hopscopeProgress = (done, of) => postMessage([0, done, of]);
 let room;
 const load = async ({ glue, wasm }) => {
   const { default: init, ...doors } = globalThis.room ?? (await import(glue));

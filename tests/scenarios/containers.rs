@@ -4,7 +4,7 @@
 //! kube-proxy's rules add node ports in mode iptables alone (Kubernetes, "Virtual IPs and Service Proxies").
 
 use super::{deciding, flow};
-use engine::{Cause, Verdict, World};
+use engine::{AssumptionCode, Cause, Verdict, World};
 use formats::Source;
 
 const CLUSTER: &str = "
@@ -117,6 +117,9 @@ fn a_container_that_does_not_run_listens_nowhere() {
             "{to}: {:?}",
             outcome.steps.iter().map(|step| step.why.to_string()).collect::<Vec<_>>()
         );
+        let guessed = AssumptionCode::PodListensOnTargetPort;
+        let codes: Vec<_> = paths.assumptions.iter().map(|assumption| assumption.code).collect();
+        assert!(says != "declare other ports" || codes.contains(&guessed), "{to}: {codes:?}");
         assert!(outcome.reply.as_ref().is_none_or(|reply| reply.cause.is_none()), "{to}");
     }
     for (pod, phase) in [("ended", "Succeeded"), ("creating", "Pending")] {

@@ -1,7 +1,7 @@
 //! Names of resources behind private endpoints. Azure's public DNS makes the name of a resource that has one an alias below
 //! `privatelink.` (Azure, "Azure Private Endpoint private DNS zone values"); a private zone that is linked to the network
 //! answers that alias, any other client gets the public address. `az network private-endpoint show` prints no address where
-//! a DNS zone group keeps the names: the endpoint's NIC (`NAME.nic.…`) and the zone have it.
+//! a DNS zone group keeps the names: the zone has it.
 
 use super::{deciding, flow};
 use engine::{Cause, Verdict, World};
@@ -28,11 +28,6 @@ apiVersion: hopscope.dev/v1
 kind: PrivateEndpoint
 metadata: {name: pe}
 spec: {privateLinkServiceConnections: [{name: c, groupIds: [vault], privateLinkServiceId: /subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/keys}]}
----
-apiVersion: hopscope.dev/v1
-kind: PrivateEndpoint
-metadata: {name: other}
-spec: {privateLinkServiceConnections: [{name: c, groupIds: [blob], privateLinkServiceId: /subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/files}]}
 ";
 
 const ZONE: &str = "
@@ -44,14 +39,6 @@ spec:
   recordSets: [{name: keys, aRecords: [{ipv4Address: 10.225.5.5}]}]
 ";
 const LINK: &str = "  virtualNetworkLinks: [{name: l, virtualNetwork: {id: /subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/vnet}}]\n";
-const NIC: &str = "
----
-apiVersion: hopscope.dev/v1
-kind: NetworkInterface
-metadata: {name: other.nic.0123}
-spec: {ipConfigurations: [{name: x, privateIPAddress: 10.225.5.6}]}
-";
-
 #[test]
 fn the_name_of_a_resource_leads_to_its_private_endpoint() {
     let linked = format!("{ZONE}{LINK}");
@@ -75,14 +62,12 @@ fn the_name_of_a_resource_leads_to_its_private_endpoint() {
 
 #[test]
 fn what_the_input_does_not_show_is_not_taken_for_missing() {
-    let text = format!("{CLUSTER}{ZONE}{LINK}{NIC}");
+    let text = format!("{CLUSTER}{ZONE}{LINK}");
     let import = formats::import(&[Source::new("in.yaml", text)]);
     assert!(!import.has_errors(), "{:#?}", import.diagnostics);
     let world = World::new(&import.model);
     for (to, receiver) in [
-        // Of the zone, and of the NIC.
         ("10.225.5.5:443", Some("keys")),
-        ("10.225.5.6:443", Some("files")),
         // Accounts that the input does not show.
         ("files.blob.core.windows.net:443", Some("192.0.2.1")),
         ("unseen.blob.core.windows.net:443", Some("192.0.2.1")),

@@ -40,6 +40,12 @@ metadata: {name: global, annotations: {service.beta.kubernetes.io/azure-addition
 spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80}]}
 ---
 apiVersion: v1
+kind: Service
+metadata: {name: leaving, deletionTimestamp: '2026-08-01T10:00:00Z', finalizers: [service.kubernetes.io/load-balancer-cleanup]}
+spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80}]}
+status: {loadBalancer: {ingress: [{ip: 20.0.0.8}]}}
+---
+apiVersion: v1
 kind: Pod
 metadata: {name: web, labels: {app: web}}
 spec: {containers: [{name: c}]}
@@ -72,6 +78,14 @@ fn a_public_address_is_what_has_it() {
             "gateway gate",
         ),
         ("198.51.100.7", "20.0.0.3:443", Verdict::Delivered, None, "receives"),
+        // The cloud controller takes rule and address back, the status stays until it has.
+        (
+            "198.51.100.7",
+            "20.0.0.8:80",
+            Verdict::Ambiguous,
+            Some(Cause::OtherController),
+            "the Service is being deleted",
+        ),
         // A load balancer across regions has it; the cloud controller reports it, so that kube-proxy knows it too.
         (
             "198.51.100.7",

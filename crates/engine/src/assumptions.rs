@@ -55,6 +55,9 @@ impl World {
             codes.insert(AssumptionCode::IdealLbHash);
             codes.insert(AssumptionCode::ProbesSettled);
         }
+        if step.action == Action::SocketLookup && step.station.kind == StationKind::Pod {
+            codes.insert(AssumptionCode::PodListensOnTargetPort);
+        }
         match step.component {
             Component::KubeProxy => {
                 if step.action == Action::SkipNat {
@@ -153,7 +156,7 @@ impl AssumptionCode {
                 "kube-proxy's random choice among endpoints is taken as exactly uniform."
             }
             Self::PodListensOnTargetPort => {
-                "A pod whose containers declare no ports is assumed to listen wherever it is called."
+                "Pods are assumed to listen on the ports that their containers declare, and on no others; one that declares none listens wherever it is called."
             }
             Self::UnownedAddressIsVm => {
                 "An address of the virtual network that no object owns is taken as a VM with default settings."

@@ -38,6 +38,8 @@ pub enum PlaceError {
     Key(KeyError),
     /// `node/` or `vm/` without a name.
     Nameless(String),
+    /// `deploy/web`: a kind that neither sends nor receives.
+    Kind(String),
 }
 
 impl fmt::Display for PlaceError {
@@ -46,6 +48,12 @@ impl fmt::Display for PlaceError {
             Self::Empty => f.write_str("an address or a name is missing"),
             Self::Key(error) => error.fmt(f),
             Self::Nameless(text) => write!(f, "\"{text}\" names nothing"),
+            Self::Kind(text) => {
+                write!(
+                    f,
+                    "\"{text}\" is no end of a flow: name a pod/…, svc/…, node/… or vm/…, an address or a DNS name"
+                )
+            }
         }
     }
 }
@@ -68,7 +76,7 @@ impl FromStr for Place {
         };
         if let Some(rest) = text.strip_prefix("pod/") {
             key(rest).map(Self::Pod)
-        } else if let Some(rest) = text.strip_prefix("svc/") {
+        } else if let Some(rest) = text.strip_prefix("svc/").or_else(|| text.strip_prefix("service/")) {
             key(rest).map(Self::Service)
         } else if let Some(rest) = text.strip_prefix("node/") {
             named(rest).map(|name| Self::Node(name.into()))
@@ -80,6 +88,8 @@ impl FromStr for Place {
             Ok(Self::Ip(INTERNET_CLIENT))
         } else if text == "localhost" {
             Ok(Self::Ip(Ipv4Addr::LOCALHOST.into()))
+        } else if text.contains('/') {
+            Err(PlaceError::Kind(text.to_owned()))
         } else if text.is_empty() {
             Err(PlaceError::Empty)
         } else {
@@ -249,6 +259,7 @@ mod tests {
             ("[fd00::1]:443", "fd00::1", 443),
             ("svc/default/echo:80", "svc/default/echo", 80),
             ("svc/echo:80", "svc/default/echo", 80),
+            ("service/echo:80", "svc/default/echo", 80),
             ("internet:443", "198.51.100.7", 443),
             ("localhost:80", "127.0.0.1", 80),
             ("pod/default/a:8080", "pod/default/a", 8080),
@@ -268,6 +279,8 @@ mod tests {
             "x:",
             ":80",
             "node/:1",
+            "deploy/web:80",
+            "default/web:80",
         ] {
             assert!(parse_destination(text).is_err(), "{text}");
         }

@@ -100,7 +100,7 @@ impl World {
         self.lookup.unready.get_or_init(|| self.nodes_that(|node| !node.is_ready()))
     }
 
-    fn nodes_that(&self, are: impl Fn(&Node) -> bool) -> BTreeSet<NodeName> {
+    fn nodes_that(&self, are: fn(&Node) -> bool) -> BTreeSet<NodeName> {
         let nodes = self.model.nodes.iter().filter(|(_, node)| are(node));
         order::set(nodes.map(|(name, _)| name.clone()))
     }

@@ -92,6 +92,11 @@ impl OtherBalancers {
                     listed.split(',').filter_map(|ip| Some((ip.trim().parse().ok()?, other.clone())));
                 all.by_address.extend(addresses);
             }
+            if service.metadata.deletion_timestamp.is_some() {
+                let controller = "the cloud controller, which takes it back: the Service is being deleted";
+                let other = OtherBalancer::by_status(object.clone(), controller);
+                all.add(&service.status.load_balancer.ingress, &other);
+            }
             if let Some(class) = &service.spec.load_balancer_class {
                 let controller = format!("the controller of loadBalancerClass {class}");
                 let other = OtherBalancer::by_status(object, &controller);

@@ -26,7 +26,7 @@ use netfilter::{Family, Form, InterfaceName, IpvsForm, IpvsText, Kernel, Ruleset
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
-    fmt,
+    fmt::{self, Write},
     net::{IpAddr, Ipv4Addr},
     sync::{Arc, OnceLock},
 };
@@ -253,7 +253,8 @@ impl World {
             text = IpvsText(&balancing.servers, IpvsForm::Restore).to_string();
             text.extend(balancing.sets.values().map(ToString::to_string));
         }
-        text.push_str(&self.rules(node, family)?.text(of, Form::Save).to_string());
+        // Written in place: of thousands of Services it is tens of megabytes. A text takes all that is written to it.
+        let _ = write!(text, "{}", self.rules(node, family)?.text(of, Form::Save));
         Some(text)
     }
 

@@ -6,6 +6,13 @@ use session::Session;
 use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
 
+#[wasm_bindgen]
+extern "C" {
+    /// Told how much of how much is done (`www/worker.js`). Where nobody hears it, the name is not known.
+    #[wasm_bindgen(js_name = hopscopeProgress, catch)]
+    fn progress(done: f64, of: f64) -> Result<(), JsValue>;
+}
+
 thread_local! {
     static SESSION: RefCell<Session> = RefCell::default();
 }
@@ -20,7 +27,10 @@ pub fn compute(call: &[u8]) -> Result<Vec<u8>, JsError> {
 /// Answers a `formats::Question`; both are in the wire form.
 #[wasm_bindgen]
 pub fn answer(question: &[u8]) -> Result<Vec<u8>, JsError> {
-    formats::answer(question).ok_or_else(|| JsError::new("the page and its engine are of different versions"))
+    #[expect(clippy::cast_precision_loss, reason = "numbers of bytes")]
+    let mut tell = |done: usize, of: usize| drop(progress(done as f64, of as f64));
+    formats::answer(question, &mut tell)
+        .ok_or_else(|| JsError::new("the page and its engine are of different versions"))
 }
 
 /// Answers a `lessons::Ask`; both are in the wire form.

@@ -1,13 +1,13 @@
 //! The page's questions, answered.
 
-use crate::{Link, Question, decode, encode, import, model_json, model_yaml, object_yaml};
+use crate::{Link, Question, decode, encode, import_telling, model_json, model_yaml, object_yaml};
 use wire::Wire;
 
-/// Answers a [`Question`] in its wire form; `None` if it is not one.
-pub fn answer(question: &[u8]) -> Option<Vec<u8>> {
+/// Answers a [`Question`] in its wire form; `None` if it is not one. Tells now and then how much of how much is done.
+pub fn answer(question: &[u8], tell: &mut dyn FnMut(usize, usize)) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     match wire::decode(question)? {
-        Question::Import(sources) => import(&sources).write(&mut out),
+        Question::Import(sources) => import_telling(&sources, tell).write(&mut out),
         Question::ObjectYaml(object) => object_yaml(&object).write(&mut out),
         Question::ClusterYaml(model) => model_yaml(&model).write(&mut out),
         Question::ClusterJson(model) => model_json(&model).write(&mut out),
@@ -20,11 +20,14 @@ pub fn answer(question: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Import, PRESETS};
+    use crate::{Import, PRESETS, import};
     use model::{Edit, Transport};
 
     fn ask<T: Wire>(question: Question) -> T {
-        answer(&wire::encode(&question)).as_deref().and_then(wire::decode).expect("an answer of that type")
+        answer(&wire::encode(&question), &mut |_, _| {})
+            .as_deref()
+            .and_then(wire::decode)
+            .expect("an answer of that type")
     }
 
     #[test]
@@ -59,6 +62,6 @@ mod tests {
         assert!(broken.has_errors());
         assert_eq!(broken, import(&[crate::Source::new("a", *b"a: [")]));
         assert!(ask::<Result<Link, String>>(Question::ReadLink("v1.AAAA".into())).is_err());
-        assert_eq!(answer(&[99]), None);
+        assert_eq!(answer(&[99], &mut |_, _| {}), None);
     }
 }

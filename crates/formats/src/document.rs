@@ -64,12 +64,15 @@ struct IgnoredFields {
 
 /// How many ignored fields a notice names.
 const IGNORED_NAMED: usize = 12;
+/// Objects after which it is told how far reading is.
+const OBJECTS: usize = 1_000;
 /// How many lists may stand in lists.
 const MAX_LISTS: usize = 8;
 
 impl Reader {
-    /// Reads one source.
-    pub(crate) fn read(&mut self, source: &Source) {
+    /// Reads one source, and tells now and then how much of it is read: of a hundred, the first half by the parser, the
+    /// other half as objects.
+    pub(crate) fn read(&mut self, source: &Source, tell: &mut dyn FnMut(usize)) {
         self.file = source.name.as_str().into();
         let text = match tree::decode(&source.bytes) {
             Ok(text) => text,
@@ -82,8 +85,13 @@ impl Reader {
                 return;
             }
         };
-        let (documents, error) = tree::parse(&text);
-        for document in documents {
+        let of = text.len().max(1);
+        let (documents, error) = tree::parse_telling(&text, &mut |letters| tell(letters * 50 / of));
+        let of = documents.len().max(1);
+        for (at, document) in documents.into_iter().enumerate() {
+            if at % OBJECTS == OBJECTS - 1 {
+                tell(50 + at * 50 / of);
+            }
             self.document(document, None, 0);
         }
         if let Some(error) = error {

@@ -13,18 +13,18 @@ use model::{
         AddressType, Endpoint, EndpointConditions, EndpointPort, EndpointSlice, IpFamily, ObjectMeta,
     },
 };
-use serde::Deserialize;
+use model_derive::Filled;
 use std::{net::IpAddr, sync::Arc};
 
 /// `v1` Endpoints.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Filled)]
 #[serde(default)]
 struct Endpoints {
     metadata: ObjectMeta,
     subsets: Option<Vec<Subset>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Filled)]
 #[serde(rename_all = "camelCase", default)]
 struct Subset {
     addresses: Vec<Address>,
@@ -32,7 +32,7 @@ struct Subset {
     ports: Vec<EndpointPort>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Filled)]
 #[serde(rename_all = "camelCase", default)]
 struct Address {
     ip: String,

@@ -62,18 +62,31 @@ pub use typed::{line_of, read_document};
 pub use value::{Value, ValueError};
 
 use model::Model;
-use wire::Wire;
+use wire::{Input, Wire};
 
 /// Most bytes of input, over all sources.
 pub const MAX_INPUT_BYTES: usize = 64 << 20;
 
 /// One piece of input: a file, standard input, pasted text.
-#[derive(Debug, Clone, PartialEq, Eq, Wire)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// What diagnostics call it.
     pub name: String,
     /// The content; UTF-8 is checked by [`import`].
     pub bytes: Vec<u8>,
+}
+
+/// As a derive would have it, but at once and not byte by byte.
+impl Wire for Source {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.reserve(self.bytes.len() + self.name.len() + 16);
+        self.name.write(out);
+        wire::write_bytes(&self.bytes, out);
+    }
+
+    fn read(input: &mut Input<'_>) -> Self {
+        Self { name: Wire::read(input), bytes: input.bytes().to_vec() }
+    }
 }
 
 impl Source {
@@ -102,15 +115,25 @@ impl Import {
 #[cfg(feature = "documents")]
 /// Reads multi-document YAML and JSON: Kubernetes objects, Azure objects, lists of either.
 pub fn import(sources: &[Source]) -> Import {
+    import_telling(sources, &mut |_, _| {})
+}
+
+#[cfg(feature = "documents")]
+/// The same, and tells of long input now and then how much of how much is read.
+pub fn import_telling(sources: &[Source], tell: &mut dyn FnMut(usize, usize)) -> Import {
     let mut reader = document::Reader::default();
     let mut budget = MAX_INPUT_BYTES;
+    let of = sources.iter().map(|source| source.bytes.len()).sum::<usize>();
+    let mut before = 0;
     for source in sources {
         let Some(left) = budget.checked_sub(source.bytes.len()) else {
             reader.too_large(source);
             break;
         };
         budget = left;
-        reader.read(source);
+        let own = source.bytes.len();
+        reader.read(source, &mut |percent| tell(before + own / 100 * percent, of));
+        before += own;
     }
     reader.finish()
 }

@@ -217,20 +217,16 @@ impl Reader {
     /// Gives every part to what it belongs to.
     pub(crate) fn join_parts(&mut self) {
         self.join_found();
-        // The address of a private endpoint with a DNS zone group is printed of its NIC and its zone alone.
+        // The address of a private endpoint with a DNS zone group is printed of its zone alone.
         let model = &mut self.model;
-        for (name, endpoint) in &mut model.private_endpoints {
+        for endpoint in model.private_endpoints.values_mut() {
             let resource = endpoint.connection().and_then(|own| own.private_link_service_id.as_ref());
             let Some(resource) = resource.filter(|_| endpoint.addresses().next().is_none()) else { continue };
-            let of_nic = model.network_interfaces.values().find(|nic| {
-                nic.name.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(".nic."))
-            });
-            let of_nic = of_nic.and_then(|nic| nic.ip_configurations.first()?.private_ip_address.clone());
             let zones = model.private_dns_zones.values().filter(|zone| zone.name.starts_with("privatelink."));
             let mut records = zones.flat_map(|zone| &zone.record_sets);
-            let of_zone = records.find(|own| own.name.eq_ignore_ascii_case(resource.name()));
-            let of_zone = of_zone.and_then(|own| Some(own.a_records.first()?.ipv4_address.clone()));
-            if let Some(private_ip_address) = of_nic.or(of_zone) {
+            let record = records.find(|own| own.name.eq_ignore_ascii_case(resource.name()));
+            if let Some(address) = record.and_then(|own| own.a_records.first()) {
+                let private_ip_address = address.ipv4_address.clone();
                 let found = EndpointIpConfiguration { private_ip_address, group_id: None };
                 Arc::make_mut(endpoint).ip_configurations.push(found);
             }

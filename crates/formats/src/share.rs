@@ -22,7 +22,7 @@ pub enum ShareError {
     NotALink,
     /// It was made by a later Hopscope.
     TooNew(String),
-    /// It is longer, or unpacks to more, than is read.
+    /// It is longer, or unpacks to more, than is read; such a link is not written either.
     TooLong,
     /// Part of it is missing or changed.
     Damaged,
@@ -40,7 +40,7 @@ impl fmt::Display for ShareError {
                     "this link is of version {version}; this Hopscope reads {VERSION} only. Reload the page"
                 )
             }
-            Self::TooLong => f.write_str("this link holds more than can be opened"),
+            Self::TooLong => f.write_str("a link that holds so much cannot be opened"),
             Self::Damaged => f.write_str("this link is damaged; was it copied whole?"),
             Self::NotAState(why) => write!(f, "this link does not hold a cluster: {why}"),
         }
@@ -53,8 +53,15 @@ impl std::error::Error for ShareError {}
 pub fn encode(state: &impl Serialize) -> Result<String, ShareError> {
     // By way of a value, as documents are written: serde compiles every type anew for each way.
     let value = serde_json::to_value(state).map_err(|error| ShareError::NotAState(error.to_string()))?;
-    let packed = miniz_oxide::deflate::compress_to_vec(value.to_string().as_bytes(), LEVEL);
-    Ok(format!("{VERSION}.{}", to_base64url(&packed)))
+    let text = value.to_string();
+    drop(value);
+    // What nobody can open is not written.
+    if text.len() > MAX_STATE_BYTES {
+        return Err(ShareError::TooLong);
+    }
+    let packed = miniz_oxide::deflate::compress_to_vec(text.as_bytes(), LEVEL);
+    let link = format!("{VERSION}.{}", to_base64url(&packed));
+    if link.len() > MAX_LINK_CHARS { Err(ShareError::TooLong) } else { Ok(link) }
 }
 
 /// Unpacks what [`encode`] made; a leading `#` is allowed.
@@ -130,4 +137,17 @@ fn from_base64url(text: &str) -> Option<Vec<u8>> {
         bytes.extend_from_slice(kept);
     }
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_unpacks_to_too_much_is_refused() {
+        let packed = miniz_oxide::deflate::compress_to_vec(&vec![b'0'; MAX_STATE_BYTES + 1], LEVEL);
+        let bomb = format!("{VERSION}.{}", to_base64url(&packed));
+        assert!(bomb.len() < 100_000, "{}", bomb.len());
+        assert_eq!(decode::<String>(&bomb), Err(ShareError::TooLong));
+    }
 }

@@ -12,6 +12,9 @@ const MAX_DEPTH: usize = 100;
 /// Most nodes that anchors and aliases may copy, over one source.
 const MAX_COPIES: usize = 100_000;
 
+/// Letters after which it is told how far reading is.
+const STRIDE: usize = 1 << 17;
+
 /// A place in a source, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Position {
@@ -146,13 +149,20 @@ impl Node {
 
 /// The documents of a text, up to the first error.
 pub(crate) fn parse(text: &str) -> (Vec<Node>, Option<TreeError>) {
+    parse_telling(text, &mut |_| {})
+}
+
+/// The same, telling now and then how many letters are behind.
+pub(crate) fn parse_telling(text: &str, tell: &mut dyn FnMut(usize)) -> (Vec<Node>, Option<TreeError>) {
     let text = &*surrogates_joined(text);
     let mut builder = Builder { budget: MAX_COPIES, ..Builder::default() };
     let mut rest = text;
+    let mut behind = 0;
     let mut error = None;
     while error.is_none() && !rest.is_empty() {
         let (first, others) = rest.split_at(end_of_json(rest).unwrap_or(rest.len()));
-        error = builder.run(&mut Parser::new_from_str(first)).err();
+        error = builder.run(&mut Parser::new_from_str(first), &mut |letters| tell(behind + letters)).err();
+        behind += first.len();
         let lines = first.bytes().filter(|byte| *byte == b'\n').count();
         builder.skipped = builder.skipped.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
         rest = others;
@@ -266,7 +276,12 @@ enum Key {
 }
 
 impl Builder {
-    fn run(&mut self, parser: &mut Parser<'_, StrInput<'_>>) -> Result<(), TreeError> {
+    fn run(
+        &mut self,
+        parser: &mut Parser<'_, StrInput<'_>>,
+        tell: &mut dyn FnMut(usize),
+    ) -> Result<(), TreeError> {
+        let mut next = STRIDE;
         while let Some(event) = parser.next_event() {
             let (event, span) = event.map_err(|error| match error.info() {
                 "recursion limit exceeded" => too_deep(self.position(error.marker())),
@@ -276,6 +291,10 @@ impl Builder {
                     hint: hint(info),
                 },
             })?;
+            if span.start.index() >= next {
+                next = span.start.index() + STRIDE;
+                tell(span.start.index());
+            }
             self.event(event, self.position(&span.start))?;
         }
         Ok(())

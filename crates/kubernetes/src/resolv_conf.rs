@@ -102,7 +102,7 @@ mod tests {
     fn conf(policy: Option<DnsPolicy>, host_network: bool, config: Option<PodDnsConfig>) -> ResolvConf {
         let spec = PodSpec { dns_policy: policy, dns_config: config, host_network, ..PodSpec::default() };
         let metadata = ObjectMeta { name: "p".into(), namespace: "shop".into(), ..ObjectMeta::default() };
-        let pod = Pod { metadata, spec, ..Pod::default() };
+        let pod = Pod { metadata: metadata.into(), spec: spec.into(), ..Pod::default() };
         let host = ResolvConf::of_host(HOST.parse().into_iter().collect());
         ResolvConf::of_pod(&pod, CLUSTER.parse().expect("an address"), host)
     }

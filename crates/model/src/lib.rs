@@ -22,6 +22,7 @@ mod network_addresses;
 mod object;
 mod objects;
 mod share;
+mod shared;
 mod transport;
 mod workloads;
 
@@ -33,4 +34,5 @@ pub use kind::{Kind, ObjectRef};
 pub use object::{Model, Object};
 pub use objects::Objects;
 pub use share::{same_object, same_objects};
+pub use shared::Shared;
 pub use transport::Transport;

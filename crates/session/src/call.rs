@@ -43,18 +43,14 @@ impl Answered {
     }
 }
 
-/// What settling changed in the settled cluster before, or in the input, if anything.
-#[derive(Debug, Clone, PartialEq, Wire)]
-pub struct SettledChange(pub Option<Edit>);
-
 /// What the page asks; the types of the answers stand with the variants. Both pass as [`Wire`].
 #[derive(Debug, Clone, PartialEq, Wire)]
 pub enum Call {
     /// Settle a cluster and keep it under this number. `Model`, settled.
     New(WorldId, Box<Model>),
-    /// The same for a large cluster, of which most is as it was written and need not pass. [`SettledChange`], of the input.
+    /// The same for a large cluster, of which most is as it was written and need not pass. [`crate::SettledChange`], of the input.
     Settle(WorldId, Box<Model>),
-    /// Settle what an edit makes of the input of a kept cluster, and keep that too. [`SettledChange`].
+    /// Settle what an edit makes of the input of a kept cluster, and keep that too. [`crate::SettledChange`].
     Update {
         /// The kept cluster.
         from: WorldId,

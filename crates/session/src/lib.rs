@@ -9,15 +9,17 @@ mod call;
 mod drift;
 mod network;
 mod opening;
+mod settled;
 mod written;
 
 pub use call::{
     Answer, Answered, Asked, BackendPool, BalancerView, Balancers, Call, Everything, Export, Planned,
-    ProbedMembers, SettledChange, WorldId,
+    ProbedMembers, WorldId,
 };
 pub use drift::{Drifted, Drifting};
 pub use network::{Network, NodeWay, PoolPorts, SecurityRules, SystemRoute, SystemRoutes};
 pub use opening::{REQUESTS, SEED, first_flow, first_service, opening, watched_flows};
+pub use settled::SettledChange;
 pub use written::Written;
 
 use engine::{Flow, MOST_TOLD, Paths, World};
@@ -59,7 +61,7 @@ impl Session {
             }
             Call::Settle(id, model) => {
                 let world = World::new(&model);
-                SettledChange(model.difference(world.model())).write(out);
+                SettledChange::of(&model, world.model()).write(out);
                 self.worlds.insert(id, world);
             }
             Call::Update { from, to, edit } => {
@@ -69,7 +71,7 @@ impl Session {
                     edit.apply(&mut model).map_err(|_| NotKept)?;
                 }
                 let after = before.update(&model);
-                SettledChange(before.model().difference(after.model())).write(out);
+                SettledChange::of(before.model(), after.model()).write(out);
                 self.worlds.insert(to, after);
             }
             Call::Forget(id) => {

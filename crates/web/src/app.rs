@@ -177,10 +177,17 @@ thread_local! {
 /// Milliseconds without an edit after which a large cluster is kept.
 const QUIET: i32 = 3_000;
 
+/// Pods, Services and nodes of which no link is written by itself: nothing reads one that unpacks to more than 8 MB, which
+/// is 280 bytes for each.
+const MOST_KEPT: usize = 30_000;
+
 /// Keeps an edited cluster, against an error of the page and for the next visit. One as it was opened is not worth it.
 fn keep(state: &State) {
     // The cluster of a lesson is not the person's own.
     if state.guide.own.is_none() && state.history.next_undo().is_some() {
+        if state.model.pods.len() + state.model.services.len() + state.model.nodes.len() > MOST_KEPT {
+            return;
+        }
         let (link, large) = (link::of(state), state.world.is_large());
         let turn = LATEST.with(|latest| {
             latest.set(latest.get().wrapping_add(1));

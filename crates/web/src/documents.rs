@@ -21,7 +21,7 @@ pub(crate) enum Format {
 
 /// Reads documents. Where the engine room cannot be used, they are refused, and the one remark says why.
 pub(crate) async fn import(sources: &[Source]) -> Import {
-    let read = engineroom::ask(&Question::Import(sources.to_vec()), Some("Reading the documents")).await;
+    let read = engineroom::import(sources).await;
     read.unwrap_or_else(|error| Import { model: Model::default(), diagnostics: vec![unread(&error)] })
 }
 

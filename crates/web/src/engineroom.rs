@@ -1,14 +1,15 @@
 //! The second wasm: it computes, reads and writes documents and links, and teaches. It is fetched once the first
 //! picture stands. What is asked of the engine before is answered by what the build left in the page, or not yet.
 
-use crate::worker;
+use crate::{pause, worker};
 use engine::{RulesAnswer, RulesQuestion};
-use formats::{Question, Source};
+use formats::{Import, Question, Source};
 use js_sys::{Function, Uint8Array};
 use lessons::Ask;
+use model::{Model, Object};
 use std::{cell::RefCell, fmt};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
-use wire::Wire;
+use wire::{Input, Wire};
 
 #[wasm_bindgen]
 extern "C" {
@@ -111,6 +112,18 @@ pub(crate) async fn ask<T: Wire>(
 ) -> Result<T, EngineroomError> {
     let answer = call("answer", &wire::encode(question), words).await?;
     wire::decode(&answer).ok_or(EngineroomError::OtherVersion)
+}
+
+/// Reads documents.
+pub(crate) async fn import(sources: &[Source]) -> Result<Import, EngineroomError> {
+    let question = wire::encode(&Question::Import(sources.to_vec()));
+    let answer = call("answer", &question, Some("Reading the documents")).await?;
+    let mut input = Input::of(&answer);
+    let mut model = Model::default();
+    // A model passes as the list of its objects.
+    pause::each(&mut input, |object: Object| drop(model.put(object))).await;
+    let import = Import { model, diagnostics: Vec::read(&mut input) };
+    if input.is_read() { Ok(import) } else { Err(EngineroomError::OtherVersion) }
 }
 
 /// Asks about lessons. The type of the answer stands with the question.

@@ -4,6 +4,7 @@
 use js_sys::{Date, Function, Promise};
 use std::{cell::Cell, rc::Rc};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wire::{Input, Wire};
 use yew::prelude::*;
 
 /// Waits for what a function of the window's calls back.
@@ -35,6 +36,22 @@ pub(crate) async fn wait(time: i32) {
 pub(crate) async fn paint() {
     called(|window, then| drop(window.request_animation_frame(then))).await;
     turn().await;
+}
+
+/// Milliseconds for which a long list is read before the browser has its turn.
+const READING: f64 = 24.0;
+
+/// Reads the items of a list that passed, with turns for the browser between them: those of a large cluster take longer
+/// than a few frames.
+pub(crate) async fn each<T: Wire>(input: &mut Input<'_>, mut take: impl FnMut(T)) {
+    let mut begun = Date::now();
+    for at in 1..=input.length() {
+        take(T::read(input));
+        if at % 64 == 0 && Date::now() - begun > READING {
+            turn().await;
+            begun = Date::now();
+        }
+    }
 }
 
 /// How many of `of` parts are drawn: after each the browser has its turn, so that none holds it for long. The last one

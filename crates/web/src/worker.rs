@@ -3,14 +3,17 @@
 
 use crate::{
     engineroom::EngineroomError,
+    pause,
     state::{Action, Dispatch},
 };
 use gloo_events::EventListener;
 use js_sys::{Array, Function, Promise, Uint8Array};
-use session::{Call, WorldId};
+use model::Model;
+use session::{Call, SettledChange, WorldId};
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wire::Input;
 use yew::Callback;
 
 #[wasm_bindgen]
@@ -40,6 +43,8 @@ struct Apart {
     jobs: VecDeque<Job>,
     /// The answer used last stands last.
     answers: Vec<Known>,
+    /// How much is done of the first job, of how much; where that can be told.
+    far: Option<(f64, f64)>,
     /// Whether what is being tried lacks an answer, while something is tried.
     lacking: Option<bool>,
     /// Something came for what is drawn.
@@ -98,12 +103,23 @@ struct Asked {
     worlds: Vec<WorldId>,
     /// The last of them is made by it.
     makes: bool,
+    /// The cluster that it settles.
+    settles: Option<Box<Model>>,
+}
+
+/// What came of it.
+#[derive(Clone)]
+enum Told {
+    /// The answer in the wire form.
+    Bytes(Rc<Vec<u8>>),
+    /// The settled cluster; `None` where the answer was not understood.
+    Settled(Option<Box<Model>>),
 }
 
 /// What was asked and the answer; `None` where there will be none unless somebody wants it again.
 struct Known {
     asked: Asked,
-    answer: Option<Rc<Vec<u8>>>,
+    answer: Option<Told>,
 }
 
 /// Whether there is a worker, or can be.
@@ -146,6 +162,22 @@ pub(crate) fn generation() -> u32 {
 /// The answer to a call about these clusters, if it came; else it is asked for.
 #[inline(never)]
 pub(crate) fn answer(call: &Call, worlds: &[WorldId]) -> Option<Rc<Vec<u8>>> {
+    match told(call, worlds)? {
+        Told::Bytes(bytes) => Some(bytes),
+        Told::Settled(_) => None,
+    }
+}
+
+/// A cluster as it is settled, once it is; else that is asked for. It is read once, however often it is asked for.
+#[inline(never)]
+pub(crate) fn settled(id: WorldId, input: &Model) -> Option<Model> {
+    match told(&Call::Settle(id, Box::new(input.clone())), &[])? {
+        Told::Settled(model) => model.map(|model| *model),
+        Told::Bytes(_) => None,
+    }
+}
+
+fn told(call: &Call, worlds: &[WorldId]) -> Option<Told> {
     let key = match call {
         // What settles a number is one cluster for as long as its answer is kept: a large one is not written twice.
         Call::Settle(id, _) => wire::encode(id),
@@ -180,7 +212,11 @@ pub(crate) fn answer(call: &Call, worlds: &[WorldId]) -> Option<Rc<Vec<u8>>> {
             apart.lose(id);
         }
         let worlds = worlds.iter().copied().chain(made).collect();
-        let asked = Asked { key, worlds, makes: made.is_some() };
+        let settles = match call {
+            Call::Settle(_, input) => Some(input.clone()),
+            _ => None,
+        };
+        let asked = Asked { key, worlds, makes: made.is_some(), settles };
         apart.post("compute", &wire::encode(call), words(call), false, Asker::Page(asked, tried));
         None
     })
@@ -258,9 +294,14 @@ pub(crate) fn take_drawn() -> bool {
     APART.with_borrow_mut(|apart| std::mem::take(&mut apart.drawn))
 }
 
-/// What the worker is doing that somebody waits for.
-pub(crate) fn work() -> Option<&'static str> {
-    APART.with_borrow(|apart| Some(apart.jobs.iter().find(|job| !job.quiet)?.words))
+/// What the worker is doing that somebody waits for, and per cent of it that are done, where that can be told.
+pub(crate) fn work() -> Option<(&'static str, Option<u32>)> {
+    APART.with_borrow(|apart| {
+        let words = apart.jobs.iter().find(|job| !job.quiet)?.words;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "per cent")]
+        let per_cent = |(done, of): (f64, f64)| (100.0 * done / of.max(1.0)) as u32;
+        Some((words, apart.far.map(per_cent)))
+    })
 }
 
 /// From now on the store hears of answers, and the page when there is something to do.
@@ -324,8 +365,8 @@ impl Apart {
         }
     }
 
-    fn keep(&mut self, asked: Asked, answer: Option<Vec<u8>>) {
-        self.answers.push(Known { asked, answer: answer.map(Rc::new) });
+    fn keep(&mut self, asked: Asked, answer: Option<Told>) {
+        self.answers.push(Known { asked, answer });
         let over = self.answers.len().saturating_sub(MOST_KEPT);
         self.answers.drain(..over);
     }
@@ -335,7 +376,9 @@ impl Apart {
 fn heard(message: &Array) {
     let number = message.get(0);
     if number == 0 {
+        let far = message.get(1).as_f64().zip(message.get(2).as_f64());
         APART.with_borrow_mut(|apart| {
+            apart.far = far;
             if let Thread::Here(running) = &mut apart.thread {
                 running.ready = true;
             }
@@ -349,18 +392,51 @@ fn heard(message: &Array) {
     }
 }
 
-/// A job is done.
+/// A job is done. A large cluster is read first, and the job goes on meanwhile.
 fn answered(at: Option<usize>, bytes: Vec<u8>) {
+    let settles = APART.with_borrow(|apart| {
+        let job = apart.jobs.get(at?)?;
+        let Asker::Page(asked, _) = &job.asker else { return None };
+        Some((job.number, asked.settles.clone()?))
+    });
+    match settles {
+        Some((number, mut model)) if cfg!(target_arch = "wasm32") => spawn_local(async move {
+            let change = read(&bytes).await;
+            let fits = change.is_some_and(|change| change.apply(&mut model).is_ok());
+            let at = APART.with_borrow(|apart| apart.jobs.iter().position(|job| job.number == number));
+            done_with(at, Told::Settled(fits.then_some(model)));
+        }),
+        Some((_, mut model)) => {
+            let change = wire::decode::<SettledChange>(&bytes);
+            let fits = change.is_some_and(|change| change.apply(&mut model).is_ok());
+            done_with(at, Told::Settled(fits.then_some(model)));
+        }
+        None => done_with(at, Told::Bytes(Rc::new(bytes))),
+    }
+}
+
+/// Reads what settling changed, with turns for the browser.
+async fn read(bytes: &[u8]) -> Option<SettledChange> {
+    let (mut input, mut change) = (Input::of(bytes), SettledChange::default());
+    pause::each(&mut input, |status| change.statuses.push(status)).await;
+    pause::each(&mut input, |edit| change.rest.push(edit)).await;
+    input.is_read().then_some(change)
+}
+
+fn done_with(at: Option<usize>, answer: Told) {
     let told = APART.with_borrow_mut(|apart| {
+        apart.far = None;
         let job = apart.jobs.remove(at?)?;
         match job.asker {
             Asker::Page(asked, tried) => {
                 apart.drawn |= !tried;
-                apart.keep(asked, Some(bytes));
+                apart.keep(asked, Some(answer));
                 Some(())
             }
             Asker::Future(resolve, slot) => {
-                resolved(&resolve, &slot, Ok(bytes));
+                if let Told::Bytes(bytes) = answer {
+                    resolved(&resolve, &slot, Ok(Rc::unwrap_or_clone(bytes)));
+                }
                 None
             }
             Asker::Nobody => None,
@@ -420,6 +496,7 @@ fn end(then: Thread) -> VecDeque<Job> {
         }
         apart.generation += 1;
         apart.keeps = false;
+        apart.far = None;
         // The next worker has to make these clusters again.
         apart.answers.retain(|known| !known.asked.makes);
         std::mem::take(&mut apart.jobs)

@@ -147,18 +147,11 @@ fn compute<T: Wire>(large: bool, worlds: &[&World], call: &Call) -> Option<T> {
     wire::decode(&asked(large, worlds, call)?)
 }
 
-/// Asks for a settled large cluster, of which most is as it was written.
-#[inline(never)]
-fn settle_large(id: WorldId, input: &Model) -> Option<Model> {
-    settled(input, compute(true, &[], &Call::Settle(id, Box::new(input.clone())))?)
-}
-
 /// A cluster as it is settled: with what the engine changed. What it did not change is the same object.
 #[inline(never)]
-fn settled(before: &Model, SettledChange(change): SettledChange) -> Option<Model> {
+fn settled(before: &Model, change: SettledChange) -> Option<Model> {
     let mut settled = before.clone();
-    let fits = change.is_none_or(|change| change.apply(&mut settled).is_ok());
-    fits.then_some(settled)
+    change.apply(&mut settled).is_ok().then_some(settled)
 }
 
 /// The engine has yet to tell.
@@ -177,10 +170,10 @@ impl World {
     fn with(input: &Model, rules: Given) -> Self {
         let id = next_id();
         let large = is_large(input);
-        let settled = if large {
-            settle_large(id, input)
+        let settled = if large && worker::is_there() {
+            worker::settled(id, input)
         } else {
-            compute(large, &[], &Call::New(id, Box::new(input.clone())))
+            compute(false, &[], &Call::New(id, Box::new(input.clone())))
         };
         let kept = settled.is_some();
         let world = Self::kept(id, input.clone(), settled.unwrap_or_else(|| input.clone()), rules, kept);

@@ -36,10 +36,13 @@ pub fn encode(value: &impl Wire) -> Vec<u8> {
 
 /// The value that [`encode`] made these bytes of; `None` if they are not such bytes.
 pub fn decode<T: Wire>(bytes: &[u8]) -> Option<T> {
-    let mut input = Input { rest: bytes, failed: false };
+    let mut input = Input::of(bytes);
     let value = T::read(&mut input);
-    (!input.failed && input.rest.is_empty()).then_some(value)
+    input.is_read().then_some(value)
 }
+
+/// Bytes that a list takes at most: a length that asks for more is none.
+const MOST_BYTES: usize = 1 << 28;
 
 /// Bytes that are being read.
 #[derive(Debug)]
@@ -49,6 +52,16 @@ pub struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
+    /// Bytes from their beginning on, for who reads what they hold bit by bit.
+    pub fn of(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, failed: false }
+    }
+
+    /// Whether they were what was expected, and nothing is left.
+    pub fn is_read(&self) -> bool {
+        !self.failed && self.rest.is_empty()
+    }
+
     /// Marks the input as not being what was expected.
     pub fn fail(&mut self) {
         self.failed = true;
@@ -97,15 +110,30 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// The length of a list of items that take so many bytes each when they are read.
+    #[inline(never)]
+    pub fn items(&mut self, size: usize) -> usize {
+        let length = self.length();
+        if length <= MOST_BYTES / size.max(1) {
+            return length;
+        }
+        self.fail();
+        0
+    }
+
+    /// Bytes, as a list of numbers below 256 passes.
+    #[inline(never)]
+    pub fn bytes(&mut self) -> &'a [u8] {
+        let length = self.length();
+        let (bytes, rest) = self.rest.split_at_checked(length).unwrap_or_default();
+        self.rest = rest;
+        bytes
+    }
+
     /// A text.
     #[inline(never)]
     pub fn text(&mut self) -> &'a str {
-        let length = self.length();
-        let text = self.rest.split_at_checked(length).and_then(|(text, rest)| {
-            self.rest = rest;
-            std::str::from_utf8(text).ok()
-        });
-        text.unwrap_or_else(|| {
+        std::str::from_utf8(self.bytes()).unwrap_or_else(|_| {
             self.fail();
             ""
         })
@@ -123,11 +151,17 @@ pub fn write_number(mut number: u64, out: &mut Vec<u8>) {
     out.push(u8::try_from(number).unwrap_or_default());
 }
 
+/// Appends bytes as [`Input::bytes`] reads them.
+#[inline(never)]
+pub fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    write_number(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
+}
+
 /// Appends a text as [`Input::text`] reads it.
 #[inline(never)]
 pub fn write_text(text: &str, out: &mut Vec<u8>) {
-    write_number(text.len() as u64, out);
-    out.extend_from_slice(text.as_bytes());
+    write_bytes(text.as_bytes(), out);
 }
 
 impl Wire for bool {
@@ -266,12 +300,9 @@ impl<T: Wire> Wire for Vec<T> {
     }
 
     fn read(input: &mut Input<'_>) -> Self {
-        let length = input.length();
-        let mut items = Self::new();
-        while items.len() < length && !input.failed {
-            items.push(T::read(input));
-        }
-        items
+        let length = input.items(size_of::<T>());
+        // It has room for no more than it holds: room for more would be most of what a large cluster takes.
+        (0..length).map(|_| T::read(input)).collect()
     }
 }
 

@@ -43,6 +43,7 @@ test("a large cluster is opened and edited while the page answers", async ({ hop
   // The dialog has the bar, since nothing behind it can be reached.
   const dialog = page.getByRole("dialog", { name: "Open a cluster" });
   await expect(dialog.locator(".work").getByRole("status")).toHaveText("Reading the documents…", LONG);
+  await expect(dialog.locator(".work").getByRole("progressbar", { name: "Reading the documents" })).toBeVisible(LONG);
   await expect(dialog.getByRole("button", { name: "Cancel" })).toBeVisible();
   await expect(hopscope.main).toContainText("more nodes", LONG);
   await expect(dialog).toHaveCount(0);

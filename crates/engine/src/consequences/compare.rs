@@ -4,7 +4,7 @@ use super::{
     EndpointChange, EndpointState, Fate, FlowChange, FlowShare, MemberChange, NodeChange, NodeState,
     OutboundChange, PodChange, Ports, ProbeChange, RuleChange,
 };
-use crate::{Flow, Rewrite, RewrittenChain, World, probe::AskedOnce};
+use crate::{Flow, RewrittenChain, World, probe::AskedOnce, rewrites::ChangedServices};
 use kubernetes::Unsettled;
 use model::{
     Key, Kind, NodeName, ObjectRef,
@@ -145,6 +145,8 @@ pub(super) fn endpoints(before: &World, after: &World) -> Vec<EndpointChange> {
 pub(super) fn rules(before: &World, after: &World) -> (Vec<RuleChange>, usize) {
     let same = before.model().services == after.model().services
         && before.model().endpoint_slices == after.model().endpoint_slices;
+    let services = [IpFamily::IPv4, IpFamily::IPv6]
+        .map(|family| (family, ChangedServices::between(before, after, family)));
     let mut changes: Vec<RuleChange> = Vec::new();
     let mut fresh = Vec::new();
     let mut uncompared = 0;
@@ -164,12 +166,10 @@ pub(super) fn rules(before: &World, after: &World) -> (Vec<RuleChange>, usize) {
             uncompared += 1;
             continue;
         }
-        let families = [IpFamily::IPv4, IpFamily::IPv6];
-        let written = families.into_iter().filter_map(|family| after.rewrites(before, name, family));
-        let chains: Vec<RewrittenChain> = written
-            .flat_map(|rewrites| rewrites.chains)
-            .filter(|chain| chain.rewrite != Rewrite::Same)
-            .collect();
+        let rewritten = services.iter().flat_map(|(family, services)| {
+            ChangedServices::rewritten(services.as_ref(), before, after, name, *family)
+        });
+        let chains: Vec<RewrittenChain> = rewritten.collect();
         if chains.is_empty() {
             continue;
         }

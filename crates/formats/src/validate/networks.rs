@@ -40,24 +40,32 @@ impl Check<'_> {
     /// What no subnet has decides nothing. Azure prints of a route table which subnets have it; here the subnets say so.
     fn unused(&mut self) {
         let model = self.model;
-        let subnets = || model.virtual_networks.values().flat_map(|network| &network.subnets);
-        let of_subnets =
-            subnets().flat_map(|own| [&own.network_security_group, &own.route_table, &own.nat_gateway]);
-        let of_nics = model.network_interfaces.values().map(|nic| &nic.network_security_group);
-        let used = of_subnets.chain(of_nics).flatten().map(|own| own.id.name().to_ascii_lowercase());
-        let used: BTreeSet<String> = order::set(used);
+        let mut used: Vec<&SubResource> = Vec::new();
+        for subnet in model.virtual_networks.values().flat_map(|network| &network.subnets) {
+            used.extend(&subnet.network_security_group);
+            used.extend(&subnet.route_table);
+            used.extend(&subnet.nat_gateway);
+        }
+        for nic in model.network_interfaces.values() {
+            used.extend(&nic.network_security_group);
+        }
         // The nodes' NICs have the group that AKS made; and what the cluster's outboundType uses needs no subnet.
-        let groups = model.network_security_groups.keys().filter(|name| !name.starts_with("aks-agentpool-"));
-        let by_gateway =
-            model.managed_cluster.iter().filter_map(|own| own.network_profile.outbound_type.as_deref());
-        let by_gateway = by_gateway.into_iter().any(|kind| kind.to_ascii_lowercase().contains("natgateway"));
-        let all = (groups.map(|name| (Kind::NetworkSecurityGroup, name)))
-            .chain(model.route_tables.keys().map(|name| (Kind::RouteTable, name)))
-            .chain(model.nat_gateways.keys().filter(|_| !by_gateway).map(|name| (Kind::NatGateway, name)));
-        for (kind, name) in all.filter(|(_, name)| !used.contains(&name.to_ascii_lowercase())) {
-            let what = "no subnet of the input has it, so it decides nothing".to_owned();
-            let hint = "add the virtual network: `az network vnet show -o json`";
-            self.warning(&ObjectRef::cluster_scoped(kind, name), "", what, hint.to_owned());
+        let outbound =
+            model.managed_cluster.as_ref().and_then(|own| own.network_profile.outbound_type.as_deref());
+        let by_gateway = outbound.is_some_and(|outbound| outbound.ends_with("NATGateway"));
+        let mut all: Vec<(Kind, &String)> = Vec::new();
+        all.extend(model.network_security_groups.keys().map(|name| (Kind::NetworkSecurityGroup, name)));
+        all.extend(model.route_tables.keys().map(|name| (Kind::RouteTable, name)));
+        all.extend(model.nat_gateways.keys().map(|name| (Kind::NatGateway, name)));
+        for (kind, name) in all {
+            let is_used = name.starts_with("aks-agentpool-")
+                || (kind == Kind::NatGateway && by_gateway)
+                || used.iter().any(|own| own.id.name().eq_ignore_ascii_case(name));
+            if !is_used {
+                let what = "no subnet of the input has it, so it decides nothing";
+                let hint = "add the virtual network: `az network vnet show -o json`";
+                self.warning(&ObjectRef::cluster_scoped(kind, name), "", what, hint);
+            }
         }
     }
 

@@ -74,7 +74,7 @@ impl Check<'_> {
     /// The value that the first missing label has on pods of the namespace.
     fn selector_hint(&self, namespace: &str, selector: &LabelSelector) -> String {
         let labels = |key: &str| {
-            let pods = self.model.pods.iter().map(|(pod, own)| (pod, &own.metadata));
+            let pods = self.model.pods.iter().map(|(pod, own)| (pod, &*own.metadata));
             let made = self.model.workloads().map(|(_, pod, own)| (pod, &own.spec.template.metadata));
             let own = pods.chain(made).filter(|(pod, _)| &*pod.namespace == namespace);
             let mut values: Vec<&str> = own.filter_map(|(_, own)| own.label(key)).collect();

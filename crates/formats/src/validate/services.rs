@@ -19,7 +19,7 @@ fn pods(model: &Model) -> impl Iterator<Item = (&Key, &ObjectMeta, &PodSpec)> {
         let template = &workload.spec.template;
         (key, &template.metadata, &template.spec)
     });
-    model.pods.iter().map(|(key, pod)| (key, &pod.metadata, &pod.spec)).chain(made)
+    model.pods.iter().map(|(key, pod)| (key, &*pod.metadata, &*pod.spec)).chain(made)
 }
 
 fn labelled(model: &Model) -> Labelled<'_> {

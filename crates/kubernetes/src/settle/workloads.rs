@@ -127,7 +127,8 @@ pub(super) fn expand(settled: &mut Settled) {
             Kind::DaemonSet => {
                 let taken: BTreeSet<&str> = order::set(own.iter().map(|pod| pod.spec.node_name.as_str()));
                 let mut example = pod_of(&workload.spec.template, &owner, key);
-                example.spec.tolerations.extend(daemon_tolerations(example.spec.host_network));
+                let tolerations = daemon_tolerations(example.spec.host_network);
+                example.spec.tolerations.extend(tolerations);
                 // A pod that runs stays when its node gets a taint that only keeps new ones away.
                 let runs = |node: &NodeName| {
                     let place = Key::new(&key.namespace, &generated(key, node.as_str()));
@@ -200,7 +201,7 @@ fn replica_sets(settled: &mut Settled) {
 }
 
 fn pod_of(template: &PodTemplate, owner: &OwnerReference, key: &Key) -> Pod {
-    let mut pod = Pod { spec: template.spec.clone(), ..Pod::default() };
+    let mut pod = Pod { spec: template.spec.clone().into(), ..Pod::default() };
     pod.metadata.name = key.name.to_string();
     pod.metadata.namespace = key.namespace.to_string();
     pod.metadata.labels.clone_from(&template.metadata.labels);

@@ -35,8 +35,8 @@ pub use network_policy::{
 };
 pub use node::{Address, AddressKind, Effect, Node, NodeSpec, NodeStatus, NodeSystemInfo, Taint};
 pub use pod::{
-    Condition, Container, ContainerPort, ContainerReason, ContainerState, ContainerStatus, DnsPolicy, Pod,
-    PodDnsConfig, PodDnsConfigOption, PodIp, PodSpec, PodStatus, Resources, Toleration, TolerationOperator,
+    Condition, Container, ContainerPort, ContainerState, ContainerStatus, DnsPolicy, Pod, PodDnsConfig,
+    PodDnsConfigOption, PodIp, PodSpec, PodStatus, Resources, Toleration, TolerationOperator,
 };
 pub use priority_class::PriorityClass;
 pub use quantity::{Quantity, QuantityError};

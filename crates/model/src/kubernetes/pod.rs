@@ -1,6 +1,7 @@
 //! `v1` Pod.
 
 use super::{Affinity, Effect, ObjectMeta, Protocol, TopologySpreadConstraint};
+use crate::Shared;
 use model_derive::Filled;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr};
@@ -11,9 +12,9 @@ use wire::Wire;
 #[serde(rename_all = "camelCase", default)]
 pub struct Pod {
     /// Name, namespace, labels.
-    pub metadata: ObjectMeta,
+    pub metadata: Shared<ObjectMeta>,
     /// What is wanted.
-    pub spec: PodSpec,
+    pub spec: Shared<PodSpec>,
     /// What the kubelet reported.
     pub status: PodStatus,
 }
@@ -272,18 +273,10 @@ pub struct ContainerStatus {
 pub struct ContainerState {
     /// It does not run yet, or not again: `CrashLoopBackOff`, `ImagePullBackOff`, `PodInitializing`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<ContainerReason>,
+    pub waiting: Option<Condition>,
     /// It ended: `Completed`, `Error`, `OOMKilled`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub terminated: Option<ContainerReason>,
-}
-
-/// Why a container does not run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
-#[serde(default)]
-pub struct ContainerReason {
-    /// In a word.
-    pub reason: String,
+    pub terminated: Option<Condition>,
 }
 
 /// An entry of `status.podIPs`.
@@ -293,19 +286,21 @@ pub struct PodIp {
     pub ip: String,
 }
 
-/// A condition of a Node or Pod.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, Wire)]
+/// A condition of a Node or Pod; without type and status, why a container does not run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Filled, Wire)]
+#[serde(default)]
 pub struct Condition {
     /// `Ready` and others.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
     pub kind: String,
     /// `True`, `False` or `Unknown`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub status: String,
     /// A word for programs, e.g. `Unschedulable`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
     /// A sentence for people.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
 }
 

@@ -18,12 +18,20 @@ pub(crate) struct History {
 struct Entry {
     /// What was done, for a person.
     label: String,
-    /// The edit that takes it back (in `undo`) or does it again (in `redo`).
-    edit: Edit,
+    /// What takes it back (in `undo`) or does it again (in `redo`).
+    turn: Turn,
     /// The rules of real nodes on the other side of this step.
     rules: RealRules,
     /// What the cluster began as on the other side of this step, if the step opened another one.
     origin: Option<Origin>,
+}
+
+/// From one side of a step to the other.
+#[derive(Debug, Clone)]
+enum Turn {
+    Edit(Edit),
+    /// Another cluster stood there. Its objects are shared with whatever else holds them.
+    Cluster(Box<Model>),
 }
 
 /// What a cluster began as.
@@ -56,18 +64,20 @@ impl History {
         label: String,
     ) -> Result<(), EditError> {
         let inverse = edit.apply(model)?;
-        self.push(Entry { label, edit: inverse, rules: rules.clone(), origin: None });
+        self.push(Entry { label, turn: Turn::Edit(inverse), rules: rules.clone(), origin: None });
         Ok(())
     }
 
     /// Remembers the rules that stood before others were given, or they were taken away.
     pub(crate) fn gave(&mut self, before: RealRules, label: String) {
-        self.push(Entry { label, edit: Edit::Many { edits: Vec::new() }, rules: before, origin: None });
+        let turn = Turn::Edit(Edit::Many { edits: Vec::new() });
+        self.push(Entry { label, turn, rules: before, origin: None });
     }
 
-    /// Remembers that another cluster was opened by an edit that was `inverse` to this one.
-    pub(crate) fn opened(&mut self, inverse: Edit, rules: RealRules, before: Origin, label: String) {
-        self.push(Entry { label, edit: inverse, rules, origin: Some(before) });
+    /// Remembers that another cluster was opened in the place of this one.
+    pub(crate) fn opened(&mut self, before: Cluster, label: String) {
+        let Cluster { model, rules, origin } = before;
+        self.push(Entry { label, turn: Turn::Cluster(Box::new(model)), rules, origin: Some(origin) });
     }
 
     fn push(&mut self, entry: Entry) {
@@ -111,13 +121,20 @@ impl History {
         cluster: &mut Cluster,
     ) -> Option<Result<String, EditError>> {
         let entry = from.pop()?;
-        Some(match entry.edit.apply(&mut cluster.model) {
-            Ok(inverse) => {
+        let turned = match &entry.turn {
+            Turn::Edit(edit) => edit.apply(&mut cluster.model).map(Turn::Edit),
+            Turn::Cluster(other) => {
+                let model = std::mem::replace(&mut cluster.model, (**other).clone());
+                Ok(Turn::Cluster(Box::new(model)))
+            }
+        };
+        Some(match turned {
+            Ok(turn) => {
                 let origin = entry.origin.clone();
                 let origin = origin.map(|origin| std::mem::replace(&mut cluster.origin, origin));
                 let rules = std::mem::replace(&mut cluster.rules, entry.rules.clone());
                 let label = entry.label.clone();
-                to.push(Rc::new(Entry { label: label.clone(), edit: inverse, rules, origin }));
+                to.push(Rc::new(Entry { label: label.clone(), turn, rules, origin }));
                 Ok(label)
             }
             Err(error) => {

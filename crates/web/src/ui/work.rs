@@ -21,10 +21,18 @@ pub(crate) struct WorkProps {
     pub(crate) on_idle: Callback<()>,
 }
 
+/// What the bar says.
+#[derive(Clone, Copy, PartialEq)]
+struct Shown {
+    words: &'static str,
+    seconds: u32,
+    per_cent: Option<u32>,
+}
+
 /// A bar over the page while the engine works in its worker: what it does, for how long it has, and a way to end it.
 #[component]
 pub(crate) fn Work(props: &WorkProps) -> Html {
-    let shown = use_state_eq(|| None::<(&'static str, u32)>);
+    let shown = use_state_eq(|| None::<Shown>);
     use_effect_with((), {
         let (shown, on_idle) = (shown.setter(), props.on_idle.clone());
         move |()| {
@@ -55,9 +63,12 @@ pub(crate) fn Work(props: &WorkProps) -> Html {
     let onclick = Callback::from(|_: MouseEvent| worker::cancel());
     html! {
         <div class="work">
-            if let Some((words, seconds)) = *shown {
+            if let Some(Shown { words, seconds, per_cent }) = *shown {
                 <div class="message">
                     <p><span role="status">{ words }{ "…" }</span>
+                        if let Some(per_cent) = per_cent {
+                            <progress max="100" value={per_cent.to_string()} aria-label={words}>{ format!("{per_cent} %") }</progress>
+                        }
                         <span class="hint" aria-hidden="true">{ time(seconds, more) }</span></p>
                     <button type="button" class="btn" title="Esc" {onclick}>{ "Cancel" }</button>
                 </div>
@@ -77,21 +88,17 @@ fn time(seconds: u32, more: usize) -> String {
 }
 
 /// Shows what is done until it is done: `state` says whether the bar is there, and whether this runs.
-async fn follow(
-    state: Rc<Cell<(bool, bool)>>,
-    shown: UseStateSetter<Option<(&'static str, u32)>>,
-    on_idle: Callback<()>,
-) {
+async fn follow(state: Rc<Cell<(bool, bool)>>, shown: UseStateSetter<Option<Shown>>, on_idle: Callback<()>) {
     let began = Date::now();
     pause::wait(PATIENCE).await;
-    while let Some(words) = worker::work().filter(|_| state.get().0) {
+    while let Some((words, per_cent)) = worker::work().filter(|_| state.get().0) {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "seconds of a person's wait"
         )]
         let seconds = ((Date::now() - began) / 1000.0) as u32;
-        shown.set(Some((words, seconds)));
+        shown.set(Some(Shown { words, seconds, per_cent }));
         pause::wait(LOOK).await;
     }
     let (there, _) = state.get();

@@ -3,7 +3,7 @@
 use super::per_cent;
 use crate::state::{Action, Dispatch};
 use model::{Key, Kind, Model, ObjectRef};
-use std::collections::BTreeMap;
+use std::{cell::OnceCell, collections::BTreeMap};
 use yew::prelude::*;
 
 /// Rules that matched, by table and text.
@@ -40,58 +40,82 @@ pub(super) struct Hit {
     pub(super) share: f64,
 }
 
-/// The text, line by line, each with its table.
-#[derive(Debug, Clone, PartialEq)]
+/// The text, line by line, each with its table. Thousands of Services make hundreds of thousands of lines: they stay one
+/// text.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Lines {
-    pub(super) all: Vec<Line>,
-    /// Rules of each chain, by table and chain, as places in `all`.
-    chains: BTreeMap<(String, String), Vec<usize>>,
+    text: String,
+    tables: Vec<String>,
+    /// Of each line its table, and where it begins and ends.
+    places: Vec<(usize, usize, usize)>,
+    /// Rules of each chain, by table and chain, as places among all; found when somebody first asks for one.
+    chains: OnceCell<BTreeMap<(String, String), Vec<usize>>>,
 }
 
 /// A line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) table: String,
-    pub(super) text: String,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Line<'a> {
+    /// Its place among all.
+    pub(super) at: usize,
+    pub(super) table: &'a str,
+    pub(super) text: &'a str,
 }
 
 impl Lines {
-    pub(super) fn of(text: &str) -> Self {
-        let mut table = "";
-        let lines = text.lines().map(|text| {
-            table = match text.strip_prefix('*').or_else(|| text.strip_prefix("table ")?.split(' ').next()) {
-                Some(name) => name,
+    pub(super) fn of(text: String) -> Self {
+        let (mut tables, mut places) = (vec![String::new()], Vec::new());
+        let mut begin = 0;
+        for whole in text.split_inclusive('\n') {
+            let line = whole.trim_end_matches('\n');
+            match line.strip_prefix('*').or_else(|| line.strip_prefix("table ")?.split(' ').next()) {
+                Some(name) => tables.push(name.to_owned()),
                 // Virtual servers stand in no table.
-                None if text.starts_with("-A -") => IPVS,
-                None => table,
-            };
-            Line { table: table.to_owned(), text: text.to_owned() }
-        });
-        let all: Vec<Line> = lines.collect();
-        let mut chains: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
-        for (at, line) in all.iter().enumerate() {
-            if let Some(chain) = line.chain().filter(|_| line.table != IPVS) {
-                chains.entry((line.table.clone(), chain.to_owned())).or_default().push(at);
+                None if line.starts_with("-A -") && tables.last().is_none_or(|table| table != IPVS) => {
+                    tables.push(IPVS.to_owned());
+                }
+                None => {}
             }
+            places.push((tables.len() - 1, begin, begin + line.len()));
+            begin += whole.len();
         }
-        Self { all, chains }
+        Self { text, tables, places, chains: OnceCell::new() }
+    }
+
+    /// The line at a place.
+    pub(super) fn line(&self, at: usize) -> Option<Line<'_>> {
+        let (table, begin, end) = *self.places.get(at)?;
+        Some(Line { at, table: self.tables.get(table)?, text: self.text.get(begin..end)? })
+    }
+
+    /// Every line.
+    pub(super) fn all(&self) -> impl Iterator<Item = Line<'_>> {
+        (0..self.places.len()).filter_map(|at| self.line(at))
     }
 
     /// The rules of a chain, in order.
-    pub(super) fn rules(&self, table: &str, chain: &str) -> impl Iterator<Item = &Line> {
-        let places = self.chains.get(&(table.to_owned(), chain.to_owned()));
-        places.into_iter().flatten().filter_map(|at| self.all.get(*at))
+    pub(super) fn rules(&self, table: &str, chain: &str) -> impl Iterator<Item = Line<'_>> {
+        let chains = self.chains.get_or_init(|| {
+            let mut chains: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
+            for line in self.all().filter(|line| line.table != IPVS) {
+                if let Some(chain) = line.chain() {
+                    chains.entry((line.table.to_owned(), chain.to_owned())).or_default().push(line.at);
+                }
+            }
+            chains
+        });
+        let places = chains.get(&(table.to_owned(), chain.to_owned()));
+        places.into_iter().flatten().filter_map(|at| self.line(*at))
     }
 
     /// Lines that fit the search.
-    pub(super) fn shown(&self, hits: &Hits, search: &str, only_matched: bool) -> Vec<&Line> {
-        self.all.iter().filter(|line| line.fits(hits, search, only_matched)).collect()
+    pub(super) fn shown(&self, hits: &Hits, search: &str, only_matched: bool) -> Vec<Line<'_>> {
+        self.all().filter(|line| line.fits(hits, search, only_matched)).collect()
     }
 }
 
-impl Line {
+impl<'a> Line<'a> {
     fn key(&self) -> (String, String) {
-        (self.table.clone(), bare(&self.text).to_owned())
+        (self.table.to_owned(), bare(self.text).to_owned())
     }
 
     /// Whether the line is a rule, and not a chain, a set or what they begin with.
@@ -110,17 +134,17 @@ impl Line {
     }
 
     /// `KUBE-SERVICES` of `-A KUBE-SERVICES …`.
-    pub(super) fn chain(&self) -> Option<&str> {
+    pub(super) fn chain(&self) -> Option<&'a str> {
         self.text.strip_prefix("-A ")?.split(' ').next()
     }
 
     /// Where the rule leads: the word after its last `-j` or `-g`.
-    pub(super) fn target(&self) -> Option<&str> {
+    pub(super) fn target(&self) -> Option<&'a str> {
         let mut words = self.text.split(' ');
         words.by_ref().find(|word| matches!(*word, "-j" | "-g")).and_then(|_| words.next())
     }
 
-    pub(super) fn hit<'a>(&self, hits: &'a Hits) -> Option<&'a Hit> {
+    pub(super) fn hit<'h>(&self, hits: &'h Hits) -> Option<&'h Hit> {
         hits.get(&self.key())
     }
 
@@ -142,13 +166,13 @@ impl Line {
             _ => "other",
         };
         let Some(hit) = self.hit(hits) else {
-            return html! { <span class={kind}>{ &self.text }{ "\n" }</span> };
+            return html! { <span class={kind}>{ self.text }{ "\n" }</span> };
         };
         let first = hits.values().filter_map(|hit| hit.steps.first()).min();
         let drawn = !hit.steps.is_empty();
         html! {
             <mark class={classes!(kind, (!drawn).then_some("elsewhere"))} data-first={(drawn && hit.steps.first() == first).then_some("")}>
-                { number(hit) }{ &self.text }{ self.to_service(model, dispatch) }{ "\n" }</mark>
+                { number(hit) }{ self.text }{ self.to_service(model, dispatch) }{ "\n" }</mark>
         }
     }
 
@@ -181,7 +205,7 @@ mod tests {
     #[test]
     fn lines_of_other_modes_are_found_by_what_a_step_tells() {
         let lines = Lines::of(
-            "table ip kube-proxy {\n\tmap service-ips {\n\t\telements = { 10.0.0.1 . tcp . 80 : goto service-A,\n\t\t\t     10.0.0.2 . tcp . 80 : goto service-B }\n\t}\n\tchain services {\n\t\tip daddr vmap @service-ips\n\t}\n}\n-A -t 10.0.0.1:80 -s rr\n*filter\nCOMMIT",
+            "table ip kube-proxy {\n\tmap service-ips {\n\t\telements = { 10.0.0.1 . tcp . 80 : goto service-A,\n\t\t\t     10.0.0.2 . tcp . 80 : goto service-B }\n\t}\n\tchain services {\n\t\tip daddr vmap @service-ips\n\t}\n}\n-A -t 10.0.0.1:80 -s rr\n*filter\nCOMMIT".to_owned(),
         );
         let hits = |table: &str, text: &str| -> Hits {
             parts(table, text).map(|part| ((table.to_owned(), part.to_owned()), Hit::default())).collect()
@@ -195,15 +219,16 @@ mod tests {
 
     #[test]
     fn lines_know_their_table_chain_and_target() {
-        let lines =
-            Lines::of("*nat\n:KUBE-SERVICES - [0:0]\n-A KUBE-SERVICES -d 10.0.0.1/32 -j KUBE-SVC-A\nCOMMIT");
-        let rule = &lines.all[2];
+        let text = "*nat\n:KUBE-SERVICES - [0:0]\n-A KUBE-SERVICES -d 10.0.0.1/32 -j KUBE-SVC-A\nCOMMIT";
+        let lines = Lines::of(text.to_owned());
+        assert_eq!(lines.all().map(|line| line.text).collect::<Vec<_>>().join("\n"), text);
+        let rule = lines.line(2).expect("a line");
         assert_eq!(lines.rules("nat", "KUBE-SERVICES").count(), 1);
         assert_eq!(
-            (rule.table.as_str(), rule.chain(), rule.target()),
+            (rule.table, rule.chain(), rule.target()),
             ("nat", Some("KUBE-SERVICES"), Some("KUBE-SVC-A"))
         );
-        assert_eq!(lines.all[1].chain(), None);
+        assert_eq!(lines.line(1).and_then(|line| line.chain()), None);
         assert_eq!(lines.shown(&Hits::default(), "svc-a", false), [rule]);
         assert!(lines.shown(&Hits::default(), "", true).is_empty());
     }

@@ -104,7 +104,7 @@ pub(super) fn Rules(props: &RulesProps) -> Html {
         }
     });
     let lines = use_memo((props.world.clone(), node.clone(), family), |(world, node, family)| {
-        Some(world.rules(node.as_ref()?, *family).ok()?.map(|rules| Rc::new(Lines::of(&rules))))
+        Some(world.rules(node.as_ref()?, *family).ok()?.map(|rules| Rc::new(Lines::of(rules))))
     });
     let Some(node) = node else {
         return html! { <p class="empty">{ "The cluster has no node." }</p> };

@@ -32,11 +32,11 @@ const DEEPEST: usize = 12;
 /// The tree. What matched is open.
 #[component]
 pub(super) fn Tree(props: &TreeProps) -> Html {
-    let built_in = |line: &&Line| {
+    let built_in = |line: Line<'_>| {
         let (name, policy) = line.text.strip_prefix(':')?.split_once(' ')?;
-        (!policy.starts_with('-')).then(|| (line.table.clone(), name.to_owned()))
+        (!policy.starts_with('-')).then(|| (line.table.to_owned(), name.to_owned()))
     };
-    let roots: Vec<(String, String)> = props.lines.all.iter().filter_map(|line| built_in(&line)).collect();
+    let roots: Vec<(String, String)> = props.lines.all().filter_map(built_in).collect();
     let filled = |(table, chain): &&(String, String)| props.lines.rules(table, chain).next().is_some();
     html! {
         <ul class="rule-tree">
@@ -68,21 +68,23 @@ struct ChainProps {
 /// The rules of a chain. A rule that leads to another chain opens it below.
 #[component]
 fn Chain(props: &ChainProps) -> Html {
-    let leads = |line: &Line| {
+    let leads = |line: &Line<'_>| {
         let target = line.target()?;
         props.lines.rules(&props.table, target).next().map(|_| target.to_owned())
     };
     // A rule stands for those of the chain that it leads to.
-    let fits = |line: &&Line| {
-        let fit = |line: &Line| line.fits(&props.hits, &props.search, props.only);
-        fit(line) || leads(line).is_some_and(|target| props.lines.rules(&props.table, &target).any(fit))
+    let fits = |line: &Line<'_>| {
+        let fit = |line: &Line<'_>| line.fits(&props.hits, &props.search, props.only);
+        fit(line)
+            || leads(line)
+                .is_some_and(|target| props.lines.rules(&props.table, &target).any(|line| fit(&line)))
     };
-    let all: Vec<&Line> = props.lines.rules(&props.table, &props.chain).filter(fits).collect();
+    let all: Vec<Line<'_>> = props.lines.rules(&props.table, &props.chain).filter(fits).collect();
     html! {
         <ul>
             { for all.iter().take(MOST).map(|line| html! {
-                <li key={line.text.clone()}>{ match leads(line).filter(|_| props.depth < DEEPEST) {
-                    Some(target) => html! { <Branch line={(*line).clone()} {target} chain={Branched::of(props)} /> },
+                <li key={line.text}>{ match leads(line).filter(|_| props.depth < DEEPEST) {
+                    Some(target) => html! { <Branch at={line.at} {target} chain={Branched::of(props)} /> },
                     None => rule(line, props, true),
                 } }</li>
             }) }
@@ -92,7 +94,7 @@ fn Chain(props: &ChainProps) -> Html {
 }
 
 /// The rule; its way to the Service is left out where the rule itself opens and closes something.
-fn rule(line: &Line, props: &ChainProps, linked: bool) -> Html {
+fn rule(line: &Line<'_>, props: &ChainProps, linked: bool) -> Html {
     let hit = line.hit(&props.hits);
     let text =
         line.text.strip_prefix("-A ").and_then(|text| text.split_once(' ')).map_or("", |(_, text)| text);
@@ -126,7 +128,8 @@ impl Branched {
 
 #[derive(Properties, PartialEq)]
 struct BranchProps {
-    line: Line,
+    /// The place of the rule.
+    at: usize,
     target: String,
     chain: Branched,
 }
@@ -136,8 +139,9 @@ struct BranchProps {
 fn Branch(props: &BranchProps) -> Html {
     let above = &*props.chain.0;
     let below = above.lines.rules(&above.table, &props.target);
-    let matched =
-        props.line.hit(&above.hits).is_some() || below.take(MOST).any(|line| line.hit(&above.hits).is_some());
+    let line = above.lines.line(props.at);
+    let matched = line.is_some_and(|line| line.hit(&above.hits).is_some())
+        || below.take(MOST).any(|line| line.hit(&above.hits).is_some());
     let open = use_state(|| matched);
     let ontoggle = {
         let open = open.setter();
@@ -148,7 +152,7 @@ fn Branch(props: &BranchProps) -> Html {
     };
     html! {
         <details open={*open} {ontoggle}>
-            <summary>{ rule(&props.line, above, false) }</summary>
+            <summary>{ for line.map(|line| rule(&line, above, false)) }</summary>
             if *open {
                 <Chain lines={Rc::clone(&above.lines)} hits={Rc::clone(&above.hits)} search={above.search.clone()}
                     only={above.only} model={above.model.clone()} dispatch={above.dispatch.clone()}
