@@ -10,7 +10,7 @@ import { single } from "./single.mjs";
 /** Most bytes of hopscope.html, DESIGN section 8. */
 const SINGLE = 600_000;
 /** What it must not outgrow while it is over its budget: raised only for what a commit names. */
-const CEILING = 1_231_000;
+const CEILING = 1_246_000;
 
 const [site, root, whole] = process.argv.slice(2);
 const write = (name, text) => writeFileSync(join(site, name), text);
