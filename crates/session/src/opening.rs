@@ -1,7 +1,7 @@
 //! What is asked when a cluster is opened.
 
 use crate::{Call, Session, WorldId};
-use engine::{Flow, INTERNET_CLIENT, Place};
+use engine::{Flow, INTERNET_CLIENT, Place, World};
 use model::{
     Key, Model,
     kubernetes::{Ingress, Pod, Service, ServiceType},
@@ -26,7 +26,7 @@ pub fn first_service(model: &Model) -> Option<(&Key, &Service)> {
     known.or_else(|| services().find(|(key, service)| own(key, service))).or_else(|| services().next())
 }
 
-/// The flow that a cluster is opened with: from the internet to its first Service; from a pod, if that is no LoadBalancer
+/// The flow that a settled cluster is opened with: from the internet to its first Service; from a pod, if that is no LoadBalancer
 /// Service; without any Service from a pod to the internet.
 pub fn first_flow(model: &Model) -> Flow {
     match (first_service(model), client_pod(model)) {
@@ -123,17 +123,19 @@ fn neighbour(node: IpAddr) -> Option<IpAddr> {
 
 /// The calls with which the page opens a cluster as its first, and their answers, in the wire form.
 pub fn opening(model: &Model) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let settled = World::new(model);
+    let settled = settled.model();
     let world = WorldId(0);
     let ask = |flow: Flow| Call::Ask { world, flow, requests: REQUESTS, seed: SEED };
     let picture = |shape: Format| Call::Picture {
         world,
-        flow: Some(first_flow(model)),
+        flow: Some(first_flow(settled)),
         outcome: 0,
         reply: false,
         options: Options { shape },
     };
     let mut calls = vec![Call::New(world, Box::new(model.clone()))];
-    calls.extend(watched_flows(model).into_iter().map(ask));
+    calls.extend(watched_flows(settled).into_iter().map(ask));
     calls.extend([picture(Format::Wide), picture(Format::Tall)]);
     calls.extend(first_service(model).map(|(key, _)| Call::Remedies(world, key.clone())));
     let mut session = Session::default();

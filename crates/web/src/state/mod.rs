@@ -329,11 +329,11 @@ impl State {
 
     /// A cluster as it is opened.
     fn new(preset: Option<&'static Preset>, model: Model) -> Self {
-        let flow = Rc::new(session::first_flow(&model));
         let world = World::new(&model);
+        let flow = Rc::new(session::first_flow(world.model()));
         let seed = session::SEED;
         let answer = Ptr::new(Answer::of(&world, &flow, seed));
-        let watched = watch::first(&answer, &model);
+        let watched = watch::first(&answer, world.model());
         let selection = match &flow.to {
             engine::Place::Service(key) => Some(ObjectRef::namespaced(model::Kind::Service, key)),
             _ => None,

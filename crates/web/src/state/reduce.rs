@@ -267,9 +267,10 @@ impl State {
 
     /// Asks about the flows of a cluster that was just opened: the former ones may be between things that are gone.
     fn ask_first(&mut self) {
-        self.flow = Rc::new(session::first_flow(&self.model));
+        // Pods that controllers make are in the settled cluster alone.
+        self.flow = Rc::new(session::first_flow(self.world.model()));
         self.ask();
-        self.watched = Ptr::new(watch::first(&self.answer, &self.model));
+        self.watched = Ptr::new(watch::first(&self.answer, self.world.model()));
         self.ask_variant();
     }
 
