@@ -21,6 +21,7 @@ use crate::{
     worker,
 };
 use formats::Link;
+use model::Model;
 use std::{cell::Cell, rc::Rc};
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
@@ -181,11 +182,16 @@ const QUIET: i32 = 3_000;
 /// is 280 bytes for each.
 const MOST_KEPT: usize = 30_000;
 
+/// Whether a link of a cluster can be kept for the next visit.
+pub(crate) fn can_be_kept(model: &Model) -> bool {
+    model.pods.len() + model.services.len() + model.nodes.len() <= MOST_KEPT
+}
+
 /// Keeps an edited cluster, against an error of the page and for the next visit. One as it was opened is not worth it.
 fn keep(state: &State) {
     // The cluster of a lesson is not the person's own.
     if state.guide.own.is_none() && state.history.next_undo().is_some() {
-        if state.model.pods.len() + state.model.services.len() + state.model.nodes.len() > MOST_KEPT {
+        if !can_be_kept(&state.model) {
             return;
         }
         let (link, large) = (link::of(state), state.world.is_large());

@@ -1,7 +1,10 @@
 //! The story of the cluster: states of it that a press brings about.
 
 use super::RailProps;
-use crate::state::{Action, stories};
+use crate::{
+    app::can_be_kept,
+    state::{Action, stories},
+};
 use yew::prelude::*;
 
 pub(super) fn story(props: &RailProps) -> Html {
@@ -42,6 +45,9 @@ pub(super) fn story(props: &RailProps) -> Html {
                 </ol>
             }
             { for lesson.outro.iter().map(|text| html! { <p>{ *text }</p> }) }
+            if !can_be_kept(&props.model) {
+                <p>{ "It is too large to be kept for the next visit: export it, if you change it." }</p>
+            }
         </>
     }
 }
