@@ -13,7 +13,7 @@ const WASM_BUDGET: u64 = 160_000;
 /// Brotli bytes of JavaScript, CSS and HTML together at first load.
 const REST_BUDGET: u64 = 25_000;
 /// What the wasm must not outgrow: raised only for what a commit names.
-const WASM_CEILING: u64 = 157_000;
+const WASM_CEILING: u64 = 157_500;
 
 /// Brotli bytes of the package's wasm, all of the engine with its documents: raised only for what a commit names.
 const PACKAGE_CEILING: u64 = 947_000;
