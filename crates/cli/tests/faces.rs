@@ -64,6 +64,13 @@ fn the_cluster_alone_can_be_drawn() {
 }
 
 #[test]
+fn a_controller_on_the_way_is_not_drawn_as_one_that_gets_nothing() {
+    let ask = ["--from", "internet", "--to", "http://shop.example/app-a"];
+    let svg = prints(0, &[&["render", "lessons/ingress/cluster.yaml"], &ask[..]].concat(), "");
+    assert!(svg.contains(" %<") && !svg.contains(">0 %<"), "{svg}");
+}
+
+#[test]
 fn flows_can_be_told_as_text_and_mermaid() {
     assert!(render(&["-o", "mermaid"]).starts_with("sequenceDiagram\n"));
     let all =

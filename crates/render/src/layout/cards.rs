@@ -300,12 +300,13 @@ impl Cards<'_> {
 
     fn chip(&self, board: &mut Board, pod: &PodInfo, parent: &str, bounds: Rect) {
         let id = format!("pod/{}", pod.key);
+        let state = board.state(&id);
         let share = match pod.share {
             Some(share) => percent(share),
-            None if pod.endpoint && !self.ways.is_empty() => percent(0.0),
+            // One on the way to others, such as an ingress controller, is not left out.
+            None if pod.endpoint && !self.ways.is_empty() && state == crate::State::Idle => percent(0.0),
             None => String::new(),
         };
-        let state = board.state(&id);
         let ink = if pod.share.is_some_and(|share| share > 0.0) { Ink::Tone } else { Ink::Faint };
         let share_room = if share.is_empty() { 0.0 } else { width(&share, TextStyle::MonoStrong) + 1.0 };
         let room = bounds.w - 22.0 - 9.0 - share_room - if share.is_empty() { 0.0 } else { 6.0 };
