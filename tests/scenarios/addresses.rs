@@ -1,14 +1,7 @@
 //! Which addresses things have and are called by, where the input leaves it open.
 
-use super::{deciding, flow, shares};
+use super::{deciding, flow, in_one_file, shares};
 use engine::{Cause, Paths, Verdict, World};
-use formats::Source;
-
-fn world(text: &str) -> World {
-    let import = formats::import(&[Source::new("in.yaml", text.to_owned())]);
-    assert!(!import.has_errors(), "{:#?}", import.diagnostics);
-    World::new(&import.model)
-}
 
 fn ask(world: &World, from: &str, to: &str) -> Paths {
     world.paths(&flow(from, to)).expect("the flow exists")
@@ -63,7 +56,7 @@ fn cluster(pools: &str) -> String {
 
 #[test]
 fn a_service_without_an_address_is_called_by_its_name() {
-    let world = world(&cluster("  - {name: p, mode: System, count: 2}\n"));
+    let world = in_one_file(cluster("  - {name: p, mode: System, count: 2}\n"));
     let paths = ask(&world, "pod/default/client", "svc/default/headless:8080");
     let shares = shares(&paths);
     assert_eq!(shares.values().copied().collect::<Vec<_>>(), [0.5, 0.5], "{}", deciding(&paths));
@@ -83,7 +76,7 @@ fn a_service_without_an_address_is_called_by_its_name() {
 
 #[test]
 fn a_port_that_a_service_lacks_is_told_where_the_packet_leaves() {
-    let world = world(&cluster("  - {name: p, mode: System, count: 2}\n"));
+    let world = in_one_file(cluster("  - {name: p, mode: System, count: 2}\n"));
     for (to, words) in [
         (
             "svc/default/web:443",
@@ -106,7 +99,7 @@ fn a_pool_with_public_addresses_sends_and_is_reached_by_them() {
     let own = Some("20.50.64.10".to_owned());
     // Out: the VM's own address comes before the load balancer's outbound rule.
     for (text, source) in [(&plain, Some("20.50.61.10".to_owned())), (&public, own)] {
-        let paths = ask(&world(text), "pod/default/client", "203.0.113.9:443");
+        let paths = ask(&in_one_file(text.as_str()), "pod/default/client", "203.0.113.9:443");
         assert_eq!(told(&paths), (Verdict::Delivered, None, source), "{}", deciding(&paths));
     }
     // In: the address is there, and the security group still decides.
@@ -115,7 +108,7 @@ fn a_pool_with_public_addresses_sends_and_is_reached_by_them() {
         (&public, Verdict::Dropped, Some(Cause::NsgDenied)),
         (&opened, Verdict::Delivered, None),
     ] {
-        let paths = ask(&world(text), "198.51.100.7", "20.50.64.10:30080");
+        let paths = ask(&in_one_file(text.as_str()), "198.51.100.7", "20.50.64.10:30080");
         let (found, why, source) = told(&paths);
         assert_eq!((found, why), (verdict, cause), "{}", deciding(&paths));
         if text == &opened {
@@ -128,7 +121,7 @@ fn a_pool_with_public_addresses_sends_and_is_reached_by_them() {
 fn a_private_address_beside_the_nodes_is_a_vms() {
     // No document shows the virtual network.
     let node = "---\napiVersion: v1\nkind: Node\nmetadata: {name: n0, labels: {agentpool: p}}\nspec: {podCIDR: 10.244.0.0/24}\nstatus: {addresses: [{type: InternalIP, address: 10.10.0.4}]}\n";
-    let world = world(&format!("{}{node}", cluster("  - {name: p, mode: System, count: 1}\n")));
+    let world = in_one_file(format!("{}{node}", cluster("  - {name: p, mode: System, count: 1}\n")));
     for (from, to, verdict, cause) in [
         ("10.10.7.7", "node/n0:30080", Verdict::Delivered, None),
         ("pod/default/client", "10.10.7.7:443", Verdict::Delivered, None),
@@ -148,7 +141,7 @@ fn a_pool_is_in_the_subnet_that_it_names() {
     let pools = format!(
         "  - {{name: a, mode: System, count: 1, vnetSubnetID: {id}/one}}\n  - {{name: b, mode: User, count: 1, vnetSubnetId: {id}/TWO}}\n"
     );
-    let world = world(&format!("{}{network}", cluster(&pools)));
+    let world = in_one_file(format!("{}{network}", cluster(&pools)));
     let addresses: Vec<_> =
         world.model().nodes.values().flat_map(|node| node.internal_ips()).map(|ip| ip.to_string()).collect();
     assert_eq!(addresses, ["10.40.1.4", "10.40.2.4"]);
@@ -180,7 +173,7 @@ fn a_service_without_an_address_outside_says_why() {
         service("was", "", &format!("{http}, {sctp}"), "{ip: 20.1.1.2}"),
     ]
     .concat();
-    let world = world(&text);
+    let world = in_one_file(text);
     let refused = "SCTP is only supported on standard load balancers in internal mode";
     for (service, why) in [
         ("unnamed", None),
@@ -213,7 +206,7 @@ fn a_service_without_an_address_outside_says_why() {
 fn a_host_port_leads_to_the_pod_of_that_node() {
     let pool = "  - {name: system, mode: System, count: 2, vmSize: Standard_D4s_v5}\n";
     let agent = "---\napiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: agent}\nspec:\n  selector: {matchLabels: {app: agent}}\n  template: {metadata: {labels: {app: agent}}, spec: {containers: [{name: c, ports: [{containerPort: 8126, hostPort: 9000}]}]}}\n";
-    let world = world(&format!("{}{agent}", cluster(pool)));
+    let world = in_one_file(format!("{}{agent}", cluster(pool)));
     let nodes: Vec<String> = world.model().nodes.keys().map(ToString::to_string).collect();
     let own = world.model().pods.values().find(|pod| pod.metadata.name == "client").expect("the client");
     let near = own.spec.node_name.clone();

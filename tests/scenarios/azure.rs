@@ -1,8 +1,7 @@
 //! Azure's part of a journey: ways out, routes, security groups in both directions.
 
-use super::{deciding, flow};
+use super::{deciding, flow, in_one_file};
 use engine::{Action, AssumptionCode, Cause, Paths, StationKind, Step, Verdict, World};
-use formats::Source;
 
 /// Two nodes with a pod each behind one public and one internal Service, and whatever a test adds.
 /// `network` is the cluster's `networkProfile` in flow style.
@@ -33,9 +32,7 @@ pub(crate) fn cluster(network: &str, more: &str) -> World {
             "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, {annotation}uid: {uid}}}\nspec: {{type: LoadBalancer, selector: {{app: web}}, ports: [{{port: 80, targetPort: 8080, nodePort: {node_port}}}]}}\nstatus: {{loadBalancer: {{ingress: [{{ip: {ip}}}]}}}}\n"
         );
     }
-    let import = formats::import(&[Source::new("in.yaml", format!("{text}{more}"))]);
-    assert!(!import.has_errors(), "{:#?}", import.diagnostics);
-    World::new(&import.model)
+    in_one_file(format!("{text}{more}"))
 }
 
 /// A virtual network with the nodes' subnet and one for firewalls; `subnet` is added to the nodes' subnet.

@@ -2,9 +2,8 @@
 //! `route_to_alternative_balancer`): a canary has no rule of its own; it stands beside the upstream of a rule with the
 //! same host, path and path type, and so beside every rule with that Service and port.
 
-use super::{deciding, flow, shares};
+use super::{deciding, flow, in_one_file, shares};
 use engine::{Endpoint, World};
-use formats::Source;
 
 const CLUSTER: &str = "
 apiVersion: v1
@@ -74,9 +73,7 @@ spec:
     http: {{paths: [{{path: {path}, pathType: Prefix, backend: {{service: {{name: new, port: {{number: 80}}}}}}}}]}}
 "
     );
-    let import = formats::import(&[Source::new("in.yaml", format!("{CLUSTER}{ingress}"))]);
-    assert!(!import.has_errors(), "{:#?}", import.diagnostics);
-    World::new(&import.model)
+    in_one_file(format!("{CLUSTER}{ingress}"))
 }
 
 #[test]

@@ -3,9 +3,8 @@
 //! Azure/karpenter-provider-azure, `pkg/providers/loadbalancer`). A NAT gateway translates IPv4 alone, but for SKU
 //! StandardV2 (Azure, "Create a managed or user-assigned NAT gateway for your AKS cluster").
 
-use super::{deciding, flow};
+use super::{deciding, flow, in_one_file};
 use engine::{Cause, Verdict, World};
-use formats::Source;
 
 const NODE: &str = "
 apiVersion: v1
@@ -32,9 +31,7 @@ spec:
 ";
 
 fn world(profile: &str) -> World {
-    let import = formats::import(&[Source::new("in.yaml", format!("{NODE}{profile}"))]);
-    assert!(!import.has_errors(), "{:#?}", import.diagnostics);
-    World::new(&import.model)
+    in_one_file(format!("{NODE}{profile}"))
 }
 
 #[test]

@@ -3,9 +3,8 @@
 //! of the host gives it (ingress-nginx, `createServers`), and by it decides whether it redirects
 //! (`certificate_configured_for_current_request`).
 
-use super::{deciding, flow};
+use super::{deciding, flow, in_one_file};
 use engine::{Verdict, World};
-use formats::Source;
 
 const CLUSTER: &str = "
 apiVersion: v1
@@ -65,9 +64,7 @@ spec:
 ";
 
 fn world(status: &str) -> World {
-    let import = formats::import(&[Source::new("in.yaml", CLUSTER.replace("STATUS", status))]);
-    assert!(!import.has_errors(), "{:#?}", import.diagnostics);
-    World::new(&import.model)
+    in_one_file(CLUSTER.replace("STATUS", status))
 }
 
 #[test]

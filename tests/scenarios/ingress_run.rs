@@ -1,8 +1,6 @@
 //! Who receives connections that go through an Ingress: the pods behind it. Its controllers are on the way.
 
-use super::flow;
-use engine::World;
-use formats::Source;
+use super::{flow, in_one_file};
 
 const CLUSTER: &str = "
 apiVersion: v1
@@ -55,9 +53,7 @@ fn controllers_are_no_receivers_that_get_nothing() {
         pod("web-0", "app: web", "10.244.0.7"),
         pod("web-1", "app: web", "10.244.0.8"),
     ];
-    let import = formats::import(&[Source::new("in.yaml", text.concat())]);
-    assert!(!import.has_errors(), "{:#?}", import.diagnostics);
-    let world = World::new(&import.model);
+    let world = in_one_file(text.concat());
     for (path, expected) in [
         // Through the Ingress.
         ("/shop", vec![("default/web-0", 0.5), ("default/web-1", 0.5)]),

@@ -2,9 +2,8 @@
 //! `bridge` with `isGateway`). What MASQUERADE sends to a pod of the node leaves by the bridge, and so has its address;
 //! Azure/AKS#402 is somebody who saw it. Calico's pods have links without an address.
 
-use super::{deciding, flow};
+use super::{deciding, flow, in_one_file};
 use engine::{Verdict, World};
-use formats::Source;
 
 fn world(network: &str) -> World {
     let text = format!(
@@ -49,9 +48,7 @@ metadata: {{name: s}}
 spec: {{type: LoadBalancer, selector: {{app: a}}, ports: [{{port: 80, targetPort: 8080}}]}}
 "
     );
-    let import = formats::import(&[Source::new("in.yaml", text)]);
-    assert!(!import.has_errors(), "{:#?}", import.diagnostics);
-    World::new(&import.model)
+    in_one_file(text)
 }
 
 #[test]

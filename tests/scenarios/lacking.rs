@@ -2,9 +2,8 @@
 //! `ServiceIPRange`: "The first valid IP is the address of the kubernetes service"); and what a setting of the cluster
 //! adds to the rules of its nodes (Azure/AgentBaker, `ensure_imds_restriction.sh`).
 
-use super::{deciding, flow};
+use super::{deciding, flow, in_one_file};
 use engine::{Cause, Verdict, World};
-use formats::Source;
 
 const CLUSTER: &str = "
 apiVersion: v1
@@ -41,9 +40,7 @@ ports: [{name: https, port: 443, protocol: TCP}]
 ";
 
 fn world(rest: &str) -> World {
-    let import = formats::import(&[Source::new("in.yaml", format!("{CLUSTER}{rest}"))]);
-    assert!(!import.has_errors(), "{:#?}", import.diagnostics);
-    World::new(&import.model)
+    in_one_file(format!("{CLUSTER}{rest}"))
 }
 
 fn mode(mode: &str) -> String {

@@ -49,6 +49,13 @@ fn world(example: &str) -> World {
     World::new(&import.model)
 }
 
+/// A cluster written in a test; its diagnostics must hold no error.
+fn in_one_file(text: impl Into<Vec<u8>>) -> World {
+    let import = formats::import(&[Source::new("in.yaml", text)]);
+    assert!(!import.has_errors(), "{:#?}", import.diagnostics);
+    World::new(&import.model)
+}
+
 fn flow(from: &str, to: &str) -> Flow {
     let from = from.parse::<Place>().expect("a place");
     // Without a port, it is a ping.

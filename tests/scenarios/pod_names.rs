@@ -2,9 +2,8 @@
 //! pod has a name of its own below a Service's if its `subdomain` is that Service's name, and it has a `hostname`; a
 //! StatefulSet sets both, the first to its `serviceName`. Any other has its address with dashes.
 
-use super::{deciding, flow};
-use engine::{Cause, Verdict, World};
-use formats::Source;
+use super::{deciding, flow, in_one_file};
+use engine::{Cause, Verdict};
 
 const CLUSTER: &str = "
 apiVersion: v1
@@ -63,9 +62,7 @@ ports: [{name: '', port: 5432, protocol: TCP}]
 
 #[test]
 fn a_pod_has_a_name_where_its_hostname_says_so() {
-    let import = formats::import(&[Source::new("in.yaml", CLUSTER)]);
-    assert!(!import.has_errors(), "{:#?}", import.diagnostics);
-    let world = World::new(&import.model);
+    let world = in_one_file(CLUSTER);
     for (name, receiver) in [
         ("db-0.db", Some("default/db-0")),
         ("db-0.db.default.svc.cluster.local", Some("default/db-0")),

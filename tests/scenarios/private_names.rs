@@ -3,9 +3,8 @@
 //! answers that alias, any other client gets the public address. `az network private-endpoint show` prints no address where
 //! a DNS zone group keeps the names: the zone has it.
 
-use super::{deciding, flow};
-use engine::{Cause, Verdict, World};
-use formats::Source;
+use super::{deciding, flow, in_one_file};
+use engine::{Cause, Verdict};
 
 const CLUSTER: &str = "
 apiVersion: v1
@@ -50,9 +49,7 @@ fn the_name_of_a_resource_leads_to_its_private_endpoint() {
         ("not linked", ZONE, "pod/default/a", somewhere),
         ("no zone", "", "pod/default/a", somewhere),
     ] {
-        let import = formats::import(&[Source::new("in.yaml", format!("{CLUSTER}{rest}"))]);
-        assert!(!import.has_errors(), "{:#?}", import.diagnostics);
-        let world = World::new(&import.model);
+        let world = in_one_file(format!("{CLUSTER}{rest}"));
         let paths = world.paths(&flow(from, "keys.vault.azure.net:443")).expect("the flow exists");
         let [outcome] = &paths.outcomes[..] else { panic!("{name}: {}", deciding(&paths)) };
         let got = outcome.endpoint.as_ref().map(ToString::to_string);
@@ -63,9 +60,7 @@ fn the_name_of_a_resource_leads_to_its_private_endpoint() {
 #[test]
 fn what_the_input_does_not_show_is_not_taken_for_missing() {
     let text = format!("{CLUSTER}{ZONE}{LINK}");
-    let import = formats::import(&[Source::new("in.yaml", text)]);
-    assert!(!import.has_errors(), "{:#?}", import.diagnostics);
-    let world = World::new(&import.model);
+    let world = in_one_file(text);
     for (to, receiver) in [
         ("10.225.5.5:443", Some("keys")),
         // Accounts that the input does not show.

@@ -1,9 +1,8 @@
 //! Public addresses that the input shows and no load balancer of the cluster has. Azure, "What is Azure NAT Gateway?": no
 //! connection that begins on the internet comes in by a NAT gateway.
 
-use super::{deciding, flow};
-use engine::{Cause, Verdict, World};
-use formats::Source;
+use super::{deciding, flow, in_one_file};
+use engine::{Cause, Verdict};
 
 const CLUSTER: &str = "
 apiVersion: hopscope.dev/v1
@@ -58,9 +57,7 @@ spec: {containers: [{name: c}]}
 
 #[test]
 fn a_public_address_is_what_has_it() {
-    let import = formats::import(&[Source::new("in.yaml", CLUSTER)]);
-    assert!(!import.has_errors(), "{:#?}", import.diagnostics);
-    let world = World::new(&import.model);
+    let world = in_one_file(CLUSTER);
     for (from, to, verdict, cause, says) in [
         (
             "198.51.100.7",

@@ -2,7 +2,7 @@
 
 use crate::topology::pod_cidrs;
 use ipnet::IpNet;
-use kubernetes::network_policy::PolicyEngine;
+use kubernetes::{network_policy::PolicyEngine, nth};
 use model::{Model, kubernetes::Node};
 use netfilter::InterfaceName;
 use std::net::IpAddr;
@@ -47,13 +47,7 @@ impl PodLink {
     /// The addresses of the node on that interface, each with its network.
     pub(crate) fn addresses(self, node: &Node) -> Vec<IpNet> {
         let ranges = pod_cidrs(node).filter(|_| self == Self::Bridge);
-        let first = |range: IpNet| {
-            let first = match range.network() {
-                IpAddr::V4(own) => IpAddr::V4(u32::from(own).checked_add(1)?.into()),
-                IpAddr::V6(own) => IpAddr::V6(u128::from(own).checked_add(1)?.into()),
-            };
-            IpNet::new(first, range.prefix_len()).ok()
-        };
+        let first = |range: IpNet| IpNet::new(nth(range, 1)?, range.prefix_len()).ok();
         ranges.filter_map(first).collect()
     }
 }

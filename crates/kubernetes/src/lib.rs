@@ -28,6 +28,6 @@ mod settle;
 mod uid;
 
 pub use settle::{
-    Allocation, Before, Field, Owners, Settled, Unsettled, api_server, place, settle, settle_again,
+    Allocation, Before, Field, Owners, Settled, Unsettled, api_server, nth, place, settle, settle_again,
 };
 pub use uid::uid_of;

@@ -84,9 +84,7 @@ fn client_pod(model: &Model) -> Option<Place> {
     let serves = |pod: &Pod| {
         let selector =
             first.map(|(_, service)| &service.spec.selector).filter(|selector| !selector.is_empty());
-        selector.is_some_and(|labels| {
-            labels.iter().all(|(name, value)| pod.metadata.labels.get(name) == Some(value))
-        })
+        selector.is_some_and(|labels| pod.metadata.has_labels(labels))
     };
     let others = || model.pods.iter().rev().filter(|(_, pod)| !serves(pod)).map(|(key, _)| key);
     let beside = others().find(|pod| first.is_some_and(|(key, _)| pod.namespace == key.namespace));

@@ -198,7 +198,7 @@ impl Check<'_> {
             labelled.get(&(&*namespace, &**label, &**value)).map_or(&[][..], Vec::as_slice)
         });
         let rarest = lists.min_by_key(|pods| pods.len()).unwrap_or_default();
-        let wanted = |pod: &ObjectMeta| selector.iter().all(|(label, value)| pod.label(label) == Some(value));
+        let wanted = |pod: &ObjectMeta| pod.has_labels(selector);
         let specs: Vec<&PodSpec> =
             rarest.iter().filter(|(pod, _)| wanted(pod)).map(|(_, spec)| *spec).collect();
         if !specs.is_empty() {

@@ -35,7 +35,7 @@ impl<T: Copy + Eq + Hash> Taken<T> {
 }
 
 /// The address that lies `offset` after the first of a range; `None` outside it.
-pub(super) fn nth(net: IpNet, offset: u64) -> Option<IpAddr> {
+pub fn nth(net: IpNet, offset: u64) -> Option<IpAddr> {
     let ip = match net {
         IpNet::V4(net) => {
             let first = u32::from(net.network());

@@ -84,9 +84,7 @@ impl<'a> PodIndex<'a> {
             self.by_label.get(&(namespace, &**label, &**value)).map_or(&[][..], Vec::as_slice)
         });
         let rarest = lists.min_by_key(|pods| pods.len()).unwrap_or_default();
-        let selected =
-            |pod: &Pod| selector.iter().all(|(label, value)| pod.metadata.label(label) == Some(value));
-        rarest.iter().filter(|(_, pod)| selected(pod)).copied().collect()
+        rarest.iter().filter(|(_, pod)| pod.metadata.has_labels(selector)).copied().collect()
     }
 }
 

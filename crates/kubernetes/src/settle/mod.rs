@@ -13,6 +13,7 @@ mod workloads;
 pub use addresses::api_server;
 pub(crate) use addresses::{pod_ranges, service_ranges};
 pub use again::{Before, settle_again};
+pub use allocator::nth;
 pub use owners::Owners;
 
 use crate::scheduler;

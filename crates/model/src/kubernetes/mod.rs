@@ -121,6 +121,11 @@ impl ObjectMeta {
         self.labels.get(key).map(String::as_str)
     }
 
+    /// Whether a Service with this selector selects it: it has all of these labels, with these values.
+    pub fn has_labels(&self, labels: &BTreeMap<String, String>) -> bool {
+        labels.iter().all(|(key, value)| self.label(key) == Some(value))
+    }
+
     /// An annotation's value.
     pub fn annotation(&self, key: &str) -> Option<&str> {
         self.annotations.get(key).map(String::as_str)

@@ -234,13 +234,12 @@ pub(crate) fn fraction(share: f64) -> Option<String> {
 
 /// Why a flow ends differently than before. What fails now is told by its last step; else the most probable way is
 /// compared with the one before: its first step that differs, and how the endpoint was chosen, if that differs, too.
-pub(crate) fn cause(before: &Answer, after: &Answer) -> Option<String> {
+pub(crate) fn cause((before, old): (&Answer, &Digest), (after, now): (&Answer, &Digest)) -> Option<String> {
     let (Some(before_paths), Some(after_paths)) = (before.paths(), after.paths()) else {
         return after.result().err().map(ToString::to_string);
     };
     let (was, is) = (before_paths.outcomes.first()?, after_paths.outcomes.first()?);
-    let (old, now) = (before.digest(), after.digest());
-    if old.shares_like(&now) {
+    if old.shares_like(now) {
         let translated =
             |step: &&Step| matches!(step.action, Action::Masquerade | Action::SkipMasquerade | Action::Snat);
         return is.steps.iter().find(translated).map(|step| step.why.to_string());

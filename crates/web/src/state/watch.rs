@@ -102,7 +102,7 @@ pub(super) fn update(watched: &[Watched], drawn: &Ptr<Answer>) -> Vec<Watched> {
             let change = (!now.is_like(&old.now)).then(|| Change {
                 before: old.now.clone(),
                 trend: Trend::of(&old.now, &now),
-                why: answer::cause(&old.answer, &answer),
+                why: answer::cause((&old.answer, &old.now), (&answer, &now)),
             });
             Watched { now, change, answer, ..old.clone() }
         })
